@@ -1,0 +1,10 @@
+"""Optimized, the guide's best single model, on log-mel frames.
+
+python scripts/train.py --config=configs/optimized.py --config.corpus=ravdess --data_dir=DATA
+"""
+
+from voxjax.config import Config, config_dict
+
+
+def get_config():
+    return config_dict(Config(name="optimized"))

@@ -1,0 +1,137 @@
+"""Augmentations do what they say, nothing at strength 0, and mind neither batch nor padding."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from voxjax.audio import augment, dsp, features
+from voxjax.config import FeatureConfig, Hyper
+
+CONFIG = FeatureConfig(channels=("logmel", "energy"))
+SPANS = features.channel_spans(CONFIG)
+KEY = jax.random.key(3)
+F0 = jnp.float32(0)
+
+
+def clip(length=60, size=90):
+    levels = np.random.default_rng(0).uniform(-90, -20, (size, 65)).astype(np.float32)
+    levels[length:] = 0
+    return augment.Clip(jnp.asarray(levels), jnp.int32(length))
+
+
+def test_strength_zero_changes_nothing():
+    hyper = Hyper()
+    before = clip()
+    after = augment.distort(CONFIG, KEY, hyper, F0, before)
+    assert int(after.length) == 60
+    np.testing.assert_allclose(after.frames[:60], before.frames[:60], atol=0.05)
+    hidden = augment.hide(KEY, hyper, F0, before.frames, before.length)
+    np.testing.assert_array_equal(hidden, before.frames)
+
+
+def test_stretch_changes_the_length_and_keeps_the_ends():
+    for i in range(8):
+        before = clip()
+        after = augment.stretch(jax.random.fold_in(KEY, i), jnp.float32(0.3), before)
+        assert 60 / 1.36 <= int(after.length) <= 60 * 1.36
+        np.testing.assert_allclose(after.frames[0], before.frames[0], rtol=1e-5)
+
+
+def test_warp_moves_a_tone_along_the_mel_axis():
+    time = np.arange(16_000) / 16_000
+    tone, moved = (np.sin(2 * np.pi * hz * time).astype(np.float32) for hz in (1_000.0, 1_000.0 * np.e**0.2))
+    mel = FeatureConfig()
+    clips = [augment.Clip(features.logmel(mel, x), jnp.int32(63)) for x in (tone, moved)]
+    spans = features.channel_spans(mel)
+    peaks = set()
+    for i in range(20):
+        warped = augment.warp(jax.random.fold_in(KEY, i), jnp.float32(0.2), clips[0], spans, mel)
+        peaks.add(int(warped.frames[30].argmax()))
+    plain, up = (int(c.frames[30].argmax()) for c in clips)
+    assert min(peaks) < plain < max(peaks) and max(peaks) <= up + 1 and max(peaks) - min(peaks) >= 4
+
+
+def test_gain_adds_one_number_to_all_levels():
+    change = augment.gain(KEY, jnp.float32(6.0), clip(), SPANS).frames[:60] - clip().frames[:60]
+    assert 0 < abs(float(change[0, 0])) <= 6
+    np.testing.assert_allclose(change, change[0, 0], atol=1e-4)
+
+
+def test_noise_only_raises_levels_and_reaches_its_ratio():
+    before = clip()
+    always = jnp.float32(1)
+    raised = []
+    for i in range(20):
+        after = augment.noise(jax.random.fold_in(KEY, i), always, jnp.float32(0.0), before, SPANS)
+        assert bool(jnp.all(after.frames[:60, :64] >= before.frames[:60, :64] - 1e-3))
+        raised.append(float(jnp.mean(after.frames[:60, :64] - before.frames[:60, :64])))
+    assert max(raised) > 10 > min(raised)
+    same = augment.noise(KEY, F0, jnp.float32(0.0), before, SPANS)
+    np.testing.assert_array_equal(same.frames, before.frames)
+
+
+def test_noise_adds_powers_as_real_noise_would():
+    random = np.random.default_rng(5)
+    speech, hiss = random.normal(0, 0.1, (2, 16_000)).astype(np.float32)
+    levels = [features.logmel(FeatureConfig(), x) for x in (speech, hiss, speech + hiss)]
+    together = jnp.logaddexp(levels[0] * 0.2302585, levels[1] * 0.2302585) / 0.2302585
+    assert abs(float(jnp.mean(together - levels[2]))) < 1.0
+
+
+def test_time_shift_delays_by_silence_and_keeps_the_clip():
+    seen = set()
+    for i in range(10):
+        after = augment.time_shift(jax.random.fold_in(KEY, i), jnp.float32(8), clip(), SPANS)
+        delay = int(after.length) - 60
+        seen.add(delay)
+        np.testing.assert_array_equal(after.frames[delay : delay + 60], clip().frames[:60])
+        assert np.all(np.asarray(after.frames[:delay]) == augment.SILENCE_DB)
+    assert 0 <= min(seen) < max(seen) <= 8
+
+
+def test_masks_hide_two_bands_no_wider_than_asked():
+    ones = jnp.ones((100, 40))
+    for i in range(10):
+        hidden = augment.mask_bands(jax.random.fold_in(KEY, i), jnp.float32(0.2), ones, jnp.int32(50), 0)
+        gone = np.flatnonzero(np.asarray(hidden[:, 0]) == 0)
+        assert len(gone) <= 22 and (gone < 50).all()
+        np.testing.assert_array_equal(hidden, np.broadcast_to(hidden[:, :1], (100, 40)))
+
+
+def mixing(size=8):
+    inputs = jnp.asarray(np.random.default_rng(1).normal(size=(size, 5, 3)), jnp.float32)
+    mask = jnp.arange(5)[None, :] < jnp.arange(1, size + 1)[:, None]
+    return augment.Batch(jnp.where(mask[..., None], inputs, 0.0), mask, jax.nn.one_hot(jnp.arange(size), size))
+
+
+def test_mixup_mixes_inputs_and_labels_alike():
+    batch = mixing()
+    mixed = augment.mixup(KEY, jnp.float32(0.4), jnp.float32(1.0), batch)
+    np.testing.assert_allclose(mixed.targets.sum(1), 1, rtol=1e-6)
+    expected = jnp.einsum("ij,jtc->itc", mixed.targets, batch.inputs)  # one class an example
+    np.testing.assert_allclose(mixed.inputs, expected, atol=1e-6)
+    assert bool(jnp.all(jnp.diag(mixed.targets) >= 0.5))
+    assert bool(jnp.all((jnp.abs(mixed.inputs).sum(-1) > 0) <= mixed.mask))
+
+
+@pytest.mark.parametrize(("alpha", "share"), [(0.0, 1.0), (0.4, 0.0)])
+def test_mixup_can_be_nothing(alpha, share):
+    mixed = augment.mixup(KEY, jnp.float32(alpha), jnp.float32(share), mixing())
+    for ours, theirs in zip(mixed, mixing(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_examples_are_independent_of_their_place_in_the_batch():
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(KEY, jnp.arange(4))
+    frames = jnp.stack([clip().frames + i for i in range(4)])
+    clips = augment.Clip(frames, jnp.array([60, 50, 40, 30], jnp.int32))
+    one = jax.vmap(lambda key, c: augment.distort(CONFIG, key, Hyper(), jnp.float32(1), c))
+    straight, order = one(keys, clips), jnp.array([2, 0, 3, 1])
+    permuted = one(keys[order], jax.tree.map(lambda x: x[order], clips))
+    np.testing.assert_allclose(permuted.frames, straight.frames[order], rtol=1e-6)
+    np.testing.assert_array_equal(permuted.length, straight.length[order])
+
+
+def test_silence_is_the_floor_of_the_features():
+    assert float(dsp.power_to_db(jnp.zeros(()))) == augment.SILENCE_DB

@@ -1,0 +1,41 @@
+"""The scaler sees valid frames alone."""
+
+import numpy as np
+
+from voxjax.audio import normalize
+
+
+def rows():
+    random = np.random.default_rng(0)
+    features = random.normal(3.0, 2.0, (6, 10, 4)).astype(np.float32)
+    lengths = np.array([10, 7, 3, 10, 1, 5])
+    return features, lengths
+
+
+def test_statistics_are_those_of_the_valid_frames():
+    features, lengths = rows()
+    valid = np.concatenate([clip[:n] for clip, n in zip(features, lengths, strict=True)])
+    features[np.arange(10)[None, :] >= lengths[:, None]] = 1e6
+    scaler = normalize.fit(features, lengths, 1)
+    np.testing.assert_allclose(scaler.mean[0], valid.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(scaler.std[0], valid.std(0), rtol=1e-5)
+
+
+def test_applied_to_its_own_clips_gives_zero_mean_unit_deviation_and_zero_padding():
+    features, lengths = rows()
+    mask = np.arange(10)[None, :] < lengths[:, None]
+    scaled = np.asarray(normalize.apply(normalize.fit(features, lengths, 1), features, mask))
+    np.testing.assert_allclose(scaled[mask].mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(scaled[mask].std(0), 1, atol=1e-5)
+    assert not scaled[~mask].any()
+
+
+def test_vector_positions_keep_their_own_statistics():
+    features, _ = rows()
+    scaler = normalize.fit(features[..., :1], np.full(6, 10), 0)
+    np.testing.assert_allclose(scaler.mean, features[..., :1].mean(0), rtol=1e-5)
+
+
+def test_constant_channel_stays_finite():
+    scaler = normalize.fit(np.full((3, 4, 2), 7.0, np.float32), np.full(3, 4), 1)
+    np.testing.assert_array_equal(scaler.std, 1)

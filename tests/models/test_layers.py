@@ -1,0 +1,120 @@
+"""Layers against plain references, with padding that must not matter."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from voxjax.models import layers
+
+KEY = jax.random.key(0)
+LENGTHS = (9, 4, 1)
+EXTRA = 5
+
+
+def batch(channels=6):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(3, 9, channels)), jnp.float32)
+    mask = jnp.arange(9)[None, :] < jnp.array(LENGTHS)[:, None]
+    return x, mask
+
+
+def padded(x, mask):
+    """The same clips, with rubbish beyond them and a longer array."""
+    rubbish = jnp.where(mask[..., None], x, 1e3)
+    return (
+        jnp.pad(rubbish, ((0, 0), (0, EXTRA), (0, 0)), constant_values=-1e3),
+        jnp.pad(mask, ((0, 0), (0, EXTRA))),
+    )
+
+
+RATES = layers.Rates(jnp.float32(0), jnp.float32(0))
+MODULES = {
+    "conv": (layers.MultiScaleConv(5, (3, 5, 7)), ()),
+    "excite": (layers.SqueezeExcite(2), ()),
+    "bilstm": (layers.BiLSTM(4), ()),
+    "attention": (layers.AttentionPool(2), ()),
+    "batchnorm": (layers.BatchNorm(), (RATES,)),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_padding_and_its_content_change_nothing(name):
+    module, rest = MODULES[name]
+    x, mask = batch()
+    variables = module.init(KEY, x, mask, *rest)
+    short, _ = module.apply(variables, x, mask, *rest, mutable=["batch_stats"])
+    long, _ = module.apply(variables, *padded(x, mask), *rest, mutable=["batch_stats"])
+    for row, n in enumerate(LENGTHS):
+        ours = long[row, :n] if long.ndim == 3 else long[row]
+        theirs = short[row, :n] if short.ndim == 3 else short[row]
+        np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_max_pool_is_the_maximum_of_valid_positions():
+    x, mask = batch()
+    pooled, kept = layers.max_pool(*padded(x, mask), 2)
+    assert kept.sum(1).tolist() == [5, 2, 1]
+    np.testing.assert_array_equal(pooled[1, 1], x[1, 2:4].max(0))
+    np.testing.assert_array_equal(pooled[0, 4], x[0, 8])  # half a window at the end
+    assert not np.any(np.where(kept[..., None], 0, pooled))
+
+
+def test_bilstm_equals_flax_on_each_clip_alone():
+    x, mask = batch()
+    module = layers.BiLSTM(4)
+    variables = module.init(KEY, x, mask)
+    ours = module.apply(variables, x, mask)
+    for name, part in {"forward": slice(0, 4), "backward": slice(4, 8)}.items():
+        p = {k.removeprefix(f"{name}_"): v for k, v in variables["params"].items() if k.startswith(name)}
+        cell = nn.OptimizedLSTMCell(4)
+        gates = dict(zip("ifgo", range(4), strict=True))
+        cut = {g: slice(4 * i, 4 * i + 4) for g, i in gates.items()}
+        weights = {f"i{g}": {"kernel": p["kernel"][:, c]} for g, c in cut.items()}
+        weights |= {f"h{g}": {"kernel": p["recurrent"][:, c], "bias": p["bias"][c]} for g, c in cut.items()}
+        rnn = nn.RNN(cell, reverse=name == "backward", keep_order=name == "backward")
+        for row, n in enumerate(LENGTHS):
+            theirs = rnn.apply({"params": {"cell": weights}}, x[row : row + 1, :n])
+            np.testing.assert_allclose(ours[row, :n, part], theirs[0], atol=1e-5)
+
+
+def test_last_states_are_those_after_the_whole_clip():
+    x, mask = batch(8)
+    states = layers.last_states(x, mask)
+    np.testing.assert_array_equal(states[1], jnp.concatenate([x[1, 3, :4], x[1, 0, 4:]]))
+
+
+def test_batch_norm_uses_valid_positions_alone():
+    x, mask = batch()
+    module = layers.BatchNorm()
+    variables = module.init(KEY, x, mask, RATES)
+    out, _ = module.apply(variables, *padded(x, mask), RATES, mutable=["batch_stats"])
+    valid = np.asarray(out[:, :9])[np.asarray(mask)]
+    np.testing.assert_allclose(valid.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(valid.std(0), 1, atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.25, 0.6])
+def test_dropout_drops_its_share_and_keeps_the_mean(rate):
+    ones = jnp.ones((100, 333))
+    dropped = layers.Dropout().apply({}, ones, jnp.float32(rate), rngs={"dropout": KEY})
+    assert float(jnp.mean(dropped == 0)) == pytest.approx(rate, abs=0.01)
+    assert float(jnp.mean(dropped)) == pytest.approx(1.0, abs=0.02)
+    np.testing.assert_array_equal(layers.Dropout().apply({}, ones, None), ones)
+
+
+def test_dropout_bits_are_independent():
+    rate = jnp.float32(0.5)
+    kept = layers.Dropout().apply({}, jnp.ones((64, 256)), rate, rngs={"dropout": KEY}) > 0
+    flat = np.asarray(kept, np.float64).ravel() - 0.5
+    for lag in (1, 2, 3, 4, 256):
+        assert abs(np.mean(flat[lag:] * flat[:-lag])) < 0.01
+
+
+def test_attention_with_equal_scores_is_mean_and_deviation():
+    x, mask = batch()
+    module = layers.AttentionPool(2)
+    variables = jax.tree.map(jnp.zeros_like, module.init(KEY, x, mask))
+    out = module.apply(variables, x, mask)
+    np.testing.assert_allclose(out[1, :6], x[1, :4].mean(0), atol=1e-6)
+    np.testing.assert_allclose(out[1, 6:], x[1, :4].std(0), atol=1e-3)

@@ -1,0 +1,90 @@
+"""The whole network: padding, eager against compiled, the guide's shape, options."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from voxjax import models
+from voxjax.errors import UsageError
+
+KEY = jax.random.key(1)
+SMALL = {"filters": (4, 6), "lstm": (5, 4), "dense": (8,), "heads": 2, "reduction": 2}
+SHAPES = {
+    "last": {**SMALL},
+    "attention": {**SMALL, "pooling": "attention"},
+    "stem": {**SMALL, "pooling": "attention", "stem": (3, 4)},
+}
+
+
+def batch(channels=16):
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(4, 37, channels)), jnp.float32)
+    mask = jnp.arange(37)[None, :] < jnp.array([37, 20, 11, 1])[:, None]
+    return jnp.where(mask[..., None], x, 0.0), mask
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("extra", [1, 2, 3, 30])
+def test_padding_never_changes_an_answer(shape, extra):
+    network = models.build("optimized", SHAPES[shape], 8)
+    x, mask = batch()
+    variables = network.init(KEY, x, mask)
+    short = network.apply(variables, x, mask)
+    longer = jnp.pad(x, ((0, 0), (0, extra), (0, 0))), jnp.pad(mask, ((0, 0), (0, extra)))
+    np.testing.assert_allclose(network.apply(variables, *longer), short, atol=2e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_clips_do_not_see_each_other_in_evaluation(shape):
+    network = models.build("optimized", SHAPES[shape], 8)
+    x, mask = batch()
+    variables = network.init(KEY, x, mask)
+    together = network.apply(variables, x, mask)
+    alone = network.apply(variables, x[1:2, :20], mask[1:2, :20])
+    np.testing.assert_allclose(together[1:2], alone, atol=2e-5)
+
+
+def test_compiled_equals_eager():
+    network = models.build("optimized", SHAPES["stem"], 8)
+    x, mask = batch()
+    variables = network.init(KEY, x, mask)
+    eager = network.apply(variables, x, mask)
+    np.testing.assert_allclose(jax.jit(network.apply)(variables, x, mask), eager, atol=1e-5)
+
+
+def test_default_options_are_the_reference_network():
+    """The shape of the speed benchmark: [32, 392, 1] inputs, weights counted by hand."""
+    network = models.build("optimized", {}, 8)
+    x = jnp.zeros((1, 392, 1))
+    count = models.size(jax.eval_shape(network.init, KEY, x, jnp.ones((1, 392), bool)))
+    expected, channels = 0, 1
+    for filters in (32, 64, 64):
+        wide = 3 * filters
+        expected += 15 * channels * filters + wide + 2 * wide  # kernels 3 + 5 + 7, biases, batch norm
+        expected += wide * (wide // 8) + wide // 8 + (wide // 8) * wide + wide
+        channels = wide
+    for units in (128, 64):
+        expected += 2 * (channels * 4 * units + units * 4 * units + 4 * units)
+        channels = 2 * units
+    for units in (256, 128, 8):
+        expected += channels * units + units
+        channels = units
+    assert count == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"filterz": (3,)}, "did you mean 'config.model.filters'"),
+        ({"filters": "wide"}, "expected a value of type"),
+        ({"pooling": "atention"}, "did you mean 'attention'"),
+    ],
+)
+def test_wrong_options_are_refused(values, message):
+    with pytest.raises(UsageError, match=message):
+        models.build("optimized", values, 8)
+
+
+def test_unknown_architecture_is_refused():
+    with pytest.raises(UsageError, match="did you mean 'optimized'"):
+        models.options("optimised", {})

@@ -1,0 +1,51 @@
+"""The schedule's shape, AdamW against Optax's own, and the average."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from voxjax import optim
+from voxjax.config import Hyper
+
+
+def rate(progress, **values):
+    return float(optim.learning_rate(Hyper(learning_rate=0.1, **values), jnp.float32(progress)))
+
+
+def test_schedule_rises_to_its_peak_and_ends_at_its_floor():
+    assert rate(0.0, warmup_share=0.1) == 0
+    assert rate(0.05, warmup_share=0.1) == pytest.approx(0.05, rel=1e-5)
+    assert rate(0.1, warmup_share=0.1) == pytest.approx(0.1, rel=1e-5)
+    assert rate(0.55, warmup_share=0.1, floor_share=0.0) == pytest.approx(0.05, rel=1e-4)
+    assert rate(1.0, floor_share=0.02) == pytest.approx(0.002, rel=1e-4)
+
+
+def test_schedule_matches_optax():
+    ours = [rate(i / 100, warmup_share=0.1, floor_share=0.05) for i in range(101)]
+    theirs = optax.warmup_cosine_decay_schedule(0.0, 0.1, 10, 100, 0.005)
+    np.testing.assert_allclose(ours, [theirs(i) for i in range(101)], atol=1e-6)
+
+
+def test_steps_match_optax_adamw_under_traced_rates():
+    params = {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}
+    gradient = jax.tree.map(lambda x: 0.1 * x, params)
+    hyper = Hyper(weight_decay=0.3, clip_norm=1e9)
+    theirs = optax.adamw(0.01, weight_decay=0.3, mask={"kernel": True, "bias": False})
+    ours, mine, his, state = params, optim.adamw(hyper, jnp.float32(0)).init(params), params, theirs.init(params)
+    update = jax.jit(lambda h, r, g, s, p: optim.update(h, r, g, s, p))
+    for _ in range(3):
+        ours, mine = update(jax.tree.map(jnp.float32, hyper), jnp.float32(0.01), gradient, mine, ours)
+        with jax.numpy_dtype_promotion("standard"):
+            change, state = theirs.update(gradient, state, his)
+        his = optax.apply_updates(his, change)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), ours, his)
+
+
+def test_average_starts_as_a_mean_and_then_forgets_at_its_rate():
+    one, two = {"w": jnp.float32(1)}, {"w": jnp.float32(2)}
+    early = optim.average(jnp.float32(0.99), jnp.int32(0), one, two)
+    late = optim.average(jnp.float32(0.99), jnp.int32(10_000), one, two)
+    assert float(early["w"]) == pytest.approx(1.9)
+    assert float(late["w"]) == pytest.approx(1.01)

@@ -1,0 +1,193 @@
+"""Augmentation inside the compiled step: per-example functions of `(key, strength, clip)`, and mixup.
+
+A clip is `frames [T, C]` in the units of `features` (dB for log-mels) with its number of valid frames
+`length`. All strengths are traced, so members of an ensemble may differ in them and a schedule may
+raise them from 0, where each function changes nothing.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from voxjax.audio import dsp
+from voxjax.audio.features import channel_spans
+from voxjax.config import FeatureConfig, Hyper
+
+Array = jax.Array
+Spans = Mapping[str, tuple[int, int]]
+
+SILENCE_DB = -100.0
+_SNR_RANGE_DB = 30.0  # noise is drawn from the lowest ratio up to this much above it
+
+
+class Clip(NamedTuple):
+    """One example: `frames [T, C]` and the count of valid frames."""
+
+    frames: Array
+    length: Array
+
+
+def stretch(key: Array, strength: Array, clip: Clip) -> Clip:
+    """Changes the tempo by `exp(U(-1, 1) * strength)`, interpolating between frames.
+
+    A slowed clip that outgrows the array loses its end.
+    """
+    size = clip.frames.shape[0]
+    rate = jnp.exp(strength * jax.random.uniform(key, minval=-1.0, maxval=1.0))
+    last = (clip.length - 1).astype(jnp.float32)
+    length = jnp.minimum(jnp.floor(last / rate).astype(jnp.int32) + 1, size)
+    return Clip(_interpolate(clip.frames, jnp.arange(size, dtype=jnp.float32) * rate, last), length)
+
+
+def warp(key: Array, strength: Array, clip: Clip, spans: Spans, config: FeatureConfig) -> Clip:
+    """Scales the frequency axis of the log-mels by `exp(U(-1, 1) * strength)`, as a vocal tract of
+    another length would (VTLP, Jaitly and Hinton 2013). Pitch moves with it."""
+    ratio = strength * jax.random.uniform(key, minval=-1.0, maxval=1.0)
+    frames = clip.frames
+    if "logmel" in spans:
+        first, end = spans["logmel"]
+        low, high = (float(dsp.hz_to_mel(hz)) for hz in (config.mel_low_hz, config.mel_high_hz))
+        mel = np.linspace(0.0, 2.0 * high, 512)  # a table for the way back from Hz
+        centres_hz = dsp.mel_to_hz(np.linspace(low, high, config.mels + 2)[1:-1])
+        warped_hz = jnp.asarray(centres_hz, jnp.float32) * jnp.exp(ratio)
+        source = jnp.interp(warped_hz, dsp.mel_to_hz(mel).astype(np.float32), mel.astype(np.float32))
+        bins = (source - low) / (high - low) * (config.mels + 1) - 1.0
+        warped = _interpolate(frames[:, first:end].T, bins, jnp.float32(config.mels - 1)).T
+        frames = frames.at[:, first:end].set(warped)
+    if "pitch" in spans:
+        first = spans["pitch"][0]
+        voiced = (frames[:, first] != 0.0).astype(jnp.float32)
+        frames = frames.at[:, first].add(-ratio / jnp.log(2.0) * voiced)
+    return Clip(frames, clip.length)
+
+
+def gain(key: Array, strength_db: Array, clip: Clip, spans: Spans) -> Clip:
+    """Adds `U(-strength, strength)` dB to every level: log-mels and energy."""
+    change_db = strength_db * jax.random.uniform(key, minval=-1.0, maxval=1.0)
+    return Clip(clip.frames + change_db * _levels(clip, spans)[None, :], clip.length)
+
+
+def noise(key: Array, share: Array, snr_db: Array, clip: Clip, spans: Spans) -> Clip:
+    """Adds a steady noise of random level and tilt to the log-mels of a `share` of clips.
+
+    Its level lies `snr_db` to `snr_db + 30` dB below the clip's mean power, its spectrum falls or
+    rises by up to 10 dB over the bands. Powers are added, as uncorrelated sounds do.
+    """
+    if "logmel" not in spans:
+        return clip
+    first, end = spans["logmel"]
+    coin, level, tilt = jax.random.uniform(key, (3,))
+    level_db = clip.frames[:, first:end]
+    valid = (jnp.arange(level_db.shape[0]) < clip.length)[:, None]
+    power = jnp.where(valid, jnp.exp(_NEPER * level_db), 0.0)
+    mean_db = dsp.power_to_db(jnp.sum(power) / (clip.length * (end - first)).astype(jnp.float32))
+    slope_db = 20.0 * (tilt - 0.5) * jnp.linspace(-1.0, 1.0, end - first)
+    noise_db = mean_db - snr_db - _SNR_RANGE_DB * level + slope_db
+    noise_db = jnp.where(coin < share, noise_db, SILENCE_DB)[None, :]
+    noisy = jnp.logaddexp(_NEPER * level_db, _NEPER * noise_db) / _NEPER
+    noisy = jnp.where(coin < share, noisy, level_db)
+    return Clip(clip.frames.at[:, first:end].set(noisy), clip.length)
+
+
+def time_shift(key: Array, strength_frames: Array, clip: Clip, spans: Spans) -> Clip:
+    """Delays the clip by `U(0, strength)` frames of silence; what passes the array's end is lost."""
+    size = clip.frames.shape[0]
+    room = jnp.minimum(strength_frames, (size - clip.length).astype(jnp.float32))
+    delay = jnp.floor(jax.random.uniform(key) * (jnp.maximum(room, 0.0) + 1.0)).astype(jnp.int32)
+    delay = jnp.minimum(delay, size - clip.length)
+    moved = jnp.roll(clip.frames, delay, axis=0)
+    silence = SILENCE_DB * _levels(clip, spans)[None, :]
+    head = (jnp.arange(size) < delay)[:, None]
+    return Clip(jnp.where(head & (strength_frames > 0.0), silence, moved), clip.length + delay)
+
+
+def mask_bands(key: Array, widest_share: Array, values: Array, extent: Array, axis: int) -> Array:
+    """Sets two random bands along an axis to 0, the mean of scaled features (SpecAugment, Park 2019).
+
+    Args:
+        key: a PRNG key.
+        widest_share: the widest band as a share of `extent`.
+        values: scaled features `[T, C]`.
+        extent: valid size of the axis.
+        axis: 0 for time, 1 for channels.
+    """
+    draws = jax.random.uniform(key, (2, 2))
+    extent = extent.astype(jnp.float32)
+    widths = draws[0] * widest_share * extent
+    starts = draws[1] * (extent - widths)
+    place = jnp.arange(values.shape[axis], dtype=jnp.float32)[:, None]
+    hidden = jnp.any((place >= starts[None, :]) & (place < (starts + widths)[None, :]), axis=1)
+    return jnp.where(hidden[:, None] if axis == 0 else hidden[None, :], 0.0, values)
+
+
+def distort(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip) -> Clip:
+    """Everything that acts on raw features, in the order a recording meets it: speaker, room, machine.
+
+    Features of kind `vector` have no time axis left and pass unchanged.
+    """
+    if config.kind == "vector":
+        return clip
+    spans = channel_spans(config)
+    keys = [jax.random.fold_in(key, i) for i in range(5)]
+    clip = stretch(keys[0], ramp * hyper.stretch, clip)
+    clip = warp(keys[1], ramp * hyper.warp, clip, spans, config)
+    clip = gain(keys[2], ramp * hyper.gain_db, clip, spans)
+    clip = noise(keys[3], ramp * hyper.noise_share, hyper.noise_snr_db, clip, spans)
+    return time_shift(keys[4], ramp * hyper.shift_frames, clip, spans)
+
+
+def hide(key: Array, hyper: Hyper, ramp: Array, values: Array, length: Array) -> Array:
+    """SpecAugment on scaled features: two bands of time and two of channels, `[T, C] -> [T, C]`."""
+    time_key, channel_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+    channels = jnp.asarray(values.shape[1])
+    values = mask_bands(time_key, ramp * hyper.time_mask_share, values, length, 0)
+    return mask_bands(channel_key, ramp * hyper.frequency_mask_share, values, channels, 1)
+
+
+class Batch(NamedTuple):
+    """What the network and the loss see: `[B, T, C]`, bool `[B, T]`, class shares `[B, K]`."""
+
+    inputs: Array
+    mask: Array
+    targets: Array
+
+
+def mixup(key: Array, alpha: Array, share: Array, batch: Batch) -> Batch:
+    """Blends a `share` of the examples with others of the batch (Zhang et al. 2018).
+
+    The one function that looks across the batch. Weights are Beta(alpha, alpha), the larger kept for
+    the example itself; inputs and targets mix alike, and a position is valid where either is.
+    """
+    order_key, weight_key, coin_key = (jax.random.fold_in(key, i) for i in range(3))
+    size = batch.targets.shape[0]
+    partner = jax.random.permutation(order_key, size)
+    weight = jax.random.beta(weight_key, jnp.maximum(alpha, 1e-2), jnp.maximum(alpha, 1e-2), (size,))
+    mixed = (jax.random.uniform(coin_key, (size,)) < share) & (alpha > 0.0)
+    own = jnp.where(mixed, jnp.maximum(weight, 1.0 - weight), 1.0)
+    inputs = own[:, None, None] * batch.inputs + (1.0 - own)[:, None, None] * batch.inputs[partner]
+    targets = own[:, None] * batch.targets + (1.0 - own)[:, None] * batch.targets[partner]
+    return Batch(inputs, batch.mask | (batch.mask[partner] & mixed[:, None]), targets)
+
+
+_NEPER = 0.1 * 2.302585092994046  # decibels of power to natural logarithm
+
+
+def _interpolate(rows: Array, places: Array, last: Array) -> Array:
+    """Rows at fractional places, linearly, clamped to `[0, last]`: `[N, C], [M] -> [M, C]`."""
+    places = jnp.clip(places, 0.0, last)
+    before = jnp.floor(places).astype(jnp.int32)
+    after = jnp.minimum(before + 1, last.astype(jnp.int32))
+    part = (places - before.astype(jnp.float32))[:, None]
+    return (1.0 - part) * rows[before] + part * rows[after]
+
+
+def _levels(clip: Clip, spans: Spans) -> Array:
+    """1 for channels measured in dB, 0 for others: `[C]`."""
+    marks = jnp.zeros(clip.frames.shape[1])
+    for name in set(spans) & {"logmel", "energy"}:
+        marks = marks.at[slice(*spans[name])].set(1.0)
+    return marks
+

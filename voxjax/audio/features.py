@@ -1,0 +1,112 @@
+"""From samples to what a network eats: `vector` (the guide's 392 numbers) or `frames` (`[frames, channels]`)."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from voxjax.audio import dsp
+from voxjax.audio.vector import vector
+from voxjax.config import FeatureConfig, one_of
+
+Array = jax.Array
+
+
+def logmel(config: FeatureConfig, samples: Array) -> Array:
+    """Log-mel spectrogram in dB, floor -100 dB: `[time] -> [frames, mels]` (librosa's melspectrogram)."""
+    power = dsp.power_spectrum(samples, config.window_samples, config.hop_samples)
+    return dsp.power_to_db(dsp.project(power, _filters(config)))
+
+
+def mfcc(config: FeatureConfig, samples: Array) -> Array:
+    """Mel-frequency cepstral coefficients: `[time] -> [frames, mfcc]`.
+
+    No floor below the clip's peak is applied (librosa's `top_db=None`), so that a frame depends on
+    its own samples alone.
+    """
+    return dsp.project(logmel(config, samples), dsp.cosine_basis(config.mels, config.mfcc))
+
+
+def energy(config: FeatureConfig, samples: Array) -> Array:
+    """Level in dB relative to full scale: `[time] -> [frames, 1]`."""
+    return dsp.rms_db(samples, config.window_samples, config.hop_samples)[:, None]
+
+
+def pitch(config: FeatureConfig, samples: Array) -> Array:
+    """Octaves above 100 Hz (0 where unvoiced) and strength of voicing: `[time] -> [frames, 2]`."""
+    window = 2 * config.window_samples  # two periods of the lowest voice must fit
+    octaves, strength = dsp.voicing(samples, window, config.hop_samples, config.sample_rate_hz)
+    return jnp.stack([jnp.where(strength > 0.5, octaves, 0.0), strength], axis=-1)
+
+
+# A new group of channels is a function and a row: (config, samples [time]) -> [frames, channels].
+CHANNELS = {"logmel": logmel, "mfcc": mfcc, "energy": energy, "pitch": pitch}
+
+
+def frames(config: FeatureConfig, samples: Array, length: Array) -> Array:
+    """The configured channels side by side, zero beyond the clip: `[time] -> [frames, channels]`."""
+    for name in config.channels:
+        one_of("features.channels", name, CHANNELS)
+    together = jnp.concatenate([CHANNELS[name](config, samples) for name in config.channels], axis=-1)
+    mask = dsp.frame_mask(length, together.shape[0], config.hop_samples)
+    return jnp.where(mask[:, None], together, 0.0)
+
+
+def channel_spans(config: FeatureConfig) -> dict[str, tuple[int, int]]:
+    """Where each group of channels lies: name -> (first, one past the last)."""
+    widths = {"logmel": config.mels, "mfcc": config.mfcc, "energy": 1, "pitch": 2}
+    ends = np.cumsum([widths[name] for name in config.channels])
+    return {n: (int(end) - widths[n], int(end)) for n, end in zip(config.channels, ends, strict=True)}
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def extract(config: FeatureConfig, samples: Array, lengths: Array) -> tuple[Array, Array]:
+    """Features of a batch of zero-padded clips.
+
+    Args:
+        config: the frozen feature config.
+        samples: float32 `[batch, time]`, zeros beyond each length.
+        lengths: int32 `[batch]`, in samples.
+
+    Returns:
+        `frames`: float32 `[batch, frames, channels]` and int32 `[batch]`, frames of each clip.
+        `vector`: float32 `[batch, 392, 1]` and int32 `[batch]`, each 392.
+    """
+    if config.kind == "vector":
+        values = jax.vmap(functools.partial(vector, config))(samples, lengths)[..., None]
+        return values, jnp.full(lengths.shape, values.shape[1], jnp.int32)
+    values = jax.vmap(functools.partial(frames, config))(samples, lengths)
+    return values, dsp.frame_count(lengths, config.hop_samples)
+
+
+def prepare(config: FeatureConfig, samples: np.ndarray) -> np.ndarray:
+    """Cuts the silent head and tail and sets the level, on the host: float32 `[time] -> [shorter]`."""
+    return _LEVELS[config.level](samples[trimmed(config, samples)])
+
+
+def trimmed(config: FeatureConfig, samples: np.ndarray) -> slice:
+    """The part from the first to the last frame within `trim_db` of the loudest (librosa's trim)."""
+    hop = config.hop_samples
+    blocks = np.pad(samples, (0, -len(samples) % hop)).reshape(-1, hop)
+    power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    loud = np.flatnonzero(power > power.max() * 10.0 ** (-config.trim_db / 10.0))
+    if not len(loud):
+        return slice(0, len(samples))
+    return slice(int(loud[0]) * hop, min(len(samples), (int(loud[-1]) + 1) * hop))
+
+
+def windows(config: FeatureConfig, samples: np.ndarray) -> list[np.ndarray]:
+    """The clip, or where it is too long, near-equal pieces of at most `max_duration_s`."""
+    return np.array_split(samples, -(-len(samples) // config.max_samples))
+
+
+def _filters(config: FeatureConfig) -> np.ndarray:
+    low_hz, high_hz = config.mel_low_hz, config.mel_high_hz
+    return dsp.mel_filters(config.sample_rate_hz, config.window_samples, config.mels, low_hz, high_hz)
+
+
+_LEVELS = {
+    "keep": lambda samples: samples,
+    "peak": lambda samples: samples / max(float(np.max(np.abs(samples))), 1e-4),
+}

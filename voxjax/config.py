@@ -1,0 +1,239 @@
+"""Every value of a run, as frozen dataclasses that refuse unknown keys and wrong types."""
+
+import collections.abc
+import dataclasses
+import difflib
+import types
+import typing
+from typing import Any
+
+import jax
+
+from voxjax.errors import UsageError, mismatch
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureConfig:
+    """What the network eats. Frozen into the model folder, so that predicting repeats training.
+
+    `vector` is the training guide's 392 numbers a clip; `frames` is `[frames, channels]`.
+    """
+
+    kind: str = "frames"  # vector | frames
+    sample_rate_hz: int = 16_000
+    window_ms: float = 32.0  # also the FFT length: 512 samples at 16 kHz
+    hop_ms: float = 16.0
+    mels: int = 64
+    mel_low_hz: float = 0.0
+    mel_high_hz: float = 8_000.0
+    mfcc: int = 40  # coefficients, where MFCCs are asked for
+    channels: tuple[str, ...] = ("logmel",)  # groups of `frames` channels, in this order
+    trim_db: float = 40.0  # head and tail this far below the loudest frame are cut; 200 cuts nothing
+    level: str = "keep"  # keep | peak: `peak` scales each clip to a peak of 1
+    max_duration_s: float = 6.0  # longer clips are cut into windows of this length
+
+    def __post_init__(self) -> None:
+        one_of("features.kind", self.kind, ("vector", "frames"))
+        one_of("features.level", self.level, ("keep", "peak"))
+        in_range("features.trim_db", self.trim_db, 1.0, 200.0)
+        in_range("features.max_duration_s", self.max_duration_s, 0.5, 60.0)
+        in_range("features.mel_high_hz", self.mel_high_hz, self.mel_low_hz, self.sample_rate_hz / 2)
+        assert self.hop_samples <= self.window_samples
+
+    @property
+    def window_samples(self) -> int:
+        """FFT and window length in samples."""
+        return whole_samples("features.window_ms", self.window_ms, self.sample_rate_hz)
+
+    @property
+    def hop_samples(self) -> int:
+        """Samples from one frame to the next."""
+        return whole_samples("features.hop_ms", self.hop_ms, self.sample_rate_hz)
+
+    @property
+    def max_samples(self) -> int:
+        """Samples in the longest window the network is shown."""
+        return round(self.max_duration_s * self.sample_rate_hz)
+
+
+@dataclasses.dataclass(frozen=True)
+class CopiesConfig:
+    """Offline copies of each training clip, made once, on the waveform (the guide's augmentation)."""
+
+    augmentation_factor: int = 3  # copies beside the original; 0 makes none
+    methods: tuple[str, ...] = ("noise", "pitch", "stretch", "shift")  # taken in turn; "a+b" chains
+    noise_snr_db: tuple[float, float] = (15.0, 30.0)
+    pitch_semitones: tuple[float, float] = (-2.0, 2.0)
+    stretch_rate: tuple[float, float] = (0.85, 1.2)  # above 1 is faster
+    shift_s: float = 0.3  # largest shift, either way
+
+    def __post_init__(self) -> None:
+        in_range("copies.augmentation_factor", self.augmentation_factor, 0, 64)
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Hyper:
+    """What may differ between members: numbers that are traced, so they can be vmapped and swept."""
+
+    learning_rate: Any = 1e-3  # peak of the schedule
+    warmup_share: Any = 0.05  # share of all steps spent rising to the peak
+    floor_share: Any = 0.01  # the cosine ends at this share of the peak
+    weight_decay: Any = 1e-2  # decoupled, on kernels alone
+    clip_norm: Any = 5.0  # global gradient norm
+    ema_decay: Any = 0.99  # of the averaged weights that are evaluated and kept
+    dropout: Any = 0.2  # after each convolution block
+    head_dropout: Any = 0.3  # between the dense layers
+    label_smoothing: Any = 0.05
+    mixup_alpha: Any = 0.2  # Beta(alpha, alpha); 0 mixes nothing
+    mixup_share: Any = 0.5  # share of examples that are mixed
+    focal_gamma: Any = 0.0  # 0 is cross-entropy
+    ramp_share: Any = 0.2  # augmentation and regularisation rise linearly over this share of all steps
+    copy_share: Any = 0.5  # chance that an offline copy stands in for the clip
+    shift_frames: Any = 8.0  # largest delay of the clip
+    gain_db: Any = 6.0  # uniform within +- this
+    noise_share: Any = 0.3  # chance of added noise
+    noise_snr_db: Any = 10.0  # the lowest signal-to-noise ratio; the highest is 30 dB above
+    stretch: Any = 0.15  # tempo is multiplied by exp(U(-1, 1) * this)
+    warp: Any = 0.08  # vocal-tract length is multiplied by exp(U(-1, 1) * this)
+    time_mask_share: Any = 0.15  # widest of two time masks, as a share of the clip
+    frequency_mask_share: Any = 0.15  # widest of two frequency masks, as a share of the channels
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How long and how often."""
+
+    epochs: int = 60
+    batch_size: int = 32
+    patience_epochs: int = 30  # epochs without a better validation UAR before stopping
+    checkpoint_every_epochs: int = 5
+    checkpoints_kept: int = 2
+    valid_share: float = 0.1  # of the training side, cut off to choose by
+
+    def __post_init__(self) -> None:
+        in_range("train.epochs", self.epochs, 1, 100_000)
+        in_range("train.batch_size", self.batch_size, 2, 65_536)
+        in_range("train.patience_epochs", self.patience_epochs, 1, 100_000)
+        in_range("train.checkpoint_every_epochs", self.checkpoint_every_epochs, 1, 100_000)
+        in_range("train.checkpoints_kept", self.checkpoints_kept, 1, 1_000)
+        in_range("train.valid_share", self.valid_share, 0.01, 0.5)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A whole run. `model` holds the options of `architecture`, checked by that model's own dataclass."""
+
+    name: str = "optimized"
+    corpus: str = "demo"
+    protocol: str = "random5"
+    fold: int = 0
+    seed: int = 0
+    architecture: str = "optimized"
+    broken_clips: str = "stop"  # stop | skip: what an unreadable clip does to a run
+    model: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    features: FeatureConfig = dataclasses.field(default_factory=FeatureConfig)
+    copies: CopiesConfig = dataclasses.field(default_factory=CopiesConfig)
+    hyper: Hyper = dataclasses.field(default_factory=Hyper)
+    train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        one_of("broken_clips", self.broken_clips, ("stop", "skip"))
+
+
+def one_of(key: str, value: str, known: collections.abc.Iterable[str]) -> None:
+    """Refuses a value that is not in the list.
+
+    Raises:
+        UsageError: names the nearest known value.
+    """
+    known = tuple(known)
+    if value not in known:
+        near = difflib.get_close_matches(str(value), known, n=1)
+        do = f"did you mean '{near[0]}'?" if near else "choose one of these"
+        raise UsageError(mismatch(key, "one of " + ", ".join(known), repr(value), do))
+
+
+def in_range(key: str, value: float, low: float, high: float) -> None:
+    """Refuses a number outside `[low, high]`, and NaN.
+
+    Raises:
+        UsageError: with the range.
+    """
+    if not low <= value <= high:
+        raise UsageError(mismatch(key, f"a number from {low} to {high}", value, "change it"))
+
+
+def whole_samples(key: str, duration_ms: float, sample_rate_hz: int) -> int:
+    """The duration in samples.
+
+    Raises:
+        UsageError: if it is not a whole number of samples of at least 1.
+    """
+    samples = duration_ms * sample_rate_hz / 1000
+    if samples < 1 or abs(samples - round(samples)) > 1e-6:
+        do = "choose a duration that is a whole number of samples"
+        raise UsageError(mismatch(key, f"whole samples at {sample_rate_hz} Hz", f"{samples:g}", do))
+    return round(samples)
+
+
+def freeze(kind: type, values: collections.abc.Mapping[str, Any], prefix: str = "config") -> Any:
+    """Builds a dataclass from plain values, nested ones too.
+
+    Args:
+        kind: the dataclass.
+        values: by field name. A missing field keeps its default.
+        prefix: how the user spells the place, for messages.
+
+    Raises:
+        UsageError: at an unknown key, with the nearest known one, or at a value of the wrong type.
+    """
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
+    for key in values:
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, n=1)
+            do = f"did you mean '{prefix}.{near[0]}'?" if near else "remove it"
+            raise UsageError(mismatch(prefix, "one of " + ", ".join(fields), f"'{key}'", do))
+    return kind(**{k: _typed(hints[k], v, f"{prefix}.{k}") for k, v in values.items()})
+
+
+def thaw(config: Any) -> dict[str, Any]:
+    """The dataclass as plain nested dictionaries, for JSON and for `ml_collections`."""
+    out = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            value = thaw(value)
+        elif isinstance(value, collections.abc.Mapping):
+            value = dict(value)
+        out[field.name] = value
+    return out
+
+
+def _typed(hint: Any, value: Any, key: str) -> Any:
+    """The value as the annotated type, or a `UsageError`."""
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return freeze(typing.cast(type, hint), value, key)
+    if hint is Any:  # a traced number
+        hint = float
+    if origin is tuple and isinstance(value, (list, tuple)):
+        kinds = [args[0]] * len(value) if len(args) == 2 and args[1] is Ellipsis else list(args)
+        if len(kinds) == len(value):
+            return tuple(_typed(kind, item, key) for kind, item in zip(kinds, value, strict=True))
+    elif origin is collections.abc.Mapping and isinstance(value, collections.abc.Mapping):
+        return types.MappingProxyType(dict(value))
+    elif hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    elif hint in (int, str, bool) and type(value) is hint:
+        return value
+    name = getattr(hint, "__name__", str(hint)) if origin is None else str(hint)
+    raise UsageError(mismatch(key, f"a value of type {name}", repr(value), "give one of that type"))
+
+
+def config_dict(config: Config) -> Any:
+    """The config as an `ml_collections.ConfigDict`, whose values absl flags can override."""
+    from ml_collections import ConfigDict  # only scripts need it
+
+    return ConfigDict(thaw(config))

@@ -1,0 +1,27 @@
+"""Writing a file so that it is whole or not there."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write(path: Path, content: bytes | str) -> None:
+    """Writes beside the place first, then renames, so that no reader meets half a file.
+
+    Args:
+        path: in an existing folder.
+        content: text is encoded as UTF-8, its line ends kept as they are.
+
+    Raises:
+        OSError: at a full disk or a folder that can't be written; nothing is left behind then.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)  # mkstemp makes it private
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

@@ -1,0 +1,252 @@
+"""The report of a run: figures, tables, pictures and one page, written into a folder."""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+
+from voxjax import calibrate, metrics
+from voxjax.edges import files, page, plots
+from voxjax.edges.provenance import provenance
+
+# In these the same speakers are on both sides, so clips are what is independent.
+_CLIP_PROTOCOLS = ("random5", "guide")
+_SYNTHETIC = ("demo",)
+
+
+class Meta(TypedDict):
+    """What a figure must never be shown without."""
+
+    protocol: str
+    corpus: str  # several joined by "+"
+    model: str
+    folds: int
+    seeds: list[int]
+    chosen_by: str  # what chose the epoch, such as "validation UAR"
+    train_seconds: float
+    parameters: int
+    members: list[dict[str, Any]]  # `architecture` and `uar` each
+    config: Mapping[str, Any]  # every value, resolved
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportInput:
+    """Test predictions of n clips, and what made them. Columns are one entry a clip."""
+
+    labels: Sequence[str]  # K names
+    clips: Sequence[str]
+    speakers: Sequence[str]
+    genders: Sequence[str]  # '' where unknown
+    folds: Sequence[int] | np.ndarray  # the fold whose test side held the clip
+    truth: np.ndarray  # integer [n]
+    logits: np.ndarray  # [n, K], before the temperature
+    temperature: float | np.ndarray  # one, or that of each clip's fold, [n]
+    meta: Meta
+    history: Sequence[Mapping[str, Any]] = ()  # as `plots.history`
+    notes: Sequence[str] = ()  # plain text, such as a corpus's credit and licence
+
+
+def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
+    """Writes `metrics.json`, the CSV tables, the pictures and `report.html`, each whole or not at all.
+
+    Args:
+        folder: made if missing. Files of the same names are replaced.
+        run: what to report.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        VoxJaxError: without clips, with columns of unequal length, or at predictions that are not finite.
+        OSError: if the folder can't be written.
+    """
+    temperature = np.broadcast_to(np.asarray(run.temperature, np.float64), len(run.truth))
+    before = calibrate.apply(run.logits, 1.0)
+    after = calibrate.apply(run.logits, temperature[:, None])
+    figures = measure(run, before, after)
+    pictures = draw(run, figures, before, after)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("confusion", "history", "reliability"):
+        if name in pictures:
+            files.write(folder / f"{name}.png", pictures[name])
+    files.write(folder / "metrics.json", json.dumps(figures, indent=1, allow_nan=False) + "\n")
+    files.write(folder / "per_class.csv", _per_class_csv(figures))
+    files.write(folder / "confusion.csv", _confusion_csv(figures))
+    files.write(folder / "predictions.csv", _predictions_csv(run, after))
+    content = page.render(figures, pictures, run.meta["config"], run.notes)
+    files.write(folder / "report.html", content)
+    return figures
+
+
+def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
+    """The content of `metrics.json`; values that are not finite become None.
+
+    Args:
+        run: what to report.
+        before: `[n, K]`, probabilities without the temperature.
+        after: `[n, K]`, calibrated.
+    """
+    meta = run.meta
+    over = _interval_over(meta["protocol"], run.speakers)
+    units = {"speakers": run.speakers, "clips": run.clips}[over]
+    summary = metrics.summarize(run.truth, after, run.labels, run.speakers, run.genders, units)
+    summary["ece_calibrated"] = summary["ece"]
+    summary["ece"] = metrics.ece(before, run.truth)
+    head = {key: value for key, value in meta.items() if key != "config"}
+    figures = head | summary | {
+        "temperature": float(np.exp(np.mean(np.log(run.temperature)))),
+        "interval_over": over,
+        "per_fold": _per_fold(run, after),
+        "warnings": warnings_about(meta["protocol"], meta["corpus"]),
+        **provenance(),
+    }
+    return _plain(figures)
+
+
+def draw(
+    run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after: np.ndarray
+) -> dict[str, bytes]:
+    """The pictures as PNG files by name: confusion, reliability, coverage and, if trained, history."""
+    sides = {
+        f"Before: ECE {figures['ece']:.1%}": metrics.reliability(before, run.truth),
+        f"After temperature {figures['temperature']:.2f}: ECE {figures['ece_calibrated']:.1%}": (
+            metrics.reliability(after, run.truth)
+        ),
+    }
+    title = f"{figures['model']} on {figures['corpus']}, {figures['protocol']}"
+    pictures = {
+        "confusion": plots.confusion(run.labels, np.array(figures["confusion"]), title),
+        "reliability": plots.reliability(sides),
+        "coverage": plots.coverage(figures["coverage"]),
+    }
+    if run.history:
+        pictures["history"] = plots.history(run.history)
+    return {name: plots.png(figure) for name, figure in pictures.items()}
+
+
+def warnings_about(protocol: str, corpus: str) -> list[str]:
+    """Sentences that must stand beside every figure of this protocol and corpus."""
+    found = []
+    if set(corpus.split("+")) & set(_SYNTHETIC):
+        found.append("The demo corpus is synthetic speech: these figures say nothing about people's voices.")
+    if protocol == "guide":
+        found.append(
+            "The protocol `guide` leaks: copies of a clip lie on both sides of the split, "
+            "so these figures measure nothing. It is kept to show the leak."
+        )
+    return found
+
+
+def printout(figures: Mapping[str, Any]) -> str:
+    """The closing lines of a run: warnings, UAR and accuracy with intervals, classes and confusions.
+
+    Args:
+        figures: the content of `metrics.json`.
+    """
+    rule = "=" * 70
+    over = figures["interval_over"]
+    head = [
+        rule,
+        f"{figures['model']} on {figures['corpus']}: protocol {figures['protocol']}, "
+        f"{figures['folds']} fold(s), seeds {figures['seeds']}, {figures['n']} test clips",
+        *(f"WARNING: {text}" for text in figures["warnings"]),
+        rule,
+        f"Test UAR:      {_ratio(figures, 'uar')}   (95 % bootstrap over {over})",
+        f"Test Accuracy: {_ratio(figures, 'accuracy')}",
+        f"Macro-F1:      {figures['macro_f1']:7.2%}",
+        f"ECE:           {figures['ece']:7.2%}, {figures['ece_calibrated']:.2%} "
+        f"after temperature {figures['temperature']:.2f}",
+    ]
+    return "\n".join([*head, "", *_class_lines(figures), "", *_confusion_lines(figures), rule])
+
+
+def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
+    """What the bootstrap draws. One lone speaker has no spread to draw from."""
+    by_clip = protocol in _CLIP_PROTOCOLS or len(set(speakers)) < 2
+    return "clips" if by_clip else "speakers"
+
+
+def _per_fold(run: ReportInput, after: np.ndarray) -> dict[str, dict[str, float]]:
+    """UAR and accuracy of each fold by itself."""
+    names = [str(fold) for fold in run.folds]
+    parts = metrics.grouped(run.truth, after.argmax(-1), names, len(run.labels))
+    return {
+        name: {
+            "uar": float(metrics.uar(counts)),
+            "accuracy": float(metrics.accuracy(counts)),
+            "n": int(counts.sum()),
+        }
+        for name, counts in sorted(parts.items(), key=lambda part: int(part[0]))
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The same values as JSON has them: no NumPy types, None for what is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as CSV text with plain line ends."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def _per_class_csv(figures: Mapping[str, Any]) -> str:
+    columns = ("precision", "recall", "f1", "n")
+    rows = [[label, *(row[name] for name in columns)] for label, row in figures["per_class"].items()]
+    return _csv([["label", *columns], *rows])
+
+
+def _confusion_csv(figures: Mapping[str, Any]) -> str:
+    labels = figures["labels"]
+    rows = [[label, *counts] for label, counts in zip(labels, figures["confusion"], strict=True)]
+    return _csv([["truth", *labels], *rows])
+
+
+def _predictions_csv(run: ReportInput, after: np.ndarray) -> str:
+    columns = zip(run.clips, run.speakers, run.folds, run.truth, after, strict=True)
+    rows = [
+        [clip, speaker, fold, run.labels[truth], *(f"{p:.6f}" for p in probabilities)]
+        for clip, speaker, fold, truth, probabilities in columns
+    ]
+    return _csv([["clip", "speaker", "fold", "truth", *run.labels], *rows])
+
+
+def _ratio(figures: Mapping[str, Any], name: str) -> str:
+    low, high = figures[f"{name}_ci"]
+    return f"{figures[name]:7.2%}   [{low:.1%}, {high:.1%}]"
+
+
+def _class_lines(figures: Mapping[str, Any]) -> list[str]:
+    """The table of classes as text; a dash where the test side has no such clip."""
+    columns = ("precision", "recall", "f1")
+    wide = max(12, *(len(label) for label in figures["labels"]))
+    lines = ["Per class".ljust(wide) + "".join(f"{name:>11}" for name in (*columns, "n"))]
+    for label, row in figures["per_class"].items():
+        cells = ["–" if row[name] is None else f"{row[name]:.1%}" for name in columns]
+        lines.append(label.ljust(wide) + "".join(f"{cell:>11}" for cell in (*cells, row["n"])))
+    return lines
+
+
+def _confusion_lines(figures: Mapping[str, Any]) -> list[str]:
+    """The confusion matrix as text."""
+    labels = figures["labels"]
+    wide = max(12, *(len(label) for label in labels))
+    lines = ["Confusion matrix: truth in rows, prediction in columns"]
+    lines.append(" " * wide + "".join(f"{label[:9]:>10}" for label in labels))
+    for label, counts in zip(labels, figures["confusion"], strict=True):
+        lines.append(label.ljust(wide) + "".join(f"{n:>10}" for n in counts))
+    return lines

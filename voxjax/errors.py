@@ -1,0 +1,18 @@
+"""The two ways a request can fail, each shown to the user as one line."""
+
+
+class VoxJaxError(Exception):
+    """A piece of work failed: bad audio, a missing corpus, a full disk. Exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(VoxJaxError):
+    """The request itself was wrong: a mistyped key, a value of the wrong type. Exit code 2."""
+
+    exit_code = 2
+
+
+def mismatch(what: str, expected: object, found: object, do: str) -> str:
+    """One line that says what was expected, what was found and what to do about it."""
+    return f"{what}: expected {expected}, found {found}; {do}"

@@ -1,0 +1,230 @@
+"""How good predictions are: counts summed on the device, divided once and summarised on the host."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn import metrics as sk
+
+from voxjax.errors import VoxJaxError, mismatch
+
+ECE_BINS = 15
+_DRAWS = 2_000  # bootstrap samples: the ends of a 95 % interval are then steady to about 0.1 point
+_COVERAGES = tuple((i + 1) / 20 for i in range(20))
+
+
+def example(logits: jax.Array, target: jax.Array) -> dict[str, jax.Array]:
+    """What one clip adds to the sums.
+
+    Args:
+        logits: `[K]`.
+        target: integer `[]`, the true class.
+
+    Returns:
+        `confusion [K, K]` (truth in rows, prediction in columns), `nll []` in nats and `count []`.
+    """
+    classes = logits.shape[-1]
+    truth = jax.nn.one_hot(target, classes)
+    predicted = jax.nn.one_hot(jnp.argmax(logits), classes)
+    nll = -jnp.sum(truth * jax.nn.log_softmax(logits))
+    return {"confusion": truth[:, None] * predicted[None, :], "nll": nll, "count": jnp.float32(1)}
+
+
+def sums(logits: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, jax.Array]:
+    """Weighted sums over a batch. Sums of several batches merge by addition.
+
+    Args:
+        logits: `[B, K]`.
+        targets: integer `[B]`.
+        weight: `[B]`, 0 for padding, whose logits may be anything, NaN too.
+
+    Returns:
+        As `example`, added up.
+    """
+
+    def total(values: jax.Array) -> jax.Array:
+        mask = weight.reshape(-1, *(1,) * (values.ndim - 1))
+        return jnp.sum(jnp.where(mask > 0, mask * values, 0.0), axis=0)
+
+    return jax.tree.map(total, jax.vmap(example)(logits, targets))
+
+
+def divide(total: Mapping[str, Any]) -> dict[str, float]:
+    """Ratios of all sums, on the host: `uar`, `accuracy` and `nll` (nats a clip)."""
+    confusion = np.asarray(total["confusion"], np.float64)
+    nll = float(total["nll"]) / float(total["count"])
+    return {"uar": float(uar(confusion)), "accuracy": float(accuracy(confusion)), "nll": nll}
+
+
+def recalls(confusion: np.ndarray) -> np.ndarray:
+    """Recall of each class, NaN where the truth never holds it: `[..., K, K] -> [..., K]`."""
+    truth = confusion.sum(-1)
+    hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
+    return np.divide(hits, truth, out=np.full(truth.shape, np.nan), where=truth > 0)
+
+
+def uar(confusion: np.ndarray) -> np.ndarray:
+    """Unweighted average recall over the classes present in the truth: `[..., K, K] -> [...]`."""
+    return np.nanmean(recalls(confusion), axis=-1)
+
+
+def accuracy(confusion: np.ndarray) -> np.ndarray:
+    """Share of clips on the diagonal: `[..., K, K] -> [...]`."""
+    return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
+
+
+def grouped(truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], classes: int) -> dict[str, np.ndarray]:
+    """The confusion matrix of each group of clips, by name in sorted order: int64 `[K, K]` each."""
+    names, index = np.unique(np.asarray(groups, str), return_inverse=True)
+    counts = np.zeros((len(names), classes, classes), np.int64)
+    np.add.at(counts, (index, truth, predicted), 1)
+    return {str(name): matrix for name, matrix in zip(names, counts, strict=True)}
+
+
+def interval(
+    confusions: np.ndarray, figure: Callable[[np.ndarray], np.ndarray], seed: int = 0
+) -> list[float]:
+    """95 % percentile bootstrap interval (Efron 1979), drawing whole units with replacement.
+
+    Args:
+        confusions: `[units, K, K]`, one matrix a unit. A unit is what is independent: a speaker, or a clip.
+        figure: `[..., K, K] -> [...]`, such as `uar`.
+        seed: of the draws. The same seed gives the same interval.
+
+    Returns:
+        The lower and the upper end.
+    """
+    units, classes = confusions.shape[:2]
+    generator = np.random.default_rng(seed)
+    times = generator.multinomial(units, np.full(units, 1 / units), size=_DRAWS)
+    drawn = times.astype(np.float64) @ confusions.reshape(units, -1).astype(np.float64)
+    values = figure(drawn.reshape(_DRAWS, classes, classes))
+    return [float(end) for end in np.percentile(values, [2.5, 97.5])]
+
+
+def reliability(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """Confidence against accuracy in 15 bins of equal width (Guo et al. 2017).
+
+    Args:
+        probabilities: `[n, K]`.
+        truth: integer `[n]`.
+
+    Returns:
+        `count`, mean `confidence` and `accuracy` of each bin, `[15]`; both means are 0 in an empty bin.
+    """
+    confidence = probabilities.max(-1).astype(np.float64)
+    correct = probabilities.argmax(-1) == truth
+    bins = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
+    count = np.bincount(bins, minlength=ECE_BINS)
+    most = np.maximum(count, 1)
+    return {
+        "count": count,
+        "confidence": np.bincount(bins, confidence, ECE_BINS) / most,
+        "accuracy": np.bincount(bins, correct, ECE_BINS) / most,
+    }
+
+
+def ece(probabilities: np.ndarray, truth: np.ndarray) -> float:
+    """Expected calibration error: mean gap of confidence and accuracy, in [0, 1], over `reliability`'s bins."""
+    bins = reliability(probabilities, truth)
+    gap = np.abs(bins["confidence"] - bins["accuracy"])
+    return float(np.average(gap, weights=bins["count"]))
+
+
+def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, float]]:
+    """Accuracy when only the most certain share of clips is answered.
+
+    Returns:
+        One row for each 5 %: `coverage`, `accuracy` and `confidence`, the least that is still answered.
+    """
+    confidence = probabilities.max(-1)
+    order = np.argsort(-confidence, kind="stable")
+    hits = np.cumsum(probabilities.argmax(-1)[order] == truth[order])
+    rows = []
+    for share in _COVERAGES:
+        kept = max(1, round(share * len(truth)))
+        least = float(confidence[order[kept - 1]])
+        rows.append({"coverage": share, "accuracy": float(hits[kept - 1]) / kept, "confidence": least})
+    return rows
+
+
+def per_class(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Precision, recall, F1 and `n` of each label; None where the truth never holds the label."""
+    table = sk.precision_recall_fscore_support(
+        truth, predicted, labels=np.arange(len(labels)), zero_division=0.0
+    )
+    rows = {}
+    for label, *figures, n in zip(labels, *table, strict=True):
+        values = [float(figure) if n else None for figure in figures]
+        rows[label] = dict(zip(("precision", "recall", "f1"), values, strict=True)) | {"n": int(n)}
+    return rows
+
+
+def summarize(
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+    labels: Sequence[str],
+    speakers: Sequence[str],
+    genders: Sequence[str],
+    units: Sequence[str],
+) -> dict[str, Any]:
+    """Every figure of a report, as plain Python values.
+
+    Args:
+        truth: integer `[n]`, indices into `labels`.
+        probabilities: `[n, K]`, as a user is shown them, so calibrated.
+        labels: the K names.
+        speakers: who speaks in each clip.
+        genders: of each clip's speaker; '' where unknown.
+        units: what the bootstrap draws: the speaker of each clip, or the clip itself.
+
+    Returns:
+        The fields of `metrics.json` that follow from predictions. `per_speaker` and `per_gender` are
+        UARs within the group; `macro_f1` is the mean over the classes present in the truth.
+
+    Raises:
+        VoxJaxError: without clips, or if the columns are not equally long.
+    """
+    _check(truth, probabilities, labels, speakers, genders, units)
+    predicted, classes = probabilities.argmax(-1), len(labels)
+    confusion = sk.confusion_matrix(truth, predicted, labels=np.arange(classes))
+    drawn = np.stack(list(grouped(truth, predicted, units, classes).values()))
+    by_speaker = grouped(truth, predicted, speakers, classes)
+    by_gender = grouped(truth, predicted, genders, classes)
+    table = per_class(truth, predicted, labels)
+    return {
+        "n": len(truth),
+        "labels": list(labels),
+        "accuracy": float(accuracy(confusion)),
+        "accuracy_ci": interval(drawn, accuracy),
+        "uar": float(uar(confusion)),
+        "uar_ci": interval(drawn, uar),
+        "macro_f1": float(np.mean([row["f1"] for row in table.values() if row["n"]])),
+        "ece": ece(probabilities, truth),
+        "confusion": confusion.tolist(),
+        "per_class": table,
+        "per_speaker": {name: float(uar(counts)) for name, counts in by_speaker.items()},
+        "per_gender": {name: float(uar(counts)) for name, counts in by_gender.items() if name},
+        "speaker_n": {name: int(counts.sum()) for name, counts in by_speaker.items()},
+        "gender_n": {name: int(counts.sum()) for name, counts in by_gender.items() if name},
+        "coverage": coverage(probabilities, truth),
+    }
+
+
+def _check(
+    truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str], *columns: Sequence[str]
+) -> None:
+    """Refuses a table whose columns do not belong together."""
+    rows = [len(truth), len(probabilities), *(len(column) for column in columns)]
+    if min(rows) < 1 or len(set(rows)) > 1:
+        do = "give one row a test clip"
+        raise VoxJaxError(mismatch("metrics", "columns of one length, at least 1", rows, do))
+    if probabilities.shape[1] != len(labels) or not 0 <= truth.min() <= truth.max() < len(labels):
+        found = f"{probabilities.shape[1]} probabilities and classes up to {truth.max()}"
+        do = "compare the model's labels with the corpus's"
+        raise VoxJaxError(mismatch("metrics", f"{len(labels)} classes", found, do))
+    if not np.isfinite(probabilities).all():
+        do = "training diverged: lower hyper.learning_rate"
+        raise VoxJaxError(mismatch("metrics", "finite probabilities", "NaN or infinity", do))

@@ -1,0 +1,88 @@
+"""The networks, behind pure functions. A new model is a file here and a row in `ARCHITECTURES`."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+
+from voxjax.config import freeze, one_of, thaw
+from voxjax.models import optimized
+from voxjax.models.layers import Rates
+
+__all__ = ["ARCHITECTURES", "Network", "Rates", "Variables", "build", "options", "size"]
+
+Array = jax.Array
+
+# name -> (options dataclass, module taking options and classes)
+ARCHITECTURES: dict[str, tuple[Any, Any]] = {
+    "optimized": (optimized.Options, optimized.Optimized),
+}
+
+
+class Variables(NamedTuple):
+    """Weights, and the running statistics of batch norm: nested dictionaries of float32 arrays."""
+
+    params: Any
+    stats: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A module as pure functions. Hashable, so that it can be a static argument of `jit`."""
+
+    module: nn.Module
+
+    def init(self, key: Array, inputs: Array, mask: Array) -> Variables:
+        """Fresh weights for inputs of this shape, `[B, T, C]` and bool `[B, T]`."""
+        variables = self.module.init(key, inputs, mask, None)
+        return Variables(variables["params"], variables.get("batch_stats", {}))
+
+    def apply(self, variables: Variables, inputs: Array, mask: Array) -> Array:
+        """Logits of evaluation: `[B, T, C], [B, T] -> [B, K]`."""
+        return self.module.apply(_collections(variables), inputs, mask, None)
+
+    def apply_train(
+        self, variables: Variables, inputs: Array, mask: Array, rates: Rates, key: Array
+    ) -> tuple[Array, Any]:
+        """Logits of training, with dropout, and the new statistics."""
+        logits, updates = self.module.apply(
+            _collections(variables), inputs, mask, rates, rngs={"dropout": key}, mutable=["batch_stats"]
+        )
+        return logits, updates.get("batch_stats", {})
+
+
+def options(architecture: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The architecture's options, complete and checked, as plain values.
+
+    Raises:
+        UsageError: at an unknown architecture or option, or a value of the wrong type.
+    """
+    one_of("config.architecture", architecture, ARCHITECTURES)
+    return thaw(freeze(ARCHITECTURES[architecture][0], values, "config.model"))
+
+
+def build(architecture: str, values: Mapping[str, Any], classes: int) -> Network:
+    """The network of this name.
+
+    Args:
+        architecture: a name in `ARCHITECTURES`.
+        values: its options; those left out keep their defaults.
+        classes: number of labels.
+
+    Raises:
+        UsageError: as `options` does.
+    """
+    one_of("config.architecture", architecture, ARCHITECTURES)
+    kind, module = ARCHITECTURES[architecture]
+    return Network(module(freeze(kind, values, "config.model"), classes))
+
+
+def size(variables: Variables) -> int:
+    """Number of trained weights."""
+    return sum(leaf.size for leaf in jax.tree.leaves(variables.params))
+
+
+def _collections(variables: Variables) -> dict[str, Any]:
+    return {"params": variables.params, "batch_stats": variables.stats}

@@ -1,0 +1,169 @@
+"""Building blocks with masks right through: a longer padding never changes an answer.
+
+Letters: B examples, T positions in time, C channels, H units, K classes. `mask` is bool `[B, T]`.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+
+
+class Rates(NamedTuple):
+    """Traced dropout rates in [0, 1): after convolution blocks, and between dense layers."""
+
+    block: Array
+    head: Array
+
+
+class Dropout(nn.Module):
+    """Dropout with a traced rate (`nn.Dropout` needs a Python number). `rate=None` passes everything.
+
+    Eight random bits decide an element, four elements to a random word, as the generator is a large
+    part of a step on CPU; so rates are met in steps of 1/256.
+    """
+
+    @nn.compact
+    def __call__(self, x: Array, rate: Array | None) -> Array:
+        if rate is None:
+            return x
+        words = jax.random.bits(self.make_rng("dropout"), (-(-x.size // 4),), jnp.uint32)
+        bits = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(-1)[: x.size].reshape(x.shape)
+        cut = jnp.round(256.0 * rate)
+        kept = bits.astype(jnp.float32) >= cut
+        return jnp.where(kept, x / (1.0 - cut / 256.0), 0.0)
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation over the valid positions alone (Ioffe and Szegedy 2015)."""
+
+    momentum: float = 0.9
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: Rates | None) -> Array:
+        norm = nn.BatchNorm(use_running_average=rates is None, momentum=self.momentum)
+        return norm(x, mask=mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
+
+
+class MultiScaleConv(nn.Module):
+    """Parallel convolutions over time, one per kernel, side by side (Inception, Szegedy et al. 2015)."""
+
+    filters: int
+    kernels: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array) -> Array:
+        x = jnp.where(mask[..., None], x, 0.0)  # what lies beyond the clip must read as padding
+        branches = [nn.Conv(self.filters, (kernel,), name=f"kernel{kernel}")(x) for kernel in self.kernels]
+        return jnp.concatenate(branches, axis=-1)  # [B, T, kernels * filters]
+
+
+class SqueezeExcite(nn.Module):
+    """Weighs channels by what the whole clip holds (Hu et al. 2018): `[B, T, C] -> [B, T, C]`."""
+
+    reduction: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array) -> Array:
+        narrow = max(1, x.shape[-1] // self.reduction)
+        squeezed = nn.relu(nn.Dense(narrow)(masked_mean(x, mask)))  # [B, C / reduction]
+        return x * nn.sigmoid(nn.Dense(x.shape[-1])(squeezed))[:, None, :]
+
+
+class BiLSTM(nn.Module):
+    """Both directions of an LSTM side by side (Schuster and Paliwal 1997): `[B, T, C] -> [B, T, 2H]`.
+
+    Padding is skipped: the backward pass starts at the clip's own last position. The input's share
+    of the gates is one matrix product for all positions; two scans beat one stacked scan on CPU.
+    """
+
+    units: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array) -> Array:
+        forward = self._direction("forward", x, mask, 0)
+        backward = self._direction("backward", x, mask, 1)
+        return jnp.concatenate([forward, backward], axis=-1)
+
+    def _direction(self, name: str, x: Array, mask: Array, backward: int) -> Array:
+        units, channels = self.units, x.shape[-1]
+        glorot, orthogonal = nn.initializers.glorot_uniform(), nn.initializers.orthogonal()
+        kernel = self.param(f"{name}_kernel", glorot, (channels, 4 * units))
+        recurrent = self.param(f"{name}_recurrent", orthogonal, (units, 4 * units))
+        bias = self.param(f"{name}_bias", _open_forget_gate, (4 * units,))
+        gates = jnp.swapaxes(x @ kernel + bias[None, None, :], 0, 1)  # [T, B, 4H]
+
+        def step(carry: tuple[Array, Array], inputs: tuple[Array, Array]):
+            hidden, cell = carry
+            gates, valid = inputs
+            new_hidden, new_cell = _lstm_cell(gates + hidden @ recurrent, cell)
+            carry = jnp.where(valid, new_hidden, hidden), jnp.where(valid, new_cell, cell)
+            return carry, carry[0]
+
+        start = jnp.zeros((x.shape[0], units), x.dtype)
+        valid = jnp.swapaxes(mask, 0, 1)[..., None]  # [T, B, 1]
+        _, hidden = jax.lax.scan(step, (start, start), (gates, valid), reverse=bool(backward))
+        return jnp.swapaxes(jnp.where(valid, hidden, 0.0), 0, 1)  # [B, T, H]
+
+
+class AttentionPool(nn.Module):
+    """Mean and deviation over time under learned weights, several heads (Okabe et al. 2018).
+
+    `[B, T, C] -> [B, 2C]`: each head weighs its own share of the channels.
+    """
+
+    heads: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array) -> Array:
+        scores = nn.Dense(self.heads)(nn.tanh(nn.Dense(x.shape[-1] // 2)(x)))  # [B, T, heads]
+        scores = jnp.where(mask[..., None], scores, -jnp.inf)
+        weights = jax.nn.softmax(scores, axis=1)
+        parts = x.reshape(*x.shape[:2], self.heads, -1)  # [B, T, heads, C / heads]
+        mean = jnp.einsum("bth,bthc->bhc", weights, parts)
+        square = jnp.einsum("bth,bthc->bhc", weights, jnp.square(parts))
+        deviation = jnp.sqrt(jnp.maximum(square - jnp.square(mean), 1e-4))
+        flat = (x.shape[0], x.shape[-1])
+        return jnp.concatenate([mean.reshape(flat), deviation.reshape(flat)], axis=-1)
+
+
+def masked_mean(x: Array, mask: Array) -> Array:
+    """Mean over valid positions: `[B, T, C] -> [B, C]`."""
+    count = jnp.maximum(jnp.sum(mask, axis=1), 1).astype(x.dtype)
+    return jnp.sum(jnp.where(mask[..., None], x, 0.0), axis=1) / count[:, None]
+
+
+def max_pool(x: Array, mask: Array, size: int) -> tuple[Array, Array]:
+    """The maximum of each run of `size` positions, valid if any is: `[B, T, C] -> [B, ceil(T/size), C]`."""
+    extra = -x.shape[1] % size
+    mask = jnp.pad(mask, ((0, 0), (0, extra)))
+    x = jnp.pad(x, ((0, 0), (0, extra), (0, 0)))
+    x = jnp.where(mask[..., None], x, -jnp.inf).reshape(x.shape[0], -1, size, x.shape[-1])
+    mask = jnp.any(mask.reshape(x.shape[0], -1, size), axis=2)
+    return jnp.where(mask[..., None], jnp.max(x, axis=2), 0.0), mask
+
+
+def last_states(x: Array, mask: Array) -> Array:
+    """A BiLSTM's states after its whole input: forward at the last valid position, backward at the first.
+
+    `[B, T, 2H] -> [B, 2H]`.
+    """
+    last = jnp.maximum(jnp.sum(mask, axis=1) - 1, 0)
+    forward = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]  # [B, 2H]
+    half = x.shape[-1] // 2
+    return jnp.concatenate([forward[:, :half], x[:, 0, half:]], axis=-1)
+
+
+def _lstm_cell(gates: Array, cell: Array) -> tuple[Array, Array]:
+    into, forget, update, out = jnp.split(gates, 4, axis=-1)
+    cell = nn.sigmoid(forget) * cell + nn.sigmoid(into) * nn.tanh(update)
+    return nn.sigmoid(out) * nn.tanh(cell), cell
+
+
+def _open_forget_gate(key: Array, shape: tuple[int, ...]) -> Array:
+    """Zeros, but ones at the forget gate, so that memory lasts from the start (Gers et al. 2000)."""
+    del key
+    return jnp.zeros(shape).at[shape[0] // 4 : shape[0] // 2].set(1.0)

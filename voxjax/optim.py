@@ -1,0 +1,60 @@
+"""Schedule, AdamW and averaged weights, with every rate traced."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from voxjax.config import Hyper
+
+Array = jax.Array
+Tree = Any
+
+
+def ramp(progress: Array, share: Array) -> Array:
+    """Rises linearly from 0 to 1 over the first `share` of training: `[] -> []`."""
+    return jnp.minimum(1.0, progress / jnp.maximum(share, 1e-6))
+
+
+def learning_rate(hyper: Hyper, progress: Array) -> Array:
+    """Linear warm-up, then a cosine to a floor (Loshchilov and Hutter 2017).
+
+    Args:
+        hyper: peak, `warmup_share` and `floor_share`.
+        progress: share of all steps done, in [0, 1].
+    """
+    past = (progress - hyper.warmup_share) / jnp.maximum(1.0 - hyper.warmup_share, 1e-6)
+    wave = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(past, 0.0, 1.0)))
+    level = hyper.floor_share + (1.0 - hyper.floor_share) * wave
+    return hyper.learning_rate * level * ramp(progress, hyper.warmup_share)
+
+
+def adamw(hyper: Hyper, rate: Array) -> optax.GradientTransformation:
+    """AdamW with a clipped global norm. Decay acts on arrays of two or more axes: kernels, not biases."""
+    return optax.chain(
+        optax.clip_by_global_norm(hyper.clip_norm),
+        optax.scale_by_adam(),
+        optax.add_decayed_weights(hyper.weight_decay, mask=_kernels),
+        optax.scale(-rate),
+    )
+
+
+def update(
+    hyper: Hyper, rate: Array, gradient: Tree, state: optax.OptState, params: Tree
+) -> tuple[Tree, optax.OptState]:
+    """The parameters after one step of `adamw`, and its new moments."""
+    with jax.numpy_dtype_promotion("standard"):  # Optax raises a float to an integer count
+        updates, state = adamw(hyper, rate).update(gradient, state, params)
+    return optax.apply_updates(params, updates), state
+
+
+def average(decay: Array, step: Array, mean: Tree, new: Tree) -> Tree:
+    """Exponential moving average that starts as a plain mean, so early steps don't linger."""
+    done = step.astype(jnp.float32)
+    keep = jnp.minimum(decay, (1.0 + done) / (10.0 + done))
+    return jax.tree.map(lambda a, b: keep * a + (1.0 - keep) * b, mean, new)
+
+
+def _kernels(params: Tree) -> Tree:
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)

@@ -1,0 +1,155 @@
+"""One training step of one member: pure, over arrays alone. `jit` and `vmap` are put around it outside."""
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from voxjax import losses, optim
+from voxjax.audio import augment, normalize
+from voxjax.config import FeatureConfig, Hyper
+from voxjax.models import Network, Rates, Variables
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is fixed when the step is compiled."""
+
+    network: Network
+    features: FeatureConfig
+    classes: int
+    total_steps: int
+
+
+class Data(NamedTuple):
+    """Training clips on the device, unscaled. Copy 0 is the clip itself."""
+
+    features: Array  # [clips, copies, T, C]
+    lengths: Array  # int32 [clips, copies]
+    labels: Array  # int32 [clips]
+    scaler: normalize.Scaler
+    class_weights: Array  # [K], mean 1 over the training clips
+
+
+class State(NamedTuple):
+    """Everything that training changes."""
+
+    step: Array  # int32 []
+    variables: Variables
+    optimizer: Any  # Adam's moments
+    averaged: Variables  # exponential moving average, evaluated and kept
+
+
+class Sums(NamedTuple):
+    """What a step measured, added up over steps and divided once, on the host."""
+
+    loss: Array
+    correct: Array  # clips whose likeliest class is their (mixed) majority label
+    count: Array  # clips
+    gradient_norm: Array
+    learning_rate: Array
+    steps: Array
+
+
+def traced(hyper: Hyper) -> Hyper:
+    """The numbers of a config as float32 arrays."""
+    return jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), hyper)
+
+
+def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
+    """Fresh weights and moments; `key` names the member."""
+    shape = (2, *data.features.shape[2:])
+    inputs, mask = jnp.zeros(shape), jnp.ones(shape[:2], bool)
+    variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask)
+    optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
+    # The copy keeps a donated state from holding one buffer twice.
+    averaged = jax.tree.map(jnp.copy, variables)
+    return State(jnp.int32(0), variables, optimizer, averaged)
+
+
+def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array, key: Array) -> augment.Batch:
+    """Gathers, distorts, scales, hides and mixes the clips at `indices`: `[B] -> Batch`."""
+    strength = optim.ramp(progress, hyper.ramp_share)
+    example_keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, 0), jnp.arange(indices.size))
+
+    def one(key: Array, index: Array) -> tuple[Array, Array]:
+        copy_key, distort_key, hide_key = (jax.random.fold_in(key, i) for i in range(3))
+        copy = _choose_copy(copy_key, strength * hyper.copy_share, data.lengths.shape[1])
+        clip = augment.Clip(data.features[index, copy].astype(jnp.float32), data.lengths[index, copy])
+        clip = augment.distort(task.features, distort_key, hyper, strength, clip)
+        mask = jnp.arange(clip.frames.shape[0]) < clip.length
+        values = normalize.apply(data.scaler, clip.frames, mask)
+        values = augment.hide(hide_key, hyper, strength, values, clip.length)
+        return jnp.where(mask[:, None], values, 0.0), mask
+
+    inputs, mask = jax.vmap(one)(example_keys, indices)
+    targets = jax.nn.one_hot(data.labels[indices], task.classes)
+    plain = augment.Batch(inputs, mask, targets)
+    share = strength * hyper.mixup_share
+    return augment.mixup(jax.random.fold_in(key, 1), hyper.mixup_alpha, share, plain)
+
+
+def train_step(
+    task: Task, hyper: Hyper, state: State, data: Data, indices: Array, key: Array
+) -> tuple[State, Sums]:
+    """One update of one member on one batch.
+
+    Args:
+        task: static.
+        hyper: traced numbers of this member.
+        state: before the step. Its buffers may be donated.
+        data: clips on the device.
+        indices: int32 `[B]`, rows of `data`.
+        key: the member's key. The step's randomness is `fold_in(key, step)`.
+
+    Returns:
+        The state after the step, and its sums.
+    """
+    key = jax.random.fold_in(key, state.step + 1)  # 0 is the weights' own
+    progress = state.step.astype(jnp.float32) / task.total_steps
+    examples = batch(task, hyper, progress, data, indices, jax.random.fold_in(key, 0))
+    strength = optim.ramp(progress, hyper.ramp_share)
+    rates = Rates(strength * hyper.dropout, strength * hyper.head_dropout)
+
+    def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
+        variables = Variables(params, state.variables.stats)
+        dropout_key = jax.random.fold_in(key, 1)
+        logits, stats = task.network.apply_train(
+            variables, examples.inputs, examples.mask, rates, dropout_key
+        )
+        targets = losses.smooth(examples.targets, hyper.label_smoothing)
+        each = jax.vmap(losses.focal, (0, 0, None))(logits, targets, hyper.focal_gamma)
+        weights = examples.targets @ data.class_weights
+        return jnp.mean(weights * each), (logits, stats)
+
+    (loss, (logits, stats)), gradient = jax.value_and_grad(objective, has_aux=True)(state.variables.params)
+    rate = optim.learning_rate(hyper, progress)
+    params, optimizer = optim.update(hyper, rate, gradient, state.optimizer, state.variables.params)
+    variables = Variables(params, stats)
+    averaged = optim.average(hyper.ema_decay, state.step, state.averaged, variables)
+    hits = jnp.argmax(logits, -1) == jnp.argmax(examples.targets, -1)
+    one = jnp.float32(1)
+    sums = Sums(loss, jnp.sum(hits, dtype=jnp.float32), one * indices.size, optax.global_norm(gradient), rate, one)
+    return State(state.step + 1, variables, optimizer, averaged), sums
+
+
+def evaluate(
+    task: Task, variables: Variables, scaler: normalize.Scaler, features: Array, lengths: Array
+) -> Array:
+    """Logits of whole clips, untouched by augmentation: `[B, T, C], [B] -> [B, K]`."""
+    mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
+    inputs = normalize.apply(scaler, features.astype(jnp.float32), mask)
+    return task.network.apply(variables, inputs, mask)
+
+
+def _choose_copy(key: Array, share: Array, copies: int) -> Array:
+    """0, or with chance `share` one of the other copies: int32 `[]`."""
+    if copies == 1:
+        return jnp.int32(0)
+    coin_key, which_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+    other = jax.random.randint(which_key, (), 1, copies)
+    return jnp.where(jax.random.uniform(coin_key) < share, other, 0)
