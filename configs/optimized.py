@@ -4,7 +4,14 @@ python scripts/train.py --config=configs/optimized.py --config.corpus=ravdess --
 """
 
 from voxjax.config import Config, config_dict
+from voxjax.models import options
 
 
 def get_config():
-    return config_dict(Config(name="optimized"))
+    return config_dict(
+        Config(
+            name="optimized",
+            architecture="optimized",
+            model=options("optimized", {"stem": (16, 32), "filters": (32, 64), "pooling": "attention"}),
+        )
+    )

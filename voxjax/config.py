@@ -66,6 +66,7 @@ class CopiesConfig:
     pitch_semitones: tuple[float, float] = (-2.0, 2.0)
     stretch_rate: tuple[float, float] = (0.85, 1.2)  # above 1 is faster
     shift_s: float = 0.3  # largest shift, either way
+    seed: int = 0  # of what the copies draw
 
     def __post_init__(self) -> None:
         in_range("copies.augmentation_factor", self.augmentation_factor, 0, 64)
@@ -129,6 +130,7 @@ class Config:
     protocol: str = "random5"
     fold: int = 0
     seed: int = 0
+    class_balance: float = 0.0  # power of inverse class frequency in the loss: 0 is none, 1 is full
     architecture: str = "optimized"
     broken_clips: str = "stop"  # stop | skip: what an unreadable clip does to a run
     model: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)

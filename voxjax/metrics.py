@@ -1,4 +1,4 @@
-"""How good predictions are: counts summed on the device, divided once and summarised on the host."""
+"""How good predictions are: sums and counts from the device, divided once on the host."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -75,7 +75,9 @@ def accuracy(confusion: np.ndarray) -> np.ndarray:
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
 
-def grouped(truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], classes: int) -> dict[str, np.ndarray]:
+def grouped(
+    truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], classes: int
+) -> dict[str, np.ndarray]:
     """The confusion matrix of each group of clips, by name in sorted order: int64 `[K, K]` each."""
     names, index = np.unique(np.asarray(groups, str), return_inverse=True)
     counts = np.zeros((len(names), classes, classes), np.int64)
@@ -89,7 +91,8 @@ def interval(
     """95 % percentile bootstrap interval (Efron 1979), drawing whole units with replacement.
 
     Args:
-        confusions: `[units, K, K]`, one matrix a unit. A unit is what is independent: a speaker, or a clip.
+        confusions: `[units, K, K]`, one matrix a unit. A unit is what is independent: a speaker,
+            or a clip.
         figure: `[..., K, K] -> [...]`, such as `uar`.
         seed: of the draws. The same seed gives the same interval.
 
@@ -112,7 +115,8 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, np.nd
         truth: integer `[n]`.
 
     Returns:
-        `count`, mean `confidence` and `accuracy` of each bin, `[15]`; both means are 0 in an empty bin.
+        `count`, mean `confidence` and `accuracy` of each bin, `[15]`; an empty bin
+        has means of 0.
     """
     confidence = probabilities.max(-1).astype(np.float64)
     correct = probabilities.argmax(-1) == truth
@@ -127,7 +131,7 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, np.nd
 
 
 def ece(probabilities: np.ndarray, truth: np.ndarray) -> float:
-    """Expected calibration error: mean gap of confidence and accuracy, in [0, 1], over `reliability`'s bins."""
+    """Expected calibration error in [0, 1]: the mean gap over the clips of `reliability`'s bins."""
     bins = reliability(probabilities, truth)
     gap = np.abs(bins["confidence"] - bins["accuracy"])
     return float(np.average(gap, weights=bins["count"]))
@@ -137,7 +141,7 @@ def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, flo
     """Accuracy when only the most certain share of clips is answered.
 
     Returns:
-        One row for each 5 %: `coverage`, `accuracy` and `confidence`, the least that is still answered.
+        One row for each 5 %: `coverage`, `accuracy`, and `confidence`, the least still answered.
     """
     confidence = probabilities.max(-1)
     order = np.argsort(-confidence, kind="stable")
@@ -146,11 +150,15 @@ def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, flo
     for share in _COVERAGES:
         kept = max(1, round(share * len(truth)))
         least = float(confidence[order[kept - 1]])
-        rows.append({"coverage": share, "accuracy": float(hits[kept - 1]) / kept, "confidence": least})
+        rows.append(
+            {"coverage": share, "accuracy": float(hits[kept - 1]) / kept, "confidence": least}
+        )
     return rows
 
 
-def per_class(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+def per_class(
+    truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     """Precision, recall, F1 and `n` of each label; None where the truth never holds the label."""
     table = sk.precision_recall_fscore_support(
         truth, predicted, labels=np.arange(len(labels)), zero_division=0.0
@@ -181,8 +189,8 @@ def summarize(
         units: what the bootstrap draws: the speaker of each clip, or the clip itself.
 
     Returns:
-        The fields of `metrics.json` that follow from predictions. `per_speaker` and `per_gender` are
-        UARs within the group; `macro_f1` is the mean over the classes present in the truth.
+        The fields of `metrics.json` that follow from predictions. `per_speaker` and `per_gender`
+        are UARs within the group; `macro_f1` is the mean over the classes present in the truth.
 
     Raises:
         VoxJaxError: without clips, or if the columns are not equally long.

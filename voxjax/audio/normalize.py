@@ -40,4 +40,6 @@ def fit(features: np.ndarray, lengths: np.ndarray, over_time: int) -> Scaler:
 
 def apply(scaler: Scaler, features: jax.Array, mask: jax.Array) -> jax.Array:
     """Standardises, and sets padding to zero: `[..., time, channels]` with `mask [..., time]`."""
-    return jnp.where(mask[..., None], (features - scaler.mean) / scaler.std, 0.0)
+    lead = (1,) * (features.ndim - 2)
+    mean, std = (jnp.reshape(part, (*lead, *part.shape)) for part in scaler)
+    return jnp.where(mask[..., None], (features - mean) / std, 0.0)

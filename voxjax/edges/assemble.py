@@ -36,7 +36,7 @@ def assemble(config: configs.Config, data_dir: Path | None, cache: Path) -> Asse
     Raises:
         VoxJaxError: at a missing corpus, broken clips, a split that leaks or too few clips.
     """
-    manifest = corpora.load(config.corpus, data_dir)
+    manifest = corpora.load(config.corpus, data_dir, cache)
     manifest, clips = decoded(manifest, config.features.sample_rate_hz, cache, config.broken_clips)
     train = config.train
     split = splits.split(manifest, config.protocol, config.fold, train.valid_share, config.seed)

@@ -11,12 +11,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 INK, MUTED, GRID = "#1c2733", "#66727f", "#e4e8ec"
 BLUE, ORANGE, GREEN = "#2266c4", "#d9622b", "#1f8a5b"
+_TOO_SURE, _TOO_UNSURE = "#f3c3a8", "#9bd0b5"
 _DPI = 150
 _LONGEST = 18  # letters of a label beside the matrix
-_STYLE = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so pictures are alike everywhere
     "font.size": 10.5,
     "text.color": INK,
@@ -133,14 +135,18 @@ def reliability(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         panels: `metrics.reliability` by title, such as before and after the temperature.
     """
     figure = Figure(figsize=(5.2 * len(panels), 5.2), layout="constrained")
-    grid = figure.subplots(2, len(panels), height_ratios=(4, 1), sharex=True, sharey="row", squeeze=False)
+    grid = figure.subplots(
+        2, len(panels), height_ratios=(4, 1), sharex=True, sharey="row", squeeze=False
+    )
     for (title, bins), upper, lower in zip(panels.items(), *grid, strict=True):
         _reliability_panel(upper, lower, bins)
         upper.set_title(title)
         lower.set_xlabel("confidence")
     grid[0, 0].set_ylabel("accuracy")
     grid[1, 0].set_ylabel("clips")
-    grid[0, 0].legend(loc="upper left")
+    colors = {"accuracy": BLUE, "too sure by": _TOO_SURE, "too unsure by": _TOO_UNSURE}
+    patches = [Patch(color=color, label=label) for label, color in colors.items()]
+    grid[0, 0].legend(handles=patches, loc="upper left")
     return figure
 
 
@@ -154,7 +160,15 @@ def coverage(rows: Sequence[Mapping[str, float]]) -> Figure:
     axes.plot(share, accuracy, color=BLUE, marker="o", markersize=4)
     axes.axhline(accuracy[-1], color=MUTED, linewidth=1, linestyle="--")
     note = f"all clips answered: {accuracy[-1]:.1%}"
-    axes.annotate(note, (1, accuracy[-1]), (0, -6), textcoords="offset points", ha="right", va="top", color=MUTED)
+    axes.annotate(
+        note,
+        (1, accuracy[-1]),
+        (0, -6),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=MUTED,
+    )
     axes.set(xlabel="share of clips answered", ylabel="accuracy of those", xlim=(0, 1.02))
     axes.set_ylim(max(0.0, accuracy.min() - 0.12), 1.02)
     axes.xaxis.set_major_formatter(_percent)
@@ -200,20 +214,27 @@ def _curves(
         if not drawn:
             continue
         if len(drawn) == 1:
-            axes.plot(*drawn[0], color=color, label=label, marker="o" if drawn[0][0].size == 1 else None)
+            axes.plot(
+                *drawn[0], color=color, label=label, marker="o" if drawn[0][0].size == 1 else None
+            )
             continue
         for epochs, values in drawn:
             axes.plot(epochs, values, color=color, linewidth=0.8, alpha=0.35)
         epochs, index = np.unique(np.concatenate([pair[0] for pair in drawn]), return_inverse=True)
         total = np.bincount(index, np.concatenate([pair[1] for pair in drawn]))
         shared = np.bincount(index) == len(drawn)  # a mean of those not yet stopped would jump
-        axes.plot(epochs[shared], total[shared] / len(drawn), color=color, label=f"{label}, mean of {len(drawn)}")
+        axes.plot(
+            epochs[shared],
+            total[shared] / len(drawn),
+            color=color,
+            label=f"{label}, mean of {len(drawn)}",
+        )
 
 
 def kept_epoch(run: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The row whose weights were kept: marked `kept`, or else the first of the best validation UAR."""
+    """The row whose weights were kept: marked `kept`, else the first of the best validation UAR."""
     scored = [row for row in run if "valid_uar" in row and np.isfinite(row["valid_uar"])]
-    marked = [row for row in scored if "kept" in row and row["kept"]]
+    marked = [row for row in scored if "kept" in row and bool(row["kept"])]
     return max(marked or scored, key=lambda row: row["valid_uar"], default=None)
 
 
@@ -238,14 +259,14 @@ def _reliability_panel(upper: Axes, lower: Axes, bins: Mapping[str, np.ndarray])
     centre = (np.arange(len(count)) + 0.5) * width
     held = count > 0
     accuracy, confidence = bins["accuracy"], bins["confidence"]
-    upper.bar(centre, accuracy, 0.92 * width, color=BLUE, label="accuracy")
-    for label, color, top, bottom in (
-        ("too sure by", "#f3c3a8", confidence, accuracy),
-        ("too unsure by", "#9bd0b5", accuracy, confidence),
+    upper.bar(centre, accuracy, 0.92 * width, color=BLUE)
+    for color, top, bottom in (
+        (_TOO_SURE, confidence, accuracy),
+        (_TOO_UNSURE, accuracy, confidence),
     ):
         there = held & (top > bottom)
-        upper.bar(centre[there], (top - bottom)[there], 0.92 * width, bottom[there], color=color, label=label)
-    upper.plot([0, 1], [0, 1], color=INK, linewidth=1.2, linestyle="--", label="perfect")
+        upper.bar(centre[there], (top - bottom)[there], 0.92 * width, bottom[there], color=color)
+    upper.plot([0, 1], [0, 1], color=INK, linewidth=1.2, linestyle="--")
     upper.set(xlim=(0, 1), ylim=(0, 1))
     upper.xaxis.set_major_formatter(_percent)
     upper.yaxis.set_major_formatter(_percent)
@@ -266,7 +287,7 @@ def _short(label: str) -> str:
 
 @contextlib.contextmanager
 def _quiet_glyphs() -> Iterator[None]:
-    """A label in a script that the font lacks is drawn as boxes, without a warning for each letter."""
+    """A label in a script that the font lacks is drawn as boxes, without a warning a letter."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

@@ -1,18 +1,16 @@
 """The report of a run: figures, tables, pictures and one page, written into a folder."""
 
-import csv
 import dataclasses
-import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 
 from voxjax import calibrate, metrics
-from voxjax.edges import files, page, plots
+from voxjax.edges import files, page, plots, report_tables
 from voxjax.edges.provenance import provenance
 
 # In these the same speakers are on both sides, so clips are what is independent.
@@ -31,7 +29,7 @@ class Meta(TypedDict):
     chosen_by: str  # what chose the epoch, such as "validation UAR"
     train_seconds: float
     parameters: int
-    members: list[dict[str, Any]]  # `architecture` and `uar` each
+    members: list[dict[str, Any]]  # `architecture` and `uar` each; a lone member's UAR is filled in
     config: Mapping[str, Any]  # every value, resolved
 
 
@@ -53,7 +51,7 @@ class ReportInput:
 
 
 def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
-    """Writes `metrics.json`, the CSV tables, the pictures and `report.html`, each whole or not at all.
+    """Writes `metrics.json`, the tables, the pictures and `report.html`, each whole or not at all.
 
     Args:
         folder: made if missing. Files of the same names are replaced.
@@ -63,7 +61,7 @@ def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
         What `metrics.json` holds.
 
     Raises:
-        VoxJaxError: without clips, with columns of unequal length, or at predictions that are not finite.
+        VoxJaxError: without clips, with unequal columns, or at logits that are not finite.
         OSError: if the folder can't be written.
     """
     temperature = np.broadcast_to(np.asarray(run.temperature, np.float64), len(run.truth))
@@ -76,9 +74,10 @@ def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
         if name in pictures:
             files.write(folder / f"{name}.png", pictures[name])
     files.write(folder / "metrics.json", json.dumps(figures, indent=1, allow_nan=False) + "\n")
-    files.write(folder / "per_class.csv", _per_class_csv(figures))
-    files.write(folder / "confusion.csv", _confusion_csv(figures))
-    files.write(folder / "predictions.csv", _predictions_csv(run, after))
+    files.write(folder / "per_class.csv", report_tables.per_class(figures))
+    files.write(folder / "confusion.csv", report_tables.confusion(figures))
+    columns = (run.clips, run.speakers, run.folds, run.truth, after)
+    files.write(folder / "predictions.csv", report_tables.predictions(run.labels, *columns))
     content = page.render(figures, pictures, run.meta["config"], run.notes)
     files.write(folder / "report.html", content)
     return figures
@@ -99,27 +98,33 @@ def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str
     summary["ece_calibrated"] = summary["ece"]
     summary["ece"] = metrics.ece(before, run.truth)
     head = {key: value for key, value in meta.items() if key != "config"}
-    figures = head | summary | {
-        "temperature": float(np.exp(np.mean(np.log(run.temperature)))),
-        "interval_over": over,
-        "per_fold": _per_fold(run, after),
-        "warnings": warnings_about(meta["protocol"], meta["corpus"]),
-        **provenance(),
-    }
+    if len(meta["members"]) == 1:  # one member's figure is the whole's
+        head["members"] = [meta["members"][0] | {"uar": summary["uar"]}]
+    figures = (
+        head
+        | summary
+        | {
+            "temperature": float(np.exp(np.mean(np.log(run.temperature)))),
+            "interval_over": over,
+            "per_fold": _per_fold(run, after),
+            "warnings": warnings_about(meta["protocol"], meta["corpus"]),
+            **provenance(),
+        }
+    )
     return _plain(figures)
 
 
 def draw(
     run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after: np.ndarray
 ) -> dict[str, bytes]:
-    """The pictures as PNG files by name: confusion, reliability, coverage and, if trained, history."""
+    """PNG files by name: confusion, reliability, coverage and, if there is one, history."""
     sides = {
         f"Before: ECE {figures['ece']:.1%}": metrics.reliability(before, run.truth),
         f"After temperature {figures['temperature']:.2f}: ECE {figures['ece_calibrated']:.1%}": (
             metrics.reliability(after, run.truth)
         ),
     }
-    title = f"{figures['model']} on {figures['corpus']}, {figures['protocol']}"
+    title = f"{figures['model']} on {figures['corpus']}, protocol {figures['protocol']}"
     pictures = {
         "confusion": plots.confusion(run.labels, np.array(figures["confusion"]), title),
         "reliability": plots.reliability(sides),
@@ -134,17 +139,19 @@ def warnings_about(protocol: str, corpus: str) -> list[str]:
     """Sentences that must stand beside every figure of this protocol and corpus."""
     found = []
     if set(corpus.split("+")) & set(_SYNTHETIC):
-        found.append("The demo corpus is synthetic speech: these figures say nothing about people's voices.")
+        found.append(
+            "The demo corpus is synthetic speech: these figures say nothing about people's voices."
+        )
     if protocol == "guide":
         found.append(
-            "The protocol `guide` leaks: copies of a clip lie on both sides of the split, "
-            "so these figures measure nothing. It is kept to show the leak."
+            "The protocol of the training guide leaks: copies of a clip lie on both sides of the "
+            "split, so these figures measure nothing. It is kept to show the leak."
         )
     return found
 
 
 def printout(figures: Mapping[str, Any]) -> str:
-    """The closing lines of a run: warnings, UAR and accuracy with intervals, classes and confusions.
+    """The closing lines of a run: warnings, UAR and accuracy with intervals, classes, confusions.
 
     Args:
         figures: the content of `metrics.json`.
@@ -154,16 +161,17 @@ def printout(figures: Mapping[str, Any]) -> str:
     head = [
         rule,
         f"{figures['model']} on {figures['corpus']}: protocol {figures['protocol']}, "
-        f"{figures['folds']} fold(s), seeds {figures['seeds']}, {figures['n']} test clips",
+        f"folds {figures['folds']}, seeds {figures['seeds']}, {figures['n']} test clips",
         *(f"WARNING: {text}" for text in figures["warnings"]),
         rule,
-        f"Test UAR:      {_ratio(figures, 'uar')}   (95 % bootstrap over {over})",
+        f"Test UAR:      {_ratio(figures, 'uar')}   (95% bootstrap over {over})",
         f"Test Accuracy: {_ratio(figures, 'accuracy')}",
         f"Macro-F1:      {figures['macro_f1']:7.2%}",
         f"ECE:           {figures['ece']:7.2%}, {figures['ece_calibrated']:.2%} "
         f"after temperature {figures['temperature']:.2f}",
     ]
-    return "\n".join([*head, "", *_class_lines(figures), "", *_confusion_lines(figures), rule])
+    classes, confusions = report_tables.class_lines(figures), report_tables.confusion_lines(figures)
+    return "\n".join([*head, "", *classes, "", *confusions, rule])
 
 
 def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
@@ -197,56 +205,6 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as CSV text with plain line ends."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
-
-
-def _per_class_csv(figures: Mapping[str, Any]) -> str:
-    columns = ("precision", "recall", "f1", "n")
-    rows = [[label, *(row[name] for name in columns)] for label, row in figures["per_class"].items()]
-    return _csv([["label", *columns], *rows])
-
-
-def _confusion_csv(figures: Mapping[str, Any]) -> str:
-    labels = figures["labels"]
-    rows = [[label, *counts] for label, counts in zip(labels, figures["confusion"], strict=True)]
-    return _csv([["truth", *labels], *rows])
-
-
-def _predictions_csv(run: ReportInput, after: np.ndarray) -> str:
-    columns = zip(run.clips, run.speakers, run.folds, run.truth, after, strict=True)
-    rows = [
-        [clip, speaker, fold, run.labels[truth], *(f"{p:.6f}" for p in probabilities)]
-        for clip, speaker, fold, truth, probabilities in columns
-    ]
-    return _csv([["clip", "speaker", "fold", "truth", *run.labels], *rows])
-
-
 def _ratio(figures: Mapping[str, Any], name: str) -> str:
     low, high = figures[f"{name}_ci"]
     return f"{figures[name]:7.2%}   [{low:.1%}, {high:.1%}]"
-
-
-def _class_lines(figures: Mapping[str, Any]) -> list[str]:
-    """The table of classes as text; a dash where the test side has no such clip."""
-    columns = ("precision", "recall", "f1")
-    wide = max(12, *(len(label) for label in figures["labels"]))
-    lines = ["Per class".ljust(wide) + "".join(f"{name:>11}" for name in (*columns, "n"))]
-    for label, row in figures["per_class"].items():
-        cells = ["–" if row[name] is None else f"{row[name]:.1%}" for name in columns]
-        lines.append(label.ljust(wide) + "".join(f"{cell:>11}" for cell in (*cells, row["n"])))
-    return lines
-
-
-def _confusion_lines(figures: Mapping[str, Any]) -> list[str]:
-    """The confusion matrix as text."""
-    labels = figures["labels"]
-    wide = max(12, *(len(label) for label in labels))
-    lines = ["Confusion matrix: truth in rows, prediction in columns"]
-    lines.append(" " * wide + "".join(f"{label[:9]:>10}" for label in labels))
-    for label, counts in zip(labels, figures["confusion"], strict=True):
-        lines.append(label.ljust(wide) + "".join(f"{n:>10}" for n in counts))
-    return lines

@@ -25,6 +25,7 @@ _EVALUATED_AT_ONCE = 64  # rows; the last chunk is padded, so one compilation se
 train_step = jax.jit(step.train_step, static_argnames="task", donate_argnames="state")
 evaluate_step = jax.jit(step.evaluate, static_argnames="task")
 init_state = jax.jit(step.init, static_argnames="task")
+_sums = jax.jit(metrics.sums)
 
 
 class Held(NamedTuple):
@@ -158,16 +159,15 @@ def _judge(
     progress: Progress, sums: step.Sums, logits: np.ndarray, labels: np.ndarray, seconds: float
 ) -> Progress:
     """The progress with one more epoch in its history, and the averaged weights if they are the best."""
-    guess = logits.argmax(-1)
-    shifted = logits - logits.max(-1, keepdims=True)
-    log_p = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    weight = np.ones(len(labels), np.float32)
+    judged = metrics.divide(jax.device_get(_sums(logits, labels, weight)))
     row = {
         "epoch": progress.epoch + 1,
         "train_loss": float(sums.loss / sums.steps),
         "train_accuracy": float(sums.correct / sums.count),
-        "valid_loss": float(-log_p[np.arange(len(labels)), labels].mean()),
-        "valid_accuracy": float(np.mean(guess == labels)),
-        "valid_uar": metrics.uar(labels, guess),
+        "valid_loss": judged["nll"],
+        "valid_accuracy": judged["accuracy"],
+        "valid_uar": judged["uar"],
         "learning_rate": float(sums.learning_rate / sums.steps),
         "gradient_norm": float(sums.gradient_norm / sums.steps),
         "steps_per_s": float(sums.steps / seconds),

@@ -1,0 +1,142 @@
+"""Who may import whom: rooms look only down, and each heavy library stays in its room."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# From top to bottom; a module imports from its own row and from those below.
+ROWS = (
+    ("scripts", "configs"),
+    ("voxjax.edges",),
+    ("voxjax.train",),
+    ("voxjax.models",),
+    ("voxjax.losses", "voxjax.metrics", "voxjax.optim", "voxjax.calibrate"),
+    ("voxjax.data",),
+    ("voxjax.audio",),
+    ("voxjax.config", "voxjax.labels", "voxjax.errors"),
+)
+# Libraries and the places that may know them.
+CONFINED = {
+    "flax": ("voxjax.models",),
+    "orbax": ("voxjax.edges.checkpoint",),
+    "librosa": ("voxjax.audio",),
+    "soundfile": ("voxjax.audio", "voxjax.data"),
+    "tensorboardX": ("voxjax.edges.monitor",),
+    "matplotlib": ("voxjax.edges.plots",),
+    "absl": ("scripts", "voxjax.edges"),
+    "ml_collections": ("configs", "voxjax.config", "voxjax.edges"),
+}
+PURE = ("voxjax.train", "voxjax.models", "voxjax.losses", "voxjax.optim")  # know no files
+LIGHT = ("voxjax", "voxjax.labels", "voxjax.errors")  # must not start JAX
+
+
+def module_name(path, root):
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(tree, known):
+    """Full names of the modules that a tree imports, inside functions too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they lead"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in known else node.module
+
+
+def modules(root):
+    files = [
+        path for part in ("voxjax", "scripts", "configs") for path in sorted((root / part).rglob("*.py"))
+    ]
+    return {module_name(path, root): ast.parse(path.read_text()) for path in files}
+
+
+def inside(name, places):
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def row(name):
+    return next((i for i, places in enumerate(ROWS) if inside(name, places)), None)
+
+
+def violations(root):
+    """Every import that breaks a rule, as `module -> imported`."""
+    trees = modules(root)
+    for name, tree in trees.items():
+        for other in imported(tree, trees):
+            library = other.partition(".")[0]
+            upward = row(name) is not None and row(other) is not None and row(other) < row(name)
+            stray = library in CONFINED and not inside(name, CONFINED[library])
+            files = inside(name, PURE) and library in (
+                "pathlib",
+                "os",
+                "io",
+                "tempfile",
+                "shutil",
+                "json",
+                "csv",
+            )
+            pickled = library in ("pickle", "joblib", "dill", "shelve")
+            if upward or stray or files or pickled:
+                yield f"{name} -> {other}"
+
+
+def test_rooms_look_only_down_and_libraries_stay_in_theirs():
+    assert list(violations(ROOT)) == []
+
+
+def test_every_module_has_a_row():
+    homeless = [name for name in modules(ROOT) if row(name) is None]
+    assert homeless == ["voxjax"]
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "found"),
+    [
+        ("voxjax/audio/dsp.py", "from voxjax.data import store", "voxjax.audio.dsp -> voxjax.data.store"),
+        ("voxjax/losses.py", "def f():\n    import voxjax.models", "voxjax.losses -> voxjax.models"),
+        ("voxjax/train/step.py", "from flax import linen", "voxjax.train.step -> flax"),
+        ("voxjax/models/layers.py", "import pathlib", "voxjax.models.layers -> pathlib"),
+        ("voxjax/edges/run.py", "import orbax.checkpoint as o", "voxjax.edges.run -> orbax.checkpoint"),
+        ("voxjax/config.py", "from voxjax import labels, losses", "voxjax.config -> voxjax.losses"),
+        ("scripts/train.py", "import pickle", "scripts.train -> pickle"),
+    ],
+)
+def test_a_planted_violation_is_found(tmp_path, place, line, found):
+    for name in modules(ROOT):  # the same modules, empty
+        path = tmp_path / pathlib.Path(*name.split(".")).with_suffix(".py")
+        if (ROOT / path.relative_to(tmp_path)).exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("")
+        else:
+            (tmp_path / pathlib.Path(*name.split("."))).mkdir(parents=True, exist_ok=True)
+            (tmp_path / pathlib.Path(*name.split(".")) / "__init__.py").write_text("")
+    assert list(violations(tmp_path)) == []
+    (tmp_path / place).write_text(line)
+    assert list(violations(tmp_path)) == [found]
+
+
+def fresh(code):
+    """What a fresh interpreter prints."""
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_the_package_starts_light():
+    code = f"import sys, {', '.join(LIGHT)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    assert not {"jax", "numpy", "flax", "librosa", "absl"} & set(fresh(code))
+
+
+def test_the_predictor_is_at_hand_and_leaves_out_what_it_does_not_need():
+    code = "import sys; from voxjax import EmotionPredictor; print(EmotionPredictor.__name__, *sys.modules)"
+    name, *loaded = fresh(code)
+    assert name == "EmotionPredictor"
+    assert not {"librosa", "sklearn", "matplotlib", "orbax", "optax", "tensorboardX"} & set(loaded)

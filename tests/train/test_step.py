@@ -1,0 +1,156 @@
+"""The four laws on the real step: pure, arrays only, f(key, step, member), per example."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from voxjax import models
+from voxjax.audio import normalize
+from voxjax.config import FeatureConfig, Hyper
+from voxjax.train import loop, step
+
+KEY = jax.random.key(7)
+SMALL = {"stem": (3, 4), "filters": (6,), "lstm": (5,), "dense": (8,), "pooling": "attention", "heads": 2}
+HYPER = Hyper(ramp_share=0.0, warmup_share=0.0, learning_rate=3e-3)
+CALM = dataclasses.replace(
+    HYPER, dropout=0.0, head_dropout=0.0, mixup_share=0.0, copy_share=0.0, stretch=0.0, warp=0.0, gain_db=0.0,
+    noise_share=0.0, shift_frames=0.0, time_mask_share=0.0, frequency_mask_share=0.0,
+)  # fmt: skip
+
+
+def task(kind="frames", total=100):
+    config = FeatureConfig(kind=kind, mels=16)
+    return step.Task(models.build("optimized", SMALL if kind == "frames" else {**SMALL, "stem": ()}, 4), config, 4, total)
+
+
+def data(kind="frames", copies=3):
+    random = np.random.default_rng(0)
+    shape = (12, copies, 40, 16) if kind == "frames" else (12, copies, 392, 1)
+    values = random.normal(-50, 10, shape).astype(np.float32)
+    lengths = random.integers(20, 40, (12, copies)) if kind == "frames" else np.full((12, copies), 392)
+    labels = np.arange(12) % 4
+    values += 3.0 * labels[:, None, None, None]
+    scaler = normalize.fit(values[:, 0], lengths[:, 0], int(kind == "frames"))
+    arrays = (values, lengths.astype(np.int32), labels.astype(np.int32))
+    return step.Data(*map(jnp.asarray, arrays), normalize.Scaler(*map(jnp.asarray, scaler)), jnp.ones(4))
+
+
+def run(kind="frames", steps=3, key=KEY, hyper=HYPER, function=None):
+    function = function or jax.jit(step.train_step, static_argnums=0)
+    state = step.init(task(kind), step.traced(hyper), key, data(kind))
+    seen = []
+    for i in range(steps):
+        indices = (jnp.arange(8, dtype=jnp.int32) + i) % 12
+        state, sums = function(task(kind), step.traced(hyper), state, data(kind), indices, key)
+        seen.append(float(sums.loss))
+    return state, seen
+
+
+def largest_difference(a, b):
+    return max(float(jnp.max(jnp.abs(x - y))) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def test_state_and_hyper_are_arrays_alone():
+    state, _ = run(steps=1)
+    assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state))
+    assert all(leaf.shape == () for leaf in jax.tree.leaves(step.traced(HYPER)))
+
+
+def test_compiled_equals_eager():
+    eager, loss = run(steps=1, function=step.train_step)
+    compiled, again = run(steps=1)
+    np.testing.assert_allclose(loss, again, rtol=1e-4)
+    assert largest_difference(eager.optimizer, compiled.optimizer) < 1e-5  # Adam's means of gradients
+
+
+@pytest.mark.parametrize("kind", ["frames", "vector"])
+def test_a_few_steps_learn(kind):
+    _, losses = run(kind, steps=40, hyper=CALM)
+    assert np.mean(losses[-5:]) < 0.6 * losses[0]
+
+
+def test_randomness_is_a_function_of_key_and_step():
+    first, one = run(steps=2)
+    second, two = run(steps=2)
+    assert one == two and largest_difference(first.averaged, second.averaged) == 0
+    _, other = run(steps=2, key=jax.random.fold_in(KEY, 1))
+    assert one != other
+    late = step.init(task(), step.traced(HYPER), KEY, data())
+    function = jax.jit(step.train_step, static_argnums=0)
+    indices = jnp.arange(8, dtype=jnp.int32)
+    early_loss = function(task(), step.traced(HYPER), late, data(), indices, KEY)[1].loss
+    late = late._replace(step=jnp.int32(5))
+    assert float(function(task(), step.traced(HYPER), late, data(), indices, KEY)[1].loss) != float(early_loss)
+
+
+def test_a_vmapped_member_equals_itself_alone():
+    rates = (1e-3, 3e-3)
+    hypers = [step.traced(dataclasses.replace(HYPER, learning_rate=rate)) for rate in rates]
+    keys = [jax.random.fold_in(KEY, member) for member in range(2)]
+    stacked, key = jax.tree.map(lambda *x: jnp.stack(x), *hypers), jnp.stack(keys)
+    indices = jnp.stack([jnp.arange(8, dtype=jnp.int32), jnp.arange(4, 12, dtype=jnp.int32)])
+    one = jax.jit(step.train_step, static_argnums=0)
+    both = jax.jit(jax.vmap(step.train_step, (None, 0, 0, None, 0, 0)), static_argnums=0)
+    alone = [step.init(task(), h, k, data()) for h, k in zip(hypers, keys, strict=True)]
+    states = jax.tree.map(lambda *x: jnp.stack(x), *alone)
+    for _ in range(3):
+        states, sums = both(task(), stacked, states, data(), indices, key)
+        steps = [one(task(), hypers[m], alone[m], data(), indices[m], keys[m]) for m in range(2)]
+        alone = [state for state, _ in steps]
+        np.testing.assert_allclose(sums.loss, [sums.loss for _, sums in steps], rtol=5e-3)
+    for member in range(2):
+        mine = jax.tree.map(lambda x, m=member: x[m], states)
+        # Adam divides by a gradient's own size: of one near zero, rounding is seen whole.
+        assert largest_difference(mine.optimizer, alone[member].optimizer) < 1e-3
+
+
+def test_batch_gathers_scales_and_labels():
+    clips = data()
+    indices = jnp.array([3, 11], jnp.int32)
+    batch = step.batch(task(), step.traced(CALM), jnp.float32(0.5), clips, indices, KEY)
+    for row, index in enumerate((3, 11)):
+        n = int(clips.lengths[index, 0])
+        expected = (clips.features[index, 0, :n] - clips.scaler.mean) / clips.scaler.std
+        np.testing.assert_allclose(batch.inputs[row, :n], expected, atol=2e-2)
+        assert not np.any(batch.inputs[row, n:]) and int(batch.mask[row].sum()) == n
+        assert int(batch.targets[row].argmax()) == int(clips.labels[index])
+
+
+def test_copies_are_drawn_at_their_share():
+    keys = jax.random.split(KEY, 2_000)
+    choose = jax.vmap(lambda key: step._choose_copy(key, jnp.float32(0.6), 4))
+    counts = np.bincount(np.asarray(choose(keys)), minlength=4) / 2_000
+    np.testing.assert_allclose(counts, [0.4, 0.2, 0.2, 0.2], atol=0.04)
+
+
+def test_class_weights_weigh_the_loss():
+    state = step.init(task(), step.traced(HYPER), KEY, data())
+    indices = jnp.array([0, 4, 8, 0], jnp.int32)  # all of class 0
+    function = jax.jit(step.train_step, static_argnums=0)
+    plain = function(task(), step.traced(HYPER), state, data(), indices, KEY)[1].loss
+    doubled = data()._replace(class_weights=jnp.array([2.0, 1, 1, 1]))
+    assert float(function(task(), step.traced(HYPER), state, doubled, indices, KEY)[1].loss) == pytest.approx(2 * float(plain), rel=1e-5)
+
+
+def test_golden_step():
+    """Losses and a weight after fixed steps on fixed data (jax 0.10.2, float32, CPU).
+
+    A change here means that trained models can no longer be reproduced: say so in the change log.
+    """
+    state, losses = run(steps=3)
+    np.testing.assert_allclose(losses, GOLDEN_LOSSES, rtol=1e-3)
+    total = sum(float(jnp.sum(jnp.abs(leaf))) for leaf in jax.tree.leaves(state.averaged.params))
+    assert total == pytest.approx(GOLDEN_WEIGHT, rel=1e-4)
+
+
+GOLDEN_LOSSES = [0.0, 0.0, 0.0]
+GOLDEN_WEIGHT = 0.0
+
+
+def test_one_compilation_serves_all_steps():
+    loop.train_step.clear_cache()
+    run(steps=4, function=lambda t, h, s, d, i, k: loop.train_step(t, h, jax.tree.map(jnp.copy, s), d, i, k))
+    assert loop.train_step._cache_size() == 1

@@ -1,0 +1,119 @@
+"""Any common sound file as float32 mono samples at the model's rate, or one clear error."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+
+from voxjax.errors import VoxJaxError, mismatch
+
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+
+MIN_DURATION_S = 0.1  # shorter than a syllable
+SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of a quiet room
+
+Source = str | Path | BinaryIO | tuple[np.ndarray, int]
+
+
+class AudioError(VoxJaxError):
+    """A sound that can't be used; the message names it."""
+
+
+def read(source: Source, sample_rate_hz: int) -> np.ndarray:
+    """Decodes, mixes to mono and resamples.
+
+    Args:
+        source: a path, a binary file object, or `(samples, rate)` with samples `[time]` or `[time, channels]`,
+            float in [-1, 1] or integer at full scale.
+        sample_rate_hz: of the result. Resampled with soxr at high quality.
+
+    Returns:
+        float32 `[time]`, full scale 1. The level is kept.
+
+    Raises:
+        AudioError: if it is missing, empty, unreadable, cut off, silent, shorter than 0.1 s, or holds
+            values that are not finite.
+    """
+    name = _name(source)
+    samples, rate = _decode(source, name)
+    if len(samples) < MIN_DURATION_S * rate:
+        found = f"{len(samples) / rate:.3f} s"
+        raise AudioError(mismatch(name, f"at least {MIN_DURATION_S} s", found, "use a longer clip"))
+    samples = _mono(samples, name)
+    if rate != sample_rate_hz:
+        samples = soxr.resample(samples, rate, sample_rate_hz)
+    return np.ascontiguousarray(samples, np.float32)
+
+
+def find(paths: Iterable[str | Path]) -> list[Path]:
+    """Sound files among files and folders, each folder searched through and sorted.
+
+    A file that is named is kept whatever its suffix.
+
+    Raises:
+        AudioError: at a folder without sound files.
+    """
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        if not inside:
+            expected = "sound files " + ", ".join(SUFFIXES)
+            raise AudioError(mismatch(str(path), expected, "none", "name another folder"))
+        found += inside
+    return found
+
+
+def _name(source: Any) -> str:
+    if isinstance(source, (str, Path)):
+        return str(source)
+    return "the samples" if isinstance(source, tuple) else str(source)
+
+
+def _decode(source: Source, name: str) -> tuple[np.ndarray, int]:
+    """Samples `[time, channels]` in float32, and their rate in Hz."""
+    if isinstance(source, tuple):
+        samples, rate = np.asarray(source[0]), int(source[1])
+        if rate < 1 or samples.ndim not in (1, 2):
+            found = f"shape {samples.shape} at {rate} Hz"
+            raise AudioError(mismatch(name, "[time] or [time, channels] at a rate in Hz", found, "reshape them"))
+        if np.issubdtype(samples.dtype, np.integer):
+            samples = samples / -float(np.iinfo(samples.dtype).min)
+        return samples.reshape(len(samples), -1).astype(np.float32), rate
+    if isinstance(source, (str, Path)):
+        _check_file(Path(source))
+    try:
+        with soundfile.SoundFile(source) as file:
+            samples = file.read(dtype="float32", always_2d=True)
+            if len(samples) < file.frames and file.format != "MP3":  # an MP3's header only estimates
+                found = f"{len(samples)} of them"
+                raise AudioError(mismatch(name, f"{file.frames} samples", found, "copy or record the file again"))
+            return samples, file.samplerate
+    except (soundfile.LibsndfileError, TypeError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        do = "check that it plays, or convert it to WAV"
+        raise AudioError(mismatch(name, "a readable sound file", reason, do)) from error
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise AudioError(mismatch(str(path), "a sound file", found, "check the path"))
+    if path.stat().st_size == 0:
+        raise AudioError(mismatch(str(path), "a sound file", "an empty file", "copy or record it again"))
+
+
+def _mono(samples: np.ndarray, name: str) -> np.ndarray:
+    """The mean of the channels, if it is something to listen to."""
+    if not np.isfinite(samples).all():
+        count = int((~np.isfinite(samples)).sum())
+        raise AudioError(mismatch(name, "finite samples", f"{count} that are NaN or infinite", "export it again"))
+    mono = samples.mean(axis=1, dtype=np.float32)
+    if float(np.abs(mono).max()) < SILENCE_PEAK:
+        raise AudioError(mismatch(name, "speech", "silence", "check the microphone and the channel"))
+    return mono

@@ -1,0 +1,81 @@
+"""`vector`: the training guide's 392 numbers of a clip, equal to librosa's."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.signal import savgol_coeffs
+
+from voxjax.audio import chroma, dsp
+from voxjax.config import FeatureConfig
+
+Array = jax.Array
+
+MFCC, MELS, CHROMA = 40, 128, chroma.CLASSES
+SIZE = 6 * MFCC + 2 * CHROMA + MELS
+COLUMN_NAMES = tuple(
+    [f"{part}_{figure}_{i}" for part in ("mfcc", "delta", "delta2") for figure in ("mean", "std") for i in range(MFCC)]
+    + [f"chroma_{figure}_{i}" for figure in ("mean", "std") for i in range(CHROMA)]
+    + [f"mel_mean_{i}" for i in range(MELS)]
+)
+
+_WIDTH = 9  # frames of librosa's differences
+_RANGE_DB = 80.0  # librosa's `top_db`
+
+
+def vector(config: FeatureConfig, samples: Array, length: Array) -> Array:
+    """Means and deviations over the frames of a clip.
+
+    MFCC 40, their first and second differences: mean and deviation each; chroma 12: mean and
+    deviation; mel power 128: mean. Equal to `librosa.feature` with its defaults at the config's
+    window and hop (2,048 and 512 samples are librosa's own).
+
+    Args:
+        config: gives rate, window and hop.
+        samples: float32 `[time]`, zeros beyond the clip.
+        length: int32 `[]`, in samples. Below 9 frames, where librosa refuses, differences take the
+            frames beyond the clip as zero.
+
+    Returns:
+        float32 `[392]`, in the order of `COLUMN_NAMES`.
+    """
+    rate_hz, window, hop = config.sample_rate_hz, config.window_samples, config.hop_samples
+    power = dsp.power_spectrum(samples, window, hop)
+    mask = dsp.frame_mask(length, power.shape[0], hop)
+    mel = dsp.project(power, dsp.mel_filters(rate_hz, window, MELS, 0.0, rate_hz / 2))
+    level_db = dsp.floor_below_peak(dsp.power_to_db(mel), mask, _RANGE_DB)
+    mfcc = jnp.where(mask[:, None], dsp.project(level_db, dsp.cosine_basis(MELS, MFCC)), 0.0)
+    count = dsp.frame_count(length, hop)
+    tones = chroma.chroma(power, mask, rate_hz, jnp.asarray(chroma.filters(rate_hz, window)))
+    parts = [mfcc, difference(mfcc, count, 1), difference(mfcc, count, 2), tones]
+    figures = [figure for part in parts for figure in _mean_and_deviation(part, mask)]
+    return jnp.concatenate([*figures, _mean_and_deviation(mel, mask)[0]])
+
+
+def difference(rows: Array, count: Array, order: int) -> Array:
+    """Slope (order 1) or curvature (order 2) over 9 frames: `[frames, C] -> [frames, C]`.
+
+    Savitzky-Golay, as `librosa.feature.delta`: the first and last four frames take the polynomial of
+    the nearest nine, whose highest derivative is the same throughout.
+    """
+    half = _WIDTH // 2
+    weights = _difference_weights(order)
+    padded = jnp.pad(rows, ((half, half), (0, 0)))
+    frames = rows.shape[0]
+    inner = sum(float(w) * padded[i : i + frames] for i, w in enumerate(weights))
+    place = jnp.clip(jnp.arange(frames), half, jnp.maximum(count - 1 - half, half))
+    return inner[place]
+
+
+@functools.cache
+def _difference_weights(order: int) -> np.ndarray:
+    return savgol_coeffs(_WIDTH, order, deriv=order, use="dot")
+
+
+def _mean_and_deviation(rows: Array, mask: Array) -> tuple[Array, Array]:
+    """Over the frames of the clip: `[frames, C] -> [C], [C]`."""
+    count = jnp.sum(mask, dtype=jnp.float32)
+    mean = jnp.sum(jnp.where(mask[:, None], rows, 0.0), axis=0) / count
+    square = jnp.where(mask[:, None], jnp.square(rows - mean[None, :]), 0.0)
+    return mean, jnp.sqrt(jnp.sum(square, axis=0) / count)

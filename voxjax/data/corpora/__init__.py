@@ -1,0 +1,70 @@
+"""The corpora. A new one is a file here and a row in `CORPORA`."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from voxjax.config import one_of
+from voxjax.data.corpora import demo, folder, ravdess
+from voxjax.data.manifest import Clip, Manifest
+from voxjax.errors import UsageError, VoxJaxError, mismatch
+
+
+class Corpus(NamedTuple):
+    """How a corpus is read, and what must be said where its figures or models are shown."""
+
+    find: Callable[[Path], list[Clip]]  # clips, with paths relative to the folder given
+    needs_folder: int  # 0 for what is made and not recorded
+    note: str  # credit and licence
+
+
+CORPORA = {
+    "demo": Corpus(demo.find, 0, demo.NOTE),
+    "ravdess": Corpus(ravdess.find, 1, ravdess.NOTE),
+    "folder": Corpus(folder.find, 1, folder.NOTE),
+}
+
+
+def load(names: str, data_dir: Path | None, cache: Path) -> Manifest:
+    """The manifest of a corpus, or of several joined by `+`.
+
+    Args:
+        names: as "ravdess" or "ravdess+folder".
+        data_dir: holds one folder a corpus.
+        cache: where corpora that are made are kept.
+
+    Raises:
+        UsageError: at an unknown name, or without a folder where one is needed.
+        VoxJaxError: at a folder without the corpus.
+    """
+    parts = names.split("+")
+    for name in parts:
+        one_of("config.corpus", name, CORPORA)
+    roots = {name: _root(name, data_dir, cache) for name in parts}
+    if len(parts) == 1:
+        return Manifest(roots[names], tuple(CORPORA[names].find(roots[names])))
+    shared = Path(roots[parts[0]].anchor)  # paths of several roots are given from the top
+    clips = [_joined(clip, roots[name], shared) for name in parts for clip in CORPORA[name].find(roots[name])]
+    return Manifest(shared, tuple(clips))
+
+
+def notes(names: str) -> list[str]:
+    """Credit and licence of each corpus joined by `+`."""
+    return [CORPORA[name].note for name in names.split("+")]
+
+
+def _root(name: str, data_dir: Path | None, cache: Path) -> Path:
+    if not CORPORA[name].needs_folder:
+        return cache
+    if data_dir is None:
+        do = f"add --data_dir=DIR where DIR/{name} is the corpus"
+        raise UsageError(mismatch(f"corpus '{name}'", "a folder of recordings", "no --data_dir", do))
+    if not data_dir.is_dir():
+        raise VoxJaxError(mismatch("--data_dir", "a folder", f"'{data_dir}', which is not there", "check the path"))
+    return data_dir.resolve()
+
+
+def _joined(clip: Clip, root: Path, shared: Path) -> Clip:
+    path = (root / clip.path).relative_to(shared).as_posix()
+    return dataclasses.replace(clip, path=path, speaker=f"{clip.corpus}/{clip.speaker}")

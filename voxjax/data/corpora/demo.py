@@ -1,0 +1,67 @@
+"""The built-in demo corpus: synthetic speech, made once and kept in the cache."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import soundfile
+
+from voxjax.data import synthetic
+from voxjax.data.manifest import Clip, digest
+
+NOTE = "Demo corpus: synthetic speech made by voxjax.data.synthetic, Apache-2.0. Not recorded from people."
+
+_FOLDER = "demo-1"  # a new number where `synthetic` changes what it renders
+_STATEMENTS = ("sentence A", "sentence B")
+
+
+def find(cache: Path) -> list[Clip]:
+    """Clips of 8 speakers, 8 emotions and 6 takes, written as WAV files at the first call.
+
+    Raises:
+        OSError: if the cache can't be written; nothing is left half made.
+    """
+    folder = cache / _FOLDER
+    if not folder.is_dir():
+        _make(folder)
+    return [
+        Clip(
+            path=_path(speaker, emotion, take),
+            corpus="demo",
+            speaker=speaker.name,
+            gender=speaker.gender,
+            emotion=emotion,
+            statement=_STATEMENTS[take % 2],
+            intensity="",
+            repetition=str(take // 2 + 1),
+            sha256=digest(cache / _path(speaker, emotion, take)),
+        )
+        for speaker in synthetic.SPEAKERS
+        for emotion in synthetic.MANNERS
+        for take in range(synthetic.TAKES)
+    ]
+
+
+def _path(speaker: synthetic.Speaker, emotion: str, take: int) -> str:
+    return f"{_FOLDER}/{speaker.name}/{emotion}_{take + 1}.wav"
+
+
+def _make(folder: Path) -> None:
+    """Renders beside the place, then renames. If another process was first, its folder is kept."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{_FOLDER}."))
+    try:
+        for speaker in synthetic.SPEAKERS:
+            for emotion in synthetic.MANNERS:
+                for take in range(synthetic.TAKES):
+                    path = made / Path(_path(speaker, emotion, take)).relative_to(_FOLDER)
+                    path.parent.mkdir(exist_ok=True)
+                    samples = synthetic.render(speaker, emotion, take)
+                    soundfile.write(path, samples, synthetic.SAMPLE_RATE_HZ, subtype="PCM_16")
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(made, ignore_errors=True)

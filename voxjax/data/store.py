@@ -1,0 +1,148 @@
+"""Decoded clips, kept once as one memory-mapped int16 array, keyed by their content."""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from voxjax.audio import io
+from voxjax.data.manifest import Manifest
+from voxjax.errors import VoxJaxError, mismatch
+
+_VERSION = 1
+_FULL_SCALE = 32_767.0
+
+
+class Store:
+    """Clips in the order of a manifest, without those that were skipped as broken."""
+
+    def __init__(self, samples: np.ndarray, offsets: np.ndarray, kept: np.ndarray) -> None:
+        """Over int16 `[total]`, int64 `[clips + 1]` and the manifest's index of each clip."""
+        self._samples, self._offsets, self.kept = samples, offsets, kept
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def clip(self, i: int) -> np.ndarray:
+        """One clip: float32 `[time]`, full scale 1."""
+        part = self._samples[self._offsets[i] : self._offsets[i + 1]]
+        return part.astype(np.float32) / np.float32(_FULL_SCALE)
+
+
+def open_store(
+    manifest: Manifest, sample_rate_hz: int, folder: Path, broken: str, progress: Callable[[int], object]
+) -> Store:
+    """The store of these clips, decoded now unless that was done before.
+
+    Two processes may call it at once: each builds its own file and the rename is atomic. A store that
+    was cut off or damaged is built again.
+
+    Args:
+        manifest: the clips; their hashes, in order, are the key.
+        sample_rate_hz: of the stored samples.
+        folder: where stores are kept; made if missing.
+        broken: "stop" raises at clips that can't be used, "skip" warns and leaves them out.
+        progress: told how many clips are done since it was last called.
+
+    Raises:
+        VoxJaxError: at broken clips, or where the store can't be written; nothing is left behind then.
+    """
+    path = folder / f"{_key(manifest, sample_rate_hz)}.clips"
+    found = _load(path, len(manifest))
+    if found is None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            found = _build(manifest, sample_rate_hz, path, progress)
+        except OSError as error:
+            do = "free some space, or set VOXJAX_CACHE to another folder"
+            raise VoxJaxError(mismatch(str(folder), "to write decoded clips", error.strerror, do)) from error
+    else:
+        progress(len(manifest))
+    store, errors = found
+    if errors:
+        _POLICIES[broken](errors)
+    return store
+
+
+def _stop(errors: list[str]) -> None:
+    found = f"{len(errors)} that are not: {'; '.join(errors[:3])}"
+    do = "mend or remove them (scripts/inspect_data.py lists all), or add --config.broken_clips=skip"
+    raise VoxJaxError(mismatch("corpus", "clips that can be used", found, do))
+
+
+def _skip(errors: list[str]) -> None:
+    logging.getLogger("voxjax").warning("%d broken clips skipped, as %s", len(errors), errors[0])
+
+
+_POLICIES = {"stop": _stop, "skip": _skip}
+
+
+def _key(manifest: Manifest, sample_rate_hz: int) -> str:
+    parts = [str(_VERSION), str(sample_rate_hz), *(clip.sha256 for clip in manifest.clips)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _load(path: Path, clips: int) -> tuple[Store, list[str]] | None:
+    """A finished store, or None where there is none or it is damaged.
+
+    The file ends in its own table: the samples, the table as JSON, and the table's length in 8 bytes.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            file.seek(size - 8)
+            length = int.from_bytes(file.read(8), "little")
+            file.seek(size - 8 - length)
+            table = json.loads(file.read(length))
+        offsets = np.array(table["offsets"], np.int64)
+        kept = np.array(table["kept"], np.int64)
+        whole = size == 2 * offsets[-1] + length + 8 and len(kept) + len(table["errors"]) == clips
+        samples = np.memmap(path, np.int16, "r", shape=(int(offsets[-1]),))
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+    return (Store(samples, offsets, kept), table["errors"]) if whole else None
+
+
+def _build(
+    manifest: Manifest, sample_rate_hz: int, path: Path, progress: Callable[[int], object]
+) -> tuple[Store, list[str]]:
+    """Decodes all clips into a file beside `path`, then renames it."""
+
+    def decode(i: int) -> np.ndarray | str:
+        progress(1)
+        try:
+            samples = io.read(manifest.root / manifest.clips[i].path, sample_rate_hz)
+        except io.AudioError as error:
+            return str(error)
+        return np.round(np.clip(samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
+
+    kept, errors, offsets = [], [], [0]
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+            for i, samples in enumerate(pool.map(decode, range(len(manifest)))):
+                if isinstance(samples, str):
+                    errors.append(samples)
+                    continue
+                file.write(samples.tobytes())
+                kept.append(i)
+                offsets.append(offsets[-1] + len(samples))
+            table = json.dumps({"offsets": offsets, "kept": kept, "errors": errors}).encode()
+            file.write(table + len(table).to_bytes(8, "little"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    found = _load(path, len(manifest))
+    if found is None:
+        do = "empty the cache folder and run again"
+        raise VoxJaxError(mismatch(str(path), "the store just written", "another", do))
+    return found

@@ -1,0 +1,1 @@
+"""Where arrays meet files, TensorBoard, plots and people."""

@@ -1,0 +1,181 @@
+"""Checkpoints to resume from: a pytree of arrays and a little JSON, written whole or not at all."""
+
+import contextlib
+import json
+import shutil
+import types
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from orbax.checkpoint import v1 as ocp
+
+from voxjax.errors import VoxJaxError, mismatch
+
+Tree = Any
+
+
+class _Note(NamedTuple):
+    """What lies beside the arrays, so that they can be checked before and after they are read."""
+
+    extra: str  # JSON, as text, so that infinities survive
+    arrays: dict[str, str]  # path of a leaf -> dtype and shape
+    checksum: int  # CRC-32 of all leaves; Orbax itself lets a flipped byte of the data pass
+
+
+class Checkpoints:
+    """The newest checkpoints of a run, in `folder/STEP`.
+
+    Orbax writes in the background into a temporary folder that is renamed at the end, so what was
+    cut off is never taken for a checkpoint. A context manager: leaving it waits for the last write.
+
+    Args:
+        folder: created if it is missing.
+        keep: how many of the newest stay, at least 1.
+
+    Raises:
+        VoxJaxError: at a folder that can't be used.
+    """
+
+    def __init__(self, folder: Path, keep: int) -> None:
+        self._folder = folder.absolute()  # as Orbax wants it
+        self._pending: Any = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = mismatch(str(folder), "a folder for checkpoints", error.strerror, "check the path")
+            raise VoxJaxError(what) from error
+        self._sweep()
+        self._inner = ocp.training.Checkpointer(
+            self._folder,
+            save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
+            preservation_policy=ocp.training.preservation_policies.LatestN(keep),
+        )
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        self.close()
+
+    def save(self, step: int, tree: Tree, extra: dict[str, Any]) -> None:
+        """Copies the tree and returns; it is written while training goes on.
+
+        Args:
+            step: larger than that of any checkpoint here.
+            tree: arrays of any dtype, on any device of this process; they may be donated afterwards.
+            extra: JSON values.
+
+        Raises:
+            VoxJaxError: if the write before this one failed, as on a full disk.
+        """
+        self.wait()
+        copied = jax.tree.map(np.array, tree)
+        note = _Note(json.dumps(extra), _described(copied), _checksum(copied))
+        self._pending = self._inner.save_async(step, copied, custom_metadata=note._asdict())
+
+    def wait(self) -> None:
+        """Returns once all that was saved is on disk.
+
+        Raises:
+            VoxJaxError: if that failed.
+        """
+        pending, self._pending = self._pending, None
+        if pending is None:
+            return
+        try:
+            pending.result()
+        except Exception as error:
+            self._sweep()
+            do = "free some space, check permissions, and go on with --resume"
+            raise VoxJaxError(
+                mismatch(str(self._folder), "to write a checkpoint", _brief(error), do)
+            ) from error
+
+    def latest(self) -> int | None:
+        """Step of the newest whole checkpoint, None where there is none."""
+        newest = self._inner.latest
+        return None if newest is None else newest.step
+
+    def restore(self, like: Tree, step: int | None = None) -> tuple[Tree, dict[str, Any]]:
+        """Reads a checkpoint.
+
+        Args:
+            like: a tree of the same structure; its leaves say shape, dtype, and where each is put:
+                JAX arrays on their device, NumPy arrays on the host.
+            step: None is the newest.
+
+        Returns:
+            The tree, bit for bit as it was saved, and `extra`.
+
+        Raises:
+            VoxJaxError: if there is none, it is damaged, or it is another network's.
+        """
+        step = self.latest() if step is None else step
+        folder = self._folder / str(step)
+        if step is None or not folder.is_dir():
+            do = "start the run without --resume"
+            raise VoxJaxError(mismatch(str(self._folder), "a checkpoint", "none", do))
+        try:
+            note = _Note(**self._inner.metadata(step).custom_metadata)
+            _check_arrays(folder, like, note)
+            tree = self._inner.load(step, like)
+            if _checksum(tree) != note.checksum:
+                raise ValueError("other bytes than were saved")
+        except VoxJaxError:
+            raise
+        except Exception as error:  # Orbax and TensorStore raise many kinds
+            do = "delete that folder to go on from the checkpoint before it"
+            raise VoxJaxError(mismatch(str(folder), "a whole checkpoint", _brief(error), do)) from error
+        return tree, json.loads(note.extra)
+
+    def close(self) -> None:
+        """Waits for the last write and ends the background work.
+
+        Raises:
+            VoxJaxError: if that write failed.
+        """
+        try:
+            self.wait()
+            self._inner.close()
+        except VoxJaxError:
+            with contextlib.suppress(Exception):  # it raises the same failure once more
+                self._inner.close()
+            raise
+
+    def _sweep(self) -> None:
+        """Removes what a killed or failed write left."""
+        for leftover in self._folder.glob("*.orbax-checkpoint-tmp*"):
+            shutil.rmtree(leftover)
+
+
+def _described(tree: Tree) -> dict[str, str]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(path): f"{leaf.dtype} {tuple(leaf.shape)}" for path, leaf in leaves}
+
+
+def _checksum(tree: Tree) -> int:
+    total = 0
+    for leaf in jax.tree.leaves(tree):
+        total = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), total)
+    return total
+
+
+def _check_arrays(folder: Path, like: Tree, note: _Note) -> None:
+    """Refuses a checkpoint of other arrays than `like` has (Orbax would cast or truncate some)."""
+    wanted = _described(like)
+    for name in sorted(wanted.keys() | note.arrays.keys()):
+        expected = wanted[name] if name in wanted else "no such array"
+        found = note.arrays[name] if name in note.arrays else "no such array"
+        if expected != found:
+            do = "resume with the config the run began with, or choose another --workdir"
+            raise VoxJaxError(mismatch(f"{folder} {name}", expected, found, do))
+
+
+def _brief(error: Exception) -> str:
+    text = " ".join(f"{type(error).__name__} {error}".split())
+    return "no space left on the disk" if "No space left on device" in text else text[:160]

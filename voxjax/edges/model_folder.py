@@ -1,0 +1,164 @@
+"""The model folder: everything that predicting needs, as one JSON file and one file of arrays."""
+
+import dataclasses
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+import voxjax
+from voxjax.audio.normalize import Scaler
+from voxjax.config import FeatureConfig, freeze, thaw
+from voxjax.edges import files
+from voxjax.errors import VoxJaxError, mismatch
+
+FORMAT = 1  # raised when older programs could not read what is written
+_DESCRIPTION, _WEIGHTS = "model.json", "weights.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class Member:
+    """One network.
+
+    `variables` is `{"params": …, "stats": …}`, nested dictionaries of arrays; `weight` is the
+    member's share of the vote, relative to the others.
+    """
+
+    architecture: str
+    options: Mapping[str, Any]
+    weight: float
+    variables: Mapping[str, Any]
+    scaler: Scaler
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained model, an ensemble being several members.
+
+    `meta` is free JSON: name, corpus, protocol, figures, licence note.
+    """
+
+    architecture: str
+    options: Mapping[str, Any]
+    labels: tuple[str, ...]
+    features: FeatureConfig
+    temperature: float
+    members: list[Member]
+    meta: Mapping[str, Any]
+
+
+def save(folder: Path, trained: Trained) -> None:
+    """Writes the folder; a model that is there is replaced.
+
+    The description is written last and holds the hash of the weights, so that no cut-off write can
+    be taken for a model.
+
+    Raises:
+        OSError: at a full disk, or a folder that can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = io.BytesIO()
+    np.savez(packed, allow_pickle=False, **_flat(trained.members))
+    weights = packed.getvalue()
+    files.write(folder / _WEIGHTS, weights)
+    files.write(folder / _DESCRIPTION, json.dumps(_described(trained, weights), indent=1) + "\n")
+
+
+def load(folder: Path) -> Trained:
+    """Reads what `save` wrote.
+
+    Raises:
+        VoxJaxError: at a folder that is missing, incomplete or damaged, or made by a newer program.
+    """
+    path = folder / _DESCRIPTION
+    if not path.is_file():
+        do = "give the folder that training left, as RUN/model, or one of checkpoints/"
+        raise VoxJaxError(mismatch("model", f"a folder with {_DESCRIPTION}", str(folder), do))
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        version = description["format"]
+        if version > FORMAT:
+            found = f"{version} (by VoxJAX {description['voxjax']})"
+            raise VoxJaxError(
+                mismatch(str(path), f"format {FORMAT} or older", found, "install a newer VoxJAX")
+            )
+        return _trained(description, _weights(folder / _WEIGHTS, description["sha256"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = f"{type(error).__name__} {error}"
+        raise VoxJaxError(
+            mismatch(str(path), "a whole description", found, "copy the folder again")
+        ) from error
+
+
+def _described(trained: Trained, weights: bytes) -> dict[str, Any]:
+    members = [
+        {"architecture": m.architecture, "options": dict(m.options), "weight": m.weight}
+        for m in trained.members
+    ]
+    return {
+        "format": FORMAT,
+        "voxjax": voxjax.__version__,
+        "jax": jax.__version__,
+        "architecture": trained.architecture,
+        "options": dict(trained.options),
+        "labels": list(trained.labels),
+        "features": thaw(trained.features),
+        "temperature": float(trained.temperature),
+        "members": members,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "meta": dict(trained.meta),
+    }
+
+
+def _trained(description: Mapping[str, Any], arrays: Mapping[str, Any]) -> Trained:
+    members = []
+    for i, member in enumerate(description["members"]):
+        tree = arrays[str(i)]
+        scaler = Scaler(tree["scaler"]["mean"], tree["scaler"]["std"])
+        variables = {"params": tree["params"], "stats": tree["stats"] if "stats" in tree else {}}
+        members.append(Member(member["architecture"], member["options"], member["weight"], variables, scaler))
+    return Trained(
+        architecture=description["architecture"],
+        options=description["options"],
+        labels=tuple(description["labels"]),
+        features=freeze(FeatureConfig, description["features"], "features"),
+        temperature=description["temperature"],
+        members=members,
+        meta=description["meta"],
+    )
+
+
+def _weights(path: Path, sha256: str) -> dict[str, Any]:
+    """The arrays as nested dictionaries, once the file is known to be the one described."""
+    do = "copy the model folder again"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise VoxJaxError(mismatch(str(path), "the weights", error.strerror, do)) from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        found = f"{len(content)} other bytes (cut off or damaged)"
+        raise VoxJaxError(mismatch(str(path), f"the weights that {_DESCRIPTION} describes", found, do))
+    nested: dict[str, Any] = {}
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        for name in arrays.files:
+            *parents, leaf = name.split("/")
+            at = nested
+            for parent in parents:
+                at = at.setdefault(parent, {})
+            at[leaf] = arrays[name]
+    return nested
+
+
+def _flat(members: list[Member]) -> dict[str, np.ndarray]:
+    """All arrays under names as `0/params/Dense_0/kernel`."""
+    flat = {}
+    for i, member in enumerate(members):
+        tree = {**member.variables, "scaler": member.scaler._asdict()}
+        for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+            flat["/".join([str(i), *(str(part.key) for part in path)])] = np.asarray(leaf)
+    return flat

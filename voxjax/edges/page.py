@@ -1,0 +1,236 @@
+"""`report.html`: one page that holds the whole report and asks nothing of the net."""
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from voxjax.edges import page_style
+
+_PROTOCOLS = {
+    "random5": "stratified 5-fold over files; the same speakers are on both sides",
+    "speaker5": "five folds of speakers; no test speaker was heard in training",
+    "speaker6": "six folds of speakers; no test speaker was heard in training",
+    "speaker_statement": "neither the test speakers nor their sentences were heard in training",
+    "corpus": "trained on some corpora, tested on another",
+    "guide": "copies made first, then split at random: leaks, and measures nothing",
+}
+_CAPTIONS = {
+    "confusion": "Each cell holds its share of the true class and its count.",
+    "history": "Training figures are taken under augmentation and regularisation, so they may look "
+    "worse than validation. The kept epoch is the one whose weights are tested.",
+    "reliability": "Confidence against accuracy on the test clips. "
+    "The temperature was chosen on validation clips.",
+    "coverage": "Accuracy when only the most certain clips are answered.",
+}
+_SHORT_LIST = 8  # rows
+
+
+def render(
+    figures: Mapping[str, Any],
+    pictures: Mapping[str, bytes],
+    config: Mapping[str, Any],
+    notes: Sequence[str] = (),
+) -> str:
+    """The page as text. Every string is escaped.
+
+    Args:
+        figures: the content of `metrics.json`.
+        pictures: PNG files by name: confusion, history, reliability, coverage.
+            Without a history, its section is left out.
+        config: every value of the run, nested.
+        notes: paragraphs of plain text.
+    """
+    title = f"{figures['model']} on {figures['corpus']}, protocol {figures['protocol']}"
+    sections = [
+        _section("How these figures were obtained", _facts(figures)),
+        _section("Classes", _classes(figures), _picture(pictures, "confusion")),
+        _section("Training", _picture(pictures, "history")) if "history" in pictures else "",
+        _section("Confidence", _picture(pictures, "reliability")),
+        _section(
+            "Answering only when certain",
+            _beside("wide", _picture(pictures, "coverage"), _coverage(figures)),
+        ),
+        _section("Speakers", _groups(figures, "gender"), _groups(figures, "speaker")),
+        _section("Folds", _folds(figures)) if len(figures["per_fold"]) > 1 else "",
+        _section("Members", _members(figures)) if len(figures["members"]) > 1 else "",
+        _section("Notes", *(f"<p>{escape(note)}</p>" for note in notes)) if notes else "",
+        _section("Configuration", _config(config)),
+        _section("Made by", _provenance(figures)),
+    ]
+    banners = "".join(f'<p class="warning">{escape(text)}</p>' for text in figures["warnings"])
+    body = f"<header><h1>{escape(title)}</h1>{banners}{_headline(figures)}</header>" + "".join(
+        sections
+    )
+    return page_style.PAGE.substitute(title=escape(title), style=page_style.CSS, body=body)
+
+
+def dotted(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted key, in their order: `{"a": {"b": 1}}` gives `{"a.b": 1}`."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            flat |= dotted(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _section(title: str, *parts: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"
+
+
+def _beside(style: str, left: str, right: str) -> str:
+    return f'<div class="beside {style}">{left}{right}</div>'
+
+
+def _headline(figures: Mapping[str, Any]) -> str:
+    """UAR first and largest, then the other figures."""
+    small = {
+        "Accuracy": (_percent(figures["accuracy"]), _interval(figures["accuracy_ci"])),
+        "Macro-F1": (_percent(figures["macro_f1"]), "mean over classes"),
+        "Calibration error": (
+            _percent(figures["ece_calibrated"]),
+            f"{_percent(figures['ece'])} before temperature {figures['temperature']:.2f}",
+        ),
+    }
+    chance = 1 / sum(row["n"] > 0 for row in figures["per_class"].values())
+    low, high = figures["uar_ci"]
+    scale = (
+        f'<div class="scale"><i class="range" style="left:{low:.2%};width:{high - low:.2%}"></i>'
+        f'<i class="chance" style="left:{chance:.2%}"></i>'
+        f'<i class="point" style="left:{figures["uar"]:.2%}"></i></div>'
+    )
+    lead = (
+        '<div class="card lead"><b>Unweighted average recall (UAR)</b>'
+        f"<strong>{_percent(figures['uar'])}</strong>{scale}"
+        f"<small>{_interval(figures['uar_ci'])}, "
+        f"bootstrap over {escape(figures['interval_over'])}; "
+        f"chance {_percent(chance)}</small></div>"
+    )
+    cards = "".join(
+        f'<div class="card"><b>{name}</b><strong>{value}</strong><small>{below}</small></div>'
+        for name, (value, below) in small.items()
+    )
+    return f'<div class="cards">{lead}{cards}</div>'
+
+
+def _facts(figures: Mapping[str, Any]) -> str:
+    protocol = figures["protocol"]
+    meaning = f": {_PROTOCOLS[protocol]}" if protocol in _PROTOCOLS else ""
+    facts = {
+        "Protocol": protocol + meaning,
+        "Corpus": figures["corpus"],
+        "Test clips": f"{figures['n']:,} by {_count(len(figures['per_speaker']), 'speaker')}",
+        "Folds, seeds": f"{_count(figures['folds'], 'fold')}, seeds {_listed(figures['seeds'])}",
+        "Epoch chosen by": figures["chosen_by"],
+        "Intervals": f"95%, bootstrap over {figures['interval_over']}",
+        "Parameters": f"{figures['parameters']:,}",
+        "Training time": _duration(figures["train_seconds"]),
+    }
+    return _definitions(facts)
+
+
+def _classes(figures: Mapping[str, Any]) -> str:
+    rows = [
+        [escape(label), *(_bar(row[name]) for name in ("recall", "precision", "f1")), str(row["n"])]
+        for label, row in figures["per_class"].items()
+    ]
+    return _table(("class", "recall", "precision", "F1", "clips"), rows)
+
+
+def _groups(figures: Mapping[str, Any], kind: str) -> str:
+    """UAR within each gender or speaker; a long list stands in two columns."""
+    counts = figures[f"{kind}_n"]
+    rows = [
+        [escape(name), _bar(value), str(counts[name])]
+        for name, value in figures[f"per_{kind}"].items()
+    ]
+    if not rows:
+        return ""
+    heads, half = (kind, "UAR", "clips"), -(-len(rows) // 2)
+    if len(rows) <= _SHORT_LIST:
+        return _table(heads, rows)
+    return _beside("halves", _table(heads, rows[:half]), _table(heads, rows[half:]))
+
+
+def _folds(figures: Mapping[str, Any]) -> str:
+    rows = [
+        [escape(name), _bar(fold["uar"]), _bar(fold["accuracy"]), str(fold["n"])]
+        for name, fold in figures["per_fold"].items()
+    ]
+    return _table(("fold", "UAR", "accuracy", "clips"), rows)
+
+
+def _members(figures: Mapping[str, Any]) -> str:
+    rows = [
+        [str(i), escape(str(member["architecture"])), _bar(member["uar"])]
+        for i, member in enumerate(figures["members"])
+    ]
+    return _table(("member", "architecture", "UAR by itself"), rows)
+
+
+def _coverage(figures: Mapping[str, Any]) -> str:
+    rows = [
+        [f"{row['coverage']:.0%}", _percent(row["accuracy"]), _percent(row["confidence"])]
+        for row in figures["coverage"][1::2]
+    ]
+    return _table(("answered", "accuracy", "least confidence"), rows)
+
+
+def _config(config: Mapping[str, Any]) -> str:
+    return _definitions({key: _listed(value) for key, value in dotted(config).items()}, "config")
+
+
+def _provenance(figures: Mapping[str, Any]) -> str:
+    names = ("voxjax", "jax", "python", "device", "command", "commit")
+    return _definitions({name: figures[name] for name in names if name in figures}, "config")
+
+
+def _picture(pictures: Mapping[str, bytes], name: str) -> str:
+    data = base64.b64encode(pictures[name]).decode()
+    caption = escape(_CAPTIONS[name])
+    image = f'<img alt="{escape(name)}" src="data:image/png;base64,{data}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+
+
+def _definitions(facts: Mapping[str, Any], style: str = "facts") -> str:
+    pairs = (f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in facts.items())
+    return f'<dl class="{style}">{"".join(pairs)}</dl>'
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of cells that are HTML already."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _bar(share: float | None) -> str:
+    """A share in words and as a bar; a dash where there was nothing to measure."""
+    if share is None:
+        return "&ndash;"
+    return f'<span class="bar"><i style="width:{share:.1%}"></i></span>{_percent(share)}'
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
+
+
+def _interval(ends: Sequence[float]) -> str:
+    return f"95% interval {_percent(ends[0])} to {_percent(ends[1])}"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return "not measured"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min {rest} s"

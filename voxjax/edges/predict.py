@@ -1,0 +1,213 @@
+"""From sound files to emotions, with a model folder and nothing else."""
+
+import functools
+import itertools
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from voxjax import models
+from voxjax.audio import features, io, normalize
+from voxjax.config import FeatureConfig
+from voxjax.edges import model_folder
+from voxjax.errors import VoxJaxError, mismatch
+
+Array = jax.Array
+Source = Any  # a path, a binary file object, or (samples, sample rate)
+Result = dict[str, Any]
+
+DEFAULT_MODEL = "checkpoints/optimized"
+_AT_ONCE = 64  # sources that are in memory together
+_ROWS = (1, 16)  # rows of a compiled batch: one file answers at once, many in one go
+_SHARES = (0.25, 0.5, 1.0)  # of the longest window: lengths that batches are padded to
+
+
+class _Member(NamedTuple):
+    network: models.Network
+    variables: models.Variables
+    scaler: normalize.Scaler
+
+
+class _Clip(NamedTuple):
+    """A source as read, or why it could not be."""
+
+    duration_s: float
+    windows: list[np.ndarray]
+    error: VoxJaxError | None
+
+
+def stop(source: Source, error: VoxJaxError) -> Result:
+    """What `predict_many` does about a source that can't be read, unless told otherwise: it stops."""
+    raise error
+
+
+class EmotionPredictor:
+    """A trained model that is ready to answer.
+
+    Args:
+        model: the model folder; None is the best one that comes with VoxJAX.
+
+    Raises:
+        VoxJaxError: at a folder that is missing or damaged.
+    """
+
+    def __init__(self, model: str | os.PathLike[str] | None = None) -> None:
+        folder = default_model() if model is None else Path(model)
+        trained = model_folder.load(folder)
+        self.model = str(folder)
+        self.labels = trained.labels
+        self.features = trained.features
+        self.meta = trained.meta
+        self._temperature = trained.temperature
+        self._members = [_ready(member, len(trained.labels)) for member in trained.members]
+        shares = np.array([member.weight for member in trained.members], np.float64)
+        self._shares = shares / shares.sum()
+
+    def predict(self, source: Source) -> Result:
+        """The emotion of one recording.
+
+        Args:
+            source: path of a sound file, binary file object, or `(samples, sample_rate_hz)` with
+                samples `[time]` or `[time, channels]` in [-1, 1].
+
+        Returns:
+            `emotion`; `confidence`, its calibrated probability in [0, 1]; `probabilities` by label,
+            summing to 1; `duration_s`; `model`, the folder.
+
+        Raises:
+            AudioError: at sound that can't be used.
+        """
+        return next(self.predict_many([source]))
+
+    def predict_many(
+        self, sources: Iterable[Source], on_error: Callable[[Source, VoxJaxError], Result] = stop
+    ) -> Iterator[Result]:
+        """The emotions of many recordings, in their order, as `predict` gives them one by one.
+
+        Args:
+            sources: as for `predict`; taken as needed, so they may be many.
+            on_error: gives the answer for a source that can't be read.
+
+        Yields:
+            One answer a source.
+        """
+        remaining = iter(sources)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            while chunk := list(itertools.islice(remaining, _AT_ONCE)):
+                clips = list(pool.map(self._read, chunk))
+                answers = iter(self._answers([clip for clip in clips if clip.error is None]))
+                for source, clip in zip(chunk, clips, strict=True):
+                    yield next(answers) if clip.error is None else on_error(source, clip.error)
+
+    def _read(self, source: Source) -> _Clip:
+        try:
+            samples = io.read(source, self.features.sample_rate_hz)
+        except VoxJaxError as error:
+            return _Clip(0.0, [], error)
+        duration_s = len(samples) / self.features.sample_rate_hz
+        return _Clip(
+            duration_s, features.windows(self.features, features.prepare(self.features, samples)), None
+        )
+
+    def _answers(self, clips: Sequence[_Clip]) -> list[Result]:
+        windows = [window for clip in clips for window in clip.windows]
+        logits = self._logits(windows)
+        ends = np.cumsum([len(clip.windows) for clip in clips])
+        answers = []
+        for clip, end in zip(clips, ends, strict=True):
+            mean = logits[end - len(clip.windows) : end].mean(axis=0)  # [members, K]
+            answers.append(self._answer(mean, clip.duration_s))
+        return answers
+
+    def _answer(self, logits: np.ndarray, duration_s: float) -> Result:
+        """Members vote with their probabilities; the vote is calibrated: `[members, K]` to an answer."""
+        vote = self._shares @ np.exp(_log_softmax(logits.astype(np.float64)))
+        probabilities = np.exp(_log_softmax(np.log(np.maximum(vote, 1e-300)) / self._temperature))
+        best = int(probabilities.argmax())
+        return {
+            "emotion": self.labels[best],
+            "confidence": float(probabilities[best]),
+            "probabilities": dict(zip(self.labels, probabilities.tolist(), strict=True)),
+            "duration_s": duration_s,
+            "model": self.model,
+        }
+
+    def _logits(self, windows: Sequence[np.ndarray]) -> np.ndarray:
+        """Logits of windows, batched into few shapes as each is compiled: `[windows, members, K]`."""
+        sizes = np.array([_padded(self.features, len(window)) for window in windows], np.int64)
+        out = np.zeros((len(windows), len(self._members), len(self.labels)), np.float32)
+        for size in np.unique(sizes):
+            which = np.flatnonzero(sizes == size)
+            rows = _ROWS[min(len(which), 2) - 1]
+            for start in range(0, len(which), rows):
+                here = which[start : start + rows]
+                out[here] = self._batch([windows[i] for i in here], rows, int(size))
+        return out
+
+    def _batch(self, windows: Sequence[np.ndarray], rows: int, size: int) -> np.ndarray:
+        """`[windows, members, K]`, computed at the shape `[rows, size]`."""
+        samples, lengths = np.zeros((rows, size), np.float32), np.ones(rows, np.int32)
+        for i, window in enumerate(windows):
+            samples[i, : len(window)] = window
+            lengths[i] = len(window)
+        values, positions = features.extract(self.features, samples, lengths)
+        try:
+            scores = [_score(*member, values, positions) for member in self._members]
+        except Exception as error:
+            if not type(error).__module__.startswith("flax"):
+                raise
+            do = "copy the model folder again"
+            what = mismatch(self.model, "weights that fit its model.json", " ".join(str(error).split()), do)
+            raise VoxJaxError(what) from error
+        return np.stack(jax.device_get(scores), axis=1)[: len(windows)]
+
+
+def default_model() -> Path:
+    """The model that comes with VoxJAX, in `./checkpoints` or beside the source tree.
+
+    Raises:
+        VoxJaxError: where it is in neither.
+    """
+    places = [Path(DEFAULT_MODEL), Path(__file__).resolve().parents[2] / DEFAULT_MODEL]
+    for place in places:
+        if place.is_dir():
+            return place
+    do = "run from the repository root, or name a model folder (--model=DIR)"
+    raise VoxJaxError(mismatch("model", f"{DEFAULT_MODEL} here or beside the source tree", "neither", do))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _score(
+    network: models.Network,
+    variables: models.Variables,
+    scaler: normalize.Scaler,
+    values: Array,
+    positions: Array,
+) -> Array:
+    """Logits of a batch of features: `[B, T, C], [B] -> [B, K]`."""
+    mask = jnp.arange(values.shape[1])[None, :] < positions[:, None]
+    return network.apply(variables, normalize.apply(scaler, values, mask), mask)
+
+
+def _ready(member: model_folder.Member, classes: int) -> _Member:
+    """The member with its arrays on the device."""
+    network = models.build(member.architecture, member.options, classes)
+    variables = models.Variables(member.variables["params"], member.variables["stats"])
+    return _Member(network, *jax.device_put((variables, member.scaler)))
+
+
+def _padded(config: FeatureConfig, samples: int) -> int:
+    """The shortest of the compiled lengths that holds so many samples."""
+    return next(size for share in _SHARES if (size := math.ceil(share * config.max_samples)) >= samples)
+
+
+def _log_softmax(x: np.ndarray) -> np.ndarray:
+    shifted = x - x.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

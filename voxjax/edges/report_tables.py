@@ -1,0 +1,82 @@
+"""The report's tables, as CSV and as lines of text."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+_SCORES = ("precision", "recall", "f1")
+
+
+def per_class(figures: Mapping[str, Any]) -> str:
+    """`per_class.csv`: label, precision, recall, f1, n. A class without clips has empty scores."""
+    rows = [
+        [label, *(row[name] for name in _SCORES), row["n"]]
+        for label, row in figures["per_class"].items()
+    ]
+    return _csv([["label", *_SCORES, "n"], *rows])
+
+
+def confusion(figures: Mapping[str, Any]) -> str:
+    """`confusion.csv`: the truth in rows, a column for each predicted label, counts."""
+    labels = figures["labels"]
+    rows = [[label, *counts] for label, counts in zip(labels, figures["confusion"], strict=True)]
+    return _csv([["truth", *labels], *rows])
+
+
+def predictions(
+    labels: Sequence[str],
+    clips: Sequence[str],
+    speakers: Sequence[str],
+    folds: Sequence[int] | np.ndarray,
+    truth: np.ndarray,
+    probabilities: np.ndarray,
+) -> str:
+    """`predictions.csv`: clip, speaker, fold, truth, and the probability of each label.
+
+    Args:
+        labels: K names.
+        clips, speakers, folds, truth: one entry a clip; `truth` holds indices into `labels`.
+        probabilities: `[n, K]`.
+    """
+    rows = [
+        [clip, speaker, fold, labels[true], *(f"{p:.6f}" for p in row)]
+        for clip, speaker, fold, true, row in zip(
+            clips, speakers, folds, truth, probabilities, strict=True
+        )
+    ]
+    return _csv([["clip", "speaker", "fold", "truth", *labels], *rows])
+
+
+def class_lines(figures: Mapping[str, Any]) -> list[str]:
+    """The classes as aligned text; a dash where the test side holds no such clip."""
+    wide = _widest(figures["labels"])
+    lines = ["Per class".ljust(wide) + "".join(f"{name:>11}" for name in (*_SCORES, "n"))]
+    for label, row in figures["per_class"].items():
+        cells = ["-" if row[name] is None else f"{row[name]:.1%}" for name in _SCORES]
+        lines.append(label.ljust(wide) + "".join(f"{cell:>11}" for cell in (*cells, row["n"])))
+    return lines
+
+
+def confusion_lines(figures: Mapping[str, Any]) -> list[str]:
+    """The confusion matrix as aligned text."""
+    labels = figures["labels"]
+    wide = _widest(labels)
+    lines = ["Confusion matrix: truth in rows, prediction in columns"]
+    lines.append(" " * wide + "".join(f"{label[:9]:>10}" for label in labels))
+    for label, counts in zip(labels, figures["confusion"], strict=True):
+        lines.append(label.ljust(wide) + "".join(f"{n:>10}" for n in counts))
+    return lines
+
+
+def _csv(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows as CSV text with plain line ends."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def _widest(labels: Sequence[str]) -> int:
+    return max(12, *(len(label) + 1 for label in labels))

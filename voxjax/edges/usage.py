@@ -1,0 +1,104 @@
+"""Command-line flags: a helpful line for each way to get one wrong, and the help page."""
+
+import difflib
+import re
+import textwrap
+import types
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.errors import UsageError, mismatch
+
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+_DOTTED = re.compile(r"--?([\w.-]+)")
+
+
+def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
+    """Parses into `values`.
+
+    Args:
+        argv: as `sys.argv`.
+        values: the flags that are defined.
+
+    Returns:
+        What is no flag, without the program's name.
+
+    Raises:
+        UsageError: at an unknown flag, a missing value or one of the wrong type.
+    """
+    try:
+        return list(values(list(argv)))[1:]
+    except flags.UnrecognizedFlagError as error:
+        raise UsageError(_unknown(error.flagname, values)) from error
+    except flags.IllegalFlagValueError as error:
+        raise UsageError(_wrong_value(str(error), values)) from error
+    except flags.Error as error:
+        found = _DOTTED.search(str(error))
+        what = f"--{found[1]}" if found else "flags"
+        raise UsageError(mismatch(what, "a value", "none", f"write {what}=VALUE")) from error
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
+    """What to do about a name that is not known: the nearest one, if there is any."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean '{near[0]}'?" if near else otherwise
+
+
+def page(values: flags.FlagValues, script: types.ModuleType, shared: str, arguments: str) -> str:
+    """The text of `--help`.
+
+    Args:
+        values: the flags.
+        script: the command, whose docstring heads the page.
+        shared: name of the module that defines the flags of every command.
+        arguments: what a command takes besides flags; '' for nothing.
+    """
+    name = "SCRIPT" if script.__file__ is None else Path(script.__file__).name
+    own = values.get_key_flags_for_module(script)
+    common = [flag for flag in values.get_key_flags_for_module(shared) if flag not in own]
+    extra = [values[flag] for flag in ("config", "verbosity") if flag in values]
+    listed = sorted([*own, *common, *extra], key=lambda flag: flag.name)
+    head = " ".join(filter(None, ["usage: python", f"scripts/{name}", arguments, "[--FLAG=VALUE …]"]))
+    return "\n\n".join([(script.__doc__ or "").strip(), head, "\n".join(_entry(flag) for flag in listed)])
+
+
+def _entry(flag: flags.Flag) -> str:
+    default = "" if flag.default is None or flag.boolean else f" (default: {flag.default})"
+    left = f"  --{flag.name}" if flag.boolean else f"  --{flag.name}=…"
+    help_text = re.sub(r"^<(.*?)>: (.*)", r"\2 One of \1.", flag.help).replace("|", ", ")
+    text = " ".join(f"{help_text}{default}".split())
+    return "\n".join(textwrap.wrap(text, 100, initial_indent=f"{left:<20} ", subsequent_indent=" " * 21))
+
+
+def _unknown(name: str, values: flags.FlagValues) -> str:
+    """The nearest flag; of `--confg.train.epochs` only the first part is mistyped."""
+    head, dot, tail = name.partition(".")
+    known = [flag for flag in values if "." not in flag]
+    near = difflib.get_close_matches(head, known, n=1)
+    do = f"did you mean '--{near[0]}{dot}{tail}'?" if near else "--help lists the flags"
+    dashes = "-" if len(name) == 1 else "--"
+    return mismatch("flags", "a known flag", f"'{dashes}{name}'", do)
+
+
+def _wrong_value(message: str, values: flags.FlagValues) -> str:
+    found = re.match(r"flag --?([\w.-]+)=(.*?): (.*)", message, re.DOTALL)
+    if not found or found[1] not in values:
+        return message
+    name, value, reason = found.groups()
+    flag = values[name]
+    if value == "None":
+        return mismatch(f"--{name}", "a value", "none", f"add --{name}=…: {flag.help}")
+    choices = _choices(flag)
+    if choices:
+        do = nearest(value, choices, "choose one of these")
+        return mismatch(f"--{name}", f"one of {', '.join(choices)}", repr(value), do)
+    kind = flag.parser.flag_type()
+    if kind in _KINDS:
+        return mismatch(f"--{name}", _KINDS[kind], repr(value), "give one")
+    return mismatch(f"--{name}", "a value that fits", repr(value), reason)
+
+
+def _choices(flag: flags.Flag) -> Sequence[str]:
+    return flag.parser.enum_values if isinstance(flag.parser, flags.EnumParser) else ()
