@@ -24,12 +24,13 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 RATE_HZ = 16_000
 LABELS = ("neutral", "happy", "angry")
 CONFIG = FeatureConfig(mels=12, trim_db=200.0, max_duration_s=1.0)
-SMALL = {"filters": [4], "lstm": [5], "dense": [6], "reduction": 2}
+SMALL = {"filters": [4], "kernels": [3], "lstm": [], "dense": [6], "pooling": "attention", "heads": 2}
 
 
 def member(seed, weight=1.0):
     network = models.build("optimized", SMALL, len(LABELS))
-    variables = network.init(jax.random.key(seed), jnp.zeros((1, 8, 12)), jnp.ones((1, 8), bool))
+    init = jax.jit(network.init)
+    variables = init(jax.random.key(seed), jnp.zeros((1, 8, 12)), jnp.ones((1, 8), bool))
     params, stats = jax.tree.map(np.asarray, (variables.params, variables.stats))
     params = jax.tree.map(lambda leaf: 2.0 * leaf, params)  # so that clips differ in more than decimals
     scaler = normalize.Scaler(np.full((1, 12), -40.0, np.float32), np.full((1, 12), 15.0, np.float32))
@@ -84,7 +85,7 @@ def test_equals_the_chain_spelled_out(model, predictor):
     mask = jnp.arange(values.shape[1])[None] < lengths[:, None]
     network = models.build("optimized", SMALL, 3)
     inputs = normalize.apply(one.scaler, values, mask)
-    logits = network.apply(models.Variables(**one.variables), inputs, mask)
+    logits = jax.jit(network.apply)(models.Variables(**one.variables), inputs, mask)
     answer = predictor.predict((samples, RATE_HZ))
     np.testing.assert_allclose(chances(answer), jax.nn.softmax(logits)[0], atol=1e-5)
     assert tuple(answer["probabilities"]) == LABELS
@@ -136,7 +137,9 @@ def test_a_long_clip_is_the_mean_of_its_windows(predictor):
 
 def test_temperature_softens_and_members_vote_by_weight(tmp_path):
     clip = (voice(0.5), RATE_HZ)
-    one, other = (chances(EmotionPredictor(saved(tmp_path / str(i), member(i))).predict(clip)) for i in (0, 1))
+    one, other = (
+        chances(EmotionPredictor(saved(tmp_path / str(i), member(i))).predict(clip)) for i in (0, 1)
+    )
     both = saved(tmp_path / "both", member(0, 3.0), member(1, 1.0))
     vote = 0.75 * one + 0.25 * other
     np.testing.assert_allclose(chances(EmotionPredictor(both).predict(clip)), vote, atol=1e-6)
@@ -166,7 +169,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
     folder = saved(tmp_path, member(0))
     text = (folder / "model.json").read_text()
     changed = json.loads(text)
-    changed["members"][0]["options"]["lstm"] = [7]
+    changed["members"][0]["options"]["dense"] = [7]
     (folder / "model.json").write_text(json.dumps(changed))
     with pytest.raises(VoxJaxError, match=r"weights that fit its model\.json"):
         EmotionPredictor(folder).predict((voice(0.5), RATE_HZ))
@@ -193,7 +196,17 @@ def written(predictor, clips, style):
 def test_json_gives_each_file_its_object_in_order(predictor, clips):
     lines, failed = written(predictor, clips, "json")
     found = [json.loads(line) for line in lines]
-    assert [pathlib.Path(answer["path"]).stem for answer in found] == ["0", "1", "2", "2b", "3", "4", "4b", "5", "6"]
+    assert [pathlib.Path(answer["path"]).stem for answer in found] == [
+        "0",
+        "1",
+        "2",
+        "2b",
+        "3",
+        "4",
+        "4b",
+        "5",
+        "6",
+    ]
     assert failed == [2]
     for answer in found:
         if "b" in pathlib.Path(answer["path"]).stem:
@@ -242,7 +255,9 @@ def environment(monkeypatch):
 
 
 def test_command_answers_the_good_and_leaves_with_1(model, clips, tmp_path):
-    done = script(clips / "0.wav", clips / "4b.wav", f"--model={model}", "--format=json", f"--out={tmp_path / 'a'}")
+    done = script(
+        clips / "0.wav", clips / "4b.wav", f"--model={model}", "--format=json", f"--out={tmp_path / 'a'}"
+    )
     assert (done.returncode, done.stdout) == (1, "")
     assert "1 without an answer" in done.stderr and "Traceback" not in done.stderr
     found = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]

@@ -1,0 +1,108 @@
+"""Importers on trees of files with true names, the manifest, and the demo voice."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from voxjax.data import corpora, manifest, synthetic
+from voxjax.errors import UsageError, VoxJaxError
+
+RATE = 16_000
+
+
+def sound(path, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.random.default_rng(seed).uniform(-0.1, 0.1, 3_200), RATE)
+
+
+def test_ravdess_names_are_read(tmp_path):
+    sound(tmp_path / "ravdess/Actor_12/03-01-06-02-01-02-12.wav")
+    sound(tmp_path / "ravdess/Actor_07/03-01-01-01-02-01-07.flac")
+    sound(tmp_path / "ravdess/Actor_07/03-02-01-01-02-01-07.wav")  # song
+    clips = corpora.load("ravdess", tmp_path, tmp_path).clips
+    assert [(c.speaker, c.gender, c.emotion, c.intensity, c.repetition) for c in clips] == [
+        ("Actor_07", "male", "neutral", "normal", "1"),
+        ("Actor_12", "female", "fearful", "strong", "2"),
+    ]
+    assert clips[1].statement.startswith("Kids") and clips[0].statement.startswith("Dogs")
+
+
+def test_unknown_ravdess_names_are_listed_not_guessed(tmp_path):
+    sound(tmp_path / "ravdess/Actor_01/03-01-06-02-01-02-01.wav")
+    sound(tmp_path / "ravdess/Actor_01/03-01-09-02-01-02-01.wav")
+    with pytest.raises(VoxJaxError, match=r"1 others: Actor_01/03-01-09"):
+        corpora.load("ravdess", tmp_path, tmp_path)
+
+
+def test_all_of_ravdess_has_the_published_counts(data_dir, tmp_path):
+    found = corpora.load("ravdess", data_dir, tmp_path)
+    counts = dict(zip(found.labels, np.bincount(found.targets), strict=True))
+    assert len(found) == 1_440 and len(set(found.speakers)) == 24
+    assert counts == {label: 96 if label == "neutral" else 192 for label in found.labels}
+    (pair,) = manifest.duplicates(found.clips)
+    assert [found.clips[i].path[-24:] for i in pair] == ["03-01-03-01-02-01-07.flac"[-24:], "03-01-03-01-02-02-07.flac"[-24:]]
+
+
+def test_folder_reads_labels_and_speakers(tmp_path):
+    for i in range(3):
+        sound(tmp_path / f"folder/glad/ann/{i}.wav", i)
+        sound(tmp_path / f"folder/low/{i}.ogg", 9 + i)
+    found = corpora.load("folder", tmp_path, tmp_path)
+    assert found.labels == ("glad", "low") and set(found.speakers) == {"ann", "unknown"}
+    np.testing.assert_array_equal(found.targets, [0, 0, 0, 1, 1, 1])
+
+
+def test_joined_corpora_keep_speakers_apart(tmp_path):
+    sound(tmp_path / "ravdess/Actor_01/03-01-06-02-01-02-01.wav")
+    sound(tmp_path / "folder/sad/Actor_01/x.wav")
+    sound(tmp_path / "folder/happy/Actor_01/x.wav")
+    found = corpora.load("ravdess+folder", tmp_path, tmp_path)
+    assert sorted(set(found.speakers)) == ["folder/Actor_01", "ravdess/Actor_01"]
+    assert all((found.root / clip.path).is_file() for clip in found.clips)
+    assert found.labels == ("happy", "sad", "fearful")
+
+
+@pytest.mark.parametrize(
+    ("names", "folder", "message"),
+    [
+        ("ravdes", ".", "did you mean 'ravdess'"),
+        ("ravdess", None, "add --data_dir"),
+        ("ravdess", "nowhere", "not there"),
+        ("ravdess", ".", "Actor_01 … Actor_24"),
+        ("folder", ".", "at least two subfolders"),
+    ],
+)
+def test_wrong_corpora_are_refused_with_what_to_do(tmp_path, names, folder, message):
+    place = None if folder is None else tmp_path / folder
+    with pytest.raises((UsageError, VoxJaxError), match=message):
+        corpora.load(names, place, tmp_path)
+
+
+def test_manifest_survives_its_csv(tmp_path):
+    sound(tmp_path / "ravdess/Actor_01/03-01-06-02-01-02-01.wav")
+    found = corpora.load("ravdess", tmp_path, tmp_path)
+    assert manifest.from_csv(manifest.to_csv(found), found.root) == found
+    with pytest.raises(VoxJaxError, match="expected path, corpus"):
+        manifest.from_csv("a,b\n", tmp_path)
+    with pytest.raises(VoxJaxError, match="line 2"):
+        manifest.from_csv(manifest.to_csv(found).replace(",sad", "").replace("ravdess,", "", 1), tmp_path)
+
+
+def test_demo_is_made_once_balanced_and_the_same_everywhere(tmp_path):
+    first, again = corpora.load("demo", None, tmp_path / "a"), corpora.load("demo", None, tmp_path / "a")
+    other = corpora.load("demo", None, tmp_path / "b")
+    assert first == again and [c.sha256 for c in first.clips] == [c.sha256 for c in other.clips]
+    assert len(first) == 384 and set(np.bincount(first.targets)) == {48}
+    assert len({clip.sha256 for clip in first.clips}) == 384
+    assert len(list((tmp_path / "a").iterdir())) == 1
+
+
+def mean_level_db(emotion):
+    voices = [synthetic.render(speaker, emotion, take) for speaker in synthetic.SPEAKERS for take in range(3)]
+    return np.mean([10 * np.log10(np.mean(voice**2)) for voice in voices]), np.mean([len(v) for v in voices])
+
+
+def test_the_voice_follows_the_literature():
+    angry, sad, neutral = (mean_level_db(name) for name in ("angry", "sad", "neutral"))
+    assert angry[0] > neutral[0] + 4 > sad[0] + 4  # louder and softer
+    assert angry[1] < neutral[1] < sad[1]  # faster and slower

@@ -1,0 +1,142 @@
+"""Protocols: every clip tested once, no speaker or duplicate on two sides, clear refusals."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from voxjax.data import guard, splits
+from voxjax.data.manifest import Clip, Manifest
+from voxjax.errors import UsageError, VoxJaxError
+
+EMOTIONS = ("neutral", "happy", "sad")
+
+
+def made(speakers=24, takes=4, corpus="ravdess", name="Actor_{:02d}"):
+    clips = [
+        Clip(f"{s}/{e}{t}.wav", corpus, name.format(s), "male" if s % 2 else "female", e, "", "", "", f"{s}{e}{t}")
+        for s in range(1, speakers + 1)
+        for e in EMOTIONS
+        for t in range(takes)
+    ]
+    return Manifest(None, tuple(clips))
+
+
+@pytest.mark.parametrize("protocol", splits.PROTOCOLS)
+def test_each_clip_is_tested_once_and_sides_never_meet(protocol):
+    corpus, tested = made(), []
+    for fold in range(splits.PROTOCOLS[protocol].folds):
+        split = splits.split(corpus, protocol, fold, 0.1, seed=3)
+        guard.check(corpus, split)
+        together = np.concatenate([split.train, split.valid, split.test])
+        assert sorted(together) == list(range(len(corpus)))
+        tested += split.test.tolist()
+    assert sorted(tested) == list(range(len(corpus)))
+
+
+def test_published_actors_are_the_test_sides():
+    corpus = made()
+    split = splits.split(corpus, "speaker5", 2, 0.1, 0)
+    assert {corpus.clips[i].speaker for i in split.test} == {f"Actor_{a}" for a in (10, 11, 12, 19, 20)}
+    assert sorted(sum(splits.SPEAKER5, ())) == sorted(sum(splits.SPEAKER6, ())) == list(range(1, 25))
+
+
+def test_random5_is_scikit_learns_stratified_shuffle_with_seed_0():
+    from sklearn.model_selection import StratifiedKFold
+
+    corpus = made()
+    folds = list(StratifiedKFold(5, shuffle=True, random_state=0).split(corpus.targets, corpus.targets))
+    for fold, (_, test) in enumerate(folds):
+        np.testing.assert_array_equal(splits.split(corpus, "random5", fold, 0.1, 7).test, test)
+
+
+def test_validation_follows_the_seed_and_the_share_but_not_the_test_side():
+    corpus = made()
+    first, second = (splits.split(corpus, "random5", 0, 0.2, seed) for seed in (0, 1))
+    assert not np.array_equal(first.valid, second.valid)
+    np.testing.assert_array_equal(first.test, second.test)
+    assert len(first.valid) == round(0.2 * (len(corpus) - len(first.test)))
+    counts = np.bincount(corpus.targets[first.valid])
+    assert counts.max() - counts.min() <= 1
+
+
+def test_validation_by_speaker_takes_both_genders():
+    corpus = made()
+    split = splits.split(corpus, "speaker5", 0, 0.2, 0)
+    people = {(corpus.clips[i].speaker, corpus.clips[i].gender) for i in split.valid}
+    assert len(people) == 4 and [g for _, g in people].count("female") == 2
+
+
+def test_duplicates_stay_on_one_side_in_every_fold():
+    clips = list(made().clips)
+    clips[200] = dataclasses.replace(clips[200], sha256=clips[0].sha256)
+    clips[100] = dataclasses.replace(clips[100], sha256=clips[0].sha256)
+    corpus = Manifest(None, tuple(clips))
+    for fold in range(5):
+        for seed in range(5):
+            guard.check(corpus, splits.split(corpus, "random5", fold, 0.1, seed))
+
+
+def test_other_corpora_get_speaker_folds_too():
+    corpus = made(7, corpus="own", name="p{}")
+    tested = [set(np.array(corpus.speakers)[splits.split(corpus, "speaker5", f, 0.1, 0).test]) for f in range(5)]
+    assert len(set.union(*tested)) == 7 and sum(map(len, tested)) == 7
+
+
+def test_few_clips_and_unknown_speakers_are_refused():
+    with pytest.raises(VoxJaxError, match="at least 5 clips a label, found 4"):
+        splits.split(made(2, 2), "random5", 0, 0.1, 0)
+    with pytest.raises(VoxJaxError, match="at least 5 known speakers"):
+        splits.split(made(9, name="unknown"), "speaker5", 0, 0.1, 0)
+    with pytest.raises(UsageError, match="did you mean 'speaker5'"):
+        splits.split(made(), "speaker_5", 0, 0.1, 0)
+    with pytest.raises(UsageError, match="from 0 to 4"):
+        splits.split(made(), "random5", 5, 0.1, 0)
+
+
+def test_a_tiny_corpus_splits():
+    corpus = made(1, 13, corpus="folder", name="unknown")
+    split = splits.split(corpus, "random5", 0, 0.1, 0)
+    guard.check(corpus, split)
+    assert set(corpus.targets[split.valid]) == {0, 1, 2}
+
+
+def planted(leak):
+    corpus = made()
+    split = splits.split(corpus, "speaker5", 0, 0.1, 0)
+    return leak(corpus, split)
+
+
+def shared_index(corpus, split):
+    return corpus, dataclasses.replace(split, train=np.append(split.train, split.test[0]))
+
+
+def shared_audio(corpus, split):
+    clips = list(corpus.clips)
+    clips[split.test[0]] = dataclasses.replace(clips[split.test[0]], sha256=clips[split.train[0]].sha256)
+    return Manifest(None, tuple(clips)), split
+
+
+def shared_speaker(corpus, split):
+    return corpus, dataclasses.replace(split, valid=split.valid[1:], train=np.append(split.train, split.valid[0]))
+
+
+def no_test(corpus, split):
+    return corpus, dataclasses.replace(split, test=split.test[:0])
+
+
+@pytest.mark.parametrize(
+    ("leak", "message"),
+    [(shared_index, "no clip in common"), (shared_audio, "no audio in common"),
+     (shared_speaker, "no speaker in common"), (no_test, "test side")],
+)  # fmt: skip
+def test_planted_leaks_are_refused(leak, message):
+    with pytest.raises(guard.LeakError, match=message):
+        guard.check(*planted(leak))
+
+
+def test_statistics_of_other_than_training_clips_are_refused():
+    split = splits.split(made(), "random5", 0, 0.1, 0)
+    guard.fitted_on_train(split.train, split)
+    with pytest.raises(guard.LeakError, match="1 others"):
+        guard.fitted_on_train(np.append(split.train, split.test[0]), split)

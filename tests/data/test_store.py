@@ -1,0 +1,111 @@
+"""The store: content, key, two builders at once, damage, full disks and broken clips."""
+
+import errno
+import multiprocessing
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from voxjax.data import store
+from voxjax.data.manifest import Clip, Manifest, digest
+from voxjax.errors import VoxJaxError
+
+RATE = 16_000
+
+
+def corpus(folder, count=6):
+    folder.mkdir(exist_ok=True)
+    for i in range(count):
+        samples = np.random.default_rng(i).uniform(-0.5, 0.5, 4_000 + 500 * i)
+        soundfile.write(folder / f"{i}.wav", samples, RATE, subtype="PCM_16")
+    return manifest(folder)
+
+
+def manifest(folder):
+    paths = sorted(folder.glob("*.wav"))
+    return Manifest(folder, tuple(Clip(p.name, "x", "s", "", "sad", "", "", "", digest(p)) for p in paths))
+
+
+def build(clips, folder, broken="stop"):
+    return store.open_store(clips, RATE, folder, broken, lambda done: None)
+
+
+def test_clips_come_back_as_they_were(tmp_path):
+    clips = corpus(tmp_path / "in")
+    built = build(clips, tmp_path / "cache")
+    assert len(built) == 6 and built.kept.tolist() == list(range(6))
+    for i in range(6):
+        np.testing.assert_allclose(built.clip(i), soundfile.read(tmp_path / f"in/{i}.wav")[0], atol=5e-5)
+
+
+def test_second_opening_decodes_nothing(tmp_path, monkeypatch):
+    clips = corpus(tmp_path / "in")
+    first = build(clips, tmp_path / "cache")
+    monkeypatch.setattr(store.io, "read", lambda *_: pytest.fail("decoded again"))
+    np.testing.assert_array_equal(build(clips, tmp_path / "cache").clip(3), first.clip(3))
+
+
+def test_changed_content_or_rate_is_another_store(tmp_path):
+    clips = corpus(tmp_path / "in")
+    build(clips, tmp_path / "cache")
+    soundfile.write(tmp_path / "in/2.wav", np.full(5_000, 0.25), RATE, subtype="PCM_16")
+    changed = build(manifest(tmp_path / "in"), tmp_path / "cache")
+    np.testing.assert_allclose(changed.clip(2), 0.25, atol=1e-4)
+    halved = store.open_store(clips, RATE // 2, tmp_path / "cache", "stop", lambda done: None)
+    assert len(halved.clip(0)) == 2_000
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:-40], lambda b: b[: len(b) // 2], lambda b: b[100:], lambda b: b""])
+def test_damaged_store_is_built_again(tmp_path, damage):
+    clips = corpus(tmp_path / "in")
+    expected = build(clips, tmp_path / "cache").clip(5)
+    (path,) = (tmp_path / "cache").iterdir()
+    path.write_bytes(damage(path.read_bytes()))
+    np.testing.assert_array_equal(build(clips, tmp_path / "cache").clip(5), expected)
+
+
+def sums(folder, cache, start, out):
+    start.wait()
+    built = build(manifest(folder), cache)
+    out.put([float(np.abs(built.clip(i)).sum()) for i in range(len(built))])
+
+
+def test_two_processes_at_once_both_succeed_and_agree(tmp_path):
+    corpus(tmp_path / "in", 20)
+    context = multiprocessing.get_context("spawn")
+    start, out = context.Event(), context.Queue()
+    workers = [context.Process(target=sums, args=(tmp_path / "in", tmp_path / "cache", start, out)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    start.set()
+    first, second = out.get(timeout=100), out.get(timeout=100)
+    for worker in workers:
+        worker.join()
+    assert first == second and len(first) == 20
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def test_full_disk_is_one_error_and_leaves_nothing(tmp_path, monkeypatch):
+    clips = corpus(tmp_path / "in")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store.os, "fsync", full)
+    with pytest.raises(VoxJaxError, match="No space left.*free some space"):
+        build(clips, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_broken_clips_stop_or_are_skipped(tmp_path, caplog):
+    corpus(tmp_path / "in")
+    (tmp_path / "in/2.wav").write_bytes(b"rubbish")
+    clips = manifest(tmp_path / "in")
+    with pytest.raises(VoxJaxError, match=r"1 that are not.*2\.wav.*broken_clips=skip"):
+        build(clips, tmp_path / "cache")
+    built = build(clips, tmp_path / "cache", "skip")
+    assert built.kept.tolist() == [0, 1, 3, 4, 5] and "1 broken clips skipped" in caplog.text
+    np.testing.assert_allclose(built.clip(2), soundfile.read(Path(tmp_path / "in/3.wav"))[0], atol=5e-5)
