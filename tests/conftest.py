@@ -28,3 +28,9 @@ def data_dir():
     if not folder.is_dir():
         pytest.skip(f"no real corpora: set VOXJAX_DATA to a folder that holds ravdess/ ({folder} is none)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def ravdess_dir(data_dir):
+    """Folder of RAVDESS's Actor_NN folders."""
+    return data_dir / "ravdess"

@@ -28,6 +28,11 @@ class Clip:
     repetition: str
     sha256: str  # of the file's bytes
 
+    @property
+    def copy_id(self) -> int:
+        """What the draws of its offline copies are derived from: 32 bits of its content's hash."""
+        return int(self.sha256[:8], 16)
+
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:

@@ -68,5 +68,5 @@ def _examples(
     bar: tqdm,
     copying: configs.CopiesConfig | None,
 ) -> Examples:
-    ids = [int(manifest.clips[i].sha256[:8], 16) for i in indices]
+    ids = [manifest.clips[i].copy_id for i in indices]
     return examples.build(config, [clips.clip(int(i)) for i in indices], bar.update, copying, ids)

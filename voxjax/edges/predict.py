@@ -122,7 +122,7 @@ class EmotionPredictor:
         ends = np.cumsum([len(clip.windows) for clip in clips])
         answers = []
         for clip, end in zip(clips, ends, strict=True):
-            mean = logits[end - len(clip.windows) : end].mean(axis=0)  # [members, K]
+            mean = logits[end-1 : end].mean(axis=0)  # [members, K]
             answers.append(self._answer(mean, clip.duration_s))
         return answers
 
