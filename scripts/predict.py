@@ -8,9 +8,7 @@ from absl import flags
 
 from voxjax.edges import answers, commands, files
 
-MODEL = flags.DEFINE_string(
-    "model", None, "Model folder, as RUN/model; the best one in checkpoints/ if not given."
-)
+MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the best one in checkpoints/ if not given.")
 FORMAT = flags.DEFINE_enum("format", "text", list(answers.FORMATS), "How answers are written.")
 OUT = flags.DEFINE_string("out", None, "File for the answers, in place of the terminal.")
 
@@ -18,16 +16,18 @@ OUT = flags.DEFINE_string("out", None, "File for the answers, in place of the te
 def main(paths: Sequence[str]) -> int:
     from voxjax import EmotionPredictor  # only now, so that --help answers at once
 
-    failed: list[int] = []
-    lines = answers.lines(EmotionPredictor(MODEL.value), paths, answers.FORMATS[FORMAT.value], failed.append)
+    counts: list[int] = []
+    style = answers.FORMATS[FORMAT.value]
+    lines = answers.lines(EmotionPredictor(MODEL.value), paths, style, lambda *told: counts.extend(told))
     if OUT.value is None:
         for line in lines:
             print(line, flush=True)
     else:
         files.write(Path(OUT.value), "".join(f"{line}\n" for line in lines))
-    if failed[0]:
-        print(f"error: {failed[0]} without an answer, see there", file=sys.stderr)
-    return 1 if failed[0] else 0
+    failed, total = counts
+    if failed:
+        print(f"error: {failed} of {total} could not be answered; each says why", file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -12,9 +12,7 @@ LABELS = ("neutral", "happy", "sad", "angry")
 
 def predictions(n=400, seed=0, classes=4, skill=1.5):
     generator = np.random.default_rng(seed)
-    truth = generator.choice(
-        classes, n, p=np.arange(1, classes + 1) / (classes * (classes + 1) / 2)
-    )
+    truth = generator.choice(classes, n, p=np.arange(1, classes + 1) / (classes * (classes + 1) / 2))
     logits = generator.normal(size=(n, classes)) + skill * np.eye(classes)[truth]
     probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     return truth, logits.astype(np.float32), probabilities
@@ -38,9 +36,7 @@ def test_summary_equals_scikit_learn():
     assert got["uar"] == pytest.approx(sk.balanced_accuracy_score(truth, predicted))
     assert got["macro_f1"] == pytest.approx(sk.f1_score(truth, predicted, average="macro"))
     assert got["confusion"] == matrix(truth, predicted).tolist()
-    assert got["per_class"]["sad"]["precision"] == pytest.approx(
-        sk.precision_score(truth == 2, predicted == 2)
-    )
+    assert got["per_class"]["sad"]["precision"] == pytest.approx(sk.precision_score(truth == 2, predicted == 2))
     assert got["n"] == sum(row["n"] for row in got["per_class"].values()) == 400
 
 
@@ -101,12 +97,8 @@ def test_interval_over_speakers_is_wider_where_speakers_differ():
     predicted = np.where(right, 0, 1)
     speakers = [f"s{i // 40}" for i in range(400)]
     by_speaker = np.stack(list(metrics.grouped(truth, predicted, speakers, 2).values()))
-    by_clip = np.stack(
-        list(metrics.grouped(truth, predicted, [str(i) for i in range(400)], 2).values())
-    )
-    wide, narrow = (
-        np.ptp(metrics.interval(units, metrics.accuracy)) for units in (by_speaker, by_clip)
-    )
+    by_clip = np.stack(list(metrics.grouped(truth, predicted, [str(i) for i in range(400)], 2).values()))
+    wide, narrow = (np.ptp(metrics.interval(units, metrics.accuracy)) for units in (by_speaker, by_clip))
     assert wide == pytest.approx(2 * 1.96 * np.sqrt(0.7 * 0.3 / 10), rel=0.15)
     assert narrow < wide / 4
 
@@ -152,9 +144,7 @@ def test_coverage_refuses_the_least_certain_first():
 def test_groups_are_judged_by_their_own_clips():
     truth = np.array([0, 1, 0, 1, 2])
     probabilities = np.eye(4)[[0, 1, 1, 1, 0]] * 0.9 + 0.025
-    got = summary(
-        truth, probabilities, speakers=["b", "b", "a", "a", "a"], genders=["", "", "f", "f", "f"]
-    )
+    got = summary(truth, probabilities, speakers=["b", "b", "a", "a", "a"], genders=["", "", "f", "f", "f"])
     assert got["per_speaker"] == {"a": pytest.approx(1 / 3), "b": 1.0}
     assert got["per_gender"] == {"f": pytest.approx(1 / 3)}  # an unknown gender is no group
     assert got["speaker_n"] == {"a": 3, "b": 2}

@@ -75,9 +75,7 @@ def accuracy(confusion: np.ndarray) -> np.ndarray:
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
 
-def grouped(
-    truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], classes: int
-) -> dict[str, np.ndarray]:
+def grouped(truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], classes: int) -> dict[str, np.ndarray]:
     """The confusion matrix of each group of clips, by name in sorted order: int64 `[K, K]` each."""
     names, index = np.unique(np.asarray(groups, str), return_inverse=True)
     counts = np.zeros((len(names), classes, classes), np.int64)
@@ -85,9 +83,7 @@ def grouped(
     return {str(name): matrix for name, matrix in zip(names, counts, strict=True)}
 
 
-def interval(
-    confusions: np.ndarray, figure: Callable[[np.ndarray], np.ndarray], seed: int = 0
-) -> list[float]:
+def interval(confusions: np.ndarray, figure: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> list[float]:
     """95 % percentile bootstrap interval (Efron 1979), drawing whole units with replacement.
 
     Args:
@@ -150,19 +146,13 @@ def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, flo
     for share in _COVERAGES:
         kept = max(1, round(share * len(truth)))
         least = float(confidence[order[kept - 1]])
-        rows.append(
-            {"coverage": share, "accuracy": float(hits[kept - 1]) / kept, "confidence": least}
-        )
+        rows.append({"coverage": share, "accuracy": float(hits[kept - 1]) / kept, "confidence": least})
     return rows
 
 
-def per_class(
-    truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+def per_class(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Precision, recall, F1 and `n` of each label; None where the truth never holds the label."""
-    table = sk.precision_recall_fscore_support(
-        truth, predicted, labels=np.arange(len(labels)), zero_division=0.0
-    )
+    table = sk.precision_recall_fscore_support(truth, predicted, labels=np.arange(len(labels)), zero_division=0.0)
     rows = {}
     for label, *figures, n in zip(labels, *table, strict=True):
         values = [float(figure) if n else None for figure in figures]
@@ -221,9 +211,7 @@ def summarize(
     }
 
 
-def _check(
-    truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str], *columns: Sequence[str]
-) -> None:
+def _check(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str], *columns: Sequence[str]) -> None:
     """Refuses a table whose columns do not belong together."""
     rows = [len(truth), len(probabilities), *(len(column) for column in columns)]
     if min(rows) < 1 or len(set(rows)) > 1:

@@ -23,7 +23,9 @@ def test_power_spectrum_matches_librosa(noise, window, hop):
     np.testing.assert_allclose(ours.T, theirs, rtol=1e-3, atol=1e-4 * theirs.max())
 
 
-@pytest.mark.parametrize(("window", "mels", "low", "high"), [(512, 64, 0, 8000), (2048, 128, 0, 8000), (512, 40, 50, 7600)])
+@pytest.mark.parametrize(
+    ("window", "mels", "low", "high"), [(512, 64, 0, 8000), (2048, 128, 0, 8000), (512, 40, 50, 7600)]
+)
 def test_mel_filters_match_librosa(window, mels, low, high):
     theirs = librosa.filters.mel(sr=RATE, n_fft=window, n_mels=mels, fmin=low, fmax=high)
     ours = dsp.mel_filters(RATE, window, mels, float(low), float(high))

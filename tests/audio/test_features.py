@@ -79,4 +79,6 @@ def test_windows_cover_a_long_clip_once():
 
 def test_unknown_channel_is_refused_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'logmel'"):
-        features.extract(FeatureConfig(channels=("logmels",)), np.zeros((1, 4000), np.float32), np.array([4000], np.int32))
+        features.extract(
+            FeatureConfig(channels=("logmels",)), np.zeros((1, 4000), np.float32), np.array([4000], np.int32)
+        )

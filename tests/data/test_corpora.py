@@ -40,7 +40,10 @@ def test_all_of_ravdess_has_the_published_counts(data_dir, tmp_path):
     assert len(found) == 1_440 and len(set(found.speakers)) == 24
     assert counts == {label: 96 if label == "neutral" else 192 for label in found.labels}
     (pair,) = manifest.duplicates(found.clips)
-    assert [found.clips[i].path[-24:] for i in pair] == ["03-01-03-01-02-01-07.flac"[-24:], "03-01-03-01-02-02-07.flac"[-24:]]
+    assert [found.clips[i].path[-24:] for i in pair] == [
+        "03-01-03-01-02-01-07.flac"[-24:],
+        "03-01-03-01-02-02-07.flac"[-24:],
+    ]
 
 
 def test_folder_reads_labels_and_speakers(tmp_path):

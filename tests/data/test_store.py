@@ -95,7 +95,7 @@ def test_full_disk_is_one_error_and_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(store.os, "fsync", full)
-    with pytest.raises(VoxJaxError, match="No space left.*free some space"):
+    with pytest.raises(VoxJaxError, match=r"No space left.*free some space"):
         build(clips, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 

@@ -15,9 +15,7 @@ from voxjax.errors import VoxJaxError
 
 def member(seed, weight=1.0):
     rng = np.random.default_rng(seed)
-    params = {
-        "Dense_0": {"kernel": rng.normal(size=(4, 3)).astype(np.float32), "bias": np.zeros(3, np.float32)}
-    }
+    params = {"Dense_0": {"kernel": rng.normal(size=(4, 3)).astype(np.float32), "bias": np.zeros(3, np.float32)}}
     stats = {"BatchNorm_0": {"mean": rng.normal(size=3).astype(np.float32)}}
     scaler = Scaler(rng.normal(size=(1, 5)).astype(np.float32), np.ones((1, 5), np.float32))
     return Member("optimized", {"lstm": [3, 2]}, weight, {"params": params, "stats": stats}, scaler)

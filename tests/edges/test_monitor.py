@@ -9,9 +9,7 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
 from voxjax.edges.monitor import Monitor
 
-HISTORY = [
-    {"epoch": e, "train_loss": 1 / e, "valid_loss": 1 / e, "valid_uar": 0.1 * e} for e in (1, 2)
-]
+HISTORY = [{"epoch": e, "train_loss": 1 / e, "valid_loss": 1 / e, "valid_uar": 0.1 * e} for e in (1, 2)]
 
 
 def events(folder):
@@ -28,9 +26,7 @@ def events(folder):
 
 
 def values(folder):
-    return {
-        value.tag: (event.step, value) for event in events(folder) for value in event.summary.value
-    }
+    return {value.tag: (event.step, value) for event in events(folder) for value in event.summary.value}
 
 
 def test_scalars_come_back_at_their_steps(tmp_path):
@@ -108,9 +104,7 @@ def test_a_run_that_goes_on_hides_what_it_repeats(tmp_path):
 
 def marked(folder):
     """Steps from which TensorBoard forgets what came before."""
-    names = [
-        (event.step, [field.name for field, _ in event.ListFields()]) for event in events(folder)
-    ]
+    names = [(event.step, [field.name for field, _ in event.ListFields()]) for event in events(folder)]
     return [step for step, fields in names if any(name.endswith("_log") for name in fields)]
 
 

@@ -7,9 +7,7 @@ import pytest
 from voxjax.edges import page
 
 EVIL = "<script>alert(\"x\")</script> & 'co'"
-PICTURES = {
-    name: b"\x89PNG" + name.encode() for name in ("confusion", "history", "reliability", "coverage")
-}
+PICTURES = {name: b"\x89PNG" + name.encode() for name in ("confusion", "history", "reliability", "coverage")}
 VOID = {"meta", "img", "br"}
 
 
@@ -85,9 +83,7 @@ def test_is_well_formed_and_asks_nothing_of_the_net():
     text = page.render(figures(), PICTURES, {"a": 1})
     reader = Reader(text)
     assert reader.open == []
-    links = [
-        value for name, value in reader.attributes if name in ("src", "href", "action", "srcset")
-    ]
+    links = [value for name, value in reader.attributes if name in ("src", "href", "action", "srcset")]
     assert all(link.startswith("data:image/png;base64,") for link in links)
     assert not re.search(r"https?:|//[a-z]|url\(|@import", re.sub(r'base64,[^"]*', "", text))
     assert "script" not in reader.tags

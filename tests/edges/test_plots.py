@@ -57,11 +57,7 @@ def test_a_row_marked_kept_goes_before_the_best():
 
 
 def test_history_of_several_folds_shows_their_mean():
-    rows = [
-        row | {"fold": fold, "valid_uar": row["valid_uar"] + 0.1 * fold}
-        for fold in (0, 1)
-        for row in HISTORY
-    ]
+    rows = [row | {"fold": fold, "valid_uar": row["valid_uar"] + 0.1 * fold} for fold in (0, 1) for row in HISTORY]
     right = plots.history(rows[:-1]).axes[1]  # the second fold stopped an epoch sooner
     mean = next(line for line in right.lines if line.get_label() == "validation UAR, mean of 2")
     np.testing.assert_array_equal(mean.get_xdata(), [1, 2, 3])
@@ -69,9 +65,7 @@ def test_history_of_several_folds_shows_their_mean():
 
 
 def test_history_skips_what_is_not_finite():
-    left = plots.history([HISTORY[0], HISTORY[1] | {"valid_loss": float("nan")}, HISTORY[2]]).axes[
-        0
-    ]
+    left = plots.history([HISTORY[0], HISTORY[1] | {"valid_loss": float("nan")}, HISTORY[2]]).axes[0]
     line = next(line for line in left.lines if line.get_label() == "validation")
     np.testing.assert_array_equal(line.get_xdata(), [1, 3])
 
@@ -90,9 +84,7 @@ def test_coverage_ends_at_the_plain_accuracy():
     assert texts(plots.coverage(rows).axes[0]) == ["all clips answered: 75.0%"]
 
 
-@pytest.mark.parametrize(
-    "draw", [lambda: plots.history(HISTORY), lambda: plots.confusion(LABELS, COUNTS)]
-)
+@pytest.mark.parametrize("draw", [lambda: plots.history(HISTORY), lambda: plots.confusion(LABELS, COUNTS)])
 def test_the_same_picture_gives_the_same_bytes(draw):
     first, second = plots.png(draw()), plots.png(draw())
     assert first == second

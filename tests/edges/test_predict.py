@@ -42,9 +42,7 @@ def member(seed, weight=1.0):
 
 
 def saved(folder, *members, temperature=1.0):
-    trained = model_folder.Trained(
-        "optimized", SMALL, LABELS, CONFIG, temperature, list(members), {"name": "tiny"}
-    )
+    trained = model_folder.Trained("optimized", SMALL, LABELS, CONFIG, temperature, list(members), {"name": "tiny"})
     model_folder.save(folder, trained)
     return folder
 
@@ -141,9 +139,7 @@ def test_a_long_clip_is_the_mean_of_its_windows(predictor):
 
 def test_temperature_softens_and_members_vote_by_weight(tmp_path):
     clip = (voice(0.5), RATE_HZ)
-    one, other = (
-        chances(EmotionPredictor(saved(tmp_path / str(i), member(i))).predict(clip)) for i in (0, 1)
-    )
+    one, other = (chances(EmotionPredictor(saved(tmp_path / str(i), member(i))).predict(clip)) for i in (0, 1))
     both = saved(tmp_path / "both", member(0, 3.0), member(1, 1.0))
     vote = 0.75 * one + 0.25 * other
     np.testing.assert_allclose(chances(EmotionPredictor(both).predict(clip)), vote, atol=1e-6)
@@ -158,7 +154,8 @@ def test_a_broken_source_stops_or_is_answered_in_place(predictor, clips):
         list(predictor.predict_many(paths))
     found = list(predictor.predict_many(paths, lambda source, error: {"error": source.name}))
     assert found[1] == {"error": "2b.wav"}
-    assert [found[0], found[2]] == [predictor.predict(paths[0]), predictor.predict(paths[2])]
+    for i in (0, 2):
+        np.testing.assert_allclose(chances(found[i]), chances(predictor.predict(paths[i])), atol=2e-5)
 
 
 def test_compiles_few_shapes(model, clips):
@@ -193,7 +190,7 @@ def test_default_model_is_looked_for_here_then_beside_the_source(tmp_path, monke
 
 def written(predictor, clips, style):
     failed = []
-    lines = list(answers.lines(predictor, [str(clips)], answers.FORMATS[style], failed.append))
+    lines = list(answers.lines(predictor, [str(clips)], answers.FORMATS[style], lambda *told: failed.extend(told)))
     return lines, failed
 
 
@@ -211,7 +208,7 @@ def test_json_gives_each_file_its_object_in_order(predictor, clips):
         "5",
         "6",
     ]
-    assert failed == [2]
+    assert failed == [2, 9]
     for answer in found:
         if "b" in pathlib.Path(answer["path"]).stem:
             assert answer.keys() == {"path", "error"}
@@ -243,9 +240,9 @@ def test_text_lines_up_and_names_a_broken_path_once(predictor, clips):
 def test_an_empty_folder_among_files_is_told_and_the_rest_answered(predictor, clips, tmp_path):
     failed = []
     arguments = [str(tmp_path), str(clips / "0.wav")]
-    lines = list(answers.lines(predictor, arguments, answers.FORMATS["json"], failed.append))
+    lines = list(answers.lines(predictor, arguments, answers.FORMATS["json"], lambda *told: failed.extend(told)))
     assert "none" in json.loads(lines[0])["error"] and "emotion" in json.loads(lines[1])
-    assert failed == [1]
+    assert failed == [1, 2]
 
 
 def script(*arguments):
@@ -259,10 +256,8 @@ def environment(monkeypatch):
 
 
 def test_command_answers_the_good_and_leaves_with_1(model, clips, tmp_path):
-    done = script(
-        clips / "0.wav", clips / "4b.wav", f"--model={model}", "--format=json", f"--out={tmp_path / 'a'}"
-    )
+    done = script(clips / "0.wav", clips / "4b.wav", f"--model={model}", "--format=json", f"--out={tmp_path / 'a'}")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "1 without an answer" in done.stderr and "Traceback" not in done.stderr
+    assert "1 of 2 could not be answered" in done.stderr and "Traceback" not in done.stderr
     found = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]
     assert found[0]["emotion"] in LABELS and "error" in found[1]

@@ -12,11 +12,42 @@ from voxjax.edges import report
 from voxjax.errors import VoxJaxError
 
 LABELS = ("calm", "happy", "sad")
-CONTRACT = """protocol corpus model n folds seeds labels accuracy accuracy_ci uar uar_ci macro_f1
-ece ece_calibrated temperature confusion per_class per_speaker chosen_by train_seconds parameters
-members voxjax jax""".split()
-FILES = """metrics.json per_class.csv confusion.csv predictions.csv confusion.png history.png
-reliability.png report.html""".split()
+CONTRACT = [
+    "protocol",
+    "corpus",
+    "model",
+    "n",
+    "folds",
+    "seeds",
+    "labels",
+    "accuracy",
+    "accuracy_ci",
+    "uar",
+    "uar_ci",
+    "macro_f1",
+    "ece",
+    "ece_calibrated",
+    "temperature",
+    "confusion",
+    "per_class",
+    "per_speaker",
+    "chosen_by",
+    "train_seconds",
+    "parameters",
+    "members",
+    "voxjax",
+    "jax",
+]
+FILES = [
+    "metrics.json",
+    "per_class.csv",
+    "confusion.csv",
+    "predictions.csv",
+    "confusion.png",
+    "history.png",
+    "reliability.png",
+    "report.html",
+]
 
 
 def run(protocol="speaker5", corpus="ravdess", n=120, **changes):
@@ -64,9 +95,7 @@ def rows_of(path):
 def test_leaves_the_promised_files_and_nothing_else(written):
     folder, _ = written
     assert sorted(os.listdir(folder)) == sorted(FILES)
-    assert all(
-        (folder / name).read_bytes()[:4] == b"\x89PNG" for name in FILES if name.endswith("png")
-    )
+    assert all((folder / name).read_bytes()[:4] == b"\x89PNG" for name in FILES if name.endswith("png"))
 
 
 def test_metrics_hold_every_promised_field(written):
@@ -100,9 +129,7 @@ def test_tables_agree_with_the_figures(written):
 
 def test_temperature_calibrates_but_moves_no_answer():
     given = run(n=600)
-    fitted = dataclasses.replace(
-        given, temperature=calibrate.fit_temperature(given.logits, given.truth)
-    )
+    fitted = dataclasses.replace(given, temperature=calibrate.fit_temperature(given.logits, given.truth))
     plain, better = measured(dataclasses.replace(given, temperature=1.0)), measured(fitted)
     assert plain["confusion"] == better["confusion"]
     assert plain["ece"] == plain["ece_calibrated"] == better["ece"]
@@ -127,9 +154,7 @@ def test_folds_add_up_to_the_whole(written):
     _, figures = written
     folds = figures["per_fold"].values()
     assert sum(fold["n"] for fold in folds) == figures["n"]
-    assert sum(fold["n"] * fold["accuracy"] for fold in folds) / 120 == pytest.approx(
-        figures["accuracy"]
-    )
+    assert sum(fold["n"] * fold["accuracy"] for fold in folds) / 120 == pytest.approx(figures["accuracy"])
 
 
 @pytest.mark.parametrize(
@@ -180,9 +205,7 @@ def test_printout_gives_uar_before_accuracy_with_intervals(written):
 
 
 def test_printout_warns_and_dashes_what_was_not_tested():
-    given = run(
-        "guide", "demo", labels=(*LABELS, "angry"), logits=np.pad(run().logits, ((0, 0), (0, 1)))
-    )
+    given = run("guide", "demo", labels=(*LABELS, "angry"), logits=np.pad(run().logits, ((0, 0), (0, 1))))
     text = report.printout(measured(given))
     assert text.count("WARNING") == 2
     assert next(line for line in text.splitlines() if line.startswith("angry")).split() == [

@@ -51,7 +51,7 @@ def test_resumed_run_gives_the_same_bits():
 
 
 def test_best_epoch_is_the_last_of_the_best_and_its_weights_are_kept():
-    progress, seen = fit(dataclasses.replace(PLAN, epochs=6))
+    progress, _ = fit(dataclasses.replace(PLAN, epochs=6))
     scores = [row["valid_uar"] for row in progress.history]
     best = max(i + 1 for i, score in enumerate(scores) if score == max(scores))
     assert progress.best_epoch == best and progress.best_uar == max(scores)

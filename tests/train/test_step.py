@@ -23,7 +23,9 @@ CALM = dataclasses.replace(
 
 def task(kind="frames", total=100):
     config = FeatureConfig(kind=kind, mels=16)
-    return step.Task(models.build("optimized", SMALL if kind == "frames" else {**SMALL, "stem": ()}, 4), config, 4, total)
+    return step.Task(
+        models.build("optimized", SMALL if kind == "frames" else {**SMALL, "stem": ()}, 4), config, 4, total
+    )
 
 
 def data(kind="frames", copies=3):
@@ -132,7 +134,9 @@ def test_class_weights_weigh_the_loss():
     function = jax.jit(step.train_step, static_argnums=0)
     plain = function(task(), step.traced(HYPER), state, data(), indices, KEY)[1].loss
     doubled = data()._replace(class_weights=jnp.array([2.0, 1, 1, 1]))
-    assert float(function(task(), step.traced(HYPER), state, doubled, indices, KEY)[1].loss) == pytest.approx(2 * float(plain), rel=1e-5)
+    assert float(function(task(), step.traced(HYPER), state, doubled, indices, KEY)[1].loss) == pytest.approx(
+        2 * float(plain), rel=1e-5
+    )
 
 
 def test_golden_step():

@@ -190,4 +190,3 @@ def _levels(clip: Clip, spans: Spans) -> Array:
     for name in set(spans) & {"logmel", "energy"}:
         marks = marks.at[slice(*spans[name])].set(1.0)
     return marks
-

@@ -17,7 +17,7 @@ _EXACT = jax.lax.Precision.HIGHEST  # accelerators would round filter banks to T
 _DB_FLOOR_POWER = 1e-10  # librosa's `amin` for power
 
 
-def frame_count(length: Array | int, hop_samples: int) -> Array | int:
+def frame_count(length: Array, hop_samples: int) -> Array:
     """Frames in a clip of `length` samples: one centred on each hop, the first on sample 0."""
     return length // hop_samples + 1
 
@@ -56,7 +56,7 @@ def power_spectrum(samples: Array, window_samples: int, hop_samples: int) -> Arr
     return jnp.square(spectrum.real) + jnp.square(spectrum.imag)
 
 
-def hz_to_mel(hz: np.ndarray) -> np.ndarray:
+def hz_to_mel(hz: np.ndarray | float) -> np.ndarray:
     """Slaney's mel scale (Auditory Toolbox, 1998): linear below 1 kHz, logarithmic above."""
     linear = hz / (200.0 / 3.0)
     return np.where(hz < 1_000.0, linear, 15.0 + 27.0 * np.log(np.maximum(hz, 1.0) / 1_000.0) / np.log(6.4))
@@ -91,7 +91,7 @@ def cosine_basis(mels: int, coefficients: int) -> np.ndarray:
     return basis.astype(np.float32)
 
 
-def project(inputs: Array, filters: np.ndarray) -> Array:
+def project(inputs: Array, filters: Array | np.ndarray) -> Array:
     """A filter bank applied in full precision: `[..., bins] -> [..., filters]`."""
     return jnp.matmul(inputs, filters, precision=_EXACT)
 

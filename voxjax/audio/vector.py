@@ -63,7 +63,9 @@ def difference(rows: Array, count: Array, order: int) -> Array:
     weights = _difference_weights(order)
     padded = jnp.pad(rows, ((half, half), (0, 0)))
     frames = rows.shape[0]
-    inner = sum(float(w) * padded[i : i + frames] for i, w in enumerate(weights))
+    inner = jnp.zeros_like(rows)
+    for i, weight in enumerate(weights):
+        inner += float(weight) * padded[i : i + frames]
     place = jnp.clip(jnp.arange(frames), half, jnp.maximum(count - 1 - half, half))
     return inner[place]
 

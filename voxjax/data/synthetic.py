@@ -124,9 +124,7 @@ def _loudness(place: np.ndarray, manner: Manner) -> np.ndarray:
     return np.sin(np.pi * np.clip((place % 1 - 0.12) / 0.88, 0, 1)) ** (1 / manner.attack)
 
 
-def _source(
-    pitch_hz: np.ndarray, loudness: np.ndarray, manner: Manner, random: np.random.Generator
-) -> np.ndarray:
+def _source(pitch_hz: np.ndarray, loudness: np.ndarray, manner: Manner, random: np.random.Generator) -> np.ndarray:
     """Glottal flow with irregular periods, its breath, and a hiss where a consonant is: `[frames * hop]`."""
     size = len(pitch_hz) * _HOP
     times = np.arange(size) / _HOP

@@ -27,16 +27,14 @@ class Format(NamedTuple):
     row: Callable[[Layout, dict[str, Any]], str]
 
 
-def lines(
-    predictor: Any, arguments: Sequence[str], style: Format, report: Callable[[int], None]
-) -> Iterator[str]:
+def lines(predictor: Any, arguments: Sequence[str], style: Format, report: Callable[[int, int], None]) -> Iterator[str]:
     """Answers for files and folders, as soon as they are known, broken files among them.
 
     Args:
         predictor: an `EmotionPredictor`.
         arguments: paths of sound files and folders.
         style: of `FORMATS`.
-        report: told once, at the end, how many could not be answered.
+        report: told once, at the end, how many could not be answered, and of how many.
 
     Yields:
         Lines without their ends.
@@ -51,7 +49,7 @@ def lines(
     for path, answer in zip(paths, predictor.predict_many(paths, _error), strict=True):
         failed += "error" in answer
         yield style.row(layout, {"path": path, **answer})
-    report(failed)
+    report(failed, len(broken) + len(paths))
 
 
 def _found(arguments: Sequence[str]) -> tuple[list[str], list[dict[str, Any]]]:

@@ -50,7 +50,7 @@ def assemble(config: configs.Config, data_dir: Path | None, cache: Path) -> Asse
     scaler = examples.fit_scaler(config.features, sets[0])
     positions = max(rows.features.shape[2] for rows in sets)
     sets = [examples.pad_time(rows, positions) for rows in sets]
-    return Assembled(manifest, split, *sets, scaler, clips)
+    return Assembled(manifest, split, sets[0], sets[1], sets[2], scaler, clips)
 
 
 def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -> tuple[Manifest, store.Store]:

@@ -92,9 +92,7 @@ class Checkpoints:
         except Exception as error:
             self._sweep()
             do = "free some space, check permissions, and go on with --resume"
-            raise VoxJaxError(
-                mismatch(str(self._folder), "to write a checkpoint", _brief(error), do)
-            ) from error
+            raise VoxJaxError(mismatch(str(self._folder), "to write a checkpoint", _brief(error), do)) from error
 
     def latest(self) -> int | None:
         """Step of the newest whole checkpoint, None where there is none."""

@@ -55,9 +55,7 @@ def run_on(main: Callable[[Sequence[str]], Code], arguments: str) -> None:
     def work() -> Code:
         given = _parse(sys.argv, arguments)
         if not given:
-            raise UsageError(
-                mismatch(_program(), arguments, "nothing", "name at least one (--help shows how)")
-            )
+            raise UsageError(mismatch(_program(), arguments, "nothing", "name at least one (--help shows how)"))
         return main(given)
 
     sys.exit(status(work))
@@ -110,9 +108,7 @@ def one_line(error: Exception) -> str:
         do = "lower the batch size (as --config.train.batch_size=8) or use a larger machine"
         return mismatch("memory", "enough for this run", text[:160], do)
     if isinstance(error, OSError) and error.filename is not None:
-        return mismatch(
-            str(error.filename), "to use it", error.strerror, "check the path and its permissions"
-        )
+        return mismatch(str(error.filename), "to use it", error.strerror, "check the path and its permissions")
     return f"{type(error).__name__}: {text[:300]}; run again with --verbosity=1 to see where"
 
 
@@ -122,9 +118,7 @@ def cache_dir() -> Path:
     Raises:
         VoxJaxError: where it can't be.
     """
-    folder = Path(
-        os.environ["VOXJAX_CACHE"] if "VOXJAX_CACHE" in os.environ else "~/.cache/voxjax"
-    ).expanduser()
+    folder = Path(os.environ["VOXJAX_CACHE"] if "VOXJAX_CACHE" in os.environ else "~/.cache/voxjax").expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

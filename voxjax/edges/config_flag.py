@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from absl import flags
+from ml_collections import ConfigDict, config_flags
 
 from voxjax.config import Config, freeze
 from voxjax.edges import usage
@@ -27,17 +28,17 @@ def define(argv: Sequence[str], default: str) -> list[str]:
         default: file that is meant where none is named, looked for here and beside the scripts.
 
     Returns:
-        The arguments with `--config=FILE` first, as `ml_collections` wants it before its overrides.
+        The arguments without the name of the file, which is read here: `ml_collections` does it by
+        means that new versions of Python lack, and with errors of many lines.
 
     Raises:
         UsageError: at a file that is missing or is no config, or an override of a key it doesn't have.
     """
-    from ml_collections import config_flags
-
     path, rest = _split(list(argv[1:]), default)
-    known = _load(path)
-    whole = [argv[0], f"--config={path}", *(_checked(argument, known) for argument in rest)]
-    config_flags.DEFINE_config_file("config", None, f"{_HELP} (default: {default})", sys_argv=whole)
+    config = _load(path)
+    known = config.to_dict()
+    whole = [argv[0], *(_checked(argument, known) for argument in rest)]
+    config_flags.DEFINE_config_dict("config", config, f"{_HELP} (default: {default})", sys_argv=whole)
     return whole
 
 
@@ -73,22 +74,24 @@ def _default(path: str) -> Path:
     return here if here.exists() else Path(sys.argv[0]).resolve().parent.parent / path
 
 
-def _load(path: Path) -> Mapping[str, Any]:
-    """The config of a file, as nested mappings."""
+def _load(path: Path) -> ConfigDict:
+    """What the `get_config()` of a file gives."""
     if not path.is_file():
         known = sorted(str(file) for file in path.parent.glob("*.py"))
-        do = usage.nearest(
-            str(path), known, f"choose one of {', '.join(known)}" if known else "check the path"
-        )
+        do = usage.nearest(str(path), known, f"choose one of {', '.join(known)}" if known else "check the path")
         raise UsageError(mismatch("--config", "a config file", f"no file '{path}'", do))
     try:
-        return runpy.run_path(str(path))["get_config"]().to_dict()
+        config = runpy.run_path(str(path))["get_config"]()
     except UsageError:
         raise
     except Exception as error:  # whatever a user's own file does wrong
         found = f"{type(error).__name__}: {' '.join(str(error).split())}"
         do = "compare it with configs/optimized.py"
         raise UsageError(mismatch(str(path), "a get_config() that gives a config", found, do)) from error
+    if not isinstance(config, ConfigDict):
+        do = "return config_dict(Config(...)) from it"
+        raise UsageError(mismatch(f"{path} get_config()", "a ConfigDict", type(config).__name__, do))
+    return config
 
 
 def _checked(argument: str, known: Mapping[str, Any]) -> str:

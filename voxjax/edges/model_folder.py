@@ -84,21 +84,16 @@ def load(folder: Path) -> Trained:
         version = description["format"]
         if version > FORMAT:
             found = f"{version} (by VoxJAX {description['voxjax']})"
-            raise VoxJaxError(
-                mismatch(str(path), f"format {FORMAT} or older", found, "install a newer VoxJAX")
-            )
+            raise VoxJaxError(mismatch(str(path), f"format {FORMAT} or older", found, "install a newer VoxJAX"))
         return _trained(description, _weights(folder / _WEIGHTS, description["sha256"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__} {error}"
-        raise VoxJaxError(
-            mismatch(str(path), "a whole description", found, "copy the folder again")
-        ) from error
+        raise VoxJaxError(mismatch(str(path), "a whole description", found, "copy the folder again")) from error
 
 
 def _described(trained: Trained, weights: bytes) -> dict[str, Any]:
     members = [
-        {"architecture": m.architecture, "options": dict(m.options), "weight": m.weight}
-        for m in trained.members
+        {"architecture": m.architecture, "options": dict(m.options), "weight": m.weight} for m in trained.members
     ]
     return {
         "format": FORMAT,

@@ -23,9 +23,7 @@ class Monitor:
             first_step: of a run that goes on. What was written at this step or later by the run
                 before is then hidden.
         """
-        self._writer = tensorboardX.SummaryWriter(
-            str(folder), purge_step=first_step, flush_secs=_FLUSH_EVERY_S
-        )
+        self._writer = tensorboardX.SummaryWriter(str(folder), purge_step=first_step, flush_secs=_FLUSH_EVERY_S)
 
     def __enter__(self) -> Self:
         return self
@@ -40,9 +38,7 @@ class Monitor:
 
     def confusion(self, step: int, labels: Sequence[str], counts: np.ndarray) -> None:
         """The confusion matrix as an image: integer `[K, K]`, truth in rows."""
-        self._image(
-            step, "confusion", plots.pixels(plots.confusion(labels, counts, f"Step {step}"))
-        )
+        self._image(step, "confusion", plots.pixels(plots.confusion(labels, counts, f"Step {step}")))
 
     def history(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
         """The curves so far as an image, from rows as `plots.history` takes them."""

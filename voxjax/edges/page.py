@@ -19,8 +19,7 @@ _CAPTIONS = {
     "confusion": "Each cell holds its share of the true class and its count.",
     "history": "Training figures are taken under augmentation and regularisation, so they may look "
     "worse than validation. The kept epoch is the one whose weights are tested.",
-    "reliability": "Confidence against accuracy on the test clips. "
-    "The temperature was chosen on validation clips.",
+    "reliability": "Confidence against accuracy on the test clips. The temperature was chosen on validation clips.",
     "coverage": "Accuracy when only the most certain clips are answered.",
 }
 _SHORT_LIST = 8  # rows
@@ -59,9 +58,7 @@ def render(
         _section("Made by", _provenance(figures)),
     ]
     banners = "".join(f'<p class="warning">{escape(text)}</p>' for text in figures["warnings"])
-    body = f"<header><h1>{escape(title)}</h1>{banners}{_headline(figures)}</header>" + "".join(
-        sections
-    )
+    body = f"<header><h1>{escape(title)}</h1>{banners}{_headline(figures)}</header>" + "".join(sections)
     return page_style.PAGE.substitute(title=escape(title), style=page_style.CSS, body=body)
 
 
@@ -142,10 +139,7 @@ def _classes(figures: Mapping[str, Any]) -> str:
 def _groups(figures: Mapping[str, Any], kind: str) -> str:
     """UAR within each gender or speaker; a long list stands in two columns."""
     counts = figures[f"{kind}_n"]
-    rows = [
-        [escape(name), _bar(value), str(counts[name])]
-        for name, value in figures[f"per_{kind}"].items()
-    ]
+    rows = [[escape(name), _bar(value), str(counts[name])] for name, value in figures[f"per_{kind}"].items()]
     if not rows:
         return ""
     heads, half = (kind, "UAR", "clips"), -(-len(rows) // 2)

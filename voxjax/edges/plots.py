@@ -135,9 +135,7 @@ def reliability(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         panels: `metrics.reliability` by title, such as before and after the temperature.
     """
     figure = Figure(figsize=(5.2 * len(panels), 5.2), layout="constrained")
-    grid = figure.subplots(
-        2, len(panels), height_ratios=(4, 1), sharex=True, sharey="row", squeeze=False
-    )
+    grid = figure.subplots(2, len(panels), height_ratios=(4, 1), sharex=True, sharey="row", squeeze=False)
     for (title, bins), upper, lower in zip(panels.items(), *grid, strict=True):
         _reliability_panel(upper, lower, bins)
         upper.set_title(title)
@@ -205,18 +203,14 @@ def _series(run: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np
     return pairs[:, 0], pairs[:, 1]
 
 
-def _curves(
-    axes: Axes, runs: Sequence[Sequence[Mapping[str, Any]]], names: Mapping[str, tuple[str, str]]
-) -> None:
+def _curves(axes: Axes, runs: Sequence[Sequence[Mapping[str, Any]]], names: Mapping[str, tuple[str, str]]) -> None:
     """Draws each curve that the history holds: one run strong, several thin with their mean."""
     for name, (label, color) in names.items():
         drawn = [pair for pair in (_series(run, name) for run in runs) if pair[0].size]
         if not drawn:
             continue
         if len(drawn) == 1:
-            axes.plot(
-                *drawn[0], color=color, label=label, marker="o" if drawn[0][0].size == 1 else None
-            )
+            axes.plot(*drawn[0], color=color, label=label, marker="o" if drawn[0][0].size == 1 else None)
             continue
         for epochs, values in drawn:
             axes.plot(epochs, values, color=color, linewidth=0.8, alpha=0.35)

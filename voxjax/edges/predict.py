@@ -65,8 +65,9 @@ class EmotionPredictor:
         self.labels = trained.labels
         self.features = trained.features
         self.meta = trained.meta
-        self._temperature = trained.temperature
+        self.temperature = trained.temperature
         self._members = [_ready(member, len(trained.labels)) for member in trained.members]
+        self.parameters = sum(models.size(member.variables) for member in self._members)
         shares = np.array([member.weight for member in trained.members], np.float64)
         self._shares = shares / shares.sum()
 
@@ -112,9 +113,7 @@ class EmotionPredictor:
         except VoxJaxError as error:
             return _Clip(0.0, [], error)
         duration_s = len(samples) / self.features.sample_rate_hz
-        return _Clip(
-            duration_s, features.windows(self.features, features.prepare(self.features, samples)), None
-        )
+        return _Clip(duration_s, features.windows(self.features, features.prepare(self.features, samples)), None)
 
     def _answers(self, clips: Sequence[_Clip]) -> list[Result]:
         windows = [window for clip in clips for window in clip.windows]
@@ -122,14 +121,14 @@ class EmotionPredictor:
         ends = np.cumsum([len(clip.windows) for clip in clips])
         answers = []
         for clip, end in zip(clips, ends, strict=True):
-            mean = logits[end-1 : end].mean(axis=0)  # [members, K]
+            mean = logits[end - len(clip.windows) : end].mean(axis=0)  # [members, K]
             answers.append(self._answer(mean, clip.duration_s))
         return answers
 
     def _answer(self, logits: np.ndarray, duration_s: float) -> Result:
         """Members vote with their probabilities; the vote is calibrated: `[members, K]` to an answer."""
         vote = self._shares @ np.exp(_log_softmax(logits.astype(np.float64)))
-        probabilities = np.exp(_log_softmax(np.log(np.maximum(vote, 1e-300)) / self._temperature))
+        probabilities = np.exp(_log_softmax(np.log(np.maximum(vote, 1e-300)) / self.temperature))
         best = int(probabilities.argmax())
         return {
             "emotion": self.labels[best],
@@ -142,6 +141,8 @@ class EmotionPredictor:
     def _logits(self, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Logits of windows, batched into few shapes as each is compiled: `[windows, members, K]`."""
         sizes = np.array([_padded(self.features, len(window)) for window in windows], np.int64)
+        if len(windows) <= _ROWS[-1]:
+            sizes[:] = sizes.max(initial=0)  # one batch, and so one compilation, for a few files
         out = np.zeros((len(windows), len(self._members), len(self.labels)), np.float32)
         for size in np.unique(sizes):
             which = np.flatnonzero(sizes == size)

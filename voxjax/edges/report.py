@@ -114,9 +114,7 @@ def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str
     return _plain(figures)
 
 
-def draw(
-    run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after: np.ndarray
-) -> dict[str, bytes]:
+def draw(run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after: np.ndarray) -> dict[str, bytes]:
     """PNG files by name: confusion, reliability, coverage and, if there is one, history."""
     sides = {
         f"Before: ECE {figures['ece']:.1%}": metrics.reliability(before, run.truth),
@@ -139,9 +137,7 @@ def warnings_about(protocol: str, corpus: str) -> list[str]:
     """Sentences that must stand beside every figure of this protocol and corpus."""
     found = []
     if set(corpus.split("+")) & set(_SYNTHETIC):
-        found.append(
-            "The demo corpus is synthetic speech: these figures say nothing about people's voices."
-        )
+        found.append("The demo corpus is synthetic speech: these figures say nothing about people's voices.")
     if protocol == "guide":
         found.append(
             "The protocol of the training guide leaks: copies of a clip lie on both sides of the "

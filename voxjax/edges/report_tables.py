@@ -12,10 +12,7 @@ _SCORES = ("precision", "recall", "f1")
 
 def per_class(figures: Mapping[str, Any]) -> str:
     """`per_class.csv`: label, precision, recall, f1, n. A class without clips has empty scores."""
-    rows = [
-        [label, *(row[name] for name in _SCORES), row["n"]]
-        for label, row in figures["per_class"].items()
-    ]
+    rows = [[label, *(row[name] for name in _SCORES), row["n"]] for label, row in figures["per_class"].items()]
     return _csv([["label", *_SCORES, "n"], *rows])
 
 
@@ -43,9 +40,7 @@ def predictions(
     """
     rows = [
         [clip, speaker, fold, labels[true], *(f"{p:.6f}" for p in row)]
-        for clip, speaker, fold, true, row in zip(
-            clips, speakers, folds, truth, probabilities, strict=True
-        )
+        for clip, speaker, fold, true, row in zip(clips, speakers, folds, truth, probabilities, strict=True)
     ]
     return _csv([["clip", "speaker", "fold", "truth", *labels], *rows])
 

@@ -196,6 +196,7 @@ def _about(config: Config, figures: dict[str, Any]) -> dict[str, Any]:
         "corpus": config.corpus,
         "protocol": config.protocol,
         "fold": config.fold,
+        "seed": config.seed,
         "figures": {key: figures[key] for key in kept},
         "licence": " ".join(corpora.notes(config.corpus)),
         "voxjax": voxjax.__version__,

@@ -65,7 +65,8 @@ def page(values: flags.FlagValues, script: types.ModuleType, shared: str, argume
 
 
 def _entry(flag: flags.Flag) -> str:
-    default = "" if flag.default is None or flag.boolean else f" (default: {flag.default})"
+    plain = isinstance(flag.default, (int, float, str)) and not flag.boolean
+    default = f" (default: {flag.default})" if plain else ""
     left = f"  --{flag.name}" if flag.boolean else f"  --{flag.name}=…"
     help_text = re.sub(r"^<(.*?)>: (.*)", r"\2 One of \1.", flag.help).replace("|", ", ")
     text = " ".join(f"{help_text}{default}".split())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
@@ -89,8 +89,9 @@ class Watch:
             self._monitor.audio(0, f"{clip.emotion}/{clip.path}", assembled.clips.clip(int(i)), rate)
 
     def _draw(self, progress: loop.Progress, logits: np.ndarray) -> None:
-        weight = np.ones(len(self._truth), np.float32)
-        counts = np.asarray(jax.device_get(metrics.sums(logits, self._truth, weight)["confusion"]), int)
+        weight = jnp.ones(len(self._truth))
+        total = metrics.sums(jnp.asarray(logits), jnp.asarray(self._truth), weight)
+        counts = np.asarray(total["confusion"]).astype(int)
         self._monitor.confusion(progress.epoch, self._labels, counts)
         self._monitor.history(progress.epoch, progress.history)
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
 import jax
@@ -41,7 +41,8 @@ class Network:
 
     def apply(self, variables: Variables, inputs: Array, mask: Array) -> Array:
         """Logits of evaluation: `[B, T, C], [B, T] -> [B, K]`."""
-        return self.module.apply(_collections(variables), inputs, mask, None)
+        logits = self.module.apply(_collections(variables), inputs, mask, None)
+        return cast(Array, logits)
 
     def apply_train(
         self, variables: Variables, inputs: Array, mask: Array, rates: Rates, key: Array

@@ -135,12 +135,14 @@ def _epoch(
     on_step: Callable[[int, float], None],
 ) -> tuple[step.State, step.Sums]:
     """All steps of an epoch. Step n - 1 is read after step n was dispatched, the last at the end."""
-    total, pending = None, None
+    total: step.Sums | None = None
+    pending: step.Sums | None = None
     for indices in order:
         state, sums = train_step(task, hyper, state, data, indices, key)
         if pending is not None:
             total = _add(total, pending, on_step)
         pending = sums
+    assert pending is not None  # an epoch has at least one step
     return state, _add(total, pending, on_step)
 
 
@@ -155,16 +157,14 @@ def _add(total: step.Sums | None, sums: step.Sums, on_step: Callable[[int, float
     return total
 
 
-def _judge(
-    progress: Progress, sums: step.Sums, logits: np.ndarray, labels: np.ndarray, seconds: float
-) -> Progress:
+def _judge(progress: Progress, sums: step.Sums, logits: np.ndarray, labels: np.ndarray, seconds: float) -> Progress:
     """The progress with one more epoch in its history, and the averaged weights if they are the best."""
     weight = np.ones(len(labels), np.float32)
     judged = metrics.divide(jax.device_get(_sums(logits, labels, weight)))
     row = {
         "epoch": progress.epoch + 1,
         "train_loss": float(sums.loss / sums.steps),
-        "train_accuracy": float(sums.correct / sums.count),
+        "train_accuracy": float(sums.correct / sums.clips),
         "valid_loss": judged["nll"],
         "valid_accuracy": judged["accuracy"],
         "valid_uar": judged["uar"],

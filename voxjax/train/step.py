@@ -49,7 +49,7 @@ class Sums(NamedTuple):
 
     loss: Array
     correct: Array  # clips whose likeliest class is their (mixed) majority label
-    count: Array  # clips
+    clips: Array
     gradient_norm: Array
     learning_rate: Array
     steps: Array
@@ -93,9 +93,7 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
     return augment.mixup(jax.random.fold_in(key, 1), hyper.mixup_alpha, share, plain)
 
 
-def train_step(
-    task: Task, hyper: Hyper, state: State, data: Data, indices: Array, key: Array
-) -> tuple[State, Sums]:
+def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Array, key: Array) -> tuple[State, Sums]:
     """One update of one member on one batch.
 
     Args:
@@ -118,9 +116,7 @@ def train_step(
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
         variables = Variables(params, state.variables.stats)
         dropout_key = jax.random.fold_in(key, 1)
-        logits, stats = task.network.apply_train(
-            variables, examples.inputs, examples.mask, rates, dropout_key
-        )
+        logits, stats = task.network.apply_train(variables, examples.inputs, examples.mask, rates, dropout_key)
         targets = losses.smooth(examples.targets, hyper.label_smoothing)
         each = jax.vmap(losses.focal, (0, 0, None))(logits, targets, hyper.focal_gamma)
         weights = examples.targets @ data.class_weights
@@ -137,9 +133,7 @@ def train_step(
     return State(state.step + 1, variables, optimizer, averaged), sums
 
 
-def evaluate(
-    task: Task, variables: Variables, scaler: normalize.Scaler, features: Array, lengths: Array
-) -> Array:
+def evaluate(task: Task, variables: Variables, scaler: normalize.Scaler, features: Array, lengths: Array) -> Array:
     """Logits of whole clips, untouched by augmentation: `[B, T, C], [B] -> [B, K]`."""
     mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
     inputs = normalize.apply(scaler, features.astype(jnp.float32), mask)

@@ -1,0 +1,39 @@
+"""Batches: each row once an epoch, and a function of key and epoch alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from voxjax.data import batches
+
+KEY = jax.random.key(5)
+
+
+def order(epoch, rows=20, size=4, key=KEY):
+    return np.stack(batches.order(key, jnp.int32(epoch), rows, size))
+
+
+def test_each_row_is_seen_once_an_epoch():
+    for epoch in range(4):
+        assert sorted(order(epoch).ravel()) == list(range(20))
+
+
+def test_order_is_a_function_of_key_and_epoch():
+    np.testing.assert_array_equal(order(3), order(3))
+    assert not np.array_equal(order(3), order(4))
+    assert not np.array_equal(order(3), order(3, key=jax.random.fold_in(KEY, 1)))
+
+
+def test_what_is_left_over_changes_from_epoch_to_epoch():
+    seen = [set(order(epoch, 22).ravel()) for epoch in range(12)]
+    assert all(len(rows) == 20 for rows in seen)
+    assert set.union(*seen) == set(range(22))
+
+
+@pytest.mark.parametrize(("rows", "size", "steps"), [(100, 32, 3), (32, 32, 1), (10, 32, 1)])
+def test_few_rows_fill_a_batch_by_being_drawn_again(rows, size, steps):
+    drawn = order(0, rows, size)
+    assert drawn.shape == (steps, size) == (batches.steps_per_epoch(rows, size), size)
+    counts = np.bincount(drawn.ravel(), minlength=rows)
+    assert counts.max() - counts.min() <= 1

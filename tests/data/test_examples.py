@@ -1,0 +1,78 @@
+"""Clips to arrays: windows, copies, padding, and one scaler from originals alone."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from voxjax.audio import features, normalize
+from voxjax.config import CopiesConfig, FeatureConfig
+from voxjax.data import examples, synthetic
+
+CONFIG = FeatureConfig(mels=20)
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return [synthetic.render(synthetic.SPEAKERS[i % 3], "happy", i) for i in range(5)]
+
+
+def silent(_):
+    return None
+
+
+def test_rows_equal_each_clip_alone(clips):
+    built = examples.build(CONFIG, clips, silent)
+    for i, samples in enumerate(clips):
+        alone, length = features.extract(
+            CONFIG,
+            features.prepare(CONFIG, samples)[None],
+            np.array([len(features.prepare(CONFIG, samples))], np.int32),
+        )
+        assert built.lengths[i, 0] == length[0] and built.owners[i] == i
+        np.testing.assert_allclose(built.features[i, 0, : length[0]], alone[0, : length[0]], atol=1e-3)
+        assert not built.features[i, 0, length[0] :].any()
+
+
+def test_long_clips_give_windows_that_vote_together(clips):
+    config = dataclasses.replace(CONFIG, max_duration_s=0.5)
+    built = examples.build(config, clips, silent)
+    counts = np.bincount(built.owners)
+    assert len(counts) == 5 and counts.min() >= 2
+    logits = np.arange(len(built.owners) * 3, dtype=np.float32).reshape(-1, 3)
+    np.testing.assert_allclose(built.per_clip(logits)[1], logits[built.owners == 1].mean(0))
+
+
+def test_copies_stand_beside_their_clip_and_differ(clips):
+    copying = CopiesConfig(augmentation_factor=2, methods=("noise", "stretch"))
+    plain = examples.build(CONFIG, clips, silent)
+    built = examples.build(CONFIG, clips, silent, copying, [7, 8, 9, 10, 11])
+    assert built.features.shape[1] == 3
+    length = plain.lengths[0, 0]
+    np.testing.assert_allclose(built.features[0, 0, :length], plain.features[0, 0, :length], atol=1e-4)
+    assert np.abs(built.features[0, 1, :length] - plain.features[0, 0, :length]).max() > 1
+    assert np.any(built.lengths[:, 2] != built.lengths[:, 0]) and np.all(built.lengths[:, 1] == built.lengths[:, 0])
+    again = examples.build(CONFIG, clips[3:], silent, copying, [10, 11])
+    n = again.lengths[0, 2]
+    np.testing.assert_allclose(again.features[0, 2, :n], built.features[3, 2, :n], atol=2e-2)
+
+
+def test_scaler_is_fitted_on_originals_alone(clips):
+    copying = CopiesConfig(augmentation_factor=1, methods=("noise",))
+    built = examples.build(CONFIG, clips, silent, copying, range(5))
+    ours = examples.fit_scaler(CONFIG, built)
+    theirs = normalize.fit(built.features[:, 0], built.lengths[:, 0], 1)
+    np.testing.assert_array_equal(ours.mean, theirs.mean)
+
+
+def test_progress_counts_every_window(clips):
+    seen = []
+    examples.build(CONFIG, clips, seen.append)
+    assert sum(seen) == 5
+
+
+def test_padding_time_keeps_the_values(clips):
+    built = examples.build(CONFIG, clips, silent)
+    wide = examples.pad_time(built, built.features.shape[2] + 7)
+    assert wide.features.shape[2] == built.features.shape[2] + 7 and not wide.features[:, :, -7:].any()
+    np.testing.assert_array_equal(wide.features[:, :, :-7], built.features)
