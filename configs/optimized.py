@@ -1,9 +1,9 @@
-"""Optimized, the guide's best single model, on log-mel frames.
+"""Optimized, the guide's best single model, on log-mel frames with energy and pitch beside them.
 
 python scripts/train.py --config=configs/optimized.py --config.corpus=ravdess --data_dir=DATA
 """
 
-from voxjax.config import Config, CopiesConfig, Hyper, TrainConfig, config_dict
+from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -13,19 +13,20 @@ def get_config():
             name="optimized",
             architecture="optimized",
             model=options("optimized", {"stem": (16, 32), "filters": (32, 64), "pooling": "attention"}),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
             copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,
                 ema_decay=0.998,
-                dropout=0.25,
-                head_dropout=0.4,
+                dropout=0.2,
+                head_dropout=0.35,
                 mixup_alpha=0.3,
-                mixup_share=0.6,
+                mixup_share=0.5,
                 ramp_share=0.25,
-                time_mask_share=0.18,
-                frequency_mask_share=0.18,
+                time_mask_share=0.16,
+                frequency_mask_share=0.16,
             ),
-            train=TrainConfig(epochs=200, patience_epochs=80, valid_share=0.08),
+            train=TrainConfig(epochs=140, patience_epochs=140),
         )
     )

@@ -17,6 +17,7 @@ class Options:
     """Shape of the network. With `stem=()` and `pooling="last"` it is the guide's drawing."""
 
     stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the blocks
+    stem_bins: int = 64  # leading channels that are a spectrum; the rest pass by the stem and join behind it
     filters: tuple[int, ...] = (32, 64, 64)  # of each branch, one number a block
     kernels: tuple[int, ...] = (3, 5, 7)  # parallel branches, in positions
     pool: int = 2  # positions merged after each block
@@ -37,17 +38,20 @@ POOLINGS = {
 
 
 class Stem(nn.Module):
-    """3x3 convolutions over time and frequency: `[B, T, C] -> [B, ceil(T / 2), C' * filters]`.
+    """3x3 convolutions over time and frequency: `[B, T, C] -> [B, ceil(T / 2), bins / 2^n * filters + rest]`.
 
     Unlike a convolution over time alone they know a pattern again when the voice is higher. Each
-    halves frequency; the first also halves time.
+    halves frequency; the first also halves time. Channels beyond `bins` (energy, pitch) have no
+    frequency axis: of them every second frame joins what comes out.
     """
 
     filters: tuple[int, ...]
+    bins: int
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> tuple[Array, Array]:
-        x = x[..., None]  # [B, T, F, 1]
+        rest = jnp.where(mask[..., None], x[..., self.bins :], 0.0)[:, ::2]
+        x = x[..., : self.bins, None]  # [B, T, F, 1]
         for i, filters in enumerate(self.filters):
             x = jnp.where(mask[:, :, None, None], x, 0.0)
             stride = 2 if i == 0 else 1
@@ -55,7 +59,7 @@ class Stem(nn.Module):
             x = nn.Conv(filters, (3, 3), (stride, 2), padding=((1, 1), (1, 1)), use_bias=False)(x)
             mask = mask[:, ::stride]
             x = nn.relu(layers.BatchNorm()(x, mask, rates))  # [B, T / 2, F / 2, filters]
-        return x.reshape(*x.shape[:2], -1), mask
+        return jnp.concatenate([x.reshape(*x.shape[:2], -1), rest], axis=-1), mask
 
 
 class Block(nn.Module):
@@ -86,7 +90,7 @@ class Optimized(nn.Module):
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
         if self.options.stem:
-            x, mask = Stem(self.options.stem)(x, mask, rates)
+            x, mask = Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         for filters in self.options.filters:
             x, mask = Block(filters, self.options)(x, mask, rates)
         for units in self.options.lstm:
