@@ -10,6 +10,7 @@ import pytest
 
 from voxjax.audio import copies
 from voxjax.config import CopiesConfig
+from voxjax.data import synthetic
 from voxjax.errors import UsageError
 
 RATE = 16_000
@@ -33,7 +34,7 @@ def pitch_of(samples):
 @pytest.mark.parametrize("rate", [0.8, 1.0, 1.13, 1.3])
 def test_time_stretch_matches_librosa(rate):
     samples = voice() * np.hanning(16_000).astype(np.float32)
-    ours, length = copies.time_stretch(*padded(samples), jnp.float32(rate))
+    ours, length = copies.time_stretch(*padded(samples), jnp.float32(rate), 24_000)
     theirs = librosa.effects.time_stretch(samples, rate=rate, n_fft=1024, hop_length=256)
     assert abs(int(length) - len(theirs)) <= 1
     size = min(int(length), len(theirs))
@@ -44,17 +45,36 @@ def test_time_stretch_matches_librosa(rate):
 
 @pytest.mark.parametrize("semitones", [-2.0, 0.0, 1.5])
 def test_pitch_shift_moves_the_pitch_and_keeps_the_length(semitones):
-    ours, length = copies.pitch_shift(*padded(voice()), jnp.float32(semitones))
-    assert int(length) == 16_000
+    ours = copies.pitch_shift(*padded(voice()), jnp.float32(semitones), 30_000)
+    assert ours.shape == (25_000,) and not np.any(ours[16_000:])
     assert pitch_of(np.asarray(ours[2_000:14_000])) == pytest.approx(200 * 2 ** (semitones / 12), rel=0.01)
+
+
+@pytest.mark.parametrize("semitones", [-2.0, 2.0])
+def test_pitch_shift_sounds_as_librosas(semitones):
+    samples = synthetic.render(synthetic.SPEAKERS[1], "angry", 0)
+    ours = copies.pitch_shift(*padded(samples), jnp.float32(semitones), 2 * len(samples))[: len(samples)]
+    options = {"sr": RATE, "n_steps": semitones, "n_fft": 1024, "hop_length": 256}
+    theirs = librosa.effects.pitch_shift(samples, **options)
+    levels = [librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=RATE)) for y in (np.asarray(ours), theirs)]
+    assert np.abs(levels[0] - levels[1])[:, 2:-4].mean() < 0.5
 
 
 def test_resample_reads_a_tone_faster_and_removes_what_would_alias():
     tone, high = (np.sin(2 * np.pi * hz * np.arange(16_000) / RATE).astype(np.float32) for hz in (500.0, 7_500.0))
-    faster = np.asarray(copies.resample(jnp.asarray(tone), jnp.float32(1.25)))[1_000:11_000]
-    np.testing.assert_allclose(faster, np.sin(2 * np.pi * 625 * np.arange(1_000, 11_000) / RATE), atol=0.01)
-    aliased = np.asarray(copies.resample(jnp.asarray(high), jnp.float32(1.25)))[1_000:11_000]
+    faster = np.asarray(copies.resample(jnp.asarray(tone), jnp.float32(1.25), 12_000))[1_000:11_000]
+    np.testing.assert_allclose(faster, np.sin(2 * np.pi * 625 * np.arange(1_000, 11_000) / RATE), atol=2e-3)
+    aliased = np.asarray(copies.resample(jnp.asarray(high), jnp.float32(1.25), 12_000))[1_000:11_000]
     assert np.sqrt(np.mean(aliased**2)) < 0.05
+
+
+def test_resample_keeps_its_place_in_a_long_clip():
+    ratio = np.float32(1.1234567)
+    places = np.arange(850_000) * np.float64(ratio)
+    wave = jnp.asarray(np.sin(2 * np.pi * 0.2 * np.arange(960_000)).astype(np.float32))  # a minute of 3.2 kHz
+    np.testing.assert_allclose(
+        copies.resample(wave, jnp.float32(ratio), 850_000)[100:], np.sin(2 * np.pi * 0.2 * places)[100:], atol=5e-3
+    )
 
 
 def test_noise_has_its_ratio_and_stays_inside_the_clip():
@@ -95,6 +115,14 @@ def test_a_copy_depends_on_its_clip_and_number_alone(copy):
     assert float(jnp.abs(twins[0] - twins[1]).max()) > 1e-3
     n = int(lengths[0])
     assert not np.any(together[0, n:]) and float(jnp.abs(together[0, :n]).max()) > 0.05
+    alone, _ = made(clips[:1], [5], copy)  # with less padding
+    np.testing.assert_allclose(together[0, :n], alone[0, :n], atol=1e-5)
+
+
+def test_a_high_shift_of_pitch_reaches_the_clips_end():
+    config = CopiesConfig(methods=("pitch",), pitch_semitones=(5.0, 5.0))
+    samples, _ = made([voice(16_000)], [1], 1, config)
+    assert samples.shape == (1, 16_000) and float(jnp.abs(samples[0, -500:]).max()) > 0.2
 
 
 def test_methods_are_taken_in_turn_and_chained():

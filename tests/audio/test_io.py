@@ -63,6 +63,8 @@ def bad_files(folder):
     (folder / "empty.wav").write_bytes(b"")
     (folder / "text.wav").write_text("this is not a sound")
     (folder / "cut.flac").write_bytes((folder / "whole.flac").read_bytes()[:4_000])
+    soundfile.write(folder / "whole.wav", good, RATE)
+    (folder / "cut.wav").write_bytes((folder / "whole.wav").read_bytes()[:8_000])
     (folder / "folder.wav").mkdir()
 
 
@@ -75,6 +77,7 @@ def bad_files(folder):
         ("empty.wav", "an empty file"),
         ("text.wav", "a readable sound file"),
         ("cut.flac", "cut.flac"),
+        ("cut.wav", "16000 bytes of sound, found 7956 of them, it was cut off"),
         ("folder.wav", "a folder"),
         ("missing.wav", "no such file"),
     ],
@@ -86,9 +89,36 @@ def test_each_bad_file_has_its_error_that_names_it(tmp_path, name, message):
     assert name in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("declared", [b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\xf0\xff\x7f"])
+def test_a_wav_from_a_pipe_is_whole_though_its_sizes_are_not_known(tmp_path, declared):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(RATE), RATE)
+    data = bytearray(path.read_bytes())
+    place = data.index(b"data") + 4
+    data[4:8] = data[place : place + 4] = declared
+    np.testing.assert_array_equal(io.read(stdio.BytesIO(bytes(data)), RATE), io.read(path, RATE))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32])
+def test_integers_are_read_at_full_scale(dtype):
+    scale = 2.0 ** (8 * np.dtype(dtype).itemsize - 1)
+    samples = (tone(RATE) * (scale - 1) + (scale if dtype is np.uint8 else 0)).astype(dtype)
+    np.testing.assert_allclose(io.read((samples, RATE), RATE), tone(RATE), atol=2 / scale + 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate"),
+    [([], RATE), (np.zeros((RATE, 0)), RATE), (np.zeros((2, 2, 2)), RATE), (np.full(RATE, "a"), RATE),
+     (np.ones(RATE), 0), (np.ones(RATE), float("nan")), (np.ones(RATE), "16000")],
+)  # fmt: skip
+def test_samples_that_are_no_sound_are_refused(samples, rate):
+    with pytest.raises(io.AudioError, match="the samples: expected"):
+        io.read((samples, rate), RATE)
+
+
 def test_find_searches_folders_and_keeps_named_files(tmp_path):
     (tmp_path / "in" / "deep").mkdir(parents=True)
-    for name in ("in/b.WAV", "in/deep/a.flac", "in/notes.txt", "odd.bin"):
+    for name in ("in/b.WAV", "in/deep/a.flac", "in/notes.txt", "in/._b.WAV", "odd.bin"):
         (tmp_path / name).write_bytes(b"x")
     found = io.find([tmp_path / "odd.bin", tmp_path / "in"])
     assert [path.name for path in found] == ["odd.bin", "b.WAV", "a.flac"]

@@ -1,5 +1,7 @@
 """Importers on trees of files with true names, the manifest, and the demo voice."""
 
+import errno
+
 import numpy as np
 import pytest
 import soundfile
@@ -34,6 +36,14 @@ def test_unknown_ravdess_names_are_listed_not_guessed(tmp_path):
         corpora.load("ravdess", tmp_path, tmp_path)
 
 
+def test_ravdess_clips_that_lie_there_twice_are_refused(tmp_path):
+    for folder in ("Actor_01", "audio_speech_actors_01-24/Actor_01"):
+        sound(tmp_path / f"ravdess/{folder}/03-01-06-02-01-02-01.wav")
+    (tmp_path / "ravdess/Actor_01/._03-01-06-02-01-02-01.wav").write_bytes(b"left by macOS")
+    with pytest.raises(VoxJaxError, match=r"1 more than once, as Actor_01/.* = audio_speech"):
+        corpora.load("ravdess", tmp_path, tmp_path)
+
+
 def test_all_of_ravdess_has_the_published_counts(data_dir, tmp_path):
     found = corpora.load("ravdess", data_dir, tmp_path)
     counts = dict(zip(found.labels, np.bincount(found.targets), strict=True))
@@ -50,6 +60,7 @@ def test_folder_reads_labels_and_speakers(tmp_path):
     for i in range(3):
         sound(tmp_path / f"folder/glad/ann/{i}.wav", i)
         sound(tmp_path / f"folder/low/{i}.ogg", 9 + i)
+    (tmp_path / "folder/low/._0.ogg").write_bytes(b"left by macOS")
     found = corpora.load("folder", tmp_path, tmp_path)
     assert found.labels == ("glad", "low") and set(found.speakers) == {"ann", "unknown"}
     np.testing.assert_array_equal(found.targets, [0, 0, 0, 1, 1, 1])
@@ -98,6 +109,17 @@ def test_demo_is_made_once_balanced_and_the_same_everywhere(tmp_path):
     assert len(first) == 384 and set(np.bincount(first.targets)) == {48}
     assert len({clip.sha256 for clip in first.clips}) == 384
     assert len(list((tmp_path / "a").iterdir())) == 1
+
+
+def test_a_full_disk_leaves_no_half_made_demo(tmp_path, monkeypatch):
+    def full(path, *_, **__):
+        path.write_bytes(b"RIFF")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(soundfile, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        corpora.load("demo", None, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def mean_level_db(emotion):

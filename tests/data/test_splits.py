@@ -34,10 +34,19 @@ def test_each_clip_is_tested_once_and_sides_never_meet(protocol):
     assert sorted(tested) == list(range(len(corpus)))
 
 
-def test_published_actors_are_the_test_sides():
+PUBLISHED = {
+    "speaker5": "2,5,14,15,16 3,6,7,13,18 10,11,12,19,20 8,17,21,23,24 1,4,9,22",
+    "speaker6": "1,11,20,21 4,10,12,14 8,9,19,23 3,5,7,24 2,15,16,18 6,13,17,22",
+}
+
+
+@pytest.mark.parametrize("protocol", PUBLISHED)
+def test_published_actors_are_the_test_sides(protocol):
     corpus = made()
-    split = splits.split(corpus, "speaker5", 2, 0.1, 0)
-    assert {corpus.clips[i].speaker for i in split.test} == {f"Actor_{a}" for a in (10, 11, 12, 19, 20)}
+    for fold, actors in enumerate(PUBLISHED[protocol].split()):
+        split = splits.split(corpus, protocol, fold, 0.1, 0)
+        expected = {f"Actor_{int(actor):02d}" for actor in actors.split(",")}
+        assert {corpus.clips[i].speaker for i in split.test} == expected
     assert sorted(sum(splits.SPEAKER5, ())) == sorted(sum(splits.SPEAKER6, ())) == list(range(1, 25))
 
 

@@ -100,6 +100,19 @@ def test_full_disk_is_one_error_and_leaves_nothing(tmp_path, monkeypatch):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
+def test_a_write_that_fails_half_way_leaves_nothing(tmp_path):
+    resource = pytest.importorskip("resource")
+    clips, (soft, hard) = corpus(tmp_path / "in"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # a real short write: the store needs 60 kB
+    try:
+        with pytest.raises(VoxJaxError, match="to write decoded clips"):
+            build(clips, tmp_path / "cache")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert len(build(clips, tmp_path / "cache")) == 6
+
+
 def test_broken_clips_stop_or_are_skipped(tmp_path, caplog):
     corpus(tmp_path / "in")
     (tmp_path / "in/2.wav").write_bytes(b"rubbish")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.voices import write_folder
+from voxjax.data import corpora
 from voxjax.edges.evaluate import evaluate
 from voxjax.edges.predict import EmotionPredictor
 from voxjax.errors import VoxJaxError
@@ -85,6 +86,22 @@ def test_evaluating_the_training_corpus_uses_the_test_side_alone(whole, corpus, 
     trained = json.loads((workdir / "report/metrics.json").read_text())
     assert figures["n"] == 9 and figures["confusion"] == trained["confusion"]
     assert figures["ece"] == pytest.approx(trained["ece"], abs=0.01)
+    assert "36 clips that the model was trained on" in (tmp_path / "report/report.html").read_text()
+
+
+def test_heard_clips_are_known_under_any_name(whole, corpus, tmp_path):
+    """A copy of a training clip in another tree is still a training clip."""
+    workdir, _ = whole
+    heard = set(json.loads((workdir / "model/model.json").read_text())["meta"]["heard"])
+    clips = corpora.load("folder", corpus, tmp_path).clips
+    known = [clip for clip in clips if corpora.keys(clip) & heard]
+    assert len(known) == 36
+    for i, clip in enumerate(known):
+        path = tmp_path / f"other/folder/{clip.emotion}/{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((corpus / clip.path).read_bytes())
+    with pytest.raises(VoxJaxError, match="was not trained on"):
+        evaluate(workdir / "model", "folder", tmp_path / "other", tmp_path, tmp_path / "cache")
 
 
 def test_evaluating_another_corpus_counts_unknown_labels(whole, tmp_path):
@@ -94,8 +111,6 @@ def test_evaluating_another_corpus_counts_unknown_labels(whole, tmp_path):
     figures = evaluate(workdir / "model", "demo", None, tmp_path, tmp_path / "cache")
     assert figures["protocol"] == "corpus" and figures["n"] == 3 * 48
     assert "240 clips have labels" in (tmp_path / "report/report.html").read_text()
-    with pytest.raises(VoxJaxError, match="alone, or none"):
-        evaluate(workdir / "model", "demo+folder", tmp_path, tmp_path, tmp_path / "cache")
 
 
 @pytest.mark.slow

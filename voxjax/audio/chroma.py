@@ -66,7 +66,7 @@ def _peaks(power: Array, mask: Array, sample_rate_hz: int) -> tuple[Array, Array
     first, last = math.ceil(_LOW_HZ / bin_hz), min(math.ceil(_HIGH_HZ / bin_hz), bins - 1)
     floor = _PEAK_SHARE * jnp.max(power, axis=-1, keepdims=True)
 
-    def every_second(start: int) -> tuple[Array, Array]:
+    def every_second(start: int) -> Array:
         before, here, after = (power[:, start + i : last + i : 2] for i in (-1, 0, 1))
         left, right = (jnp.where(side > floor, side, 0.0) for side in (before, after))
         peak = (here > floor) & (here > left) & (here >= right) & mask[:, None]

@@ -1,5 +1,6 @@
 """Any common sound file as float32 mono samples at the model's rate, or one clear error."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +16,11 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 MIN_DURATION_S = 0.1  # shorter than a syllable
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of a quiet room
 
+# libsndfile reads a cut WAV, AIFF or AU to where it ends, and tells only in its log
+_CUT = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
+_UNKNOWN_BYTES = 0x7FFF_0000  # from here on a declared size is a pipe's "not known yet"
+_SLACK_BYTES = 100  # some writers count the header too
+
 Source = str | Path | BinaryIO | tuple[np.ndarray, int]
 
 
@@ -27,7 +33,7 @@ def read(source: Source, sample_rate_hz: int) -> np.ndarray:
 
     Args:
         source: a path, a binary file object, or `(samples, rate)` with samples `[time]` or `[time, channels]`,
-            float in [-1, 1] or integer at full scale.
+            float in [-1, 1] or integer at full scale (unsigned ones around their middle).
         sample_rate_hz: of the result. Resampled with soxr at high quality.
 
     Returns:
@@ -35,7 +41,7 @@ def read(source: Source, sample_rate_hz: int) -> np.ndarray:
 
     Raises:
         AudioError: if it is missing, empty, unreadable, cut off, silent, shorter than 0.1 s, or holds
-            values that are not finite.
+            values that are not finite. That an MP3 or OGG was cut off is seen only where decoding fails.
     """
     name = _name(source)
     samples, rate = _decode(source, name)
@@ -61,12 +67,17 @@ def find(paths: Iterable[str | Path]) -> list[Path]:
         if not path.is_dir():
             found.append(path)
             continue
-        inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+        inside = sorted(filter(is_sound, path.rglob("*")))
         if not inside:
             expected = "sound files " + ", ".join(SUFFIXES)
             raise AudioError(mismatch(str(path), expected, "none", "name another folder"))
         found += inside
     return found
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a file is a sound by its suffix. Hidden ones are not: macOS leaves `._name.wav` beside `name.wav`."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def _name(source: Any) -> str:
@@ -78,26 +89,41 @@ def _name(source: Any) -> str:
 def _decode(source: Source, name: str) -> tuple[np.ndarray, int]:
     """Samples `[time, channels]` in float32, and their rate in Hz."""
     if isinstance(source, tuple):
-        samples, rate = np.asarray(source[0]), int(source[1])
-        if rate < 1 or samples.ndim not in (1, 2):
-            found = f"shape {samples.shape} at {rate} Hz"
-            raise AudioError(mismatch(name, "[time] or [time, channels] at a rate in Hz", found, "reshape them"))
-        if np.issubdtype(samples.dtype, np.integer):
-            samples = samples / -float(np.iinfo(samples.dtype).min)
-        return samples.reshape(len(samples), -1).astype(np.float32), rate
+        return _given(np.asarray(source[0]), source[1], name)
     if isinstance(source, (str, Path)):
         _check_file(Path(source))
     try:
         with soundfile.SoundFile(source) as file:
             samples = file.read(dtype="float32", always_2d=True)
             if len(samples) < file.frames and file.format != "MP3":  # an MP3's header only estimates
-                found = f"{len(samples)} of them"
-                raise AudioError(mismatch(name, f"{file.frames} samples", found, "copy or record the file again"))
+                raise _cut_off(name, f"{file.frames} samples", f"{len(samples)} of them")
+            for declared, there in (map(int, sizes) for sizes in _CUT.findall(file.extra_info)):
+                if there + _SLACK_BYTES < declared < _UNKNOWN_BYTES:
+                    raise _cut_off(name, f"{declared} bytes of sound", f"{there} of them")
             return samples, file.samplerate
     except (soundfile.LibsndfileError, TypeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         do = "check that it plays, or convert it to WAV"
         raise AudioError(mismatch(name, "a readable sound file", reason, do)) from error
+
+
+def _given(samples: np.ndarray, rate: Any, name: str) -> tuple[np.ndarray, int]:
+    """Samples that were handed over, as `_decode` gives them."""
+    integer = np.issubdtype(samples.dtype, np.integer)
+    sound = (integer or np.issubdtype(samples.dtype, np.floating)) and samples.ndim in (1, 2)
+    hz = isinstance(rate, (int, float, np.integer, np.floating)) and 1 <= rate < np.inf
+    if not sound or not hz or 0 in samples.shape[1:]:
+        found = f"{samples.dtype} of shape {samples.shape} at {rate!r} Hz"
+        do = "reshape them and give their rate"
+        raise AudioError(mismatch(name, "numbers [time] or [time, channels] at a rate in Hz", found, do))
+    if integer:
+        middle = 0.0 if np.issubdtype(samples.dtype, np.signedinteger) else 1.0
+        samples = samples / 2.0 ** (8 * samples.dtype.itemsize - 1) - middle
+    return (samples if samples.ndim == 2 else samples[:, None]).astype(np.float32), int(rate)
+
+
+def _cut_off(name: str, expected: str, found: str) -> AudioError:
+    return AudioError(mismatch(name, expected, found + ", it was cut off", "copy or record the file again"))
 
 
 def _check_file(path: Path) -> None:

@@ -5,7 +5,6 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.signal import savgol_coeffs
 
 from voxjax.audio import chroma, dsp
 from voxjax.config import FeatureConfig
@@ -72,6 +71,8 @@ def difference(rows: Array, count: Array, order: int) -> Array:
 
 @functools.cache
 def _difference_weights(order: int) -> np.ndarray:
+    from scipy.signal import savgol_coeffs  # slow to import, and needed for `vector` alone
+
     return savgol_coeffs(_WIDTH, order, deriv=order, use="dot")
 
 

@@ -46,7 +46,7 @@ class Manifest:
 
     @functools.cached_property
     def labels(self) -> tuple[str, ...]:
-        """The distinct emotions, in the project's order. A selection keeps those it was selected from."""
+        """The distinct emotions, in the project's order."""
         return ordered(clip.emotion for clip in self.clips)
 
     @functools.cached_property
@@ -61,7 +61,7 @@ class Manifest:
         return tuple(clip.speaker for clip in self.clips)
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "Manifest":
-        """The clips at these places, in this order."""
+        """The clips at these places, in this order. Its `labels` and `targets` are its own."""
         return Manifest(self.root, tuple(self.clips[int(i)] for i in indices))
 
 

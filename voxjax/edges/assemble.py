@@ -47,6 +47,7 @@ def assemble(config: configs.Config, data_dir: Path | None, cache: Path) -> Asse
             _examples(config.features, clips, manifest, split.valid, bar, None),
             _examples(config.features, clips, manifest, split.test, bar, None),
         ]
+    guard.fitted_on_train(split.train[sets[0].owners], split)
     scaler = examples.fit_scaler(config.features, sets[0])
     positions = max(rows.features.shape[2] for rows in sets)
     sets = [examples.pad_time(rows, positions) for rows in sets]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from voxjax.data import corpora, splits
+from voxjax.data import corpora
 from voxjax.data.manifest import Manifest
 from voxjax.edges import report
 from voxjax.edges.predict import EmotionPredictor
@@ -16,8 +16,9 @@ from voxjax.errors import VoxJaxError, mismatch
 def evaluate(model: Path | None, corpus: str, data_dir: Path | None, workdir: Path, cache: Path) -> dict[str, Any]:
     """Predicts a corpus and writes `workdir/report`.
 
-    Of a corpus that the model was trained on, only the test side of its own split is used. Clips whose
-    label the model does not know are left out and counted in the report's notes.
+    Clips that the model was trained on or chosen by are left out, known by their bytes or, in a
+    published corpus, by their names. So are clips whose label the model does not know. Both are counted
+    in the report's notes.
 
     Args:
         model: the model folder; None is the default model.
@@ -30,7 +31,7 @@ def evaluate(model: Path | None, corpus: str, data_dir: Path | None, workdir: Pa
         The content of `metrics.json`.
 
     Raises:
-        VoxJaxError: at a damaged model, an unreadable clip, or a corpus that shares no label with the model.
+        VoxJaxError: at a damaged model, an unreadable clip, or a corpus without unheard clips of known labels.
     """
     predictor = EmotionPredictor(model)
     manifest, notes, protocol = _unseen(predictor, corpora.load(corpus, data_dir, cache), corpus)
@@ -61,7 +62,7 @@ def evaluate(model: Path | None, corpus: str, data_dir: Path | None, workdir: Pa
             "train_seconds": 0.0,
             "parameters": predictor.parameters,
             "members": [],
-            "config": {"model": predictor.model, **predictor.meta},
+            "config": {"model": predictor.model, **{k: v for k, v in predictor.meta.items() if k != "heard"}},
         },
     )
     return report.write_report(workdir / "report", told)
@@ -69,16 +70,17 @@ def evaluate(model: Path | None, corpus: str, data_dir: Path | None, workdir: Pa
 
 def _unseen(predictor: EmotionPredictor, manifest: Manifest, corpus: str) -> tuple[Manifest, list[str], str]:
     """The clips that were not trained on, what to say of them, and the protocol's name."""
-    meta = predictor.meta
-    trained_on = set(meta["corpus"].split("+"))
-    if not trained_on & set(corpus.split("+")):
+    meta, heard = predictor.meta, set(predictor.meta["heard"])
+    unheard = [i for i, clip in enumerate(manifest.clips) if not corpora.keys(clip) & heard]
+    count = len(manifest) - len(unheard)
+    if not count:
         return manifest, [f"Trained on {meta['corpus']}, tested on {corpus}."], "corpus"
-    if trained_on != set(corpus.split("+")):
-        do = "evaluate on that corpus alone, or on others alone"
-        raise VoxJaxError(mismatch("corpus", f"{meta['corpus']} alone, or none of it", corpus, do))
-    split = splits.split(manifest, meta["protocol"], meta["fold"], 0.1, 0)
-    note = f"The model was trained on this corpus: only the test side of fold {meta['fold']} is used."
-    return manifest.select(split.test), [note], meta["protocol"]
+    if not unheard:
+        do = "use clips that it has not heard"
+        raise VoxJaxError(mismatch("corpus", "clips that the model was not trained on", "none", do))
+    note = f"{count} clips that the model was trained on or chosen by are left out."
+    protocol = meta["protocol"] if corpus == meta["corpus"] else "corpus"
+    return manifest.select(unheard), [note], protocol
 
 
 def _known(predictor: EmotionPredictor, manifest: Manifest) -> tuple[Manifest, int]:

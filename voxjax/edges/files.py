@@ -9,13 +9,14 @@ def write(path: Path, content: bytes | str) -> None:
     """Writes beside the place first, then renames, so that no reader meets half a file.
 
     Args:
-        path: in an existing folder.
+        path: its folder is made if missing.
         content: text is encoded as UTF-8, its line ends kept as they are.
 
     Raises:
         OSError: at a full disk or a folder that can't be written; nothing is left behind then.
     """
     data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

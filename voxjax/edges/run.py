@@ -66,7 +66,7 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
         features=config.features,
         temperature=temperature,
         members=[Member(config.architecture, options, 1.0, progress.best._asdict(), assembled.scaler)],
-        meta=_about(config, figures),
+        meta=_about(config, assembled, figures),
     )
     save(workdir / "model", trained)
     return figures
@@ -189,7 +189,9 @@ def _uar(truth: np.ndarray, logits: np.ndarray) -> float:
     return float(metrics.uar(np.asarray(counts)))
 
 
-def _about(config: Config, figures: dict[str, Any]) -> dict[str, Any]:
+def _about(config: Config, assembled: Assembled, figures: dict[str, Any]) -> dict[str, Any]:
+    known = np.concatenate([assembled.split.train, assembled.split.valid])
+    heard = [corpora.keys(assembled.manifest.clips[i]) for i in known]
     kept = ("accuracy", "accuracy_ci", "uar", "uar_ci", "macro_f1", "ece_calibrated", "n")
     return {
         "name": config.name,
@@ -199,6 +201,7 @@ def _about(config: Config, figures: dict[str, Any]) -> dict[str, Any]:
         "seed": config.seed,
         "figures": {key: figures[key] for key in kept},
         "licence": " ".join(corpora.notes(config.corpus)),
+        "heard": sorted(set().union(*heard)),  # clips that no later figure may be taken on
         "voxjax": voxjax.__version__,
         "jax": jax.__version__,
     }

@@ -2,12 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterator
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
@@ -21,8 +21,9 @@ COLUMNS = (*vector.COLUMN_NAMES, "label", "speaker", "clip", "copy")
 # librosa's window and hop, 2,048 and 512 samples, at 16 kHz; nothing is cut off, as in the guide.
 FEATURES = FeatureConfig(kind="vector", window_ms=128.0, hop_ms=32.0, trim_db=200.0, max_duration_s=60.0)
 
-_BATCH = 32
-_STEP_S = 0.5  # clips are padded to multiples of this, so few shapes are compiled
+_BATCH = 8  # small enough for a core's cache: 64 at once take twice as long a clip
+_STEP_S = 0.5  # padded lengths are multiples of this, so that corpora share compiled programs
+_NUMBERS = ",".join(["%.9g"] * vector.SIZE) + ","  # nine digits hold a float32 exactly
 
 
 def write(path: Path, manifest: Manifest, clips: Store, copying: CopiesConfig) -> tuple[int, int]:
@@ -36,56 +37,68 @@ def write(path: Path, manifest: Manifest, clips: Store, copying: CopiesConfig) -
 
     Returns:
         Rows and columns.
+
+    Raises:
+        OSError: where the file can't be written; an older one stays as it was.
     """
-    rows: list[list[Any]] = [[] for _ in range(len(manifest) * (1 + copying.augmentation_factor))]
-    with tqdm(total=len(rows), desc="features", unit="row", disable=None) as bar, ThreadPoolExecutor(2) as pool:
-        # The device works on one batch while the host formats the last.
-        pending = [pool.submit(_rows, manifest, copying, *batch) for batch in _batches(manifest, clips)]
-        for done in pending:
-            for place, row in done.result():
-                rows[place] = row
-                bar.update()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = rows(manifest, clips, copying)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for clip, of_clip in zip(manifest.clips, values, strict=True):
+        for copy, row in enumerate(of_clip.tolist()):
+            text.write(_NUMBERS % tuple(row))
+            writer.writerow([clip.emotion, clip.speaker, clip.path, copy])
     files.write(path, text.getvalue())
-    return len(rows), len(COLUMNS)
+    return values.shape[0] * values.shape[1], len(COLUMNS)
 
 
-def _batches(manifest: Manifest, clips: Store) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Clips of like length together: indices `[B]`, samples `[B, time]` and lengths `[B]`, B fixed."""
+def rows(manifest: Manifest, clips: Store, copying: CopiesConfig) -> np.ndarray:
+    """Features of each clip and of its copies: float32 `[clips, 1 + copies, 392]`."""
+    values = np.empty((len(clips), 1 + copying.augmentation_factor, vector.SIZE), np.float32)
+
+    def fill(batch: tuple[int, np.ndarray]) -> int:
+        size, chosen = batch
+        samples = np.zeros((_BATCH, size), np.float32)
+        lengths, ids = np.full(_BATCH, size, np.int32), np.zeros(_BATCH, np.uint32)
+        for row, i in enumerate(chosen.tolist()):
+            clip = clips.clip(i)
+            samples[row, : len(clip)], lengths[row], ids[row] = clip, len(clip), manifest.clips[i].copy_id
+        values[chosen] = _with_copies(copying, samples, lengths, ids)[: len(chosen)]
+        return len(chosen) * values.shape[1]
+
+    with (
+        tqdm(total=values.shape[0] * values.shape[1], desc="features", unit="row", disable=None) as bar,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        for done in pool.map(fill, _batches(clips)):
+            bar.update(done)
+    return values
+
+
+def _batches(clips: Store) -> list[tuple[int, np.ndarray]]:
+    """Padded length in samples and indices of clips of like length, an octave of lengths a shape.
+
+    Shapes take turns, so that cores compile different ones at once instead of waiting for one.
+    """
     sizes = np.array([len(clips.clip(i)) for i in range(len(clips))])
-    step = int(_STEP_S * FEATURES.sample_rate_hz)
-    buckets = -(-sizes // step)
-    for bucket in np.unique(buckets):
-        members = np.flatnonzero(buckets == bucket)
-        for start in range(0, len(members), _BATCH):
-            chosen = members[start : start + _BATCH]
-            samples = np.zeros((_BATCH, int(bucket) * step), np.float32)
-            lengths = np.full(_BATCH, step, np.int32)
-            for row, i in enumerate(chosen):
-                samples[row, : sizes[i]] = clips.clip(int(i))
-                lengths[row] = sizes[i]
-            yield chosen, samples, lengths
+    step = round(_STEP_S * FEATURES.sample_rate_hz)
+    octaves = np.ceil(np.log2(np.maximum(sizes / step, 1.0)))
+    ranked = []
+    for octave in np.unique(octaves):
+        members = np.flatnonzero(octaves == octave)
+        size = -(-int(sizes[members].max()) // step) * step
+        parts = np.array_split(members, range(_BATCH, len(members), _BATCH))
+        ranked += [(turn, size, part) for turn, part in enumerate(parts)]
+    return [(size, part) for _, size, part in sorted(ranked, key=lambda batch: batch[:2])]
 
 
-def _rows(
-    manifest: Manifest, copying: CopiesConfig, chosen: np.ndarray, samples: np.ndarray, lengths: np.ndarray
-) -> list[tuple[int, list[Any]]]:
-    """The table's rows of one batch, each with its place: a clip's copies follow the clip."""
-    ids = np.zeros(len(samples), np.uint32)
-    ids[: len(chosen)] = [manifest.clips[i].copy_id for i in chosen]
-    out = []
-    for copy in range(1 + copying.augmentation_factor):
-        sound = (samples, lengths)
-        if copy:
-            sound = copies.make(copying, FEATURES.sample_rate_hz, samples, lengths, ids, copy)
-        values = np.asarray(jax.device_get(features.extract(FEATURES, *sound)[0]))[: len(chosen), :, 0]
-        for i, row in zip(chosen, values, strict=True):
-            clip = manifest.clips[i]
-            place = int(i) * (1 + copying.augmentation_factor) + copy
-            numbers = [f"{value:.7g}" for value in row.tolist()]
-            out.append((place, [*numbers, clip.emotion, clip.speaker, clip.path, copy]))
-    return out
+def _with_copies(copying: CopiesConfig, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Features of a batch and of its copies: `[B, time] -> [B, 1 + copies, 392]`."""
+    sounds: list[tuple[jax.Array, jax.Array]] = [(jnp.asarray(samples), jnp.asarray(lengths))]
+    for copy in range(1, 1 + copying.augmentation_factor):
+        sounds.append(copies.make(copying, FEATURES.sample_rate_hz, samples, lengths, ids, copy))
+    longest = max(sound.shape[1] for sound, _ in sounds)  # one shape is compiled for all
+    wide = [(jnp.pad(sound, ((0, 0), (0, longest - sound.shape[1]))), n) for sound, n in sounds]
+    return np.stack(jax.device_get([features.extract(FEATURES, *each)[0][..., 0] for each in wide]), axis=1)

@@ -16,13 +16,14 @@ class Corpus(NamedTuple):
 
     find: Callable[[Path], list[Clip]]  # clips, with paths relative to the folder given
     needs_folder: int  # 0 for what is made and not recorded
+    published: int  # 1 where a file's name says which recording it is, whoever has it
     note: str  # credit and licence
 
 
 CORPORA = {
-    "demo": Corpus(demo.find, 0, demo.NOTE),
-    "ravdess": Corpus(ravdess.find, 1, ravdess.NOTE),
-    "folder": Corpus(folder.find, 1, folder.NOTE),
+    "demo": Corpus(demo.find, 0, 1, demo.NOTE),
+    "ravdess": Corpus(ravdess.find, 1, 1, ravdess.NOTE),
+    "folder": Corpus(folder.find, 1, 0, folder.NOTE),
 }
 
 
@@ -47,6 +48,14 @@ def load(names: str, data_dir: Path | None, cache: Path) -> Manifest:
     shared = Path(roots[parts[0]].anchor)  # paths of several roots are given from the top
     clips = [_joined(clip, roots[name], shared) for name in parts for clip in CORPORA[name].find(roots[name])]
     return Manifest(shared, tuple(clips))
+
+
+def keys(clip: Clip) -> set[str]:
+    """What a recording is known by: its bytes and, in a published corpus, its name whatever its format."""
+    found = {clip.sha256[:16]}
+    if CORPORA[clip.corpus].published:
+        found.add(":".join([clip.corpus, *Path(clip.path).with_suffix("").parts[-2:]]))
+    return found
 
 
 def notes(names: str) -> list[str]:

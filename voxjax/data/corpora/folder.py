@@ -29,7 +29,7 @@ def find(data_dir: Path) -> list[Clip]:
 
 
 def _sounds(label: Path) -> list[Path]:
-    return sorted(path for path in label.rglob("*") if path.suffix.lower() in io.SUFFIXES)
+    return sorted(filter(io.is_sound, label.rglob("*")))
 
 
 def _clip(path: Path, label: Path, data_dir: Path) -> Clip:

@@ -1,8 +1,10 @@
 """RAVDESS: 24 actors, two sentences, eight emotions (Livingstone and Russo 2018, PLoS ONE 13(5): e0196391)."""
 
+import collections
 import re
 from pathlib import Path
 
+from voxjax.audio import io
 from voxjax.data.manifest import Clip, digest
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -23,10 +25,11 @@ def find(data_dir: Path) -> list[Clip]:
     """All speech clips of `data_dir/ravdess/Actor_NN/`, as WAV or FLAC; song is left out.
 
     Raises:
-        VoxJaxError: if there are none, or at sound files whose names are not RAVDESS's: they are listed.
+        VoxJaxError: if there are none, at sound files whose names are not RAVDESS's (they are listed), or at
+            a clip that lies there twice, as in archives that hold their own folder again.
     """
     folder = data_dir / "ravdess"
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    files = sorted(path for path in folder.rglob("*") if io.is_sound(path) and path.suffix.lower() in _SUFFIXES)
     unknown = [path for path in files if not _NAME.fullmatch(path.stem)]
     if unknown:
         found = f"{len(unknown)} others: " + ", ".join(str(path.relative_to(folder)) for path in unknown[:5])
@@ -36,7 +39,18 @@ def find(data_dir: Path) -> list[Clip]:
     if not speech:
         do = f"put its Actor_01 … Actor_24 folders into {folder}"
         raise VoxJaxError(mismatch("ravdess", "speech clips", f"none in {folder}", do))
+    _refuse_twins(speech, folder)
     return [_clip(path, data_dir) for path in speech]
+
+
+def _refuse_twins(files: list[Path], folder: Path) -> None:
+    places = collections.defaultdict(list)
+    for path in files:
+        places[path.stem].append(str(path.relative_to(folder)))
+    twins = [" = ".join(names) for names in places.values() if len(names) > 1]
+    if twins:
+        found = f"{len(twins)} more than once, as {twins[0]}"
+        raise VoxJaxError(mismatch("ravdess", "each clip once", found, "remove the second copy"))
 
 
 def _clip(path: Path, data_dir: Path) -> Clip:
