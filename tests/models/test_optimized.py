@@ -80,6 +80,7 @@ def test_default_options_are_the_reference_network():
         ({"filterz": (3,)}, "did you mean 'config.model.filters'"),
         ({"filters": "wide"}, "expected a value of type"),
         ({"pooling": "atention"}, "did you mean 'attention'"),
+        ({"pooling": "attention", "lstm": (5,)}, "4 heads for 10 channels"),
     ],
 )
 def test_wrong_options_are_refused(values, message):

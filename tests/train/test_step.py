@@ -13,10 +13,10 @@ from voxjax.config import FeatureConfig, Hyper
 from voxjax.train import loop, step
 
 KEY = jax.random.key(7)
-SMALL = {"stem": (3, 4), "filters": (6,), "lstm": (5,), "dense": (8,), "pooling": "attention", "heads": 2}
+SMALL = {"stem": (3, 4), "filters": (6,), "lstm": (5,), "dense": (8,)}
 HYPER = Hyper(ramp_share=0.0, warmup_share=0.0, learning_rate=3e-3)
 CALM = dataclasses.replace(
-    HYPER, dropout=0.0, head_dropout=0.0, mixup_share=0.0, copy_share=0.0, stretch=0.0, warp=0.0, gain_db=0.0,
+    HYPER, learning_rate=2e-2, dropout=0.0, head_dropout=0.0, mixup_share=0.0, copy_share=0.0, stretch=0.0, warp=0.0, gain_db=0.0,
     noise_share=0.0, shift_frames=0.0, time_mask_share=0.0, frequency_mask_share=0.0,
 )  # fmt: skip
 

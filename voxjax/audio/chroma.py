@@ -49,8 +49,9 @@ def tuning_index(power: Array, mask: Array, sample_rate_hz: int) -> Array:
     """
     hz, height = _peaks(power, mask, sample_rate_hz)
     counted = (height > 0.0) & (height >= _median(height))
-    residual = jnp.mod(CLASSES * jnp.log2(jnp.maximum(hz, 1.0) / _A0_HZ) + 0.5, 1.0)
-    place = jnp.clip(jnp.floor(residual * _TUNINGS), 0, _TUNINGS - 1).astype(jnp.int32)
+    semitones = CLASSES * jnp.log2(jnp.maximum(hz, 1.0) / _A0_HZ) + 0.5
+    residual = semitones - jnp.floor(semitones)  # `jnp.mod` is several times slower
+    place = jnp.minimum((residual * _TUNINGS).astype(jnp.int32), _TUNINGS - 1)
     counts = jnp.zeros(_TUNINGS, jnp.int32).at[place.ravel()].add(counted.ravel().astype(jnp.int32))
     # Without any peak librosa takes tuning 0, which is the 50th.
     return jnp.where(jnp.any(counted), jnp.argmax(counts), _TUNINGS // 2).astype(jnp.int32)

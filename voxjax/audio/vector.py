@@ -28,7 +28,9 @@ def vector(config: FeatureConfig, samples: Array, length: Array) -> Array:
 
     MFCC 40, their first and second differences: mean and deviation each; chroma 12: mean and
     deviation; mel power 128: mean. Equal to `librosa.feature` with its defaults at the config's
-    window and hop (2,048 and 512 samples are librosa's own).
+    window and hop (2,048 and 512 samples are librosa's own), within 3e-5 of each number's deviation
+    over RAVDESS. Chroma rests on an estimate of tuning in which rounding decides close races: it is
+    librosa's for 96 % of clips, where librosa agrees with itself in float64 for 97 %.
 
     Args:
         config: gives rate, window and hop.

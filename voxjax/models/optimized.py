@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from voxjax.config import one_of
+from voxjax.errors import UsageError, mismatch
 from voxjax.models import layers
 
 Array = jax.Array
@@ -29,6 +30,10 @@ class Options:
 
     def __post_init__(self) -> None:
         one_of("config.model.pooling", self.pooling, POOLINGS)
+        if self.pooling == "attention" and 2 * self.lstm[-1] % self.heads:
+            found = f"{self.heads} heads for {2 * self.lstm[-1]} channels"
+            do = "choose config.model.heads to divide twice the last of config.model.lstm"
+            raise UsageError(mismatch("attention pooling", "an equal share of channels for each head", found, do))
 
 
 POOLINGS = {

@@ -129,7 +129,7 @@ def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Arra
     averaged = optim.average(hyper.ema_decay, state.step, state.averaged, variables)
     hits = jnp.argmax(logits, -1) == jnp.argmax(examples.targets, -1)
     one = jnp.float32(1)
-    sums = Sums(loss, jnp.sum(hits, dtype=jnp.float32), one * indices.size, optax.global_norm(gradient), rate, one)
+    sums = Sums(loss, jnp.sum(hits, dtype=jnp.float32), one * indices.size, optax.tree.norm(gradient), rate, one)
     return State(state.step + 1, variables, optimizer, averaged), sums
 
 
