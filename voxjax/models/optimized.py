@@ -30,9 +30,10 @@ class Options:
 
     def __post_init__(self) -> None:
         one_of("config.model.pooling", self.pooling, POOLINGS)
-        if self.pooling == "attention" and 2 * self.lstm[-1] % self.heads:
-            found = f"{self.heads} heads for {2 * self.lstm[-1]} channels"
-            do = "choose config.model.heads to divide twice the last of config.model.lstm"
+        channels = 2 * self.lstm[-1] if self.lstm else len(self.kernels) * self.filters[-1]
+        if self.pooling == "attention" and channels % self.heads:
+            found = f"{self.heads} heads for {channels} channels"
+            do = "choose config.model.heads to divide them (twice the last of config.model.lstm)"
             raise UsageError(mismatch("attention pooling", "an equal share of channels for each head", found, do))
 
 
