@@ -3,7 +3,7 @@
 python scripts/train.py --config=configs/optimized.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/optimized
 
 RAVDESS, random5 fold 0, seed 0: 85.4 % accuracy, 84.5 % UAR, 28 minutes on 2 CPU cores
-(docs/results/optimized_random5_fold0.json). The demo corpus takes about two minutes.
+(docs/results/optimized_random5_fold0.json).
 """
 
 from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict

@@ -24,4 +24,4 @@ def main(config: Config) -> None:
 
 
 if __name__ == "__main__":
-    commands.run_with_config(main, default="configs/optimized.py")
+    commands.run_with_config(main, default="configs/demo.py")
