@@ -220,6 +220,6 @@ def test_help_and_version_answer_with_0(script):
     code, out, said = script(f"run_with_config(main, {CONFIG!r})", "--help")
     assert (code, said) == (0, "")
     assert "A small command." in out and "How many. (default: 1)" in out
-    assert re.search(r"--config=….*\(default:\s+configs/demo.py\)", out, re.DOTALL)
+    assert re.search(r"--config=….*\(default:\s+configs/optimized.py\)", out, re.DOTALL)
     code, out, _ = script("run(main)", "--version")
     assert code == 0 and re.fullmatch(r"voxjax \d+\.\d+\.\d+\n", out)
