@@ -79,6 +79,7 @@ class Hyper:
 
     learning_rate: Any = 1e-3  # peak of the schedule
     warmup_share: Any = 0.05  # share of all steps spent rising to the peak
+    cosine_share: Any = 1.0  # share of all steps after which the cosine is down
     floor_share: Any = 0.01  # the cosine ends at this share of the peak
     weight_decay: Any = 1e-2  # decoupled, on kernels alone
     clip_norm: Any = 5.0  # global gradient norm
@@ -89,6 +90,8 @@ class Hyper:
     mixup_alpha: Any = 0.2  # Beta(alpha, alpha); 0 mixes nothing
     mixup_share: Any = 0.5  # share of examples that are mixed
     focal_gamma: Any = 0.0  # 0 is cross-entropy
+    loss_ramp_share: Any = 0.0  # focal gamma and class weights rise from none over this share of all steps
+    l2: Any = 0.0  # penalty on kernels in the loss itself; `weight_decay` is the better kind
     ramp_share: Any = 0.2  # augmentation and regularisation rise linearly over this share of all steps
     copy_share: Any = 0.5  # chance that an offline copy stands in for the clip
     shift_frames: Any = 8.0  # largest delay of the clip
@@ -122,8 +125,52 @@ class TrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class GuardConfig:
+    """The collapse guard: when a member is held to have collapsed, and what is done then."""
+
+    action: str = "warn"  # warn | stop | recover: roll back to the last healthy epoch, soften, go on
+    after_epochs: int = 5  # epochs in which nothing is judged
+    patience_epochs: int = 3  # epochs in a row that must look collapsed
+    commonest_share: float = 0.6  # of validation clips given to one class; at least the true share + 0.3
+    entropy_share: float = 0.3  # entropy of the predicted classes, relative to the true ones', that is too little
+    gradient_norm: float = 1e-5  # below this, gradients have vanished
+    rate_factor: float = 0.5  # recover: the learning rate is multiplied by this
+    gamma_factor: float = 0.5  # recover: focal gamma is multiplied by this
+    recoveries: int = 3  # after so many, recover becomes stop
+
+    def __post_init__(self) -> None:
+        one_of("guard.action", self.action, ("warn", "stop", "recover"))
+        in_range("guard.patience_epochs", self.patience_epochs, 1, 100_000)
+
+
+@dataclasses.dataclass(frozen=True)
+class MemberConfig:
+    """One member of an ensemble, where it differs from the run."""
+
+    architecture: str = "optimized"
+    model: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    hyper: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)  # fields of Hyper
+
+
+@dataclasses.dataclass(frozen=True)
+class DevicesConfig:
+    """A mesh of devices. Members are divided over one axis, batches over the other."""
+
+    member: int = 1
+    data: int = 1
+
+    def __post_init__(self) -> None:
+        in_range("devices.member", self.member, 1, 65_536)
+        in_range("devices.data", self.data, 1, 65_536)
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
-    """A whole run. `model` holds the options of `architecture`, checked by that model's own dataclass."""
+    """A whole run. `model` holds the options of `architecture`, checked by that model's own dataclass.
+
+    With `members`, the run is an ensemble of `n_members` that are taken from them in turn, and
+    `architecture` and `model` say nothing. Without, all `n_members` are alike but for their keys.
+    """
 
     name: str = "optimized"
     corpus: str = "demo"
@@ -132,15 +179,24 @@ class Config:
     seed: int = 0
     class_balance: float = 0.0  # power of inverse class frequency in the loss: 0 is none, 1 is full
     architecture: str = "optimized"
+    loss: str = "focal"  # a name in `losses.LOSSES`
+    n_members: int = 1
+    members: tuple[MemberConfig, ...] = ()
+    members_via: str = "auto"  # vmap | unroll | map | auto: how members of one architecture are computed
+    vote: str = "equal"  # equal | validation: the members' weights in the soft vote
     broken_clips: str = "stop"  # stop | skip: what an unreadable clip does to a run
     model: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)
     features: FeatureConfig = dataclasses.field(default_factory=FeatureConfig)
     copies: CopiesConfig = dataclasses.field(default_factory=CopiesConfig)
     hyper: Hyper = dataclasses.field(default_factory=Hyper)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
+    guard: GuardConfig = dataclasses.field(default_factory=GuardConfig)
+    devices: DevicesConfig = dataclasses.field(default_factory=DevicesConfig)
 
     def __post_init__(self) -> None:
         one_of("broken_clips", self.broken_clips, ("stop", "skip"))
+        one_of("members_via", self.members_via, ("vmap", "unroll", "map", "auto"))
+        in_range("n_members", self.n_members, 1, 4_096)
 
 
 def one_of(key: str, value: str, known: collections.abc.Iterable[str]) -> None:
@@ -207,6 +263,8 @@ def thaw(config: Any) -> dict[str, Any]:
         value = getattr(config, field.name)
         if dataclasses.is_dataclass(value):
             value = thaw(value)
+        elif isinstance(value, tuple):
+            value = tuple(thaw(item) if dataclasses.is_dataclass(item) else item for item in value)
         elif isinstance(value, collections.abc.Mapping):
             value = dict(value)
         out[field.name] = value
@@ -216,7 +274,7 @@ def thaw(config: Any) -> dict[str, Any]:
 def _typed(hint: Any, value: Any, key: str) -> Any:
     """The value as the annotated type, or a `UsageError`."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
-    if dataclasses.is_dataclass(hint):
+    if dataclasses.is_dataclass(hint) and isinstance(value, collections.abc.Mapping):
         return freeze(typing.cast(type, hint), value, key)
     if hint is Any:  # a traced number
         hint = float

@@ -29,3 +29,6 @@ def focal(logits: Array, targets: Array, gamma: Array) -> Array:
     others = jnp.where(jnp.eye(logits.shape[-1], dtype=bool), -jnp.inf, log_p[None, :])
     log_rest = jax.nn.logsumexp(others, axis=-1)  # log(1 - p_k), from the other classes
     return -jnp.sum(targets * jnp.exp(gamma * log_rest) * log_p)
+
+
+LOSSES = {"focal": focal}

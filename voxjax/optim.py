@@ -13,18 +13,18 @@ Tree = Any
 
 
 def ramp(progress: Array, share: Array) -> Array:
-    """Rises linearly from 0 to 1 over the first `share` of training: `[] -> []`."""
-    return jnp.minimum(1.0, progress / jnp.maximum(share, 1e-6))
+    """Rises linearly from 0 to 1 over the first `share` of training, and is 1 at once where that is 0: `[] -> []`."""
+    return jnp.where(share > 0.0, jnp.minimum(1.0, progress / jnp.maximum(share, 1e-6)), 1.0)
 
 
 def learning_rate(hyper: Hyper, progress: Array) -> Array:
     """Linear warm-up, then a cosine to a floor (Loshchilov and Hutter 2017).
 
     Args:
-        hyper: peak, `warmup_share` and `floor_share`.
+        hyper: peak, `warmup_share`, `cosine_share` and `floor_share`.
         progress: share of all steps done, in [0, 1].
     """
-    past = (progress - hyper.warmup_share) / jnp.maximum(1.0 - hyper.warmup_share, 1e-6)
+    past = (progress - hyper.warmup_share) / jnp.maximum(hyper.cosine_share - hyper.warmup_share, 1e-6)
     wave = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(past, 0.0, 1.0)))
     level = hyper.floor_share + (1.0 - hyper.floor_share) * wave
     return hyper.learning_rate * level * ramp(progress, hyper.warmup_share)
@@ -47,6 +47,12 @@ def update(
     with jax.numpy_dtype_promotion("standard"):  # Optax raises a float to an integer count
         updates, state = adamw(hyper, rate).update(gradient, state, params)
     return optax.apply_updates(params, updates), state
+
+
+def half_square(params: Tree) -> Array:
+    """Half the sum of squares of all kernels: what an L2 penalty weighs."""
+    kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
+    return 0.5 * sum((jnp.sum(jnp.square(kernel)) for kernel in kernels), jnp.float32(0))
 
 
 def average(decay: Array, step: Array, mean: Tree, new: Tree) -> Tree:

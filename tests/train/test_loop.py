@@ -1,4 +1,4 @@
-"""The loop: early stopping, resuming, NaN, chance on shuffled labels."""
+"""The loop: early stopping, resuming, the collapse guard, chance on shuffled labels."""
 
 import dataclasses
 
@@ -8,64 +8,78 @@ import numpy as np
 import pytest
 
 from tests.train.test_step import HYPER, KEY, data, task
-from voxjax.config import TrainConfig
+from voxjax.config import GuardConfig, TrainConfig
 from voxjax.errors import VoxJaxError
-from voxjax.train import loop, step
+from voxjax.train import collapse, devices, ensemble, loop, step
 
 PLAN = TrainConfig(epochs=4, batch_size=4, patience_epochs=10)
+LABELS = ("angry", "calm", "happy", "sad")
 
 
-def held():
-    clips = data()
-    values, lengths = np.asarray(clips.features[:, 0]), np.asarray(clips.lengths[:, 0])
-    return loop.Held(values, lengths, lambda logits: logits, np.asarray(clips.labels))
+def side(clips):
+    return loop.Side(np.arange(len(clips.labels)), lambda logits: logits, np.asarray(clips.labels))
 
 
-def fit(plan=PLAN, progress=None, clips=None, hyper=HYPER, valid=None, on_step=None, total=12):
-    clips, hyper = clips or data(), step.traced(hyper)
-    progress = progress or loop.begin(task(total=total), hyper, KEY, clips)
-    seen = []
-    hooks = loop.Hooks(on_step or (lambda *_: None), lambda progress, logits: seen.append(progress))
-    return loop.fit(task(total=total), plan, hyper, KEY, clips, valid or held(), progress, hooks), seen
+def setup(plan=PLAN, hypers=(HYPER,), own=None, via="vmap", guard=None, rows=None, valid=None, tasks=None):
+    """A run of small members on 12 clips, member `m` with the m-th key."""
+    own = own or data()
+    clips = own.clips
+    rows = rows or [np.arange(len(clips.labels), dtype=np.int32)] * len(hypers)
+    tasks = tasks or [task()] * len(hypers)
+    program = ensemble.Program(ensemble.grouped(tasks, via), devices.mesh(1, 1))
+    courses = []
+    for m, hyper in enumerate(hypers):
+        steps = plan.epochs * max(1, len(rows[m]) // plan.batch_size)
+        numbers = (jax.tree.map(np.float32, hyper), jax.tree.map(np.asarray, own.scaler), np.asarray(own.class_weights))
+        member = ensemble.Member(*numbers, np.float32(steps), jax.random.fold_in(KEY, m))
+        courses.append(loop.Course(f"optimized {m + 1}", member, rows[m], valid or side(clips)))
+    placed = devices.everywhere(program, clips)
+    return loop.Setup(program, placed, tuple(courses), plan, guard or GuardConfig(), LABELS)
+
+
+def fit(run, progress=None, on_step=lambda *_: None, told=None):
+    hooks = loop.Hooks(on_step, lambda *_: None, (told if told is not None else []).append)
+    return loop.fit(run, progress or loop.begin(run), hooks)
 
 
 def host(tree):
     return jax.tree.map(np.array, tree)
 
 
+def assert_same(a, b):
+    for ours, theirs in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_every_step_is_read_once_and_in_order():
     steps = []
-    fit(on_step=lambda epoch, count, loss: steps.append((epoch, count)))
+    fit(setup(), on_step=lambda epoch, count, loss: steps.append((epoch, count)))
     assert steps == [(epoch, count) for epoch in range(4) for count in (1, 2, 3)]
 
 
 def test_resumed_run_gives_the_same_bits():
-    whole, _ = fit()
-    half, _ = fit(dataclasses.replace(PLAN, epochs=2))
-    kept = half._replace(state=jax.tree.map(jnp.asarray, host(half.state)))
-    resumed, _ = fit(progress=kept)
-    for ours, theirs in zip(jax.tree.leaves(resumed.state), jax.tree.leaves(whole.state), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    scores = [[row["valid_uar"] for row in p.history] for p in (resumed, whole)]
-    assert scores[0] == scores[1]
+    whole = fit(setup())
+    run = setup()
+    half = fit(run._replace(plan=dataclasses.replace(PLAN, epochs=2)))
+    kept = half._replace(states=devices.by_member(run.program, host(half.states)))
+    resumed = fit(run, kept)
+    assert_same(resumed.states, whole.states)
+    assert [row["valid_uar"] for row in resumed.members[0].history] == [
+        row["valid_uar"] for row in whole.members[0].history
+    ]
 
 
 def test_best_epoch_is_the_last_of_the_best_and_its_weights_are_kept():
-    progress, _ = fit(dataclasses.replace(PLAN, epochs=6))
-    scores = [row["valid_uar"] for row in progress.history]
+    run = setup(dataclasses.replace(PLAN, epochs=6))
+    progress = fit(run)
+    member = progress.members[0]
+    scores = [row["valid_uar"] for row in member.history]
     best = max(i + 1 for i, score in enumerate(scores) if score == max(scores))
-    assert progress.best_epoch == best and progress.best_uar == max(scores)
-    clips = data()
-    logits = loop.logits_of(task(total=12), progress.best, clips.scaler, *held()[:2])
-    recalls = [np.mean(logits.argmax(1)[held().labels == k] == k) for k in range(4)]
+    assert member.best_epoch == best and member.best_uar == max(scores)
+    logits = loop.best_logits(run, progress, [run.courses[0].valid])[0]
+    truth = run.courses[0].valid.labels
+    recalls = [np.mean(logits[truth == k].argmax(1) == k) for k in range(4)]
     assert np.mean(recalls) == pytest.approx(max(scores))
-
-
-def test_stops_when_patience_ends():
-    frozen = dataclasses.replace(HYPER, learning_rate=0.0)
-    swapped = held()._replace(per_clip=worsening())
-    progress, _ = fit(dataclasses.replace(PLAN, epochs=50, patience_epochs=3), hyper=frozen, valid=swapped)
-    assert progress.epoch == 4 and progress.best_epoch == 1
 
 
 def worsening():
@@ -74,21 +88,98 @@ def worsening():
     return lambda logits: next(calls).astype(np.float32)
 
 
-def test_nan_stops_with_what_to_do():
-    broken = data()
-    broken = broken._replace(features=broken.features.at[5].set(jnp.nan))
-    with pytest.raises(VoxJaxError, match=r"finite loss.*learning_rate"):
-        fit(clips=broken)
+def test_stops_when_patience_ends():
+    frozen = dataclasses.replace(HYPER, learning_rate=0.0)
+    swapped = side(data().clips)._replace(per_clip=worsening())
+    plan = dataclasses.replace(PLAN, epochs=50, patience_epochs=3)
+    progress = fit(setup(plan, (frozen,), valid=swapped))
+    assert progress.epoch == 4 and progress.members[0].best_epoch == 1
+
+
+def test_a_member_that_stops_is_frozen_while_the_others_go_on():
+    """The first member gets worse from the second epoch, the other keeps its score: only the first may stop."""
+    plan = dataclasses.replace(PLAN, epochs=8, patience_epochs=3)
+    run = setup(plan, (HYPER, dataclasses.replace(HYPER, learning_rate=1e-3)))
+    steady = run.courses[1]._replace(valid=side(data().clips)._replace(per_clip=lambda x: np.eye(4)[np.arange(12) % 4]))
+    worse = run.courses[0]._replace(valid=side(data().clips)._replace(per_clip=worsening()))
+    run = run._replace(courses=(worse, steady))
+    seen = []
+    hooks = loop.Hooks(lambda *_: None, lambda progress, _: seen.append(host(progress.states)[0]), lambda _: None)
+    progress = loop.fit(run, loop.begin(run), hooks)
+    first, second = ([jax.tree.map(lambda x, m=m: x[m], state) for state in seen] for m in (0, 1))
+    assert [int(state.step) for state in first] == [3, 6, 9, 12, 12, 12, 12, 12]
+    assert_same(first[3], first[7])
+    assert int(second[7].step) == 24
+    assert [len(member.history) for member in progress.members] == [4, 8]
+
+
+@pytest.mark.parametrize("action", ["warn", "stop"])
+def test_steps_that_are_never_finite_stop_the_run_with_what_to_do(action):
+    own = data()
+    clips = own.clips._replace(features=own.clips.features.at[:].set(jnp.nan))
+    with pytest.raises(VoxJaxError, match=r"non-finite.*learning_rate"):
+        fit(setup(own=own._replace(clips=clips), guard=GuardConfig(action=action)))
+
+
+def collapsing(epochs):
+    """Validation logits of one class only in the given epochs (from 1), right in others."""
+    calls = iter(range(1, 100))
+    right, one = np.eye(4)[np.arange(12) % 4] * 5, np.tile([0.0, 0.0, 5.0, 0.0], (12, 1))
+    return lambda logits: (one if next(calls) in epochs else right).astype(np.float32)
+
+
+def collapsed_run(action, epochs, **more):
+    guard = GuardConfig(action=action, after_epochs=1, patience_epochs=2, **more)
+    valid = side(data().clips)._replace(per_clip=collapsing(epochs))
+    return setup(dataclasses.replace(PLAN, epochs=8), guard=guard, valid=valid)
+
+
+def test_a_collapse_is_told_once_and_named():
+    told = []
+    progress = fit(collapsed_run("warn", range(4, 99)), told=told)
+    assert len(told) == 1 and "'happy'" in told[0] and "optimized 1" in told[0]
+    assert progress.members[0].warning == told[0] and progress.epoch == 8
+    with pytest.raises(VoxJaxError, match=r"'happy'.*recover"):
+        fit(collapsed_run("stop", range(4, 99)))
+
+
+def test_recovering_rolls_back_lowers_rate_and_gamma_and_goes_on():
+    run = collapsed_run("recover", (4, 5))
+    seen, told = [], []
+    hooks = loop.Hooks(lambda *_: None, lambda progress, _: seen.append(progress), told.append)
+    states = []
+    hooks = hooks._replace(on_epoch=lambda progress, _: (seen.append(progress), states.append(host(progress.states))))
+    progress = loop.fit(run, loop.begin(run), hooks)
+    assert len(told) == 1 and "rolled back" in told[0]
+    member = progress.members[0]
+    assert member.recovered == (5,) and progress.epoch == 8
+    assert member.hyper.learning_rate == pytest.approx(0.5 * HYPER.learning_rate)
+    assert_same(states[4][0].variables, states[2][0].variables)  # epoch 3 was the last healthy one
+    assert int(states[4][0].step[0]) == 15 and int(states[7][0].step[0]) == 24
+
+
+def test_recovering_ends_when_it_does_not_help():
+    told = []
+    with pytest.raises(VoxJaxError, match="'happy'"):
+        fit(collapsed_run("recover", range(2, 99), recoveries=1), told=told)
+    assert len(told) == 1
 
 
 def test_logits_do_not_depend_on_the_chunk():
-    clips, hyper = data(), step.traced(HYPER)
-    state = loop.begin(task(), hyper, KEY, clips).state
-    values = np.tile(np.asarray(clips.features[:, 0]), (9, 1, 1))  # 108 rows: two chunks
-    lengths = np.tile(np.asarray(clips.lengths[:, 0]), 9)
-    logits = loop.logits_of(task(), state.averaged, clips.scaler, values, lengths)
+    run = setup()
+    progress = loop.begin(run)
+    many = side(data().clips)._replace(rows=np.tile(np.arange(12), 9))  # 108 rows: two chunks
+    logits = loop.best_logits(run, progress, [many])[0]
     assert logits.shape == (108, 4)
     np.testing.assert_allclose(logits, np.tile(logits[:12], (9, 1)), atol=1e-5)
+
+
+def test_one_compilation_serves_a_whole_run():
+    loop.train_step.clear_cache()
+    loop.evaluate_step.clear_cache()
+    run = setup(hypers=(HYPER, HYPER))
+    loop.best_logits(run, fit(run), [course.valid for course in run.courses])
+    assert loop.compilations() == 1 and loop.evaluate_step._cache_size() == 1
 
 
 def test_shuffled_labels_give_chance():
@@ -96,10 +187,14 @@ def test_shuffled_labels_give_chance():
     random = np.random.default_rng(0)
     values = random.normal(-50, 10, (160, 1, 40, 16)).astype(np.float32)
     labels = random.integers(0, 4, 160).astype(np.int32)
-    lengths = np.full((160, 1), 40, np.int32)
-    clips = data()._replace(
-        features=jnp.asarray(values[:60]), lengths=jnp.asarray(lengths[:60]), labels=jnp.asarray(labels[:60])
-    )
-    valid = loop.Held(values[60:, 0], lengths[60:, 0], lambda logits: logits, labels[60:])
-    progress, _ = fit(dataclasses.replace(PLAN, epochs=8, batch_size=20), clips=clips, valid=valid, total=24)
-    assert abs(progress.history[-1]["valid_uar"] - 0.25) < 0.13  # three deviations of 100 clips
+    clips = step.Clips(jnp.asarray(values), jnp.full((160, 1), 40, jnp.int32), jnp.asarray(labels))
+    valid = loop.Side(np.arange(60, 160), lambda logits: logits, labels[60:])
+    plan = dataclasses.replace(PLAN, epochs=8, batch_size=20)
+    progress = fit(setup(plan, own=data()._replace(clips=clips), rows=[np.arange(60, dtype=np.int32)], valid=valid))
+    assert abs(progress.members[0].history[-1]["valid_uar"] - 0.25) < 0.13  # three deviations of 100 clips
+
+
+def test_signs_of_a_healthy_member_are_in_its_history():
+    row = fit(setup()).members[0].history[-1]
+    assert row["steps"] == 3 and row["nonfinite_steps"] == 0
+    assert collapse.reason(GuardConfig(after_epochs=0, patience_epochs=1, commonest_share=1.0), [row], LABELS) is None

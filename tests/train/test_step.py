@@ -10,7 +10,7 @@ import pytest
 from voxjax import models
 from voxjax.audio import normalize
 from voxjax.config import FeatureConfig, Hyper
-from voxjax.train import loop, step
+from voxjax.train import step
 
 KEY = jax.random.key(7)
 SMALL = {"stem": (3, 4), "filters": (6,), "lstm": (5,), "dense": (8,)}
@@ -21,10 +21,10 @@ CALM = dataclasses.replace(
 )  # fmt: skip
 
 
-def task(kind="frames", total=100):
+def task(kind="frames", loss="focal"):
     config = FeatureConfig(kind=kind, mels=16)
     return step.Task(
-        models.build("optimized", SMALL if kind == "frames" else {**SMALL, "stem": ()}, 4), config, 4, total
+        models.build("optimized", SMALL if kind == "frames" else {**SMALL, "stem": ()}, 4), config, 4, loss
     )
 
 
@@ -37,7 +37,8 @@ def data(kind="frames", copies=3):
     values += 3.0 * labels[:, None, None, None]
     scaler = normalize.fit(values[:, 0], lengths[:, 0], int(kind == "frames"))
     arrays = (values, lengths.astype(np.int32), labels.astype(np.int32))
-    return step.Data(*map(jnp.asarray, arrays), normalize.Scaler(*map(jnp.asarray, scaler)), jnp.ones(4))
+    clips = step.Clips(*map(jnp.asarray, arrays))
+    return step.Data(clips, normalize.Scaler(*map(jnp.asarray, scaler)), jnp.ones(4), jnp.float32(100))
 
 
 def run(kind="frames", steps=3, key=KEY, hyper=HYPER, function=None):
@@ -115,12 +116,13 @@ def test_a_vmapped_member_equals_itself_alone():
 
 
 def test_batch_gathers_scales_and_labels():
-    clips = data()
+    own = data()
+    clips = own.clips
     indices = jnp.array([3, 11], jnp.int32)
-    batch = step.batch(task(), step.traced(CALM), jnp.float32(0.5), clips, indices, KEY)
+    batch = step.batch(task(), step.traced(CALM), jnp.float32(0.5), own, indices, KEY)
     for row, index in enumerate((3, 11)):
         n = int(clips.lengths[index, 0])
-        expected = (clips.features[index, 0, :n] - clips.scaler.mean) / clips.scaler.std
+        expected = (clips.features[index, 0, :n] - own.scaler.mean) / own.scaler.std
         np.testing.assert_allclose(batch.inputs[row, :n], expected, atol=2e-2)
         assert not np.any(batch.inputs[row, n:]) and int(batch.mask[row].sum()) == n
         assert int(batch.targets[row].argmax()) == int(clips.labels[index])
@@ -153,7 +155,47 @@ def test_golden_step():
     np.testing.assert_allclose(losses, [1.383166, 1.403379, 1.386614], rtol=1e-3)
 
 
-def test_one_compilation_serves_all_steps():
-    loop.train_step.clear_cache()
-    run(steps=4, function=lambda t, h, s, d, i, k: loop.train_step(t, h, jax.tree.map(jnp.copy, s), d, i, k))
-    assert loop.train_step._cache_size() == 1
+@pytest.mark.parametrize("broken", [jnp.nan, jnp.inf])
+def test_a_step_that_is_not_finite_changes_no_weight_and_is_counted(broken):
+    clean = data()
+    clips = clean.clips._replace(features=clean.clips.features.at[5].set(broken))
+    function = jax.jit(step.train_step, static_argnums=0)
+    state = step.init(task(), step.traced(HYPER), KEY, clean)
+    after, sums = function(task(), step.traced(HYPER), state, clean._replace(clips=clips), jnp.arange(8), KEY)
+    assert (float(sums.nonfinite), float(sums.steps), float(sums.loss), float(sums.clips)) == (1, 1, 0, 0)
+    assert largest_difference(after.variables, state.variables) == 0 and int(after.step) == 1
+    assert largest_difference(after.optimizer, state.optimizer) == 0
+    healthy, sums = function(task(), step.traced(HYPER), after, clean, jnp.arange(8), KEY)
+    assert float(sums.nonfinite) == 0 and largest_difference(healthy.variables, after.variables) > 0
+
+
+def test_l2_adds_the_penalty_of_kernels():
+    state = step.init(task(), step.traced(CALM), KEY, data())
+    losses = [
+        float(
+            jax.jit(step.train_step, static_argnums=0)(
+                task(), step.traced(dataclasses.replace(CALM, l2=l2)), state, data(), jnp.arange(8), KEY
+            )[1].loss
+        )
+        for l2 in (0.0, 0.1)
+    ]
+    kernels = [leaf for leaf in jax.tree.leaves(state.variables.params) if leaf.ndim > 1]
+    penalty = 0.5 * sum(float(np.sum(np.square(kernel))) for kernel in kernels)
+    assert losses[1] - losses[0] == pytest.approx(0.1 * penalty, rel=1e-4)
+
+
+def test_gamma_and_class_weights_come_in_over_their_ramp():
+    """Before the ramp begins the loss is plain cross-entropy; after it, it is what was asked for."""
+    hyper = dataclasses.replace(CALM, focal_gamma=2.0, loss_ramp_share=0.5, label_smoothing=0.0)
+    weighty = data()._replace(class_weights=jnp.array([3.0, 1, 1, 1]))
+    function = jax.jit(step.train_step, static_argnums=0)
+
+    def loss(hyper, at, clips=weighty):
+        state = step.init(task(), step.traced(hyper), KEY, clips)._replace(step=jnp.int32(at))
+        return float(function(task(), step.traced(hyper), state, clips, jnp.arange(8), KEY)[1].loss)
+
+    plain = dataclasses.replace(hyper, focal_gamma=0.0, loss_ramp_share=0.0)
+    assert loss(hyper, 0) == pytest.approx(loss(plain, 0, data()), rel=1e-5)
+    full = dataclasses.replace(hyper, loss_ramp_share=0.0)
+    assert loss(hyper, 50) == pytest.approx(loss(full, 50), rel=1e-5)
+    assert loss(full, 50) != pytest.approx(loss(plain, 50), rel=1e-2)

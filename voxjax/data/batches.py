@@ -16,7 +16,7 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
-def order(key: Array, epoch: Array, rows: int, batch_size: int) -> tuple[Array, ...]:
+def order(key: Array, epoch: Array, rows: int, batch_size: int) -> Array:
     """The batches of an epoch.
 
     Args:
@@ -26,10 +26,10 @@ def order(key: Array, epoch: Array, rows: int, batch_size: int) -> tuple[Array, 
         batch_size: rows in a batch; with fewer rows than that, each is drawn again as often as needed.
 
     Returns:
-        A tuple of int32 `[batch]`, one a step, all different within an epoch where rows suffice.
+        int32 `[steps, batch]`, all different within an epoch where rows suffice.
     """
     key = jax.random.fold_in(jax.random.fold_in(key, 2**31 + _ORDER), epoch)
     shuffled = jax.random.permutation(key, rows).astype(jnp.int32)
     steps = steps_per_epoch(rows, batch_size)
     picked = jnp.resize(shuffled, (steps * batch_size,))
-    return tuple(picked.reshape(steps, batch_size))
+    return picked.reshape(steps, batch_size)

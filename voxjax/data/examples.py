@@ -20,11 +20,12 @@ class Examples(NamedTuple):
     lengths: np.ndarray  # int32 [rows, copies], valid positions
     owners: np.ndarray  # int64 [rows], which of the clips given
 
-    def per_clip(self, logits: np.ndarray) -> np.ndarray:
-        """Mean logits of each clip: `[rows, K] -> [clips, K]`."""
-        total = np.zeros((int(self.owners.max()) + 1, logits.shape[1]), logits.dtype)
-        np.add.at(total, self.owners, logits)
-        return total / np.bincount(self.owners)[:, None]
+
+def mean_by_owner(logits: np.ndarray, owners: np.ndarray) -> np.ndarray:
+    """Mean logits of each clip, whose rows `owners` numbers from 0: `[rows, K] -> [clips, K]`."""
+    total = np.zeros((int(owners.max()) + 1, logits.shape[1]), logits.dtype)
+    np.add.at(total, owners, logits)
+    return total / np.bincount(owners)[:, None]
 
 
 def build(
@@ -65,13 +66,6 @@ def build(
 def fit_scaler(config: FeatureConfig, examples: Examples) -> normalize.Scaler:
     """The scaler of training examples, from the clips themselves and not from their copies."""
     return normalize.fit(examples.features[:, 0], examples.lengths[:, 0], int(config.kind == "frames"))
-
-
-def pad_time(examples: Examples, positions: int) -> Examples:
-    """The same rows with a longer time axis, so that one compiled function serves several sets."""
-    extra = positions - examples.features.shape[2]
-    wide = np.pad(examples.features, ((0, 0), (0, 0), (0, extra), (0, 0)))
-    return examples._replace(features=wide)
 
 
 def _chunk(

@@ -83,6 +83,7 @@ def by_speaker(actors: Sequence[Sequence[int]]) -> Callable[[Manifest], np.ndarr
 
 PROTOCOLS = {
     "random5": Protocol(5, 0, random5),
+    "guide": Protocol(5, 0, random5),  # of copies that were made before: it leaks, and is kept to show that
     "speaker5": Protocol(5, 1, by_speaker(SPEAKER5)),
     "speaker6": Protocol(6, 1, by_speaker(SPEAKER6)),
 }

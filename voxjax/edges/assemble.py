@@ -1,32 +1,45 @@
 """From a config to arrays: corpus, split, guard, store, features and the scaler."""
 
+import dataclasses
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from voxjax import config as configs
 from voxjax.audio import normalize
+from voxjax.config import Config
 from voxjax.data import corpora, examples, guard, splits, store
 from voxjax.data.examples import Examples
 from voxjax.data.manifest import Manifest
+from voxjax.train.loop import Side
 
 
 class Assembled(NamedTuple):
-    """Everything a run trains and is judged on. Time axes of the three sets are equally long."""
+    """A corpus as arrays. Which of its clips train is not yet said."""
 
     manifest: Manifest
+    rows: Examples
+    sounds: store.Store
+
+
+class Fold(NamedTuple):
+    """One split of it, with what was fitted on the training side."""
+
     split: splits.Split
-    train: Examples
-    valid: Examples
-    test: Examples
+    seed: int
+    rows: np.ndarray  # int64, rows of `Assembled.rows` to train on
     scaler: normalize.Scaler
-    clips: store.Store
+    class_weights: np.ndarray  # float32 [K], mean 1 over the training rows
+    valid: Side
+    test: Side
 
 
-def assemble(config: configs.Config, data_dir: Path | None, cache: Path) -> Assembled:
-    """Reads, splits, guards and transforms the corpus of a run.
+def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
+    """Reads and transforms the corpus of a run.
+
+    Under the protocol `guide` each copy of a clip becomes a clip of its own, as in the training guide: that
+    is how the guide's split leaks.
 
     Args:
         config: the run.
@@ -34,24 +47,38 @@ def assemble(config: configs.Config, data_dir: Path | None, cache: Path) -> Asse
         cache: where decoded clips are kept.
 
     Raises:
-        VoxJaxError: at a missing corpus, broken clips, a split that leaks or too few clips.
+        VoxJaxError: at a missing corpus, or broken clips.
     """
     manifest = corpora.load(config.corpus, data_dir, cache)
-    manifest, clips = decoded(manifest, config.features.sample_rate_hz, cache, config.broken_clips)
-    train = config.train
-    split = splits.split(manifest, config.protocol, config.fold, train.valid_share, config.seed)
-    guard.check(manifest, split)
+    manifest, sounds = decoded(manifest, config.features.sample_rate_hz, cache, config.broken_clips)
+    ids = [clip.copy_id for clip in manifest.clips]
+    clips = [sounds.clip(i) for i in range(len(manifest))]
     with tqdm(total=len(manifest), desc="features", unit="clip", disable=None) as bar:
-        sets = [
-            _examples(config.features, clips, manifest, split.train, bar, config.copies),
-            _examples(config.features, clips, manifest, split.valid, bar, None),
-            _examples(config.features, clips, manifest, split.test, bar, None),
-        ]
-    guard.fitted_on_train(split.train[sets[0].owners], split)
-    scaler = examples.fit_scaler(config.features, sets[0])
-    positions = max(rows.features.shape[2] for rows in sets)
-    sets = [examples.pad_time(rows, positions) for rows in sets]
-    return Assembled(manifest, split, sets[0], sets[1], sets[2], scaler, clips)
+        rows = examples.build(config.features, clips, bar.update, config.copies, ids)
+    if config.protocol == "guide":
+        manifest, rows = _copies_apart(manifest, rows)
+    return Assembled(manifest, rows, sounds)
+
+
+def cut(config: Config, assembled: Assembled, fold: int, seed: int) -> Fold:
+    """One guarded split, and the statistics of its training side.
+
+    Raises:
+        VoxJaxError: at a split that leaks, or too few clips.
+    """
+    manifest, rows = assembled.manifest, assembled.rows
+    split = splits.split(manifest, config.protocol, fold, config.train.valid_share, seed)
+    guard.check(manifest, split)
+    train = np.flatnonzero(np.isin(rows.owners, split.train))
+    guard.fitted_on_train(rows.owners[train], split)
+    chosen = Examples(rows.features[train, :1], rows.lengths[train, :1], rows.owners[train])
+    scaler = examples.fit_scaler(config.features, chosen)
+    targets = manifest.targets[rows.owners[train]]
+    counts = np.bincount(targets, minlength=len(manifest.labels))
+    weights = (len(targets) / (len(manifest.labels) * np.maximum(counts, 1))) ** config.class_balance
+    weights = (weights / np.mean(weights[targets])).astype(np.float32)
+    sides = (_side(assembled, side) for side in (split.valid, split.test))
+    return Fold(split, seed, train, scaler, weights, *sides)
 
 
 def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -> tuple[Manifest, store.Store]:
@@ -61,13 +88,25 @@ def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -
     return manifest.select(clips.kept), clips
 
 
-def _examples(
-    config: configs.FeatureConfig,
-    clips: store.Store,
-    manifest: Manifest,
-    indices: np.ndarray,
-    bar: tqdm,
-    copying: configs.CopiesConfig | None,
-) -> Examples:
-    ids = [manifest.clips[i].copy_id for i in indices]
-    return examples.build(config, [clips.clip(int(i)) for i in indices], bar.update, copying, ids)
+def _side(assembled: Assembled, clips: np.ndarray) -> Side:
+    """Clips to judge by, which may have several rows each."""
+    rows = np.flatnonzero(np.isin(assembled.rows.owners, clips))
+    owners = np.searchsorted(clips, assembled.rows.owners[rows])
+
+    def per_clip(logits: np.ndarray) -> np.ndarray:
+        return examples.mean_by_owner(logits, owners)
+
+    return Side(rows, per_clip, assembled.manifest.targets[clips])
+
+
+def _copies_apart(manifest: Manifest, rows: Examples) -> tuple[Manifest, Examples]:
+    """Every copy as a row, and as a clip, of its own."""
+    count = rows.features.shape[1]
+    clips = tuple(
+        dataclasses.replace(clip, path=f"{clip.path}#{copy}", sha256=f"{clip.sha256}#{copy}")
+        for clip in manifest.clips
+        for copy in range(count)
+    )
+    owners = (rows.owners[:, None] * count + np.arange(count)).reshape(-1)
+    features = rows.features.reshape(-1, 1, *rows.features.shape[2:])
+    return dataclasses.replace(manifest, clips=clips), Examples(features, rows.lengths.reshape(-1, 1), owners)

@@ -1,39 +1,34 @@
-"""One training run, end to end: corpus in; model folder, report, TensorBoard and checkpoints out."""
+"""Whole runs: corpus in; model folder, report, TensorBoard and checkpoints out."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 import voxjax
-from voxjax import calibrate, metrics, models
-from voxjax.audio import normalize
-from voxjax.config import Config, thaw
-from voxjax.data import batches, corpora
-from voxjax.data.examples import Examples
-from voxjax.edges import files, report
-from voxjax.edges.assemble import Assembled, assemble
+from voxjax.config import Config, one_of, thaw
+from voxjax.data import corpora, splits
+from voxjax.edges import files, judge, members, progress_file, report
+from voxjax.edges.assemble import Assembled, Fold, assemble, cut
 from voxjax.edges.checkpoint import Checkpoints
 from voxjax.edges.model_folder import Member, Trained, save
 from voxjax.edges.watch import Watch
 from voxjax.errors import UsageError, mismatch
-from voxjax.train import loop, step
+from voxjax.train import layout, loop
 
 
-class Setting(NamedTuple):
-    """What a member is trained with."""
+class Plan(NamedTuple):
+    """How a cross-validation is run."""
 
-    task: step.Task
-    hyper: Any
-    key: jax.Array
-    data: step.Data
+    seeds: int  # from the config's own on
+    parallel_folds: str  # how many folds (of one seed each) share a program: a number, or `all`
 
 
 def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, resume: str) -> dict[str, Any]:
-    """Trains one model under one split and leaves the whole run in `workdir`.
+    """Trains one model or an ensemble under one split, and leaves the whole run in `workdir`.
 
     Args:
         config: the run.
@@ -47,150 +42,135 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
 
     Raises:
         UsageError: at a wrong config, a folder that already holds a run, or another run's folder.
-        VoxJaxError: at data that can't be used, or a loss that is not finite.
+        VoxJaxError: at data that can't be used, or training that collapses where the guard is to stop.
     """
-    options = models.options(config.architecture, config.model)
-    _claim(workdir, config, resume)
+    specs = members.specs(config)
+    _claim(workdir, {"config": thaw(config)}, resume)
     assembled = assemble(config, data_dir, cache)
-    setting = _setting(config, assembled)
-    with Checkpoints(workdir / "checkpoints", config.train.checkpoints_kept) as checkpoints:
-        progress = _begin_or_resume(setting, checkpoints)
-        with Watch(workdir, config, assembled, checkpoints, progress) as watch:
-            progress = _fit(config, setting, assembled, progress, watch)
-            figures, temperature = _judge(config, setting, assembled, progress, workdir / "report")
-            watch.finish(figures)
+    fold = cut(config, assembled, config.fold, config.seed)
+    figures, verdict, progress = _trained(config, assembled, [fold], [[fold]], workdir, cache)
     trained = Trained(
-        architecture=config.architecture,
-        options=options,
+        architecture=config.architecture if len(specs) == 1 else "ensemble",
+        options=specs[0].options if len(specs) == 1 else {},
         labels=assembled.manifest.labels,
         features=config.features,
-        temperature=temperature,
-        members=[Member(config.architecture, options, 1.0, progress.best._asdict(), assembled.scaler)],
-        meta=_about(config, assembled, figures),
+        temperature=verdict[0].temperature,
+        members=[
+            Member(spec.architecture, spec.options, float(weight), one.best._asdict(), fold.scaler)
+            for spec, weight, one in zip(specs, verdict[0].weights, progress[0].members, strict=True)
+        ],
+        meta=_about(config, assembled, fold, figures),
     )
     save(workdir / "model", trained)
     return figures
 
 
-def _claim(workdir: Path, config: Config, resume: str) -> None:
+def crossval(
+    config: Config, plan: Plan, data_dir: Path | None, workdir: Path, cache: Path, resume: str
+) -> dict[str, Any]:
+    """Trains all folds of the run's protocol under several seeds, and reports on all test clips together.
+
+    Folds, seeds and members are members of one compiled program: each has its own clips, scaler and key.
+
+    Args:
+        config: the run; its `fold` says nothing.
+        plan: seeds, and folds that are trained together.
+        data_dir, workdir, cache, resume: as for `train`.
+
+    Returns:
+        The content of `report/metrics.json`.
+
+    Raises:
+        UsageError, VoxJaxError: as `train` does.
+    """
+    one_of("--protocol", config.protocol, splits.PROTOCOLS)
+    members.specs(config)
+    folds_each = splits.PROTOCOLS[config.protocol].folds
+    at_once = _at_once(plan, plan.seeds * folds_each)
+    _claim(workdir, {"config": thaw(config), **plan._asdict()}, resume)
+    assembled = assemble(config, data_dir, cache)
+    folds = [
+        cut(config, assembled, fold, config.seed + seed) for seed in range(plan.seeds) for fold in range(folds_each)
+    ]
+    parts = [folds[start : start + at_once] for start in range(0, len(folds), at_once)]
+    return _trained(config, assembled, folds, parts, workdir, cache)[0]
+
+
+def _at_once(plan: Plan, folds: int) -> int:
+    """How many folds share a program."""
+    if plan.parallel_folds == "all":
+        return folds
+    if not plan.parallel_folds.isdecimal() or int(plan.parallel_folds) < 1:
+        found = f"'{plan.parallel_folds}'"
+        raise UsageError(mismatch("--parallel_folds", "a number from 1, or all", found, "change it"))
+    return int(plan.parallel_folds)
+
+
+def _trained(
+    config: Config,
+    assembled: Assembled,
+    folds: Sequence[Fold],
+    parts: Sequence[Sequence[Fold]],
+    workdir: Path,
+    cache: Path,
+) -> tuple[dict[str, Any], list[judge.Verdict], list[loop.Progress]]:
+    """Trains part after part, each one program, then reports."""
+    found: list[judge.Verdict] = []
+    done: list[loop.Progress] = []
+    compiled, forms = 0, set()
+    with Watch(workdir, config, assembled, folds[0].split.train) as watch:
+        for i, part in enumerate(parts):
+            setup = members.setup(config, assembled, part, _layouts(cache, watch))
+            forms.add(members.via(setup))
+            before = loop.compilations()
+            with Checkpoints(workdir / "checkpoints" / f"part{i}", config.train.checkpoints_kept) as checkpoints:
+                progress = watch.part(setup, checkpoints, progress_file.begin_or_resume(setup, checkpoints))
+                progress = loop.fit(setup, progress, watch.hooks())
+            compiled += loop.compilations() - before
+            assert compiled <= len(parts), "one compilation a program"
+            found += judge.verdicts(config, setup, progress, part)
+            done.append(progress)
+        more = {"compiles": compiled, "members_via": "+".join(sorted(forms))}
+        told = judge.report_input(config, assembled, members.specs(config), found, done, more)
+        figures = report.write_report(workdir / "report", told)
+        watch.finish(figures)
+    return figures, found, done
+
+
+def _layouts(cache: Path, watch: Watch) -> layout.Cache:
+    """Keeps measurements beside the decoded clips."""
+
+    def read(name: str) -> float | None:
+        path = cache / f"{name}.json"
+        return float(json.loads(path.read_text())["seconds"]) if path.is_file() else None
+
+    def write(name: str, seconds: float) -> None:
+        cache.mkdir(parents=True, exist_ok=True)
+        files.write(cache / f"{name}.json", json.dumps({"seconds": seconds}) + "\n")
+
+    return layout.Cache(read, write, watch.say)
+
+
+def _claim(workdir: Path, values: dict[str, Any], resume: str) -> None:
     """Writes `config.json`, or checks that it is the same run that goes on."""
     path = workdir / "config.json"
-    values = json.loads(json.dumps(thaw(config)))
+    values = json.loads(json.dumps(values))
+    flat = {**values.pop("config"), **values}
     if path.exists() and resume == "new":
         do = "add --resume to go on with it, or choose another --workdir"
         raise UsageError(mismatch("--workdir", "a folder without a run", str(path), do))
     if path.exists():
         before = json.loads(path.read_text())
-        changed = [key for key in values if values[key] != before.get(key)]
+        changed = sorted(key for key in flat.keys() | before.keys() if flat.get(key) != before.get(key))
         if changed:
             do = "resume with the same values, or choose another --workdir"
             raise UsageError(mismatch("--resume", "the config the run began with", f"other {', '.join(changed)}", do))
     workdir.mkdir(parents=True, exist_ok=True)
-    files.write(path, json.dumps(values, indent=1) + "\n")
+    files.write(path, json.dumps(flat, indent=1) + "\n")
 
 
-def _setting(config: Config, assembled: Assembled) -> Setting:
-    """The compiled task, the traced numbers, the member's key and the clips on the device."""
-    labels = assembled.manifest.labels
-    rows = assembled.train
-    targets = assembled.manifest.targets[assembled.split.train][rows.owners]
-    per_epoch = batches.steps_per_epoch(len(targets), config.train.batch_size)
-    network = models.build(config.architecture, config.model, len(labels))
-    task = step.Task(network, config.features, len(labels), config.train.epochs * per_epoch)
-    counts = np.bincount(targets, minlength=len(labels))
-    weights = (len(targets) / (len(labels) * np.maximum(counts, 1))) ** config.class_balance
-    weights = weights / np.mean(weights[targets])
-    data = step.Data(
-        jnp.asarray(rows.features),
-        jnp.asarray(rows.lengths),
-        jnp.asarray(targets, jnp.int32),
-        normalize.Scaler(*map(jnp.asarray, assembled.scaler)),
-        jnp.asarray(weights, jnp.float32),
-    )
-    key = jax.random.fold_in(jax.random.key(config.seed), 0)  # member 0
-    return Setting(task, step.traced(config.hyper), key, data)
-
-
-def _begin_or_resume(setting: Setting, checkpoints: Checkpoints) -> loop.Progress:
-    """Fresh weights, or where the newest whole checkpoint stands."""
-    progress = loop.begin(*setting)
-    if checkpoints.latest() is None:
-        return progress
-    arrays, extra = checkpoints.restore({"state": progress.state, "best": progress.best})
-    return loop.Progress(
-        epoch=extra["epoch"],
-        state=jax.tree.map(jnp.asarray, arrays["state"]),
-        best=jax.tree.map(np.asarray, arrays["best"]),
-        best_uar=extra["best_uar"],
-        best_epoch=extra["best_epoch"],
-        history=tuple(extra["history"]),
-    )
-
-
-def _fit(
-    config: Config, setting: Setting, assembled: Assembled, progress: loop.Progress, watch: Watch
-) -> loop.Progress:
-    rows = assembled.valid
-    labels = assembled.manifest.targets[assembled.split.valid]
-    held = loop.Held(rows.features[:, 0], rows.lengths[:, 0], rows.per_clip, labels)
-    hooks = loop.Hooks(watch.on_step, watch.on_epoch)
-    return loop.fit(setting.task, config.train, setting.hyper, setting.key, setting.data, held, progress, hooks)
-
-
-def _judge(
-    config: Config, setting: Setting, assembled: Assembled, progress: loop.Progress, folder: Path
-) -> tuple[dict[str, Any], float]:
-    """The temperature from validation clips, then the report on the test clips: their only use."""
-
-    def logits(rows: Examples) -> np.ndarray:
-        scaler = setting.data.scaler
-        each = loop.logits_of(setting.task, progress.best, scaler, rows.features[:, 0], rows.lengths[:, 0])
-        return rows.per_clip(each)
-
-    valid_labels = assembled.manifest.targets[assembled.split.valid]
-    temperature = calibrate.fit_temperature(logits(assembled.valid), valid_labels)
-    told = _report_input(config, assembled, progress, logits(assembled.test), temperature)
-    return report.write_report(folder, told), temperature
-
-
-def _report_input(
-    config: Config, assembled: Assembled, progress: loop.Progress, logits: np.ndarray, temperature: float
-) -> report.ReportInput:
-    test = assembled.manifest.select(assembled.split.test)
-    truth = assembled.manifest.targets[assembled.split.test]
-    return report.ReportInput(
-        labels=assembled.manifest.labels,
-        clips=[clip.path for clip in test.clips],
-        speakers=[clip.speaker for clip in test.clips],
-        genders=[clip.gender for clip in test.clips],
-        folds=np.full(len(test), config.fold),
-        truth=truth,
-        logits=logits,
-        temperature=temperature,
-        history=progress.history,
-        notes=corpora.notes(config.corpus),
-        meta={
-            "protocol": config.protocol,
-            "corpus": config.corpus,
-            "model": config.name,
-            "folds": 1,
-            "seeds": [config.seed],
-            "chosen_by": f"validation UAR (epoch {progress.best_epoch} of {progress.epoch})",
-            "train_seconds": sum(row["seconds"] for row in progress.history),
-            "parameters": sum(leaf.size for leaf in jax.tree.leaves(progress.best.params)),
-            "members": [{"architecture": config.architecture, "uar": _uar(truth, logits)}],
-            "config": thaw(config),
-        },
-    )
-
-
-def _uar(truth: np.ndarray, logits: np.ndarray) -> float:
-    counts = metrics.sums(jnp.asarray(logits), jnp.asarray(truth), jnp.ones(len(truth)))["confusion"]
-    return float(metrics.uar(np.asarray(counts)))
-
-
-def _about(config: Config, assembled: Assembled, figures: dict[str, Any]) -> dict[str, Any]:
-    known = np.concatenate([assembled.split.train, assembled.split.valid])
+def _about(config: Config, assembled: Assembled, fold: Fold, figures: dict[str, Any]) -> dict[str, Any]:
+    known = np.concatenate([fold.split.train, fold.split.valid])
     heard = [corpora.keys(assembled.manifest.clips[i]) for i in known]
     kept = ("accuracy", "accuracy_ci", "uar", "uar_ci", "macro_f1", "ece_calibrated", "n")
     return {

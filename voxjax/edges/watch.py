@@ -1,17 +1,18 @@
 """Follows a run while it goes on: progress bar, metrics.jsonl, TensorBoard and checkpoints."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 from tqdm import tqdm
 
 from voxjax import metrics
 from voxjax.config import Config, thaw
-from voxjax.edges import files
+from voxjax.data import batches
+from voxjax.edges import files, judge, progress_file
 from voxjax.edges.assemble import Assembled
 from voxjax.edges.checkpoint import Checkpoints
 from voxjax.edges.monitor import Monitor
@@ -24,76 +25,126 @@ _CLIPS = 4  # to listen to in TensorBoard
 class Watch:
     """What the loop's hooks tell, written down. Use it in a `with`, so that nothing is lost."""
 
-    def __init__(
-        self, workdir: Path, config: Config, assembled: Assembled, checkpoints: Checkpoints, progress: loop.Progress
-    ) -> None:
-        """Opens the run's files. Epochs after the restored one, of a run that was cut off, are dropped."""
-        self._config, self._checkpoints = config, checkpoints
-        self._labels = assembled.manifest.labels
-        self._truth = assembled.manifest.targets[assembled.split.valid]
+    def __init__(self, workdir: Path, config: Config, assembled: Assembled, heard: np.ndarray) -> None:
+        """Says nothing yet: `part` begins.
+
+        Args:
+            workdir: of the run.
+            config: of the run.
+            assembled: its corpus.
+            heard: clips of which a few are put into TensorBoard, to listen to.
+        """
+        self._workdir, self._config, self._assembled, self._heard = workdir, config, assembled, heard
         self._lines = workdir / "metrics.jsonl"
-        self._write_history(progress)
-        self._monitor = Monitor(workdir / "tensorboard", progress.epoch + 1 if progress.epoch else None)
-        if not progress.epoch:
-            self._listen(assembled)
-        steps = len(assembled.train.owners) // config.train.batch_size or 1
-        self._bar = tqdm(
-            total=config.train.epochs * steps,
-            initial=progress.epoch * steps,
-            desc=config.name,
-            unit="step",
-            disable=None,
-        )
-        self._uar = progress.best_uar
+        self._parts: list[loop.Progress] = []
+        self._monitor: Monitor | None = None
+        self._bar: tqdm | None = None
 
     def __enter__(self) -> "Watch":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.close()
-        self._monitor.close()
+        if self._bar is not None:
+            self._bar.close()
+        if self._monitor is not None:
+            self._monitor.close()
 
-    def on_step(self, epoch: int, step: int, loss: float) -> None:
-        """Moves the bar, which shows the loss, the last validation UAR and the time left."""
-        del step
-        self._bar.update()
-        self._bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", uar=f"{max(self._uar, 0.0):.3f}", refresh=False)
+    def part(self, setup: loop.Setup, checkpoints: Checkpoints, progress: loop.Progress) -> loop.Progress:
+        """Begins with the next program of the run, and gives its progress back.
 
-    def on_epoch(self, progress: loop.Progress, logits: np.ndarray) -> None:
-        """Writes the epoch down, and from time to time pictures and a checkpoint."""
-        row = progress.history[-1]
-        epoch = progress.epoch
-        self._uar = row["valid_uar"]
-        with self._lines.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        self._monitor.scalars(epoch, _curves(row))
-        if epoch % _PICTURES_EVERY == 0:
-            self._draw(progress, logits)
-        if epoch % self._config.train.checkpoint_every_epochs == 0 or loop.finished(self._config.train, progress):
-            arrays = {"state": progress.state, "best": progress.best}
-            self._checkpoints.save(epoch, arrays, _counters(progress))
+        Epochs after a restored one, of a run that was cut off, are dropped.
+        """
+        self._setup, self._checkpoints = setup, checkpoints
+        self._parts.append(progress)
+        self._write_history()
+        done = sum(part.epoch for part in self._parts)
+        if self._monitor is None:
+            self._monitor = Monitor(self._workdir / "tensorboard", done + 1 if done else None)
+            if not done:
+                self._listen()
+        plan = setup.plan
+        steps = max(batches.steps_per_epoch(len(course.rows), plan.batch_size) for course in setup.courses)
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = tqdm(
+            total=plan.epochs * steps,
+            initial=progress.epoch * steps,
+            desc=self._config.name,
+            unit="step",
+            disable=None,
+        )
+        self._uar = float(np.mean([member.best_uar for member in progress.members]))
+        return progress
+
+    def hooks(self) -> loop.Hooks:
+        """What the loop is to tell."""
+        return loop.Hooks(self._on_step, self._on_epoch, self.say)
+
+    def say(self, text: str) -> None:
+        """One line to the user, above the bar."""
+        tqdm.write(text, file=sys.stderr)
 
     def finish(self, figures: Mapping[str, Any]) -> None:
         """The hyperparameters beside the final figures."""
         final = {f"test/{name}": figures[name] for name in ("uar", "accuracy", "macro_f1")}
+        assert self._monitor is not None  # at least one part
         self._monitor.hyperparameters(thaw(self._config), final)
 
-    def _write_history(self, progress: loop.Progress) -> None:
-        files.write(self._lines, "".join(json.dumps(row) + "\n" for row in progress.history))
+    def _on_step(self, epoch: int, step: int, loss: float) -> None:
+        """Moves the bar, which shows the loss, the last validation UAR and the time left."""
+        del step
+        assert self._bar is not None
+        self._bar.update()
+        self._bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", uar=f"{max(self._uar, 0.0):.3f}", refresh=False)
 
-    def _listen(self, assembled: Assembled) -> None:
+    def _on_epoch(self, progress: loop.Progress, logits: list[np.ndarray]) -> None:
+        """Writes the epoch down, and from time to time pictures and a checkpoint."""
+        self._parts[-1] = progress
+        row = self._row(progress)
+        self._uar = row["valid_uar"]
+        with self._lines.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        assert self._monitor is not None
+        point = sum(part.epoch for part in self._parts)  # parts lie one behind the other on one axis
+        self._monitor.scalars(point, _curves(row))
+        if len(progress.members) > 1:
+            each = {f"uar_of_members/{i}": member.history[-1]["valid_uar"] for i, member in enumerate(progress.members)}
+            self._monitor.scalars(point, each)
+        if progress.epoch % _PICTURES_EVERY == 0:
+            self._draw(point, progress, logits)
+        if progress.epoch % self._config.train.checkpoint_every_epochs == 0 or loop.finished(
+            self._setup.plan, progress
+        ):
+            progress_file.save(self._setup, self._checkpoints, progress)
+
+    def _row(self, progress: loop.Progress) -> dict[str, Any]:
+        row = judge.history([progress])[progress.epoch - 1]
+        return row if len(self._parts) == 1 else {**row, "part": len(self._parts) - 1}
+
+    def _write_history(self) -> None:
+        rows = [
+            row if i == 0 else {**row, "part": i} for i, part in enumerate(self._parts) for row in judge.history([part])
+        ]
+        files.write(self._lines, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def _listen(self) -> None:
         """A few training clips, as the network is given them before features."""
-        rate = self._config.features.sample_rate_hz
-        for i in assembled.split.train[:: max(1, len(assembled.split.train) // _CLIPS)][:_CLIPS]:
-            clip = assembled.manifest.clips[i]
-            self._monitor.audio(0, f"{clip.emotion}/{clip.path}", assembled.clips.clip(int(i)), rate)
+        assert self._monitor is not None
+        rate, sounds = self._config.features.sample_rate_hz, self._assembled.sounds
+        clips = self._assembled.manifest.clips
+        copies = len(clips) // len(sounds)  # under the guide's protocol each is a clip of its own
+        for i in self._heard[:: max(1, len(self._heard) // _CLIPS)][:_CLIPS]:
+            name = f"{clips[i].emotion}/{clips[i].path}"
+            self._monitor.audio(0, name, sounds.clip(int(i) // copies), rate)
 
-    def _draw(self, progress: loop.Progress, logits: np.ndarray) -> None:
-        weight = jnp.ones(len(self._truth))
-        total = metrics.sums(jnp.asarray(logits), jnp.asarray(self._truth), weight)
-        counts = np.asarray(total["confusion"]).astype(int)
-        self._monitor.confusion(progress.epoch, self._labels, counts)
-        self._monitor.history(progress.epoch, progress.history)
+    def _draw(self, point: int, progress: loop.Progress, logits: list[np.ndarray]) -> None:
+        labels = self._assembled.manifest.labels
+        truth = np.concatenate([course.valid.labels for course in self._setup.courses])
+        predicted = np.concatenate([one.argmax(-1) for one in logits])
+        counts = metrics.grouped(truth, predicted, ["all"] * len(truth), len(labels))["all"]
+        assert self._monitor is not None
+        self._monitor.confusion(point, labels, counts)
+        self._monitor.history(point, judge.history([progress]))
 
 
 def _curves(row: Mapping[str, float]) -> dict[str, float]:
@@ -107,14 +158,4 @@ def _curves(row: Mapping[str, float]) -> dict[str, float]:
         "optimizer/learning_rate": row["learning_rate"],
         "optimizer/gradient_norm": row["gradient_norm"],
         "speed/steps_per_s": row["steps_per_s"],
-    }
-
-
-def _counters(progress: loop.Progress) -> dict[str, Any]:
-    """What a checkpoint holds beside the arrays."""
-    return {
-        "epoch": progress.epoch,
-        "best_uar": progress.best_uar,
-        "best_epoch": progress.best_epoch,
-        "history": list(progress.history),
     }

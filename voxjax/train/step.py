@@ -1,10 +1,12 @@
 """One training step of one member: pure, over arrays alone. `jit` and `vmap` are put around it outside."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from voxjax import losses, optim
@@ -17,22 +19,29 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is fixed when the step is compiled."""
+    """What is fixed when the step is compiled. Members with equal tasks can be stacked."""
 
     network: Network
     features: FeatureConfig
     classes: int
-    total_steps: int
+    loss: str = "focal"  # a name in `losses.LOSSES`
+
+
+class Clips(NamedTuple):
+    """Clips on the device, unscaled, one copy for all members. Copy 0 is the clip itself."""
+
+    features: Array | np.ndarray  # [clips, copies, T, C]
+    lengths: Array | np.ndarray  # int32 [clips, copies]
+    labels: Array | np.ndarray  # int32 [clips]
 
 
 class Data(NamedTuple):
-    """Training clips on the device, unscaled. Copy 0 is the clip itself."""
+    """What a member learns from: the clips that all share, and what was fitted on its own share of them."""
 
-    features: Array  # [clips, copies, T, C]
-    lengths: Array  # int32 [clips, copies]
-    labels: Array  # int32 [clips]
+    clips: Clips
     scaler: normalize.Scaler
-    class_weights: Array  # [K], mean 1 over the training clips
+    class_weights: Array  # [K], mean 1 over the member's training clips
+    total_steps: Array  # float32 []
 
 
 class State(NamedTuple):
@@ -45,13 +54,17 @@ class State(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What a step measured, added up over steps and divided once, on the host."""
+    """What a step measured, added up over steps and divided once, on the host.
+
+    A step whose loss or gradient is not finite changes no weight and counts in `nonfinite` and `steps` alone.
+    """
 
     loss: Array
     correct: Array  # clips whose likeliest class is their (mixed) majority label
     clips: Array
     gradient_norm: Array
     learning_rate: Array
+    nonfinite: Array
     steps: Array
 
 
@@ -62,7 +75,7 @@ def traced(hyper: Hyper) -> Hyper:
 
 def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
     """Fresh weights and moments; `key` names the member."""
-    shape = (2, *data.features.shape[2:])
+    shape = (2, *data.clips.features.shape[2:])
     inputs, mask = jnp.zeros(shape), jnp.ones(shape[:2], bool)
     variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask)
     optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
@@ -73,13 +86,13 @@ def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
 
 def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array, key: Array) -> augment.Batch:
     """Gathers, distorts, scales, hides and mixes the clips at `indices`: `[B] -> Batch`."""
-    strength = optim.ramp(progress, hyper.ramp_share)
+    clips, strength = data.clips, optim.ramp(progress, hyper.ramp_share)
     example_keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, 0), jnp.arange(indices.size))
 
     def one(key: Array, index: Array) -> tuple[Array, Array]:
         copy_key, distort_key, hide_key = (jax.random.fold_in(key, i) for i in range(3))
-        copy = _choose_copy(copy_key, strength * hyper.copy_share, data.lengths.shape[1])
-        clip = augment.Clip(data.features[index, copy].astype(jnp.float32), data.lengths[index, copy])
+        copy = _choose_copy(copy_key, strength * hyper.copy_share, clips.lengths.shape[1])
+        clip = augment.Clip(clips.features[index, copy].astype(jnp.float32), clips.lengths[index, copy])
         clip = augment.distort(task.features, distort_key, hyper, strength, clip)
         mask = jnp.arange(clip.frames.shape[0]) < clip.length
         values = normalize.apply(data.scaler, clip.frames, mask)
@@ -87,7 +100,7 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
         return jnp.where(mask[:, None], values, 0.0), mask
 
     inputs, mask = jax.vmap(one)(example_keys, indices)
-    targets = jax.nn.one_hot(data.labels[indices], task.classes)
+    targets = jax.nn.one_hot(clips.labels[indices], task.classes)
     plain = augment.Batch(inputs, mask, targets)
     share = strength * hyper.mixup_share
     return augment.mixup(jax.random.fold_in(key, 1), hyper.mixup_alpha, share, plain)
@@ -101,42 +114,59 @@ def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Arra
         hyper: traced numbers of this member.
         state: before the step. Its buffers may be donated.
         data: clips on the device.
-        indices: int32 `[B]`, rows of `data`.
+        indices: int32 `[B]`, rows of `data.clips`.
         key: the member's key. The step's randomness is `fold_in(key, step)`.
 
     Returns:
         The state after the step, and its sums.
     """
     key = jax.random.fold_in(key, state.step + 1)  # 0 is the weights' own
-    progress = state.step.astype(jnp.float32) / task.total_steps
+    progress = state.step.astype(jnp.float32) / data.total_steps
     examples = batch(task, hyper, progress, data, indices, jax.random.fold_in(key, 0))
-    strength = optim.ramp(progress, hyper.ramp_share)
-    rates = Rates(strength * hyper.dropout, strength * hyper.head_dropout)
-
-    def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
-        variables = Variables(params, state.variables.stats)
-        dropout_key = jax.random.fold_in(key, 1)
-        logits, stats = task.network.apply_train(variables, examples.inputs, examples.mask, rates, dropout_key)
-        targets = losses.smooth(examples.targets, hyper.label_smoothing)
-        each = jax.vmap(losses.focal, (0, 0, None))(logits, targets, hyper.focal_gamma)
-        weights = examples.targets @ data.class_weights
-        return jnp.mean(weights * each), (logits, stats)
-
-    (loss, (logits, stats)), gradient = jax.value_and_grad(objective, has_aux=True)(state.variables.params)
-    rate = optim.learning_rate(hyper, progress)
+    objective = _objective(task, hyper, progress, state.variables.stats, data, examples, jax.random.fold_in(key, 1))
+    (loss, (hits, stats)), gradient = jax.value_and_grad(objective, has_aux=True)(state.variables.params)
+    norm, rate = optax.tree.norm(gradient), optim.learning_rate(hyper, progress)
     params, optimizer = optim.update(hyper, rate, gradient, state.optimizer, state.variables.params)
     variables = Variables(params, stats)
     averaged = optim.average(hyper.ema_decay, state.step, state.averaged, variables)
-    hits = jnp.argmax(logits, -1) == jnp.argmax(examples.targets, -1)
+    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    new = select(finite, State(state.step, variables, optimizer, averaged), state)
     one = jnp.float32(1)
-    sums = Sums(loss, jnp.sum(hits, dtype=jnp.float32), one * indices.size, optax.tree.norm(gradient), rate, one)
-    return State(state.step + 1, variables, optimizer, averaged), sums
+    sums = Sums(loss, hits, one * indices.size, norm, rate, one - one, one)
+    skipped = jax.tree.map(jnp.zeros_like, sums)._replace(nonfinite=one, steps=one)
+    return new._replace(step=state.step + 1), select(finite, sums, skipped)
 
 
-def evaluate(task: Task, variables: Variables, scaler: normalize.Scaler, features: Array, lengths: Array) -> Array:
-    """Logits of whole clips, untouched by augmentation: `[B, T, C], [B] -> [B, K]`."""
+def select(chosen: Array, a: Any, b: Any) -> Any:
+    """One of two trees of arrays, by a bool `[]`."""
+    return jax.tree.map(lambda x, y: jnp.where(chosen, x, y), a, b)
+
+
+def _objective(
+    task: Task, hyper: Hyper, progress: Array, stats: Any, data: Data, examples: augment.Batch, key: Array
+) -> Callable[[Any], tuple[Array, tuple[Array, Any]]]:
+    """The loss of a batch as a function of the weights, with the count of hits and the new statistics."""
+    strength, mature = optim.ramp(progress, hyper.ramp_share), optim.ramp(progress, hyper.loss_ramp_share)
+    rates = Rates(strength * hyper.dropout, strength * hyper.head_dropout)
+    targets = losses.smooth(examples.targets, hyper.label_smoothing)
+    weights = 1.0 + mature * (examples.targets @ data.class_weights - 1.0)
+
+    def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
+        variables = Variables(params, stats)
+        logits, new = task.network.apply_train(variables, examples.inputs, examples.mask, rates, key)
+        each = jax.vmap(losses.LOSSES[task.loss], (0, 0, None))(logits, targets, mature * hyper.focal_gamma)
+        hits = jnp.argmax(logits, -1) == jnp.argmax(examples.targets, -1)
+        loss = jnp.mean(weights * each) + hyper.l2 * optim.half_square(params)
+        return loss, (jnp.sum(hits, dtype=jnp.float32), new)
+
+    return objective
+
+
+def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Array:
+    """Logits of whole clips, untouched by augmentation: `[B] -> [B, K]`."""
+    features, lengths = data.clips.features[indices, 0], data.clips.lengths[indices, 0]
     mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
-    inputs = normalize.apply(scaler, features.astype(jnp.float32), mask)
+    inputs = normalize.apply(data.scaler, features.astype(jnp.float32), mask)
     return task.network.apply(variables, inputs, mask)
 
 

@@ -1,0 +1,33 @@
+"""Trains all folds of a protocol in one program: `python scripts/crossval.py --config=… --protocol=speaker5`."""
+
+import dataclasses
+import datetime
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.config import Config
+from voxjax.edges import commands, report, run
+
+PROTOCOL = flags.DEFINE_string("protocol", None, "Split to test under; the config's own where not given.")
+SEEDS = flags.DEFINE_integer("seeds", 1, "How many seeds, from config.seed on.", lower_bound=1)
+PARALLEL_FOLDS = flags.DEFINE_string("parallel_folds", "all", "How many folds share a program: a number, or all.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
+WORKDIR = flags.DEFINE_string("workdir", None, "For all the run writes; runs/NAME-PROTOCOL-TIME where not given.")
+RESUME = flags.DEFINE_boolean("resume", False, "Goes on with the run in --workdir from its newest checkpoints.")
+
+
+def main(config: Config) -> None:
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
+    workdir = Path(WORKDIR.value or f"runs/{config.name}-{config.protocol}-{now}")
+    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
+    start = "resume" if RESUME.value else "new"
+    plan = run.Plan(SEEDS.value, PARALLEL_FOLDS.value)
+    figures = run.crossval(config, plan, data_dir, workdir, commands.cache_dir(), start)
+    print(report.printout(figures))
+    print(f"report: {workdir / 'report' / 'report.html'}")
+
+
+if __name__ == "__main__":
+    commands.run_with_config(main, default="configs/demo.py")

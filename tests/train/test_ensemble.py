@@ -1,0 +1,125 @@
+"""Members together equal members alone: the same keys, clips and numbers, in any form and company."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from tests.train.test_loop import PLAN, assert_same, fit, host, setup
+from tests.train.test_step import CALM, HYPER, KEY, data, task
+from voxjax import models
+from voxjax.config import FeatureConfig
+from voxjax.data import batches
+from voxjax.train import devices, ensemble, loop, step
+
+HYPERS = (HYPER, dataclasses.replace(HYPER, learning_rate=1e-3, dropout=0.4), dataclasses.replace(HYPER, mixup_alpha=1))
+
+
+def other_task():
+    options = {"stem": (2,), "filters": (4,), "lstm": (3,), "dense": (6,)}
+    return step.Task(models.build("optimized", options, 4), FeatureConfig(mels=16), 4)
+
+
+def of_member(progress, run, m):
+    return ensemble.unstack(run.program.groups, host(progress.states))[m]
+
+
+def test_equal_tasks_are_grouped_and_unrolled_ones_are_not():
+    tasks = [task(), other_task(), task()]
+    groups = ensemble.grouped(tasks, "vmap")
+    assert [(group.places, group.form) for group in groups] == [((0, 2), "vmap"), ((1,), "alone")]
+    assert [group.places for group in ensemble.grouped(tasks, "unroll")] == [(0,), (1,), (2,)]
+    trees = [{"x": np.full(3, i)} for i in range(3)]
+    back = ensemble.unstack(groups, ensemble.stack(groups, trees))
+    assert_same(back, trees)
+
+
+def test_a_member_alone_and_among_unrolled_others_has_the_same_bits():
+    """50 steps, with others of another architecture and other numbers beside it."""
+    plan = dataclasses.replace(PLAN, epochs=17, patience_epochs=100)
+    together = setup(plan, HYPERS, via="unroll", tasks=[task(), other_task(), task()])
+    alone = setup(plan, HYPERS[:1], via="unroll")
+    ours, theirs = of_member(fit(together), together, 0), of_member(fit(alone), alone, 0)
+    assert int(ours.step) == 51
+    for a, b in zip(jax.tree.leaves(ours.averaged), jax.tree.leaves(theirs.averaged), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=2e-6)
+
+
+@pytest.mark.parametrize("via", ["vmap", "map"])
+def test_stacked_members_equal_unrolled_ones(via):
+    """One calm epoch: rounding alone may differ. (Ties under max pooling grow with the steps.)"""
+    plan, hypers = dataclasses.replace(PLAN, epochs=1), (CALM, dataclasses.replace(CALM, learning_rate=1e-3))
+    stacked, unrolled = setup(plan, hypers, via=via), setup(plan, hypers, via="unroll")
+    first, second = fit(stacked), fit(unrolled)
+    for m in range(2):
+        a, b = (one.members[m].history[0] for one in (first, second))
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=2e-3)
+        assert a["valid_loss"] == pytest.approx(b["valid_loss"], rel=5e-3)
+
+
+def test_member_0_is_the_same_in_1_and_in_5():
+    plan = dataclasses.replace(PLAN, epochs=2)
+    five, one = setup(plan, (HYPER,) * 5, via="unroll"), setup(plan, (HYPER,), via="unroll")
+    ours, theirs = of_member(fit(five), five, 0), of_member(fit(one), one, 0)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
+def test_members_have_their_own_draws_and_order():
+    run = setup(hypers=(HYPER, HYPER))
+    first, second = (of_member(fit(run), run, m) for m in (0, 1))
+    leaves = zip(jax.tree.leaves(first.variables.params), jax.tree.leaves(second.variables.params), strict=True)
+    assert any(not np.array_equal(a, b) for a, b in leaves)
+    keys = [course.member.key for course in run.courses]
+    orders = [np.asarray(batches.order(key, np.int32(0), 12, 4)) for key in keys]
+    assert not np.array_equal(*orders)
+
+
+def test_an_inactive_member_keeps_every_bit_and_counts_nothing():
+    run = setup(hypers=(HYPER, HYPER))
+    progress = loop.begin(run)
+    before = [of_member(progress, run, m) for m in (0, 1)]
+    batch = [np.arange(4, dtype=np.int32)] * 2
+    members = devices.by_member(run.program, ensemble.stack(run.program.groups, [c.member for c in run.courses]))
+    indices = devices.by_batch(run.program, ensemble.stack(run.program.groups, batch))
+    active = devices.by_member(run.program, (np.array([False, True]),))
+    states, sums = loop.train_step(run.program, run.clips, members, progress.states, indices, active)
+    after = ensemble.unstack(run.program.groups, host(states))
+    assert_same(after[0], before[0])
+    assert int(after[1].step) == 1
+    np.testing.assert_array_equal(sums[0].steps, [0, 1])
+    np.testing.assert_array_equal(sums[0].clips, [0, 4])
+
+
+def test_folds_of_unequal_size_train_as_if_alone():
+    """Each member has its own rows, so another number of steps an epoch; it sits out the steps it lacks."""
+    plan = dataclasses.replace(PLAN, epochs=3)
+    rows = [np.arange(12, dtype=np.int32), np.array([1, 3, 4, 6, 8, 9, 10, 11], np.int32)]
+    both = setup(plan, (HYPER, HYPER), rows=rows, via="unroll")
+    progress = fit(both)
+    assert [int(of_member(progress, both, m).step) for m in (0, 1)] == [9, 6]
+    lone = setup(plan, (HYPER,), rows=rows[1:], via="unroll")
+    course = lone.courses[0]._replace(member=lone.courses[0].member._replace(key=both.courses[1].member.key))
+    lone = lone._replace(courses=(course,))
+    ours, theirs = of_member(progress, both, 1), of_member(fit(lone), lone, 0)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-6)
+
+
+def test_no_member_reads_another_members_clips():
+    """A clip that only the second member trains on may be anything: the first has the same bits."""
+    own, plan = data(), dataclasses.replace(PLAN, epochs=2)
+    rows = [np.arange(8, dtype=np.int32), np.arange(12, dtype=np.int32)]
+    changed = own.clips._replace(features=own.clips.features.at[9].add(25.0))
+    runs = [setup(plan, (HYPER, HYPER), clips, rows=rows) for clips in (own, own._replace(clips=changed))]
+    states = [[of_member(progress, run, m) for m in (0, 1)] for run in runs for progress in [fit(run)]]
+    assert_same(states[0][0].variables, states[1][0].variables)
+    leaves = zip(*(jax.tree.leaves(pair[1].variables.params) for pair in states), strict=True)
+    assert any(not np.array_equal(a, b) for a, b in leaves)
+
+
+def test_keys_name_members():
+    assert KEY.shape == ()
+    first, second = (setup(hypers=(HYPER, HYPER)).courses[m].member.key for m in (0, 1))
+    assert not np.array_equal(jax.random.key_data(first), jax.random.key_data(second))

@@ -1,0 +1,177 @@
+"""From trained members to figures: the vote of each fold, calibrated on validation, and one pooled report."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special
+
+from voxjax import calibrate, metrics, models, vote
+from voxjax.config import Config, thaw
+from voxjax.data import corpora
+from voxjax.edges import report
+from voxjax.edges.assemble import Assembled, Fold
+from voxjax.edges.members import Spec
+from voxjax.train import loop
+
+
+class Verdict(NamedTuple):
+    """What the members of one fold say of its test clips: the only use of them."""
+
+    fold: Fold
+    weights: np.ndarray  # [M], each member's share of the vote
+    temperature: float
+    members: np.ndarray  # [M, n, K], logits
+    logits: np.ndarray  # [n, K], logarithms of the vote's probabilities, before the temperature
+
+
+def verdicts(config: Config, setup: loop.Setup, progress: loop.Progress, folds: Sequence[Fold]) -> list[Verdict]:
+    """Lets the members of each fold vote. Weights and temperature come from validation clips."""
+    count = len(setup.courses) // len(folds)
+    valid = loop.best_logits(setup, progress, [fold.valid for fold in folds for _ in range(count)])
+    test = loop.best_logits(setup, progress, [fold.test for fold in folds for _ in range(count)])
+    found = []
+    for i, fold in enumerate(folds):
+        here = slice(i * count, (i + 1) * count)
+        seen, unseen = (special.log_softmax(np.array(each[here], np.float64), axis=-1) for each in (valid, test))
+        weights = vote.CHOICES[config.vote](np.exp(seen), fold.valid.labels)
+        temperature = calibrate.fit_temperature(_voted(seen, weights), fold.valid.labels)
+        found.append(Verdict(fold, weights, temperature, unseen, _voted(unseen, weights)))
+    return found
+
+
+def _voted(log_p: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Logarithms of the vote's probabilities: `[M, n, K], [M] -> [n, K]`."""
+    return np.log(np.maximum(vote.soft(np.exp(log_p), weights), 1e-300))
+
+
+def report_input(
+    config: Config,
+    assembled: Assembled,
+    specs: Sequence[Spec],
+    found: Sequence[Verdict],
+    progress: Sequence[loop.Progress],
+    more: dict[str, Any],
+) -> report.ReportInput:
+    """All folds and seeds pooled, one row a test clip of each.
+
+    Args:
+        config, assembled: the run.
+        specs: the ensemble's members.
+        found: a verdict for each fold and seed.
+        progress: of each program that was run, in the order of the verdicts.
+        more: further fields of `metrics.json`.
+    """
+    tests = [verdict.fold.split.test for verdict in found]
+    clips = [assembled.manifest.clips[i] for test in tests for i in test]
+    truth = np.concatenate([assembled.manifest.targets[test] for test in tests])
+    standings = [member for part in progress for member in part.members]
+    lengths = [len(test) for test in tests]
+    meta: Any = {
+        "protocol": config.protocol,
+        "corpus": config.corpus,
+        "model": config.name,
+        "folds": len({verdict.fold.split.fold for verdict in found}),
+        "seeds": sorted({verdict.fold.seed for verdict in found}),
+        "chosen_by": _chosen_by(standings, max(part.epoch for part in progress)),
+        "train_seconds": sum(_seconds(part) for part in progress),
+        "parameters": sum(_parameters(member) for member in standings[: len(specs)]),
+        "members": _member_rows(specs, found, standings, truth),
+        "config": thaw(config),
+        **more,
+    }
+    warned = [member.warning for member in standings if member.warning]
+    if warned:
+        meta["collapse"] = warned
+    if len(specs) > 1:
+        meta |= _ensemble(config, found, truth, meta["members"])
+    return report.ReportInput(
+        labels=assembled.manifest.labels,
+        clips=[clip.path for clip in clips],
+        speakers=[clip.speaker for clip in clips],
+        genders=[clip.gender for clip in clips],
+        folds=np.repeat([verdict.fold.split.fold for verdict in found], lengths),
+        truth=truth,
+        logits=np.concatenate([verdict.logits for verdict in found]),
+        temperature=np.repeat([verdict.temperature for verdict in found], lengths),
+        history=history(progress),
+        notes=[*_leaks(config, assembled, found), *corpora.notes(config.corpus)],
+        meta=meta,
+    )
+
+
+def history(progress: Sequence[loop.Progress]) -> list[dict[str, Any]]:
+    """One row an epoch: the mean over the members that were still learning, and their own rows."""
+    members = [member.history for part in progress for member in part.members]
+    rows = []
+    for epoch in range(max((len(one) for one in members), default=0)):
+        here = [one[epoch] for one in members if epoch < len(one)]
+        mean = {key: float(np.mean([row[key] for row in here])) for key in here[0]} | {"epoch": epoch + 1}
+        rows.append(mean if len(members) == 1 else {**mean, "members": here})
+    return rows
+
+
+def _member_rows(
+    specs: Sequence[Spec], found: Sequence[Verdict], standings: Sequence[loop.Standing], truth: np.ndarray
+) -> list[dict[str, Any]]:
+    """One row a member, its figures pooled over folds and seeds."""
+    rows = []
+    for m, spec in enumerate(specs):
+        mine = standings[m :: len(specs)]
+        scores = _scores(truth, np.concatenate([verdict.members[m] for verdict in found]))
+        warned = [one.warning for one in mine if one.warning]
+        rows.append(
+            {
+                "architecture": spec.architecture,
+                "name": spec.name,
+                **scores,
+                "valid_uar": float(np.mean([one.best_uar for one in mine])),
+                "best_epoch": round(float(np.mean([one.best_epoch for one in mine]))),
+                "epochs": max(len(one.history) for one in mine),
+                "weight": float(np.mean([verdict.weights[m] for verdict in found])),
+                "parameters": _parameters(mine[0]),
+                "status": f"collapsed: {warned[0]}" if warned else "trained",
+            }
+        )
+    return rows
+
+
+def _ensemble(
+    config: Config, found: Sequence[Verdict], truth: np.ndarray, rows: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """How the vote compares with its members, and how they differ."""
+    predicted = np.concatenate([verdict.members.argmax(-1) for verdict in found], axis=1)
+    scores = _scores(truth, np.concatenate([verdict.logits for verdict in found]))
+    best = max(row["uar"] for row in rows)
+    voted = {"weights": config.vote, **scores, "best_member_uar": best}
+    return {"vote": voted, "diversity": vote.diversity(predicted, truth)}
+
+
+def _scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    counts = metrics.grouped(truth, logits.argmax(-1), ["all"] * len(truth), logits.shape[-1])["all"]
+    return {"uar": float(metrics.uar(counts)), "accuracy": float(metrics.accuracy(counts))}
+
+
+def _chosen_by(standings: Sequence[loop.Standing], epochs: int) -> str:
+    best = sorted({member.best_epoch for member in standings})
+    which = f"epoch {best[0]}" if len(best) == 1 else f"epochs {best[0]} to {best[-1]}"
+    return f"validation UAR ({which} of {epochs})"
+
+
+def _seconds(part: loop.Progress) -> float:
+    """Wall time of the epochs of a program, which all its members share."""
+    return sum({row["epoch"]: row["seconds"] for member in part.members for row in member.history}.values())
+
+
+def _parameters(member: loop.Standing) -> int:
+    return models.size(member.best)
+
+
+def _leaks(config: Config, assembled: Assembled, found: Sequence[Verdict]) -> list[str]:
+    """How many test clips have a copy of the same recording in training; none, but under the guide's own split."""
+    if config.protocol != "guide":
+        return []
+    names = np.array([clip.path.split("#")[0] for clip in assembled.manifest.clips])
+    known = sum(int(np.isin(names[v.fold.split.test], names[v.fold.split.train]).sum()) for v in found)
+    total = sum(len(v.fold.split.test) for v in found)
+    return [f"{known} of {total} test rows are copies of recordings that were trained on."]

@@ -1,0 +1,62 @@
+"""A run's progress as a checkpoint: one tree of arrays a member, and a little JSON."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from voxjax.config import Hyper, thaw
+from voxjax.edges.checkpoint import Checkpoints
+from voxjax.train import devices, ensemble, loop
+
+
+def save(setup: loop.Setup, checkpoints: Checkpoints, progress: loop.Progress) -> None:
+    """Writes the progress as the checkpoint of its epoch, in the background."""
+    checkpoints.save(progress.epoch, _arrays(setup, progress), _counters(progress))
+
+
+def begin_or_resume(setup: loop.Setup, checkpoints: Checkpoints) -> loop.Progress:
+    """Fresh weights, or where the newest whole checkpoint stands.
+
+    Raises:
+        VoxJaxError: at a damaged checkpoint, or another run's.
+    """
+    progress = loop.begin(setup)
+    if checkpoints.latest() is None:
+        return progress
+    arrays, extra = checkpoints.restore(_arrays(setup, progress))
+    members = [
+        one._replace(
+            hyper=jax.tree.map(np.float32, Hyper(**counters.pop("hyper"))),
+            best=best,
+            history=tuple(counters.pop("history")),
+            recovered=tuple(counters.pop("recovered")),
+            **counters,
+        )
+        for one, best, counters in zip(progress.members, arrays["best"], extra["members"], strict=True)
+    ]
+    states = devices.by_member(setup.program, ensemble.stack(setup.program.groups, arrays["states"]))
+    return loop.Progress(extra["epoch"], states, tuple(members), tuple(arrays["healthy"]))
+
+
+def _arrays(setup: loop.Setup, progress: loop.Progress) -> dict[str, Any]:
+    return {
+        "states": loop.kept(setup, progress.states, [True] * len(setup.courses)),
+        "best": [member.best for member in progress.members],
+        "healthy": list(progress.healthy),
+    }
+
+
+def _counters(progress: loop.Progress) -> dict[str, Any]:
+    members = [
+        {
+            "hyper": jax.tree.map(float, thaw(member.hyper)),
+            "best_uar": member.best_uar,
+            "best_epoch": member.best_epoch,
+            "history": list(member.history),
+            "recovered": list(member.recovered),
+            "warning": member.warning,
+        }
+        for member in progress.members
+    ]
+    return {"epoch": progress.epoch, "members": members}

@@ -1,0 +1,64 @@
+"""Where arrays lie: a mesh with axes `member` and `data`, over the devices of one or many hosts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from voxjax.errors import UsageError, mismatch
+from voxjax.train.ensemble import Program, spread
+
+Tree = Any
+
+
+def mesh(member: int, data: int) -> Mesh:
+    """A mesh of `member * data` devices of all hosts; one of one device is no special case.
+
+    Args:
+        member: groups of members are divided by this.
+        data: batches are divided by this.
+
+    Raises:
+        UsageError: with fewer devices.
+    """
+    devices = jax.devices()
+    if member * data > len(devices):
+        found = f"{len(devices)} ({devices[0].platform})"
+        do = "lower config.devices.member or config.devices.data"
+        raise UsageError(mismatch("devices", f"at least {member} x {data} devices", found, do))
+    chosen = np.array(devices[: member * data]).reshape(member, data)
+    return Mesh(chosen, ("member", "data"), axis_types=(AxisType.Auto, AxisType.Auto))
+
+
+def everywhere(program: Program, tree: Tree) -> Tree:
+    """Host arrays on every device of the mesh."""
+    return jax.device_put(tree, NamedSharding(program.mesh, PartitionSpec()))
+
+
+def by_member(program: Program, stacks: Sequence[Tree]) -> tuple[Tree, ...]:
+    """One tree a group, leaves `[M, ...]`, each member on its own devices."""
+    return tuple(
+        jax.device_put(tree, NamedSharding(program.mesh, spread(program.mesh, group)))
+        for group, tree in zip(program.groups, stacks, strict=True)
+    )
+
+
+def by_batch(program: Program, stacks: Sequence[np.ndarray]) -> tuple[jax.Array, ...]:
+    """One array a group, `[M, B]`, members and batches both divided."""
+    placed = []
+    for group, array in zip(program.groups, stacks, strict=True):
+        spec = spread(program.mesh, group)
+        if program.mesh.shape["data"] > 1:
+            spec = PartitionSpec(spec[0] if spec else None, "data")
+        placed.append(jax.device_put(array, NamedSharding(program.mesh, spec)))
+    return tuple(placed)
+
+
+def fetch(tree: Tree) -> Tree:
+    """Device arrays as host arrays; on many hosts, each gets all of them."""
+    if jax.process_count() == 1:
+        return jax.device_get(tree)
+    return multihost_utils.process_allgather(tree, tiled=True)

@@ -1,0 +1,107 @@
+"""How equal members are computed on this device: chosen by a short measurement, which is printed and kept."""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+from voxjax.train import devices, ensemble, step
+
+_STEPS = 4  # timed after the one that compiles; the fastest counts
+_STACKED = 2  # members that are timed together
+
+
+class Cache(NamedTuple):
+    """Where measurements are kept, seconds by name, and who is told of them."""
+
+    read: Callable[[str], float | None]
+    write: Callable[[str, float], None]
+    tell: Callable[[str], None]
+
+
+def choose(
+    via: str,
+    tasks: Sequence[step.Task],
+    members: Sequence[ensemble.Member],
+    clips: step.Clips,
+    batch_size: int,
+    mesh: Mesh,
+    cache: Cache,
+) -> str:
+    """`vmap`, `map` or `unroll`: as asked for, or what is fastest here where `auto` is asked for.
+
+    Only members of equal tasks can be stacked, so without any, there is nothing to measure; and a mesh
+    with a member axis divides stacks, so there `auto` is `vmap`. The numbers that training gives are the
+    same up to rounding.
+
+    Args:
+        via: `vmap`, `map`, `unroll` or `auto`.
+        tasks, members: of the run.
+        clips: on the host; a few are taken to measure with.
+        batch_size: of the run.
+        mesh: of the run.
+        cache: of earlier measurements.
+    """
+    if via != "auto":
+        return via
+    if mesh.shape["member"] > 1:
+        return "vmap"
+    shared = [task for task in dict.fromkeys(tasks) if tasks.count(task) >= _STACKED]
+    if not shared:
+        return "unroll"
+    few = jax.tree.map(lambda x: x[: 2 * batch_size], clips)
+    per_member: dict[str, float] = {"unroll": 0.0, "vmap": 0.0}
+    for task in shared:
+        member = members[tasks.index(task)]
+        for form in per_member:
+            per_member[form] += _seconds(form, task, member, few, batch_size, mesh, cache)
+    best = min(per_member, key=lambda form: per_member[form])
+    said = ", ".join(f"{form} {1e3 * seconds:.0f} ms" for form, seconds in per_member.items())
+    cache.tell(f"members_via=auto: {said} a step and member, so {best}")
+    return best
+
+
+def _seconds(
+    form: str,
+    task: step.Task,
+    member: ensemble.Member,
+    clips: step.Clips,
+    batch_size: int,
+    mesh: Mesh,
+    cache: Cache,
+) -> float:
+    """Seconds of a step of two members, for each: measured, or read from the cache."""
+    device = mesh.devices.flat[0]
+    shape = (form, repr(task), batch_size, clips.features.shape[1:], device.device_kind, jax.__version__)
+    name = "layout-" + hashlib.sha256(repr(shape).encode()).hexdigest()[:16]
+    kept = cache.read(name)
+    if kept is not None:
+        return kept
+    seconds = _measured(form, task, member, clips, batch_size, mesh) / _STACKED
+    cache.write(name, seconds)
+    return seconds
+
+
+def _measured(
+    form: str, task: step.Task, member: ensemble.Member, clips: step.Clips, batch_size: int, mesh: Mesh
+) -> float:
+    """The fastest of a few steps of two such members."""
+    program = ensemble.Program(ensemble.grouped([task] * _STACKED, form), mesh)
+    placed = devices.everywhere(program, clips)
+    members = devices.by_member(program, ensemble.stack(program.groups, [member] * _STACKED))
+    batch = np.resize(np.arange(len(clips.labels), dtype=np.int32), batch_size)
+    indices = devices.by_batch(program, ensemble.stack(program.groups, [batch] * _STACKED))
+    active = devices.by_member(program, ensemble.stack(program.groups, [np.array(True)] * _STACKED))
+    states = jax.jit(ensemble.init, static_argnames="program")(program, placed, members)
+    function = jax.jit(ensemble.train_step, static_argnames="program", donate_argnames="states")
+    times = []
+    for _ in range(1 + _STEPS):
+        started = time.perf_counter()
+        states, sums = function(program, placed, members, states, indices, active)
+        jax.block_until_ready(sums)
+        times.append(time.perf_counter() - started)
+    return min(times[1:])
