@@ -1,13 +1,93 @@
-"""Soft voting."""
+"""Soft voting: how members' probabilities become one answer, and how much the members differ."""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-CHOICES = {"equal": lambda p, t: np.full(len(p), 1 / len(p)), "validation": lambda p, t: np.full(len(p), 1 / len(p))}
+from voxjax.errors import VoxJaxError, mismatch
+
+_PRIOR_CLIPS = 20.0  # that equal weights are worth: validation sides are small
+_STEPS = 500  # of expectation maximisation; each raises the likelihood
 
 
-def soft(p, w):
-    return np.tensordot(w / w.sum(), p, 1)
+def soft(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The weighted mean of the members' probabilities: `[M, n, K], [M] -> [n, K]`.
+
+    Raises:
+        VoxJaxError: at weights that are negative, not finite, all zero, or not one a member.
+    """
+    weights = np.asarray(weights, np.float64)
+    if (
+        weights.shape != (len(probabilities),)
+        or not np.isfinite(weights).all()
+        or weights.min() < 0
+        or not weights.sum()
+    ):
+        expected = f"{len(probabilities)} numbers of at least 0, not all 0"
+        raise VoxJaxError(mismatch("weights of a vote", expected, weights.tolist(), "give one a member"))
+    return np.tensordot(weights / weights.sum(), probabilities, axes=1)
 
 
-def diversity(predicted, truth):
-    return {"disagreement": 0.0, "error_correlation": 0.0, "disagreement_matrix": [], "error_correlation_matrix": []}
+def equal(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The same weight for each member, as in the training guide: `[M]`, summing to 1."""
+    del targets
+    return np.full(len(probabilities), 1.0 / len(probabilities))
+
+
+def validation(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The weights under which the vote makes validation clips likeliest.
+
+    A vote is a mixture whose proportions are fitted by expectation maximisation (Dempster et al. 1977).
+    A Dirichlet prior worth 20 clips pulls them towards equal weights.
+
+    Args:
+        probabilities: `[M, n, K]`, of validation clips.
+        targets: integer `[n]`, their true classes.
+
+    Returns:
+        `[M]`, at least 0, summing to 1.
+    """
+    members, clips = probabilities.shape[:2]
+    likelihood = np.maximum(probabilities[:, np.arange(clips), targets].astype(np.float64), 1e-300)  # [M, n]
+    weights = np.full(members, 1.0 / members)
+    for _ in range(_STEPS):
+        shares = weights[:, None] * likelihood
+        counts = (shares / shares.sum(axis=0)).sum(axis=1) + _PRIOR_CLIPS / members
+        weights = counts / counts.sum()
+    return weights
+
+
+CHOICES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"equal": equal, "validation": validation}
+
+
+def diversity(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """How much members differ (Kuncheva and Whitaker 2003).
+
+    Args:
+        predicted: integer `[M, n]`.
+        truth: integer `[n]`.
+
+    Returns:
+        `disagreement`, the mean share of clips on which two members differ; `error_correlation`, the mean
+        correlation of two members' errors, None where no pair has one; and the matrices `[M][M]` of both.
+    """
+    members = len(predicted)
+    disagreement = np.mean(predicted[:, None, :] != predicted[None, :, :], axis=-1)
+    wrong = predicted != truth
+    correlation = [[_correlation(a, b) for b in wrong] for a in wrong]
+    pairs = [(i, j) for i in range(members) for j in range(i)]
+    known = [value for i, j in pairs if (value := correlation[i][j]) is not None]
+    return {
+        "disagreement": float(np.mean([disagreement[pair] for pair in pairs])) if pairs else 0.0,
+        "error_correlation": float(np.mean(known)) if known else None,
+        "disagreement_matrix": disagreement.tolist(),
+        "error_correlation_matrix": correlation,
+    }
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Pearson correlation of two bool `[n]`; None where one is constant."""
+    if a.all() or b.all() or not a.any() or not b.any():
+        return None
+    return float(np.corrcoef(a, b)[0, 1])

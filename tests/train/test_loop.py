@@ -10,14 +10,14 @@ import pytest
 from tests.train.test_step import HYPER, KEY, data, task
 from voxjax.config import GuardConfig, TrainConfig
 from voxjax.errors import VoxJaxError
-from voxjax.train import collapse, devices, ensemble, loop, step
+from voxjax.train import collapse, devices, ensemble, loop, standing, step
 
 PLAN = TrainConfig(epochs=4, batch_size=4, patience_epochs=10)
 LABELS = ("angry", "calm", "happy", "sad")
 
 
 def side(clips):
-    return loop.Side(np.arange(len(clips.labels)), lambda logits: logits, np.asarray(clips.labels))
+    return standing.Side(np.arange(len(clips.labels)), lambda logits: logits, np.asarray(clips.labels))
 
 
 def setup(plan=PLAN, hypers=(HYPER,), own=None, via="vmap", guard=None, rows=None, valid=None, tasks=None):
@@ -32,13 +32,13 @@ def setup(plan=PLAN, hypers=(HYPER,), own=None, via="vmap", guard=None, rows=Non
         steps = plan.epochs * max(1, len(rows[m]) // plan.batch_size)
         numbers = (jax.tree.map(np.float32, hyper), jax.tree.map(np.asarray, own.scaler), np.asarray(own.class_weights))
         member = ensemble.Member(*numbers, np.float32(steps), jax.random.fold_in(KEY, m))
-        courses.append(loop.Course(f"optimized {m + 1}", member, rows[m], valid or side(clips)))
+        courses.append(standing.Course(f"optimized {m + 1}", member, rows[m], valid or side(clips)))
     placed = devices.everywhere(program, clips)
-    return loop.Setup(program, placed, tuple(courses), plan, guard or GuardConfig(), LABELS)
+    return standing.Setup(program, placed, tuple(courses), plan, guard or GuardConfig(), LABELS)
 
 
 def fit(run, progress=None, on_step=lambda *_: None, told=None):
-    hooks = loop.Hooks(on_step, lambda *_: None, (told if told is not None else []).append)
+    hooks = standing.Hooks(on_step, lambda *_: None, (told if told is not None else []).append)
     return loop.fit(run, progress or loop.begin(run), hooks)
 
 
@@ -104,7 +104,7 @@ def test_a_member_that_stops_is_frozen_while_the_others_go_on():
     worse = run.courses[0]._replace(valid=side(data().clips)._replace(per_clip=worsening()))
     run = run._replace(courses=(worse, steady))
     seen = []
-    hooks = loop.Hooks(lambda *_: None, lambda progress, _: seen.append(host(progress.states)[0]), lambda _: None)
+    hooks = standing.Hooks(lambda *_: None, lambda progress, _: seen.append(host(progress.states)[0]), lambda _: None)
     progress = loop.fit(run, loop.begin(run), hooks)
     first, second = ([jax.tree.map(lambda x, m=m: x[m], state) for state in seen] for m in (0, 1))
     assert [int(state.step) for state in first] == [3, 6, 9, 12, 12, 12, 12, 12]
@@ -146,7 +146,7 @@ def test_a_collapse_is_told_once_and_named():
 def test_recovering_rolls_back_lowers_rate_and_gamma_and_goes_on():
     run = collapsed_run("recover", (4, 5))
     seen, told = [], []
-    hooks = loop.Hooks(lambda *_: None, lambda progress, _: seen.append(progress), told.append)
+    hooks = standing.Hooks(lambda *_: None, lambda progress, _: seen.append(progress), told.append)
     states = []
     hooks = hooks._replace(on_epoch=lambda progress, _: (seen.append(progress), states.append(host(progress.states))))
     progress = loop.fit(run, loop.begin(run), hooks)
@@ -188,7 +188,7 @@ def test_shuffled_labels_give_chance():
     values = random.normal(-50, 10, (160, 1, 40, 16)).astype(np.float32)
     labels = random.integers(0, 4, 160).astype(np.int32)
     clips = step.Clips(jnp.asarray(values), jnp.full((160, 1), 40, jnp.int32), jnp.asarray(labels))
-    valid = loop.Side(np.arange(60, 160), lambda logits: logits, labels[60:])
+    valid = standing.Side(np.arange(60, 160), lambda logits: logits, labels[60:])
     plan = dataclasses.replace(PLAN, epochs=8, batch_size=20)
     progress = fit(setup(plan, own=data()._replace(clips=clips), rows=[np.arange(60, dtype=np.int32)], valid=valid))
     assert abs(progress.members[0].history[-1]["valid_uar"] - 0.25) < 0.13  # three deviations of 100 clips

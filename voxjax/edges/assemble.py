@@ -12,7 +12,7 @@ from voxjax.config import Config
 from voxjax.data import corpora, examples, guard, splits, store
 from voxjax.data.examples import Examples
 from voxjax.data.manifest import Manifest
-from voxjax.train.loop import Side
+from voxjax.train.standing import Side
 
 
 class Assembled(NamedTuple):

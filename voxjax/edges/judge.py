@@ -12,7 +12,7 @@ from voxjax.data import corpora
 from voxjax.edges import report
 from voxjax.edges.assemble import Assembled, Fold
 from voxjax.edges.members import Spec
-from voxjax.train import loop
+from voxjax.train import loop, standing
 
 
 class Verdict(NamedTuple):
@@ -25,7 +25,9 @@ class Verdict(NamedTuple):
     logits: np.ndarray  # [n, K], logarithms of the vote's probabilities, before the temperature
 
 
-def verdicts(config: Config, setup: loop.Setup, progress: loop.Progress, folds: Sequence[Fold]) -> list[Verdict]:
+def verdicts(
+    config: Config, setup: standing.Setup, progress: standing.Progress, folds: Sequence[Fold]
+) -> list[Verdict]:
     """Lets the members of each fold vote. Weights and temperature come from validation clips."""
     count = len(setup.courses) // len(folds)
     valid = loop.best_logits(setup, progress, [fold.valid for fold in folds for _ in range(count)])
@@ -50,7 +52,7 @@ def report_input(
     assembled: Assembled,
     specs: Sequence[Spec],
     found: Sequence[Verdict],
-    progress: Sequence[loop.Progress],
+    progress: Sequence[standing.Progress],
     more: dict[str, Any],
 ) -> report.ReportInput:
     """All folds and seeds pooled, one row a test clip of each.
@@ -100,7 +102,7 @@ def report_input(
     )
 
 
-def history(progress: Sequence[loop.Progress]) -> list[dict[str, Any]]:
+def history(progress: Sequence[standing.Progress]) -> list[dict[str, Any]]:
     """One row an epoch: the mean over the members that were still learning, and their own rows."""
     members = [member.history for part in progress for member in part.members]
     rows = []
@@ -112,7 +114,7 @@ def history(progress: Sequence[loop.Progress]) -> list[dict[str, Any]]:
 
 
 def _member_rows(
-    specs: Sequence[Spec], found: Sequence[Verdict], standings: Sequence[loop.Standing], truth: np.ndarray
+    specs: Sequence[Spec], found: Sequence[Verdict], standings: Sequence[standing.Standing], truth: np.ndarray
 ) -> list[dict[str, Any]]:
     """One row a member, its figures pooled over folds and seeds."""
     rows = []
@@ -152,18 +154,18 @@ def _scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
     return {"uar": float(metrics.uar(counts)), "accuracy": float(metrics.accuracy(counts))}
 
 
-def _chosen_by(standings: Sequence[loop.Standing], epochs: int) -> str:
+def _chosen_by(standings: Sequence[standing.Standing], epochs: int) -> str:
     best = sorted({member.best_epoch for member in standings})
     which = f"epoch {best[0]}" if len(best) == 1 else f"epochs {best[0]} to {best[-1]}"
     return f"validation UAR ({which} of {epochs})"
 
 
-def _seconds(part: loop.Progress) -> float:
+def _seconds(part: standing.Progress) -> float:
     """Wall time of the epochs of a program, which all its members share."""
     return sum({row["epoch"]: row["seconds"] for member in part.members for row in member.history}.values())
 
 
-def _parameters(member: loop.Standing) -> int:
+def _parameters(member: standing.Standing) -> int:
     return models.size(member.best)
 
 

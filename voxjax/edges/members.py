@@ -11,7 +11,7 @@ from voxjax.config import Config, Hyper, MemberConfig, TrainConfig, freeze, one_
 from voxjax.data import batches
 from voxjax.edges.assemble import Assembled, Fold
 from voxjax.errors import UsageError, mismatch
-from voxjax.train import devices, ensemble, layout, loop, step
+from voxjax.train import devices, ensemble, layout, standing, step
 
 
 class Spec(NamedTuple):
@@ -42,7 +42,7 @@ def specs(config: Config) -> list[Spec]:
     return found
 
 
-def setup(config: Config, assembled: Assembled, folds: Sequence[Fold], cache: layout.Cache) -> loop.Setup:
+def setup(config: Config, assembled: Assembled, folds: Sequence[Fold], cache: layout.Cache) -> standing.Setup:
     """All members of all folds as one program, fold by fold.
 
     Member `m` under seed `s` has the key `fold_in(key(s), m)` in any fold and any ensemble.
@@ -63,16 +63,16 @@ def setup(config: Config, assembled: Assembled, folds: Sequence[Fold], cache: la
     members = [course.member for course in courses]
     via = layout.choose(config.members_via, tasks, members, host, config.train.batch_size, mesh, cache)
     program = ensemble.Program(ensemble.grouped(tasks, via), mesh)
-    return loop.Setup(program, devices.everywhere(program, host), courses, config.train, config.guard, labels)
+    return standing.Setup(program, devices.everywhere(program, host), courses, config.train, config.guard, labels)
 
 
-def via(setup: loop.Setup) -> str:
+def via(setup: standing.Setup) -> str:
     """How the members are computed, in a word."""
     forms = {group.form for group in setup.program.groups}
     return "unroll" if forms == {"alone"} else "+".join(sorted(forms))
 
 
-def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> loop.Course:
+def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> standing.Course:
     steps = plan.epochs * batches.steps_per_epoch(len(fold.rows), plan.batch_size)
     member = ensemble.Member(
         hyper=jax.tree.map(np.float32, spec.hyper),
@@ -82,7 +82,7 @@ def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> loop.Course:
         key=jax.random.fold_in(jax.random.key(fold.seed), m),
     )
     name = f"{spec.name} (fold {fold.split.fold}, seed {fold.seed})"
-    return loop.Course(name, member, fold.rows.astype(np.int32), fold.valid)
+    return standing.Course(name, member, fold.rows.astype(np.int32), fold.valid)
 
 
 def _row_labels(assembled: Assembled) -> np.ndarray:

@@ -7,15 +7,15 @@ import numpy as np
 
 from voxjax.config import Hyper, thaw
 from voxjax.edges.checkpoint import Checkpoints
-from voxjax.train import devices, ensemble, loop
+from voxjax.train import devices, ensemble, loop, standing
 
 
-def save(setup: loop.Setup, checkpoints: Checkpoints, progress: loop.Progress) -> None:
+def save(setup: standing.Setup, checkpoints: Checkpoints, progress: standing.Progress) -> None:
     """Writes the progress as the checkpoint of its epoch, in the background."""
     checkpoints.save(progress.epoch, _arrays(setup, progress), _counters(progress))
 
 
-def begin_or_resume(setup: loop.Setup, checkpoints: Checkpoints) -> loop.Progress:
+def begin_or_resume(setup: standing.Setup, checkpoints: Checkpoints) -> standing.Progress:
     """Fresh weights, or where the newest whole checkpoint stands.
 
     Raises:
@@ -36,18 +36,18 @@ def begin_or_resume(setup: loop.Setup, checkpoints: Checkpoints) -> loop.Progres
         for one, best, counters in zip(progress.members, arrays["best"], extra["members"], strict=True)
     ]
     states = devices.by_member(setup.program, ensemble.stack(setup.program.groups, arrays["states"]))
-    return loop.Progress(extra["epoch"], states, tuple(members), tuple(arrays["healthy"]))
+    return standing.Progress(extra["epoch"], states, tuple(members), tuple(arrays["healthy"]))
 
 
-def _arrays(setup: loop.Setup, progress: loop.Progress) -> dict[str, Any]:
+def _arrays(setup: standing.Setup, progress: standing.Progress) -> dict[str, Any]:
     return {
-        "states": loop.kept(setup, progress.states, [True] * len(setup.courses)),
+        "states": standing.kept(setup, progress.states, [True] * len(setup.courses)),
         "best": [member.best for member in progress.members],
         "healthy": list(progress.healthy),
     }
 
 
-def _counters(progress: loop.Progress) -> dict[str, Any]:
+def _counters(progress: standing.Progress) -> dict[str, Any]:
     members = [
         {
             "hyper": jax.tree.map(float, thaw(member.hyper)),

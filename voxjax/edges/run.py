@@ -17,7 +17,7 @@ from voxjax.edges.checkpoint import Checkpoints
 from voxjax.edges.model_folder import Member, Trained, save
 from voxjax.edges.watch import Watch
 from voxjax.errors import UsageError, mismatch
-from voxjax.train import layout, loop
+from voxjax.train import layout, loop, standing
 
 
 class Plan(NamedTuple):
@@ -113,10 +113,10 @@ def _trained(
     parts: Sequence[Sequence[Fold]],
     workdir: Path,
     cache: Path,
-) -> tuple[dict[str, Any], list[judge.Verdict], list[loop.Progress]]:
+) -> tuple[dict[str, Any], list[judge.Verdict], list[standing.Progress]]:
     """Trains part after part, each one program, then reports."""
     found: list[judge.Verdict] = []
-    done: list[loop.Progress] = []
+    done: list[standing.Progress] = []
     compiled, forms = 0, set()
     with Watch(workdir, config, assembled, folds[0].split.train) as watch:
         for i, part in enumerate(parts):

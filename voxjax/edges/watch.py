@@ -16,7 +16,7 @@ from voxjax.edges import files, judge, progress_file
 from voxjax.edges.assemble import Assembled
 from voxjax.edges.checkpoint import Checkpoints
 from voxjax.edges.monitor import Monitor
-from voxjax.train import loop
+from voxjax.train import standing
 
 _PICTURES_EVERY = 10  # epochs; drawing takes about as long as a short epoch
 _CLIPS = 4  # to listen to in TensorBoard
@@ -36,7 +36,7 @@ class Watch:
         """
         self._workdir, self._config, self._assembled, self._heard = workdir, config, assembled, heard
         self._lines = workdir / "metrics.jsonl"
-        self._parts: list[loop.Progress] = []
+        self._parts: list[standing.Progress] = []
         self._monitor: Monitor | None = None
         self._bar: tqdm | None = None
 
@@ -49,7 +49,7 @@ class Watch:
         if self._monitor is not None:
             self._monitor.close()
 
-    def part(self, setup: loop.Setup, checkpoints: Checkpoints, progress: loop.Progress) -> loop.Progress:
+    def part(self, setup: standing.Setup, checkpoints: Checkpoints, progress: standing.Progress) -> standing.Progress:
         """Begins with the next program of the run, and gives its progress back.
 
         Epochs after a restored one, of a run that was cut off, are dropped.
@@ -76,9 +76,9 @@ class Watch:
         self._uar = float(np.mean([member.best_uar for member in progress.members]))
         return progress
 
-    def hooks(self) -> loop.Hooks:
+    def hooks(self) -> standing.Hooks:
         """What the loop is to tell."""
-        return loop.Hooks(self._on_step, self._on_epoch, self.say)
+        return standing.Hooks(self._on_step, self._on_epoch, self.say)
 
     def say(self, text: str) -> None:
         """One line to the user, above the bar."""
@@ -97,7 +97,7 @@ class Watch:
         self._bar.update()
         self._bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", uar=f"{max(self._uar, 0.0):.3f}", refresh=False)
 
-    def _on_epoch(self, progress: loop.Progress, logits: list[np.ndarray]) -> None:
+    def _on_epoch(self, progress: standing.Progress, logits: list[np.ndarray]) -> None:
         """Writes the epoch down, and from time to time pictures and a checkpoint."""
         self._parts[-1] = progress
         row = self._row(progress)
@@ -112,12 +112,12 @@ class Watch:
             self._monitor.scalars(point, each)
         if progress.epoch % _PICTURES_EVERY == 0:
             self._draw(point, progress, logits)
-        if progress.epoch % self._config.train.checkpoint_every_epochs == 0 or loop.finished(
+        if progress.epoch % self._config.train.checkpoint_every_epochs == 0 or standing.finished(
             self._setup.plan, progress
         ):
             progress_file.save(self._setup, self._checkpoints, progress)
 
-    def _row(self, progress: loop.Progress) -> dict[str, Any]:
+    def _row(self, progress: standing.Progress) -> dict[str, Any]:
         row = judge.history([progress])[progress.epoch - 1]
         return row if len(self._parts) == 1 else {**row, "part": len(self._parts) - 1}
 
@@ -137,7 +137,7 @@ class Watch:
             name = f"{clips[i].emotion}/{clips[i].path}"
             self._monitor.audio(0, name, sounds.clip(int(i) // copies), rate)
 
-    def _draw(self, point: int, progress: loop.Progress, logits: list[np.ndarray]) -> None:
+    def _draw(self, point: int, progress: standing.Progress, logits: list[np.ndarray]) -> None:
         labels = self._assembled.manifest.labels
         truth = np.concatenate([course.valid.labels for course in self._setup.courses])
         predicted = np.concatenate([one.argmax(-1) for one in logits])

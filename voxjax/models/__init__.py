@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 
 from voxjax.config import freeze, one_of, thaw
-from voxjax.models import optimized
+from voxjax.models import advanced, baseline, cnn, enhanced, hybrid, lstm, optimized
 from voxjax.models.layers import Rates
 
 __all__ = ["ARCHITECTURES", "Network", "Rates", "Variables", "build", "options", "size"]
@@ -17,6 +17,12 @@ Array = jax.Array
 
 # name -> (options dataclass, module taking options and classes)
 ARCHITECTURES: dict[str, tuple[Any, Any]] = {
+    "advanced": (advanced.Options, advanced.Advanced),
+    "baseline": (baseline.Options, baseline.Baseline),
+    "cnn": (cnn.Options, cnn.CNN),
+    "enhanced": (enhanced.Options, enhanced.Enhanced),
+    "hybrid": (hybrid.Options, hybrid.Hybrid),
+    "lstm": (lstm.Options, lstm.LSTM),
     "optimized": (optimized.Options, optimized.Optimized),
 }
 

@@ -3,11 +3,15 @@
 Letters: B examples, T positions in time, C channels, H units, K classes. `mask` is bool `[B, T]`.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+
+from voxjax.config import one_of
+from voxjax.errors import UsageError, mismatch
 
 Array = jax.Array
 
@@ -73,6 +77,21 @@ class SqueezeExcite(nn.Module):
         return x * nn.sigmoid(nn.Dense(x.shape[-1])(squeezed))[:, None, :]
 
 
+class ConvBlock(nn.Module):
+    """Convolution over time, batch norm, ReLU, pooling, dropout: `[B, T, C] -> [B, ceil(T / pool), filters]`."""
+
+    filters: int
+    kernel: int
+    pool: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: Rates | None) -> tuple[Array, Array]:
+        x = nn.Conv(self.filters, (self.kernel,), use_bias=False)(jnp.where(mask[..., None], x, 0.0))
+        x = nn.relu(BatchNorm()(x, mask, rates))
+        x, mask = max_pool(x, mask, self.pool)
+        return Dropout()(x, None if rates is None else rates.block), mask
+
+
 class BiLSTM(nn.Module):
     """Both directions of an LSTM side by side (Schuster and Paliwal 1997): `[B, T, C] -> [B, T, 2H]`.
 
@@ -130,6 +149,32 @@ class AttentionPool(nn.Module):
         return jnp.concatenate([mean.reshape(flat), deviation.reshape(flat)], axis=-1)
 
 
+class Head(nn.Module):
+    """Dense layers with ReLU and dropout, then the scores of the classes: `[B, C] -> [B, K]`."""
+
+    dense: tuple[int, ...]
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, rates: Rates | None) -> Array:
+        for units in self.dense:
+            x = Dropout()(nn.relu(nn.Dense(units)(x)), None if rates is None else rates.head)
+        return nn.Dense(self.classes)(x)
+
+
+def fold(x: Array, mask: Array, size: int) -> tuple[Array, Array]:
+    """Puts each run of `size` positions side by side, valid if any is: `[B, T, C] -> [B, ceil(T/size), size * C]`."""
+    extra = -x.shape[1] % size
+    x = jnp.pad(jnp.where(mask[..., None], x, 0.0), ((0, 0), (0, extra), (0, 0)))
+    mask = jnp.pad(mask, ((0, 0), (0, extra))).reshape(x.shape[0], -1, size)
+    return x.reshape(x.shape[0], mask.shape[1], -1), jnp.any(mask, axis=2)
+
+
+def masked_max(x: Array, mask: Array) -> Array:
+    """Maximum over valid positions: `[B, T, C] -> [B, C]`."""
+    return jnp.max(jnp.where(mask[..., None], x, -jnp.inf), axis=1)
+
+
 def masked_mean(x: Array, mask: Array) -> Array:
     """Mean over valid positions: `[B, T, C] -> [B, C]`."""
     count = jnp.maximum(jnp.sum(mask, axis=1), 1).astype(x.dtype)
@@ -155,6 +200,36 @@ def last_states(x: Array, mask: Array) -> Array:
     forward = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]  # [B, 2H]
     half = x.shape[-1] // 2
     return jnp.concatenate([forward[:, :half], x[:, 0, half:]], axis=-1)
+
+
+def mean_and_max(x: Array, mask: Array) -> Array:
+    """Mean and maximum over valid positions, side by side: `[B, T, C] -> [B, 2C]`."""
+    return jnp.concatenate([masked_mean(x, mask), masked_max(x, mask)], axis=-1)
+
+
+POOLINGS: dict[str, Callable[[Array, Array], Array]] = {
+    "mean": masked_mean,
+    "mean_max": mean_and_max,
+    "last": last_states,
+}
+
+
+def pooled(kind: str, heads: int, x: Array, mask: Array) -> Array:
+    """What the dense layers see of a clip: `[B, T, C] -> [B, channels]`; called inside a module."""
+    return AttentionPool(heads)(x, mask) if kind == "attention" else POOLINGS[kind](x, mask)
+
+
+def check_pooling(kind: str, channels: int, heads: int) -> None:
+    """Refuses a pooling that is unknown, or attention whose heads do not divide the channels.
+
+    Raises:
+        UsageError: with what to choose.
+    """
+    one_of("config.model.pooling", kind, (*POOLINGS, "attention"))
+    if kind == "attention" and channels % heads:
+        found = f"{heads} heads for {channels} channels"
+        do = "choose config.model.heads to divide the channels before it (twice the last of config.model.lstm)"
+        raise UsageError(mismatch("attention pooling", "an equal share of channels for each head", found, do))
 
 
 def _lstm_cell(gates: Array, cell: Array) -> tuple[Array, Array]:

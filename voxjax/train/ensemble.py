@@ -100,13 +100,13 @@ def unstack(groups: Sequence[Group], stacks: Sequence[Tree]) -> list[Tree]:
     return trees
 
 
-def init(program: Program, clips: step.Clips, members: tuple[Member, ...]) -> tuple[step.State, ...]:
-    """Fresh weights and moments of all members, a stack a group."""
+def init(task: step.Task, clips: step.Clips, member: Member) -> step.State:
+    """Fresh weights and moments of one member.
 
-    def one(task: step.Task, clips: step.Clips, member: Member) -> step.State:
-        return step.init(task, member.hyper, member.key, _data(clips, member))
-
-    return tuple(_each(program, one, clips, members))
+    One by one, as under `vmap` the factorisation behind orthogonal weights can wait for itself for ever
+    where there are few threads (jaxlib 0.10.2, CPU, batched QR).
+    """
+    return step.init(task, member.hyper, member.key, _data(clips, member))
 
 
 def train_step(

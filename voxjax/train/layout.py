@@ -96,7 +96,8 @@ def _measured(
     batch = np.resize(np.arange(len(clips.labels), dtype=np.int32), batch_size)
     indices = devices.by_batch(program, ensemble.stack(program.groups, [batch] * _STACKED))
     active = devices.by_member(program, ensemble.stack(program.groups, [np.array(True)] * _STACKED))
-    states = jax.jit(ensemble.init, static_argnames="program")(program, placed, members)
+    state = jax.device_get(jax.jit(ensemble.init, static_argnames="task")(task, clips, member))
+    states = devices.by_member(program, ensemble.stack(program.groups, [state] * _STACKED))
     function = jax.jit(ensemble.train_step, static_argnames="program", donate_argnames="states")
     times = []
     for _ in range(1 + _STEPS):

@@ -1,21 +1,20 @@
 """Drives the compiled program over epochs: never waits on the device, stops members early, guards them."""
 
-import dataclasses
 import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
 from voxjax import metrics
-from voxjax.config import GuardConfig, Hyper, TrainConfig
+from voxjax.config import Hyper
 from voxjax.data import batches
-from voxjax.errors import VoxJaxError, mismatch
 from voxjax.models import Variables
-from voxjax.train import collapse, devices, ensemble, step
+from voxjax.train import collapse, devices, ensemble, rescue, step
+from voxjax.train.standing import Hooks, Progress, Setup, Side, Standing, finished, kept, stopped
 
 Array = jax.Array
 
@@ -24,7 +23,7 @@ _EVALUATED_AT_ONCE = 64  # rows; the last chunk is padded, so one compilation se
 # The only places where compiled functions are made. The states' buffers are reused by the next ones.
 train_step = jax.jit(ensemble.train_step, static_argnames="program", donate_argnames="states")
 evaluate_step = jax.jit(ensemble.evaluate, static_argnames="program")
-init_states = jax.jit(ensemble.init, static_argnames="program")
+init_state = jax.jit(ensemble.init, static_argnames="task")
 _sums = jax.jit(metrics.sums)
 
 
@@ -33,67 +32,15 @@ def compilations() -> int:
     return train_step._cache_size()  # type: ignore[attr-defined]
 
 
-class Side(NamedTuple):
-    """Clips to judge by, on the host."""
-
-    rows: np.ndarray  # int [n], of the clips on the device
-    per_clip: Callable[[np.ndarray], np.ndarray]  # logits of rows to logits of clips
-    labels: np.ndarray  # of clips
-
-
-class Course(NamedTuple):
-    """What one member is taken through."""
-
-    name: str
-    member: ensemble.Member  # arrays on the host
-    rows: np.ndarray  # int32 [n], of the clips on the device: those it learns from
-    valid: Side
-
-
-class Setup(NamedTuple):
-    """All that a run is, before its first epoch."""
-
-    program: ensemble.Program
-    clips: step.Clips  # on the devices
-    courses: tuple[Course, ...]
-    plan: TrainConfig
-    guard: GuardConfig
-    labels: tuple[str, ...]  # of the classes
-
-
-class Standing(NamedTuple):
-    """Where one member stands after whole epochs, on the host."""
-
-    hyper: Hyper  # its numbers; recovering from a collapse changes them
-    best: Variables
-    best_uar: float
-    best_epoch: int
-    history: tuple[dict[str, float], ...]
-    recovered: tuple[int, ...]  # epochs after which it was rolled back
-    warning: str  # of the collapse guard, empty while all is well
-
-
-class Progress(NamedTuple):
-    """Where the run stands after whole epochs."""
-
-    epoch: int
-    states: tuple[step.State, ...]  # a stack a group, on the devices
-    members: tuple[Standing, ...]
-    healthy: tuple[Any, ...]  # each member's last healthy state, to recover to; empty where that is not wanted
-
-
-class Hooks(NamedTuple):
-    """What the outside is told: after each step read, after each epoch, and of a collapse."""
-
-    on_step: Callable[[int, int, float], None]  # epoch, step of the epoch, mean loss
-    on_epoch: Callable[[Progress, list[np.ndarray]], None]  # and each member's validation logits [clips, K]
-    on_collapse: Callable[[str], None]
-
-
 def begin(setup: Setup) -> Progress:
     """Fresh weights, before the first epoch."""
-    states = init_states(setup.program, setup.clips, _members(setup, [course.member.hyper for course in setup.courses]))
-    each = kept(setup, states, [True] * len(setup.courses))
+    tasks = {place: group.task for group in setup.program.groups for place in group.places}
+    blank = jax.tree.map(lambda x: np.zeros((1, *x.shape[1:]), x.dtype), setup.clips)  # its shape matters alone
+    each = [
+        jax.tree.map(np.array, jax.device_get(init_state(tasks[place], blank, course.member)))
+        for place, course in enumerate(setup.courses)
+    ]
+    states = devices.by_member(setup.program, ensemble.stack(setup.program.groups, each))
     members = tuple(
         Standing(course.member.hyper, state.averaged, -math.inf, 0, (), (), "")
         for course, state in zip(setup.courses, each, strict=True)
@@ -130,19 +77,9 @@ def fit(setup: Setup, progress: Progress, hooks: Hooks) -> Progress:
         seconds = time.perf_counter() - started
         logits = logits_of(setup, members, tuple(s.averaged for s in states), [c.valid for c in setup.courses])
         progress = _judge(setup, progress._replace(states=states), going, sums, logits, seconds)
-        progress = _guard(setup, progress, going, hooks.on_collapse)
+        progress = rescue.guard(setup, progress, going, hooks.on_collapse)
         hooks.on_epoch(progress, logits)
     return progress
-
-
-def stopped(plan: TrainConfig, member: Standing, epoch: int) -> bool:
-    """Whether the end of a member's patience is reached."""
-    return epoch - member.best_epoch >= plan.patience_epochs
-
-
-def finished(plan: TrainConfig, progress: Progress) -> bool:
-    """Whether the last epoch is reached, or all members have stopped."""
-    return progress.epoch >= plan.epochs or all(stopped(plan, m, progress.epoch) for m in progress.members)
 
 
 def best_logits(setup: Setup, progress: Progress, sides: Sequence[Side]) -> list[np.ndarray]:
@@ -268,65 +205,3 @@ def _row(epoch: int, sums: step.Sums, logits: np.ndarray, labels: np.ndarray, se
         "steps_per_s": float(sums.steps) / seconds,
         "seconds": seconds,
     }
-
-
-def _guard(setup: Setup, progress: Progress, going: Sequence[bool], tell: Callable[[str], None]) -> Progress:
-    """Looks at each member's last epochs, and does about a collapse what the run's guard is told to."""
-    reasons = [_reason(setup, member) if go else None for member, go in zip(progress.members, going, strict=True)]
-    members, again = list(progress.members), []
-    for i, (member, reason) in enumerate(zip(members, reasons, strict=True)):
-        if reason is None:
-            continue
-        said = f"{setup.courses[i].name}, epoch {progress.epoch}: {reason}"
-        if setup.guard.action == "recover" and len(member.recovered) < setup.guard.recoveries:
-            again.append(i)
-            said += " (rolled back; rate and gamma lowered)"
-            hyper = collapse.softened(setup.guard, member.hyper)
-            members[i] = member._replace(hyper=hyper, recovered=(*member.recovered, progress.epoch), warning=said)
-            tell(said)
-        elif setup.guard.action != "warn" or _hopeless(member):
-            do = "lower config.hyper.learning_rate, regularise less, or set config.guard.action=recover"
-            raise VoxJaxError(mismatch("training", "finite steps and predictions of all classes", said, do))
-        elif not member.warning:
-            members[i] = member._replace(warning=said)
-            tell(said)
-    progress = progress._replace(members=tuple(members))
-    return _rolled_back(setup, progress, again) if setup.guard.action == "recover" else progress
-
-
-def _reason(setup: Setup, member: Standing) -> str | None:
-    """Why the member is held to have collapsed since it was last rolled back."""
-    since = max(member.recovered, default=0)
-    return collapse.reason(setup.guard, [row for row in member.history if row["epoch"] > since], setup.labels)
-
-
-def _hopeless(member: Standing) -> bool:
-    row = member.history[-1]
-    return row["nonfinite_steps"] == row["steps"]
-
-
-def _rolled_back(setup: Setup, progress: Progress, again: Sequence[int]) -> Progress:
-    """Rolls members back to their last healthy states, and notes which states are healthy now."""
-    now, healthy = kept(setup, progress.states, [True] * len(progress.members)), list(progress.healthy)
-    strict = dataclasses.replace(setup.guard, after_epochs=0, patience_epochs=1)
-    for i, state in enumerate(now):
-        if i in again:  # the step goes on counting: schedule and draws are of the present
-            now[i] = healthy[i]._replace(step=state.step)
-        elif collapse.reason(strict, progress.members[i].history[-1:], setup.labels) is None:
-            healthy[i] = state
-    progress = progress._replace(healthy=tuple(healthy))
-    if not again:
-        return progress
-    return progress._replace(states=devices.by_member(setup.program, ensemble.stack(setup.program.groups, now)))
-
-
-def kept(setup: Setup, stacks: tuple[Any, ...], wanted: Sequence[bool]) -> list[Any]:
-    """Copies of members' trees on the host, which outlive donated states; None for those that are not wanted."""
-    trees: list[Any] = [None] * len(wanted)
-    for group, stacked in zip(setup.program.groups, stacks, strict=True):
-        if any(wanted[place] for place in group.places):
-            fetched = devices.fetch(stacked)
-            for row, place in enumerate(group.places):
-                if wanted[place]:
-                    trees[place] = jax.tree.map(lambda x, row=row: np.array(x[row]), fetched)
-    return trees

@@ -1,0 +1,36 @@
+"""Advanced, healed: the network that failed in the guide, with what keeps its training stable.
+
+A focal loss from log-probabilities whose gamma and class weights come in slowly, moderate dropout, decoupled
+weight decay instead of L2, a cosine with a floor, and a guard that rolls back a collapse.
+
+python scripts/train.py --config=configs/advanced.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/advanced
+"""
+
+from voxjax.config import Config, CopiesConfig, FeatureConfig, GuardConfig, Hyper, TrainConfig, config_dict
+from voxjax.models import options
+
+
+def get_config():
+    return config_dict(
+        Config(
+            name="advanced",
+            architecture="advanced",
+            model=options("advanced", {"stem": (16, 32)}),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            hyper=Hyper(
+                learning_rate=1.5e-3,
+                weight_decay=2e-2,
+                ema_decay=0.995,
+                dropout=0.2,
+                head_dropout=0.35,
+                mixup_alpha=0.3,
+                ramp_share=0.25,
+                focal_gamma=1.0,
+                loss_ramp_share=0.3,
+            ),
+            train=TrainConfig(epochs=60, patience_epochs=60),
+            class_balance=0.5,
+            guard=GuardConfig(action="recover"),
+        )
+    )

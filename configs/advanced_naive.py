@@ -1,0 +1,40 @@
+"""Advanced as the guide trained it, to show how it fails: for study, never for use.
+
+The naive focal loss, dropout of 0.5 with heavy L2, and a cosine that is down after a tenth of the way.
+
+python scripts/train.py --config=configs/advanced_naive.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/advanced_naive
+"""
+
+from voxjax.config import Config, CopiesConfig, FeatureConfig, GuardConfig, Hyper, TrainConfig, config_dict
+from voxjax.models import options
+
+
+def get_config():
+    return config_dict(
+        Config(
+            name="advanced_naive",
+            architecture="advanced",
+            model=options("advanced", {"stem": (16, 32)}),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            hyper=Hyper(
+                learning_rate=1e-3,
+                warmup_share=0.0,
+                cosine_share=0.1,
+                floor_share=0.0,
+                weight_decay=0.0,
+                clip_norm=1e9,  # none
+                ema_decay=0.0,
+                dropout=0.5,
+                head_dropout=0.5,
+                label_smoothing=0.0,
+                focal_gamma=5.0,
+                l2=1e-2,
+                ramp_share=0.0,
+            ),
+            train=TrainConfig(epochs=40, patience_epochs=40),
+            class_balance=1.0,
+            loss="focal_naive",
+            guard=GuardConfig(action="warn"),
+        )
+    )

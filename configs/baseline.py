@@ -1,0 +1,29 @@
+"""Baseline, the guide's small first network.
+
+python scripts/train.py --config=configs/baseline.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/baseline
+"""
+
+from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict
+from voxjax.models import options
+
+
+def get_config():
+    return config_dict(
+        Config(
+            name="baseline",
+            architecture="baseline",
+            model=options("baseline", {}),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            hyper=Hyper(
+                learning_rate=2e-3,
+                weight_decay=2e-2,
+                ema_decay=0.995,
+                dropout=0.1,
+                head_dropout=0.2,
+                mixup_alpha=0.3,
+                ramp_share=0.25,
+            ),
+            train=TrainConfig(epochs=60, patience_epochs=60),
+        )
+    )

@@ -1,0 +1,40 @@
+"""Ensemble: two CNNs, two LSTMs and a hybrid, trained in one compiled program; their probabilities are averaged.
+
+python scripts/train.py --config=configs/ensemble.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/ensemble
+
+`--config.n_members=3` takes the first three (the guide's N_MODELS).
+"""
+
+from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, MemberConfig, TrainConfig, config_dict
+from voxjax.models import options
+
+
+def get_config():
+    cnn = options("cnn", {"stem": (16, 32), "filters": (64, 96, 128), "kernel": 3})
+    lstm = options("lstm", {"fold": 5, "project": 128, "lstm": (96, 64)})
+    hybrid = options("hybrid", {"stem": (16, 32), "filters": (64, 96), "kernel": 3, "lstm": (64,)})
+    return config_dict(
+        Config(
+            name="ensemble",
+            n_members=5,
+            members=(
+                MemberConfig("cnn", cnn),
+                MemberConfig("lstm", lstm, {"learning_rate": 2e-3, "dropout": 0.3}),
+                MemberConfig("hybrid", hybrid, {"mixup_alpha": 0.2}),
+                MemberConfig("cnn", cnn, {"dropout": 0.3, "frequency_mask_share": 0.25, "warp": 0.12}),
+                MemberConfig("lstm", lstm, {"learning_rate": 3e-3, "time_mask_share": 0.25, "stretch": 0.2}),
+            ),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            hyper=Hyper(
+                learning_rate=1.5e-3,
+                weight_decay=2e-2,
+                ema_decay=0.995,
+                dropout=0.2,
+                head_dropout=0.35,
+                mixup_alpha=0.3,
+                ramp_share=0.25,
+            ),
+            train=TrainConfig(epochs=70, patience_epochs=70),
+        )
+    )

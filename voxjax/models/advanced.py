@@ -1,0 +1,66 @@
+"""Advanced: residual stages with squeeze-and-excitation, a BiLSTM and attention. The guide's one that failed."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from voxjax.models import layers, stem
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Shape of the network. What made it fail is in its training: configs/advanced_naive.py."""
+
+    stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the stages
+    stem_bins: int = 64  # leading channels that are a spectrum
+    filters: tuple[int, ...] = (96, 128, 192)  # one number a stage
+    kernel: int = 3
+    pool: int = 2  # positions merged after each stage
+    reduction: int = 8  # of squeeze-and-excitation
+    lstm: tuple[int, ...] = (96,)  # units each way
+    pooling: str = "attention"  # last | mean | mean_max | attention
+    heads: int = 4  # of attention pooling
+    dense: tuple[int, ...] = (256, 128)
+
+    def __post_init__(self) -> None:
+        layers.check_pooling(self.pooling, 2 * self.lstm[-1], self.heads)
+
+
+class Stage(nn.Module):
+    """Two convolutions beside a shortcut (He et al. 2016), squeeze-and-excitation, pooling, dropout."""
+
+    filters: int
+    options: Options
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> tuple[Array, Array]:
+        x = jnp.where(mask[..., None], x, 0.0)
+        shortcut = nn.Dense(self.filters)(x)  # [B, T, filters]
+        for kernel in (self.options.kernel, self.options.kernel):
+            x = nn.Conv(self.filters, (kernel,), use_bias=False)(jnp.where(mask[..., None], x, 0.0))
+            x = nn.relu(layers.BatchNorm()(x, mask, rates))
+        x = layers.SqueezeExcite(self.options.reduction)(x, mask) + shortcut
+        x, mask = layers.max_pool(x, mask, self.options.pool)  # [B, T / pool, filters]
+        return layers.Dropout()(x, None if rates is None else rates.block), mask
+
+
+class Advanced(nn.Module):
+    """Residual stages, BiLSTMs, pooling, dense layers: `[B, T, C], [B, T] -> [B, K]`."""
+
+    options: Options
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+        if self.options.stem:
+            x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        for filters in self.options.filters:
+            x, mask = Stage(filters, self.options)(x, mask, rates)
+        for units in self.options.lstm:
+            x = layers.BiLSTM(units)(x, mask)  # [B, T, 2 * units]
+        x = layers.pooled(self.options.pooling, self.options.heads, x, mask)
+        return layers.Head(self.options.dense, self.classes)(x, rates)

@@ -1,0 +1,33 @@
+"""Baseline: the guide's small first network."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+
+from voxjax.models import layers
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Shape of the network."""
+
+    filters: tuple[int, ...] = (64, 128)  # one number a block
+    kernel: int = 5
+    pool: int = 4  # positions merged after each block
+    dense: tuple[int, ...] = (64,)
+
+
+class Baseline(nn.Module):
+    """Two convolution blocks, the mean over time, one dense layer: `[B, T, C], [B, T] -> [B, K]`."""
+
+    options: Options
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+        for filters in self.options.filters:
+            x, mask = layers.ConvBlock(filters, self.options.kernel, self.options.pool)(x, mask, rates)
+        return layers.Head(self.options.dense, self.classes)(layers.masked_mean(x, mask), rates)

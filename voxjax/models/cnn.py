@@ -1,0 +1,43 @@
+"""CNN: the ensemble's convolutional members, with or without a stem over frequency."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+
+from voxjax.models import layers, stem
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Shape of the network."""
+
+    stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the blocks
+    stem_bins: int = 64  # leading channels that are a spectrum
+    filters: tuple[int, ...] = (96, 128, 160)  # one number a block
+    kernel: int = 5
+    pool: int = 2  # positions merged after each block
+    pooling: str = "attention"  # mean | mean_max | attention
+    heads: int = 4  # of attention pooling
+    dense: tuple[int, ...] = (192,)
+
+    def __post_init__(self) -> None:
+        layers.check_pooling(self.pooling, self.filters[-1], self.heads)
+
+
+class CNN(nn.Module):
+    """Convolution blocks, pooling over time, dense layers: `[B, T, C], [B, T] -> [B, K]`."""
+
+    options: Options
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+        if self.options.stem:
+            x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        for filters in self.options.filters:
+            x, mask = layers.ConvBlock(filters, self.options.kernel, self.options.pool)(x, mask, rates)
+        x = layers.pooled(self.options.pooling, self.options.heads, x, mask)
+        return layers.Head(self.options.dense, self.classes)(x, rates)

@@ -1,0 +1,46 @@
+"""Hybrid: convolutions for what is near in time, a BiLSTM for what is far."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+
+from voxjax.models import layers, stem
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Shape of the network."""
+
+    stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the blocks
+    stem_bins: int = 64  # leading channels that are a spectrum
+    filters: tuple[int, ...] = (96, 128)  # one number a block
+    kernel: int = 5
+    pool: int = 2  # positions merged after each block
+    lstm: tuple[int, ...] = (96,)  # units each way
+    pooling: str = "attention"  # last | mean | mean_max | attention
+    heads: int = 4  # of attention pooling
+    dense: tuple[int, ...] = (128,)
+
+    def __post_init__(self) -> None:
+        layers.check_pooling(self.pooling, 2 * self.lstm[-1], self.heads)
+
+
+class Hybrid(nn.Module):
+    """Convolution blocks, BiLSTMs, pooling, dense layers: `[B, T, C], [B, T] -> [B, K]`."""
+
+    options: Options
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+        if self.options.stem:
+            x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        for filters in self.options.filters:
+            x, mask = layers.ConvBlock(filters, self.options.kernel, self.options.pool)(x, mask, rates)
+        for units in self.options.lstm:
+            x = layers.BiLSTM(units)(x, mask)  # [B, T, 2 * units]
+        x = layers.pooled(self.options.pooling, self.options.heads, x, mask)
+        return layers.Head(self.options.dense, self.classes)(x, rates)

@@ -1,0 +1,42 @@
+"""LSTM: the ensemble's recurrent members."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+
+from voxjax.models import layers
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Shape of the network."""
+
+    fold: int = 4  # positions put side by side, so that the recurrence takes fewer steps; 8 suits `vector`
+    project: int = 160  # width of the dense layer before the recurrence
+    lstm: tuple[int, ...] = (128, 64)  # units each way
+    pooling: str = "attention"  # last | mean | mean_max | attention
+    heads: int = 4  # of attention pooling
+    dense: tuple[int, ...] = (128,)
+
+    def __post_init__(self) -> None:
+        layers.check_pooling(self.pooling, 2 * self.lstm[-1], self.heads)
+
+
+class LSTM(nn.Module):
+    """Folded positions, a projection, BiLSTMs, pooling, dense layers: `[B, T, C], [B, T] -> [B, K]`."""
+
+    options: Options
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+        x, mask = layers.fold(x, mask, self.options.fold)
+        x = nn.relu(layers.BatchNorm()(nn.Dense(self.options.project)(x), mask, rates))
+        for units in self.options.lstm:
+            x = layers.Dropout()(x, None if rates is None else rates.block)
+            x = layers.BiLSTM(units)(x, mask)  # [B, T / fold, 2 * units]
+        x = layers.pooled(self.options.pooling, self.options.heads, x, mask)
+        return layers.Head(self.options.dense, self.classes)(x, rates)
