@@ -2,7 +2,7 @@
 
 The naive focal loss, dropout of 0.5 with heavy L2, and a cosine that is down after a tenth of the way.
 
-python scripts/train.py --config=configs/advanced_naive.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/advanced_naive
+python scripts/train.py --config=configs/advanced_naive.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/naive
 """
 
 from voxjax.config import Config, CopiesConfig, FeatureConfig, GuardConfig, Hyper, TrainConfig, config_dict

@@ -1,65 +1,122 @@
-"""Focal loss: the formula, its limits, and finiteness at every extreme."""
+"""Losses against float64 references and finite differences, and at the edges of what floats hold."""
+
+import itertools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 
 from voxjax import losses
 
+LOGITS = (
+    (0.0, 0.0, 0.0), (1e4, -1e4, 0.0), (3e38, -3e38, 0.0), (-3e38, 3e38, 3e38), (100.0, 0.0, 0.0), (-200.0, 5.0, 5.0),
+    (1e-8, 0.0, 0.0), (88.0, -88.0, 3.0), (20.0, 0.0, -20.0), (3e38, 3e38, 3e38),
+)  # fmt: skip
+TARGETS = (*np.eye(3).tolist(), (0.3, 0.3, 0.4), (0.9, 0.1, 0.0))
+GAMMAS = (0.0, 1e-3, 0.5, 1.0, 2.0, 3.7, 5.0)
+TYPES = (jnp.float32, jnp.bfloat16)
 
-def logits_and_targets():
+
+def reference(logits, targets, gamma):
+    """Focal loss in float64, from probabilities."""
+    shares = np.exp(logits - np.max(logits))
+    p = shares / shares.sum()
+    return float(-np.sum(targets * (1 - p) ** gamma * np.log(p)))
+
+
+def draws(count, classes=5, scale=2.0):
     random = np.random.default_rng(0)
-    logits = random.normal(0, 3, (20, 8))
-    return logits, random.dirichlet(np.ones(8), 20)
+    for _ in range(count):
+        yield random.normal(0, scale, classes), random.dirichlet(np.ones(classes)), random.uniform(0, 5)
 
 
-def test_gamma_zero_is_cross_entropy():
-    logits, targets = (jnp.asarray(a, jnp.float32) for a in logits_and_targets())
-    ours = jax.vmap(losses.focal, (0, 0, None))(logits, targets, jnp.float32(0))
-    np.testing.assert_allclose(ours, optax.softmax_cross_entropy(logits, targets), rtol=1e-5)
+def failures(loss):
+    """Of all extreme cases, those whose value or gradient is not finite, and how many cases there are."""
+    graded = jax.jit(jax.value_and_grad(loss, (0, 2)))
+    cases = list(itertools.product(LOGITS, TARGETS, GAMMAS, TYPES))
+    bad = 0
+    for logits, targets, gamma, kind in cases:
+        value, slopes = graded(*(jnp.asarray(x, kind) for x in (logits, targets, gamma)))
+        bad += not all(bool(jnp.all(jnp.isfinite(x))) for x in (value, *slopes))
+    return bad, len(cases)
 
 
-@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0, 3.7, 5.0])
-def test_equals_the_formula_in_float64(gamma):
-    logits, targets = logits_and_targets()
-    p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    expected = -(targets * (1 - p) ** gamma * np.log(p)).sum(1)
-    args = (jnp.asarray(a, jnp.float32) for a in (logits, targets))
-    np.testing.assert_allclose(jax.vmap(losses.focal, (0, 0, None))(*args, jnp.float32(gamma)), expected, rtol=2e-5)
+def test_focal_is_finite_at_any_finite_logits_and_the_naive_one_is_not():
+    bad, cases = failures(losses.focal)
+    assert bad == 0 and cases == 700
+    assert failures(losses.focal_naive)[0] > 100
 
 
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
-def test_value_and_gradient_are_finite_at_any_logit(dtype):
-    gammas, sizes, targets = jnp.meshgrid(
-        jnp.array([0.0, 0.3, 1.0, 2.0, 5.0], dtype),
-        jnp.array([0.0, 1.0, 30.0, 90.0, 200.0, 1e4, 1e30], dtype),
-        jnp.arange(2),
-    )
-
-    def one(gamma, size, target):
-        logits = jnp.zeros(8, dtype).at[0].set(size)
-        hot = jax.nn.one_hot(target, 8, dtype=dtype)
-        return jax.value_and_grad(losses.focal)(logits, hot, gamma)
-
-    value, slope = jax.jit(jax.vmap(one))(gammas.ravel(), sizes.ravel(), targets.ravel())
-    assert bool(jnp.all(jnp.isfinite(value))) and bool(jnp.all(jnp.isfinite(slope)))
+def test_focal_equals_a_float64_reference():
+    for logits, targets, gamma in draws(200):
+        ours = losses.focal(*(jnp.asarray(x, jnp.float32) for x in (logits, targets, gamma)))
+        np.testing.assert_allclose(ours, reference(logits, targets, gamma), rtol=2e-5, atol=1e-6)
 
 
-def test_gradient_equals_finite_differences():
-    logits, targets = logits_and_targets()
-    with jax.enable_x64(True):
-        x, t = jnp.asarray(logits[0]), jnp.asarray(targets[0])
-        slope = jax.grad(losses.focal)(x, t, jnp.float64(2.0))
-        for k in range(8):
-            step = jnp.zeros(8).at[k].set(1e-6)
-            rise = losses.focal(x + step, t, jnp.float64(2.0)) - losses.focal(x - step, t, jnp.float64(2.0))
-            assert float(slope[k]) == pytest.approx(float(rise) / 2e-6, rel=1e-4, abs=1e-8)
+def test_focal_in_bfloat16_is_the_rounded_float32_one():
+    for logits, targets, gamma in draws(50):
+        small = [jnp.asarray(x, jnp.bfloat16) for x in (logits, targets, gamma)]
+        ours = losses.focal(*small)
+        assert ours.dtype == jnp.bfloat16
+        wide = [x.astype(jnp.float32) for x in small]
+        np.testing.assert_allclose(ours.astype(jnp.float32), losses.focal(*wide), rtol=1e-2)
 
 
-def test_smoothing_keeps_the_sum_and_lifts_the_rest():
-    smoothed = losses.smooth(jax.nn.one_hot(2, 8), jnp.float32(0.08))
-    assert float(smoothed.sum()) == pytest.approx(1.0)
-    assert float(smoothed[0]) == pytest.approx(0.01)
-    assert float(smoothed[2]) == pytest.approx(0.93)
+def test_gradient_equals_finite_differences_in_float64():
+    for logits, targets, gamma in draws(40, classes=4):
+        arguments = [jnp.asarray(x, jnp.float32) for x in (logits, targets, gamma)]
+        slopes, by_gamma = jax.grad(losses.focal, (0, 2))(*arguments)
+        for i in range(4):
+            nudge = 1e-5 * np.eye(4)[i]
+            rise = reference(logits + nudge, targets, gamma) - reference(logits - nudge, targets, gamma)
+            assert float(slopes[i]) == pytest.approx(rise / 2e-5, rel=1e-3, abs=2e-5)
+        rise = reference(logits, targets, gamma + 1e-5) - reference(logits, targets, gamma - 1e-5)
+        assert float(by_gamma) == pytest.approx(rise / 2e-5, rel=1e-3, abs=2e-5)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_gamma_0_is_cross_entropy(kind):
+    def cross_entropy(logits, targets):
+        wide = logits.astype(jnp.float32)
+        return -jnp.sum(targets.astype(jnp.float32) * jax.nn.log_softmax(wide)).astype(kind)
+
+    for logits, targets, _ in draws(50):
+        logits, targets = jnp.asarray(logits, kind), jnp.asarray(targets, kind)
+        ours = jax.value_and_grad(losses.focal)(logits, targets, jnp.zeros((), kind))
+        theirs = jax.value_and_grad(cross_entropy)(logits, targets)
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(
+                a.astype(jnp.float32), b.astype(jnp.float32), atol=1e-6 + 1e-2 * (kind != jnp.float32)
+            )
+
+
+def test_gamma_turns_down_what_is_known():
+    sure, unsure = jnp.array([4.0, 0.0]), jnp.array([0.5, 0.0])
+    target = jnp.array([1.0, 0.0])
+    ratios = [
+        float(losses.focal(sure, target, g) / losses.focal(unsure, target, g)) for g in map(jnp.float32, (0, 1, 2))
+    ]
+    assert ratios[0] > 10 * ratios[1] > 100 * ratios[2] > 0
+
+
+def test_the_naive_loss_agrees_where_nothing_is_extreme():
+    for logits, targets, gamma in draws(50, scale=1.0):
+        arguments = [jnp.asarray(x, jnp.float32) for x in (logits, targets, gamma)]
+        np.testing.assert_allclose(losses.focal_naive(*arguments), losses.focal(*arguments), rtol=1e-4, atol=1e-6)
+
+
+def test_losses_do_not_look_across_the_batch():
+    batch = [jnp.asarray(np.stack(x), jnp.float32) for x in zip(*[d[:2] for d in draws(6)], strict=True)]
+    order = np.array([3, 0, 5, 1, 4, 2])
+    for loss in losses.LOSSES.values():
+        each = jax.vmap(loss, (0, 0, None))(*batch, jnp.float32(2))
+        permuted = jax.vmap(loss, (0, 0, None))(*(x[order] for x in batch), jnp.float32(2))
+        np.testing.assert_array_equal(each[order], permuted)
+
+
+def test_smoothing_keeps_the_sum_and_moves_the_given_share():
+    targets = jnp.array([0.0, 1.0, 0.0, 0.0])
+    smoothed = losses.smooth(targets, jnp.float32(0.2))
+    np.testing.assert_allclose(smoothed, [0.05, 0.85, 0.05, 0.05], atol=1e-7)
+    np.testing.assert_array_equal(losses.smooth(targets, jnp.float32(0)), targets)

@@ -152,7 +152,7 @@ def test_golden_step():
     A change here means that trained models can no longer be reproduced: say so in the change log.
     """
     _, losses = run(steps=3)
-    np.testing.assert_allclose(losses, [1.383166, 1.403379, 1.386614], rtol=1e-3)
+    np.testing.assert_allclose(losses, [1.417869, 1.40029, 1.388781], rtol=1e-3)
 
 
 @pytest.mark.parametrize("broken", [jnp.nan, jnp.inf])

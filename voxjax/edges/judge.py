@@ -96,10 +96,18 @@ def report_input(
         truth=truth,
         logits=np.concatenate([verdict.logits for verdict in found]),
         temperature=np.repeat([verdict.temperature for verdict in found], lengths),
-        history=history(progress),
+        history=curves(progress),
         notes=[*_leaks(config, assembled, found), *corpora.notes(config.corpus)],
         meta=meta,
     )
+
+
+def curves(progress: Sequence[standing.Progress]) -> list[dict[str, Any]]:
+    """Every member's rows, one behind the other, told apart by `member` where there are several."""
+    members = [member.history for part in progress for member in part.members]
+    if len(members) == 1:
+        return list(members[0])
+    return [{**row, "member": i} for i, one in enumerate(members) for row in one]
 
 
 def history(progress: Sequence[standing.Progress]) -> list[dict[str, Any]]:

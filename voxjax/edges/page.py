@@ -157,11 +157,24 @@ def _folds(figures: Mapping[str, Any]) -> str:
 
 
 def _members(figures: Mapping[str, Any]) -> str:
-    rows = [
-        [str(i), escape(str(member["architecture"])), _bar(member["uar"])]
-        for i, member in enumerate(figures["members"])
-    ]
-    return _table(("member", "architecture", "UAR by itself"), rows)
+    """Each member by itself, and beneath them the vote and how much they differ."""
+    rows = []
+    for i, member in enumerate(figures["members"]):
+        name = member["name"] if "name" in member else f"{member['architecture']} {i + 1}"
+        known = [_bar(member[key]) if key in member else "&ndash;" for key in ("uar", "accuracy", "valid_uar")]
+        weight = f"{member['weight']:.2f}" if "weight" in member else "&ndash;"
+        rows.append([escape(name), *known, weight, escape(member["status"]) if "status" in member else ""])
+    if "vote" in figures:
+        vote = figures["vote"]
+        rows.append(["<b>vote</b>", _bar(vote["uar"]), _bar(vote["accuracy"]), "", "", f"{vote['weights']} weights"])
+    table = _table(("member", "UAR", "accuracy", "validation UAR", "weight", ""), rows)
+    return table + (_diversity(figures["diversity"]) if "diversity" in figures else "")
+
+
+def _diversity(found: Mapping[str, Any]) -> str:
+    correlation = found["error_correlation"]
+    said = "" if correlation is None else f"; their errors correlate by {correlation:.2f}"
+    return f"<p>Two members differ on {_percent(found['disagreement'])} of the clips{said}.</p>"
 
 
 def _coverage(figures: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -31,6 +31,11 @@ class Meta(TypedDict):
     parameters: int
     members: list[dict[str, Any]]  # `architecture` and `uar` each; a lone member's UAR is filled in
     config: Mapping[str, Any]  # every value, resolved
+    vote: NotRequired[dict[str, Any]]  # of an ensemble: `weights`, `uar`, `accuracy`, `best_member_uar`
+    diversity: NotRequired[dict[str, Any]]  # as `voxjax.vote.diversity`
+    collapse: NotRequired[list[str]]  # what the collapse guard said
+    compiles: NotRequired[int]  # of the training step
+    members_via: NotRequired[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +81,8 @@ def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
     files.write(folder / "metrics.json", json.dumps(figures, indent=1, allow_nan=False) + "\n")
     files.write(folder / "per_class.csv", report_tables.per_class(figures))
     files.write(folder / "confusion.csv", report_tables.confusion(figures))
+    if len(figures["members"]) > 1:
+        files.write(folder / "members.csv", report_tables.members(figures))
     columns = (run.clips, run.speakers, run.folds, run.truth, after)
     files.write(folder / "predictions.csv", report_tables.predictions(run.labels, *columns))
     content = page.render(figures, pictures, run.meta["config"], run.notes)
@@ -107,7 +114,7 @@ def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str
             "temperature": float(np.exp(np.mean(np.log(run.temperature)))),
             "interval_over": over,
             "per_fold": _per_fold(run, after),
-            "warnings": warnings_about(meta["protocol"], meta["corpus"]),
+            "warnings": [*warnings_about(meta["protocol"], meta["corpus"]), *_collapses(meta)],
             **provenance(),
         }
     )
@@ -146,6 +153,10 @@ def warnings_about(protocol: str, corpus: str) -> list[str]:
     return found
 
 
+def _collapses(meta: Meta) -> list[str]:
+    return [f"Training collapsed: {said}." for said in meta["collapse"]] if "collapse" in meta else []
+
+
 def printout(figures: Mapping[str, Any]) -> str:
     """The closing lines of a run: warnings, UAR and accuracy with intervals, classes, confusions.
 
@@ -166,8 +177,9 @@ def printout(figures: Mapping[str, Any]) -> str:
         f"ECE:           {figures['ece']:7.2%}, {figures['ece_calibrated']:.2%} "
         f"after temperature {figures['temperature']:.2f}",
     ]
+    members = [*report_tables.member_lines(figures), ""] if len(figures["members"]) > 1 else []
     classes, confusions = report_tables.class_lines(figures), report_tables.confusion_lines(figures)
-    return "\n".join([*head, "", *classes, "", *confusions, rule])
+    return "\n".join([*head, "", *members, *classes, "", *confusions, rule])
 
 
 def _interval_over(protocol: str, speakers: Sequence[str]) -> str:

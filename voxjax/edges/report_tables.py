@@ -8,6 +8,18 @@ from typing import Any
 import numpy as np
 
 _SCORES = ("precision", "recall", "f1")
+_MEMBER = (
+    "name",
+    "architecture",
+    "uar",
+    "accuracy",
+    "valid_uar",
+    "best_epoch",
+    "epochs",
+    "weight",
+    "parameters",
+    "status",
+)
 
 
 def per_class(figures: Mapping[str, Any]) -> str:
@@ -43,6 +55,39 @@ def predictions(
         for clip, speaker, fold, true, row in zip(clips, speakers, folds, truth, probabilities, strict=True)
     ]
     return _csv([["clip", "speaker", "fold", "truth", *labels], *rows])
+
+
+def members(figures: Mapping[str, Any]) -> str:
+    """`members.csv`: each member of an ensemble, and the vote in the last row. What is not known is empty."""
+    rows = [[row[name] if name in row else "" for name in _MEMBER] for row in _with_vote(figures)]
+    return _csv([_MEMBER, *rows])
+
+
+def member_lines(figures: Mapping[str, Any]) -> list[str]:
+    """The members and their vote as aligned text, and how much they differ."""
+    lines = [
+        "Members".ljust(16) + "".join(f"{head:>11}" for head in ("UAR", "accuracy", "valid UAR", "epoch", "weight"))
+    ]
+    for row in _with_vote(figures):
+        cells = [f"{row[name]:.1%}" if name in row else "-" for name in ("uar", "accuracy", "valid_uar")]
+        cells.append(str(row["best_epoch"]) if "best_epoch" in row else "-")
+        cells.append(f"{row['weight']:.2f}" if "weight" in row else "-")
+        note = row["status"] if "status" in row and row["status"] != "trained" else ""
+        lines.append(str(row["name"])[:15].ljust(16) + "".join(f"{cell:>11}" for cell in cells) + f"   {note}".rstrip())
+    if "diversity" in figures:
+        correlation = figures["diversity"]["error_correlation"]
+        said = "" if correlation is None else f"; their errors correlate by {correlation:.2f}"
+        lines.append(f"Two members differ on {figures['diversity']['disagreement']:.1%} of the clips{said}.")
+    return lines
+
+
+def _with_vote(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = [{"name": f"{row['architecture']} {i + 1}", **row} for i, row in enumerate(figures["members"])]
+    if "vote" in figures:
+        rows.append(
+            {"name": "vote", "architecture": f"soft vote, {figures['vote']['weights']} weights", **figures["vote"]}
+        )
+    return rows
 
 
 def class_lines(figures: Mapping[str, Any]) -> list[str]:

@@ -144,7 +144,7 @@ class Watch:
         counts = metrics.grouped(truth, predicted, ["all"] * len(truth), len(labels))["all"]
         assert self._monitor is not None
         self._monitor.confusion(point, labels, counts)
-        self._monitor.history(point, judge.history([progress]))
+        self._monitor.history(point, judge.curves([progress]))
 
 
 def _curves(row: Mapping[str, float]) -> dict[str, float]:

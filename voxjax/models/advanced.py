@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from voxjax.models import layers, stem
+from voxjax.models import checks, layers, stem
 
 Array = jax.Array
 
@@ -27,7 +27,8 @@ class Options:
     dense: tuple[int, ...] = (256, 128)
 
     def __post_init__(self) -> None:
-        layers.check_pooling(self.pooling, 2 * self.lstm[-1], self.heads)
+        checks.sizes(self, ("filters", "lstm"))
+        checks.pooling(self.pooling, checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
 
 
 class Stage(nn.Module):
@@ -38,10 +39,9 @@ class Stage(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> tuple[Array, Array]:
-        x = jnp.where(mask[..., None], x, 0.0)
         shortcut = nn.Dense(self.filters)(x)  # [B, T, filters]
-        for kernel in (self.options.kernel, self.options.kernel):
-            x = nn.Conv(self.filters, (kernel,), use_bias=False)(jnp.where(mask[..., None], x, 0.0))
+        for _ in range(2):
+            x = nn.Conv(self.filters, (self.options.kernel,), use_bias=False)(jnp.where(mask[..., None], x, 0.0))
             x = nn.relu(layers.BatchNorm()(x, mask, rates))
         x = layers.SqueezeExcite(self.options.reduction)(x, mask) + shortcut
         x, mask = layers.max_pool(x, mask, self.options.pool)  # [B, T / pool, filters]
@@ -56,11 +56,10 @@ class Advanced(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
-        if self.options.stem:
-            x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         for filters in self.options.filters:
             x, mask = Stage(filters, self.options)(x, mask, rates)
         for units in self.options.lstm:
             x = layers.BiLSTM(units)(x, mask)  # [B, T, 2 * units]
         x = layers.pooled(self.options.pooling, self.options.heads, x, mask)
-        return layers.Head(self.options.dense, self.classes)(x, rates)
+        return layers.head(x, self.options.dense, self.classes, rates)

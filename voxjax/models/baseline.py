@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from voxjax.models import layers
+from voxjax.models import checks, layers
 
 Array = jax.Array
 
@@ -19,6 +19,9 @@ class Options:
     pool: int = 4  # positions merged after each block
     dense: tuple[int, ...] = (64,)
 
+    def __post_init__(self) -> None:
+        checks.sizes(self, ("filters",))
+
 
 class Baseline(nn.Module):
     """Two convolution blocks, the mean over time, one dense layer: `[B, T, C], [B, T] -> [B, K]`."""
@@ -30,4 +33,4 @@ class Baseline(nn.Module):
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
         for filters in self.options.filters:
             x, mask = layers.ConvBlock(filters, self.options.kernel, self.options.pool)(x, mask, rates)
-        return layers.Head(self.options.dense, self.classes)(layers.masked_mean(x, mask), rates)
+        return layers.head(layers.masked_mean(x, mask), self.options.dense, self.classes, rates)

@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from voxjax.models import layers, stem
+from voxjax.models import checks, layers, stem
 
 Array = jax.Array
 
@@ -25,7 +25,8 @@ class Options:
     dense: tuple[int, ...] = (128,)
 
     def __post_init__(self) -> None:
-        layers.check_pooling(self.pooling, 2 * self.lstm[-1], self.heads)
+        checks.sizes(self, ("filters", "lstm"))
+        checks.pooling(self.pooling, checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
 
 
 class Hybrid(nn.Module):
@@ -36,11 +37,10 @@ class Hybrid(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
-        if self.options.stem:
-            x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         for filters in self.options.filters:
             x, mask = layers.ConvBlock(filters, self.options.kernel, self.options.pool)(x, mask, rates)
         for units in self.options.lstm:
             x = layers.BiLSTM(units)(x, mask)  # [B, T, 2 * units]
         x = layers.pooled(self.options.pooling, self.options.heads, x, mask)
-        return layers.Head(self.options.dense, self.classes)(x, rates)
+        return layers.head(x, self.options.dense, self.classes, rates)

@@ -3,15 +3,12 @@
 Letters: B examples, T positions in time, C channels, H units, K classes. `mask` is bool `[B, T]`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-
-from voxjax.config import one_of
-from voxjax.errors import UsageError, mismatch
 
 Array = jax.Array
 
@@ -149,19 +146,6 @@ class AttentionPool(nn.Module):
         return jnp.concatenate([mean.reshape(flat), deviation.reshape(flat)], axis=-1)
 
 
-class Head(nn.Module):
-    """Dense layers with ReLU and dropout, then the scores of the classes: `[B, C] -> [B, K]`."""
-
-    dense: tuple[int, ...]
-    classes: int
-
-    @nn.compact
-    def __call__(self, x: Array, rates: Rates | None) -> Array:
-        for units in self.dense:
-            x = Dropout()(nn.relu(nn.Dense(units)(x)), None if rates is None else rates.head)
-        return nn.Dense(self.classes)(x)
-
-
 def fold(x: Array, mask: Array, size: int) -> tuple[Array, Array]:
     """Puts each run of `size` positions side by side, valid if any is: `[B, T, C] -> [B, ceil(T/size), size * C]`."""
     extra = -x.shape[1] % size
@@ -219,17 +203,11 @@ def pooled(kind: str, heads: int, x: Array, mask: Array) -> Array:
     return AttentionPool(heads)(x, mask) if kind == "attention" else POOLINGS[kind](x, mask)
 
 
-def check_pooling(kind: str, channels: int, heads: int) -> None:
-    """Refuses a pooling that is unknown, or attention whose heads do not divide the channels.
-
-    Raises:
-        UsageError: with what to choose.
-    """
-    one_of("config.model.pooling", kind, (*POOLINGS, "attention"))
-    if kind == "attention" and channels % heads:
-        found = f"{heads} heads for {channels} channels"
-        do = "choose config.model.heads to divide the channels before it (twice the last of config.model.lstm)"
-        raise UsageError(mismatch("attention pooling", "an equal share of channels for each head", found, do))
+def head(x: Array, dense: Sequence[int], classes: int, rates: Rates | None) -> Array:
+    """Dense layers with ReLU and dropout, then the classes: `[B, C] -> [B, K]`; called inside a module."""
+    for units in dense:
+        x = Dropout()(nn.relu(nn.Dense(units)(x)), None if rates is None else rates.head)
+    return nn.Dense(classes)(x)
 
 
 def _lstm_cell(gates: Array, cell: Array) -> tuple[Array, Array]:

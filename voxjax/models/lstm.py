@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from voxjax.models import layers
+from voxjax.models import checks, layers
 
 Array = jax.Array
 
@@ -22,7 +22,8 @@ class Options:
     dense: tuple[int, ...] = (128,)
 
     def __post_init__(self) -> None:
-        layers.check_pooling(self.pooling, 2 * self.lstm[-1], self.heads)
+        checks.sizes(self, ("lstm",))
+        checks.pooling(self.pooling, checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
 
 
 class LSTM(nn.Module):
@@ -34,9 +35,10 @@ class LSTM(nn.Module):
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
         x, mask = layers.fold(x, mask, self.options.fold)
-        x = nn.relu(layers.BatchNorm()(nn.Dense(self.options.project)(x), mask, rates))
+        x = nn.Dense(self.options.project, use_bias=False)(x)  # [B, T / fold, project]
+        x = nn.relu(layers.BatchNorm()(x, mask, rates))
         for units in self.options.lstm:
             x = layers.Dropout()(x, None if rates is None else rates.block)
             x = layers.BiLSTM(units)(x, mask)  # [B, T / fold, 2 * units]
         x = layers.pooled(self.options.pooling, self.options.heads, x, mask)
-        return layers.Head(self.options.dense, self.classes)(x, rates)
+        return layers.head(x, self.options.dense, self.classes, rates)

@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from voxjax.models import layers, stem
+from voxjax.models import checks, layers, stem
 
 Array = jax.Array
 
@@ -26,8 +26,9 @@ class Options:
     heads: int = 4  # of attention pooling
 
     def __post_init__(self) -> None:
+        checks.sizes(self, ("filters", "kernels"))
         channels = 2 * self.lstm[-1] if self.lstm else len(self.kernels) * self.filters[-1]
-        layers.check_pooling(self.pooling, channels, self.heads)
+        checks.pooling(self.pooling, checks.AFTER_LSTM, channels, self.heads)
 
 
 class Block(nn.Module):
@@ -57,14 +58,10 @@ class Optimized(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
-        if self.options.stem:
-            x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         for filters in self.options.filters:
             x, mask = Block(filters, self.options)(x, mask, rates)
         for units in self.options.lstm:
             x = layers.BiLSTM(units)(x, mask)  # [B, T, 2 * units]
         x = layers.pooled(self.options.pooling, self.options.heads, x, mask)
-        head_rate = None if rates is None else rates.head
-        for units in self.options.dense:
-            x = layers.Dropout()(nn.relu(nn.Dense(units)(x)), head_rate)
-        return nn.Dense(self.classes)(x)  # [B, K]
+        return layers.head(x, self.options.dense, self.classes, rates)  # [B, K]

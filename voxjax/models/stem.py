@@ -14,7 +14,7 @@ class Stem(nn.Module):
 
     Unlike a convolution over time alone they know a pattern again when the voice is higher. Each
     halves frequency; the first also halves time. Channels beyond `bins` (energy, pitch) have no
-    frequency axis: of them every second frame joins what comes out.
+    frequency axis: of them every second frame joins what comes out. Without filters everything passes.
     """
 
     filters: tuple[int, ...]
@@ -22,6 +22,8 @@ class Stem(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> tuple[Array, Array]:
+        if not self.filters:
+            return x, mask
         rest = jnp.where(mask[..., None], x[..., self.bins :], 0.0)[:, ::2]
         x = x[..., : self.bins, None]  # [B, T, F, 1]
         for i, filters in enumerate(self.filters):
