@@ -1,6 +1,6 @@
 """Advanced as the guide trained it, to show how it fails: for study, never for use.
 
-The naive focal loss, dropout of 0.5 with heavy L2, and a cosine that is down after a tenth of the way.
+The naive focal loss, dropout of 0.5 with heavy L2, and a cosine that is down after a third of the way.
 
 python scripts/train.py --config=configs/advanced_naive.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/naive
 """
@@ -20,7 +20,7 @@ def get_config():
             hyper=Hyper(
                 learning_rate=1e-3,
                 warmup_share=0.0,
-                cosine_share=0.1,
+                cosine_share=0.3,
                 floor_share=0.0,
                 weight_decay=0.0,
                 clip_norm=1e9,  # none
@@ -29,10 +29,10 @@ def get_config():
                 head_dropout=0.5,
                 label_smoothing=0.0,
                 focal_gamma=5.0,
-                l2=1e-2,
+                l2=5e-2,
                 ramp_share=0.0,
             ),
-            train=TrainConfig(epochs=40, patience_epochs=40),
+            train=TrainConfig(epochs=30, patience_epochs=30),
             class_balance=1.0,
             loss="focal_naive",
             guard=GuardConfig(action="warn"),

@@ -132,7 +132,7 @@ class GuardConfig:
     after_epochs: int = 5  # epochs in which nothing is judged
     patience_epochs: int = 3  # epochs in a row that must look collapsed
     commonest_share: float = 0.6  # of validation clips given to one class; at least the true share + 0.3
-    entropy_share: float = 0.3  # entropy of the predicted classes, relative to the true ones', that is too little
+    entropy_share: float = 0.6  # entropy of the predicted classes, relative to the true ones', that is too little
     gradient_norm: float = 1e-5  # below this, gradients have vanished
     rate_factor: float = 0.5  # recover: the learning rate is multiplied by this
     gamma_factor: float = 0.5  # recover: focal gamma is multiplied by this
