@@ -7,7 +7,7 @@ from pathlib import Path
 from absl import flags
 
 from voxjax.config import Config
-from voxjax.edges import commands, report, run
+from voxjax.edges import commands, hosts, report, run
 
 PROTOCOL = flags.DEFINE_string("protocol", None, "Split to test under; the config's own where not given.")
 SEEDS = flags.DEFINE_integer("seeds", 1, "How many seeds, from config.seed on.", lower_bound=1)
@@ -16,8 +16,11 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR
 WORKDIR = flags.DEFINE_string("workdir", None, "For all the run writes; runs/NAME-PROTOCOL-TIME where not given.")
 RESUME = flags.DEFINE_boolean("resume", False, "Goes on with the run in --workdir from its newest checkpoints.")
 
+flags.adopt_module_key_flags(hosts)
+
 
 def main(config: Config) -> None:
+    hosts.join()
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
     workdir = Path(WORKDIR.value or f"runs/{config.name}-{config.protocol}-{now}")

@@ -6,14 +6,17 @@ from pathlib import Path
 from absl import flags
 
 from voxjax.config import Config
-from voxjax.edges import commands, report, run
+from voxjax.edges import commands, hosts, report, run
 
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
 WORKDIR = flags.DEFINE_string("workdir", None, "For all the run writes; runs/NAME-TIME where not given.")
 RESUME = flags.DEFINE_boolean("resume", False, "Goes on with the run in --workdir from its newest checkpoint.")
 
+flags.adopt_module_key_flags(hosts)
+
 
 def main(config: Config) -> None:
+    hosts.join()
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     workdir = Path(WORKDIR.value or f"runs/{config.name}-{now}")
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None

@@ -146,7 +146,9 @@ class Checkpoints:
             raise
 
     def _sweep(self) -> None:
-        """Removes what a killed or failed write left."""
+        """Removes what a killed or failed write left; of many processes the first does."""
+        if jax.process_index() > 0:
+            return
         for leftover in self._folder.glob("*.orbax-checkpoint-tmp*"):
             shutil.rmtree(leftover)
 

@@ -11,11 +11,11 @@ import numpy as np
 import voxjax
 from voxjax.config import Config, one_of, thaw
 from voxjax.data import corpora, splits
-from voxjax.edges import files, judge, members, progress_file, report
+from voxjax.edges import files, hosts, judge, members, progress_file, report
 from voxjax.edges.assemble import Assembled, Fold, assemble, cut
 from voxjax.edges.checkpoint import Checkpoints
 from voxjax.edges.model_folder import Member, Trained, save
-from voxjax.edges.watch import Watch
+from voxjax.edges.watch import Unwatched, Watch
 from voxjax.errors import UsageError, mismatch
 from voxjax.train import layout, loop, standing
 
@@ -45,7 +45,7 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
         VoxJaxError: at data that can't be used, or training that collapses where the guard is to stop.
     """
     specs = members.specs(config)
-    _claim(workdir, {"config": thaw(config)}, resume)
+    hosts.once(lambda: _claim(workdir, {"config": thaw(config)}, resume))
     assembled = assemble(config, data_dir, cache)
     fold = cut(config, assembled, config.fold, config.seed)
     figures, verdict, progress = _trained(config, assembled, [fold], [[fold]], workdir, cache)
@@ -61,7 +61,7 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
         ],
         meta=_about(config, assembled, fold, figures),
     )
-    save(workdir / "model", trained)
+    hosts.once(lambda: save(workdir / "model", trained))
     return figures
 
 
@@ -87,7 +87,7 @@ def crossval(
     members.specs(config)
     folds_each = splits.PROTOCOLS[config.protocol].folds
     at_once = _at_once(plan, plan.seeds * folds_each)
-    _claim(workdir, {"config": thaw(config), **plan._asdict()}, resume)
+    hosts.once(lambda: _claim(workdir, {"config": thaw(config), **plan._asdict()}, resume))
     assembled = assemble(config, data_dir, cache)
     folds = [
         cut(config, assembled, fold, config.seed + seed) for seed in range(plan.seeds) for fold in range(folds_each)
@@ -118,26 +118,38 @@ def _trained(
     found: list[judge.Verdict] = []
     done: list[standing.Progress] = []
     compiled, forms = 0, set()
-    with Watch(workdir, config, assembled, folds[0].split.train) as watch:
+    with Watch(workdir, config, assembled, folds[0].split.train) if hosts.first() else Unwatched() as watch:
         for i, part in enumerate(parts):
             setup = members.setup(config, assembled, part, _layouts(cache, watch))
             forms.add(members.via(setup))
             before = loop.compilations()
             with Checkpoints(workdir / "checkpoints" / f"part{i}", config.train.checkpoints_kept) as checkpoints:
-                progress = watch.part(setup, checkpoints, progress_file.begin_or_resume(setup, checkpoints))
-                progress = loop.fit(setup, progress, watch.hooks())
+                progress = progress_file.begin_or_resume(setup, checkpoints)
+                watch.part(setup, progress)
+                progress = loop.fit(setup, progress, _hooks(setup, checkpoints, watch))
             compiled += loop.compilations() - before
             assert compiled <= len(parts), "one compilation a program"
             found += judge.verdicts(config, setup, progress, part)
             done.append(progress)
         more = {"compiles": compiled, "members_via": "+".join(sorted(forms))}
         told = judge.report_input(config, assembled, members.specs(config), found, done, more)
-        figures = report.write_report(workdir / "report", told)
-        watch.finish(figures)
-    return figures, found, done
+        hosts.once(lambda: watch.finish(report.write_report(workdir / "report", told)))
+    return json.loads((workdir / "report" / "metrics.json").read_text()), found, done
 
 
-def _layouts(cache: Path, watch: Watch) -> layout.Cache:
+def _hooks(setup: standing.Setup, checkpoints: Checkpoints, watch: Watch | Unwatched) -> standing.Hooks:
+    """Tells the watch, and saves a checkpoint from time to time; all processes save together."""
+
+    def on_epoch(progress: standing.Progress, logits: list[np.ndarray]) -> None:
+        watch.on_epoch(progress, logits)
+        due = progress.epoch % setup.plan.checkpoint_every_epochs == 0
+        if due or standing.finished(setup.plan, progress):
+            progress_file.save(setup, checkpoints, progress)
+
+    return standing.Hooks(watch.on_step, on_epoch, watch.say)
+
+
+def _layouts(cache: Path, watch: Watch | Unwatched) -> layout.Cache:
     """Keeps measurements beside the decoded clips."""
 
     def read(name: str) -> float | None:

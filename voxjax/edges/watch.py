@@ -1,4 +1,4 @@
-"""Follows a run while it goes on: progress bar, metrics.jsonl, TensorBoard and checkpoints."""
+"""Follows a run while it goes on: progress bar, metrics.jsonl and TensorBoard."""
 
 import json
 import sys
@@ -12,9 +12,8 @@ from tqdm import tqdm
 from voxjax import metrics
 from voxjax.config import Config, thaw
 from voxjax.data import batches
-from voxjax.edges import files, judge, progress_file
+from voxjax.edges import files, judge
 from voxjax.edges.assemble import Assembled
-from voxjax.edges.checkpoint import Checkpoints
 from voxjax.edges.monitor import Monitor
 from voxjax.train import standing
 
@@ -49,12 +48,12 @@ class Watch:
         if self._monitor is not None:
             self._monitor.close()
 
-    def part(self, setup: standing.Setup, checkpoints: Checkpoints, progress: standing.Progress) -> standing.Progress:
-        """Begins with the next program of the run, and gives its progress back.
+    def part(self, setup: standing.Setup, progress: standing.Progress) -> None:
+        """Begins with the next program of the run.
 
         Epochs after a restored one, of a run that was cut off, are dropped.
         """
-        self._setup, self._checkpoints = setup, checkpoints
+        self._setup = setup
         self._parts.append(progress)
         self._write_history()
         done = sum(part.epoch for part in self._parts)
@@ -74,11 +73,6 @@ class Watch:
             disable=None,
         )
         self._uar = float(np.mean([member.best_uar for member in progress.members]))
-        return progress
-
-    def hooks(self) -> standing.Hooks:
-        """What the loop is to tell."""
-        return standing.Hooks(self._on_step, self._on_epoch, self.say)
 
     def say(self, text: str) -> None:
         """One line to the user, above the bar."""
@@ -90,15 +84,15 @@ class Watch:
         assert self._monitor is not None  # at least one part
         self._monitor.hyperparameters(thaw(self._config), final)
 
-    def _on_step(self, epoch: int, step: int, loss: float) -> None:
+    def on_step(self, epoch: int, step: int, loss: float) -> None:
         """Moves the bar, which shows the loss, the last validation UAR and the time left."""
         del step
         assert self._bar is not None
         self._bar.update()
         self._bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", uar=f"{max(self._uar, 0.0):.3f}", refresh=False)
 
-    def _on_epoch(self, progress: standing.Progress, logits: list[np.ndarray]) -> None:
-        """Writes the epoch down, and from time to time pictures and a checkpoint."""
+    def on_epoch(self, progress: standing.Progress, logits: list[np.ndarray]) -> None:
+        """Writes the epoch down, and from time to time draws pictures."""
         self._parts[-1] = progress
         row = self._row(progress)
         self._uar = row["valid_uar"]
@@ -112,10 +106,6 @@ class Watch:
             self._monitor.scalars(point, each)
         if progress.epoch % _PICTURES_EVERY == 0:
             self._draw(point, progress, logits)
-        if progress.epoch % self._config.train.checkpoint_every_epochs == 0 or standing.finished(
-            self._setup.plan, progress
-        ):
-            progress_file.save(self._setup, self._checkpoints, progress)
 
     def _row(self, progress: standing.Progress) -> dict[str, Any]:
         row = judge.history([progress])[progress.epoch - 1]
@@ -145,6 +135,31 @@ class Watch:
         assert self._monitor is not None
         self._monitor.confusion(point, labels, counts)
         self._monitor.history(point, judge.curves([progress]))
+
+
+class Unwatched:
+    """In place of a watch, in the processes that write nothing down."""
+
+    def __enter__(self) -> "Unwatched":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def part(self, setup: standing.Setup, progress: standing.Progress) -> None:
+        """As `Watch.part`."""
+
+    def say(self, text: str) -> None:
+        """As `Watch.say`."""
+
+    def finish(self, figures: Mapping[str, Any]) -> None:
+        """As `Watch.finish`."""
+
+    def on_step(self, epoch: int, step: int, loss: float) -> None:
+        """As `Watch.on_step`."""
+
+    def on_epoch(self, progress: standing.Progress, logits: list[np.ndarray]) -> None:
+        """As `Watch.on_epoch`."""
 
 
 def _curves(row: Mapping[str, float]) -> dict[str, float]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from voxjax.errors import UsageError, mismatch
@@ -22,26 +21,30 @@ def mesh(member: int, data: int) -> Mesh:
         data: batches are divided by this.
 
     Raises:
-        UsageError: with fewer devices.
+        UsageError: with fewer devices, or if a process would have none of them.
     """
     devices = jax.devices()
     if member * data > len(devices):
         found = f"{len(devices)} ({devices[0].platform})"
         do = "lower config.devices.member or config.devices.data"
         raise UsageError(mismatch("devices", f"at least {member} x {data} devices", found, do))
+    if len({device.process_index for device in devices[: member * data]}) < jax.process_count():
+        found = f"{member} x {data} of {len(devices)} devices"
+        do = "raise config.devices.member or config.devices.data until they use all devices"
+        raise UsageError(mismatch("devices", f"some of each of the {jax.process_count()} processes", found, do))
     chosen = np.array(devices[: member * data]).reshape(member, data)
     return Mesh(chosen, ("member", "data"), axis_types=(AxisType.Auto, AxisType.Auto))
 
 
 def everywhere(program: Program, tree: Tree) -> Tree:
     """Host arrays on every device of the mesh."""
-    return jax.device_put(tree, NamedSharding(program.mesh, PartitionSpec()))
+    return _placed(tree, NamedSharding(program.mesh, PartitionSpec()))
 
 
 def by_member(program: Program, stacks: Sequence[Tree]) -> tuple[Tree, ...]:
     """One tree a group, leaves `[M, ...]`, each member on its own devices."""
     return tuple(
-        jax.device_put(tree, NamedSharding(program.mesh, spread(program.mesh, group)))
+        _placed(tree, NamedSharding(program.mesh, spread(program.mesh, group)))
         for group, tree in zip(program.groups, stacks, strict=True)
     )
 
@@ -53,7 +56,7 @@ def by_batch(program: Program, stacks: Sequence[np.ndarray]) -> tuple[jax.Array,
         spec = spread(program.mesh, group)
         if program.mesh.shape["data"] > 1:
             spec = PartitionSpec(spec[0] if spec else None, "data")
-        placed.append(jax.device_put(array, NamedSharding(program.mesh, spec)))
+        placed.append(_placed(array, NamedSharding(program.mesh, spec)))
     return tuple(placed)
 
 
@@ -61,4 +64,19 @@ def fetch(tree: Tree) -> Tree:
     """Device arrays as host arrays; on many hosts, each gets all of them."""
     if jax.process_count() == 1:
         return jax.device_get(tree)
-    return multihost_utils.process_allgather(tree, tiled=True)
+    whole = jax.tree.map(lambda x: jax.device_put(x, NamedSharding(x.sharding.mesh, PartitionSpec())), tree)
+    return jax.device_get(jax.tree.map(lambda x: x.addressable_data(0), whole))
+
+
+def _placed(tree: Tree, sharding: NamedSharding) -> Tree:
+    """Arrays that every process holds, laid out over the mesh; each process copies what its own devices need."""
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+    return jax.tree.map(lambda x: _part(x, sharding), tree)
+
+
+def _part(x: Any, sharding: NamedSharding) -> jax.Array:
+    if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_part(jax.random.key_data(x), sharding), impl=jax.random.key_impl(x))
+    whole = np.asarray(x)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])

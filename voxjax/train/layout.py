@@ -34,9 +34,9 @@ def choose(
 ) -> str:
     """`vmap`, `map` or `unroll`: as asked for, or what is fastest here where `auto` is asked for.
 
-    Only members of equal tasks can be stacked, so without any, there is nothing to measure; and a mesh
-    with a member axis divides stacks, so there `auto` is `vmap`. The numbers that training gives are the
-    same up to rounding.
+    Only members of equal tasks can be stacked, so without any, there is nothing to measure. A mesh with a
+    member axis divides stacks, and many processes must agree, so there `auto` is `vmap`. The numbers that
+    training gives are the same up to rounding.
 
     Args:
         via: `vmap`, `map`, `unroll` or `auto`.
@@ -48,7 +48,7 @@ def choose(
     """
     if via != "auto":
         return via
-    if mesh.shape["member"] > 1:
+    if mesh.shape["member"] > 1 or jax.process_count() > 1:
         return "vmap"
     shared = [task for task in dict.fromkeys(tasks) if tasks.count(task) >= _STACKED]
     if not shared:
