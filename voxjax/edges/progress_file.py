@@ -56,6 +56,7 @@ def _counters(progress: standing.Progress) -> dict[str, Any]:
             "history": list(member.history),
             "recovered": list(member.recovered),
             "warning": member.warning,
+            "dropped": member.dropped,
         }
         for member in progress.members
     ]

@@ -45,7 +45,7 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
         VoxJaxError: at data that can't be used, or training that collapses where the guard is to stop.
     """
     specs = members.specs(config)
-    hosts.once(lambda: _claim(workdir, {"config": thaw(config)}, resume))
+    hosts.once(lambda: claim(workdir, {"config": thaw(config)}, resume))
     assembled = assemble(config, data_dir, cache)
     fold = cut(config, assembled, config.fold, config.seed)
     figures, verdict, progress = _trained(config, assembled, [fold], [[fold]], workdir, cache)
@@ -87,7 +87,7 @@ def crossval(
     members.specs(config)
     folds_each = splits.PROTOCOLS[config.protocol].folds
     at_once = _at_once(plan, plan.seeds * folds_each)
-    hosts.once(lambda: _claim(workdir, {"config": thaw(config), **plan._asdict()}, resume))
+    hosts.once(lambda: claim(workdir, {"config": thaw(config), **plan._asdict()}, resume))
     assembled = assemble(config, data_dir, cache)
     folds = [
         cut(config, assembled, fold, config.seed + seed) for seed in range(plan.seeds) for fold in range(folds_each)
@@ -120,13 +120,10 @@ def _trained(
     compiled, forms = 0, set()
     with Watch(workdir, config, assembled, folds[0].split.train) if hosts.first() else Unwatched() as watch:
         for i, part in enumerate(parts):
-            setup = members.setup(config, assembled, part, _layouts(cache, watch))
+            setup = members.setup(config, assembled, part, layouts(cache, watch))
             forms.add(members.via(setup))
             before = loop.compilations()
-            with Checkpoints(workdir / "checkpoints" / f"part{i}", config.train.checkpoints_kept) as checkpoints:
-                progress = progress_file.begin_or_resume(setup, checkpoints)
-                watch.part(setup, progress)
-                progress = loop.fit(setup, progress, _hooks(setup, checkpoints, watch))
+            progress = fit(setup, workdir / "checkpoints" / f"part{i}", watch)
             compiled += loop.compilations() - before
             assert compiled <= len(parts), "one compilation a program"
             found += judge.verdicts(config, setup, progress, part)
@@ -135,6 +132,14 @@ def _trained(
         told = judge.report_input(config, assembled, members.specs(config), found, done, more)
         hosts.once(lambda: watch.finish(report.write_report(workdir / "report", told)))
     return json.loads((workdir / "report" / "metrics.json").read_text()), found, done
+
+
+def fit(setup: standing.Setup, folder: Path, watch: Watch | Unwatched) -> standing.Progress:
+    """Trains one program to its end, from the newest checkpoint in `folder` if there is one."""
+    with Checkpoints(folder, setup.plan.checkpoints_kept) as checkpoints:
+        progress = progress_file.begin_or_resume(setup, checkpoints)
+        watch.part(setup, progress)
+        return loop.fit(setup, progress, _hooks(setup, checkpoints, watch))
 
 
 def _hooks(setup: standing.Setup, checkpoints: Checkpoints, watch: Watch | Unwatched) -> standing.Hooks:
@@ -149,7 +154,7 @@ def _hooks(setup: standing.Setup, checkpoints: Checkpoints, watch: Watch | Unwat
     return standing.Hooks(watch.on_step, on_epoch, watch.say)
 
 
-def _layouts(cache: Path, watch: Watch | Unwatched) -> layout.Cache:
+def layouts(cache: Path, watch: Watch | Unwatched) -> layout.Cache:
     """Keeps measurements beside the decoded clips."""
 
     def read(name: str) -> float | None:
@@ -163,8 +168,17 @@ def _layouts(cache: Path, watch: Watch | Unwatched) -> layout.Cache:
     return layout.Cache(read, write, watch.say)
 
 
-def _claim(workdir: Path, values: dict[str, Any], resume: str) -> None:
-    """Writes `config.json`, or checks that it is the same run that goes on."""
+def claim(workdir: Path, values: dict[str, Any], resume: str) -> None:
+    """Writes `config.json`, or checks that it is the same run that goes on.
+
+    Args:
+        workdir: of the run.
+        values: all that the run depends on; those of `config` lie at the top of the file.
+        resume: "new" or "resume", as of `train`.
+
+    Raises:
+        UsageError: at a folder that holds a run already, or another one's.
+    """
     path = workdir / "config.json"
     values = json.loads(json.dumps(values))
     flat = {**values.pop("config"), **values}

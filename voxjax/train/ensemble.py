@@ -152,7 +152,10 @@ def evaluate(
 def _step(
     task: step.Task, clips: step.Clips, member: Member, state: step.State, indices: Array, active: Array
 ) -> tuple[step.State, step.Sums]:
-    """One step of one member, or none."""
+    """One step of one member, or none.
+
+    A choice of results and no `lax.cond`: inside one, XLA computes convolutions on CPU ten times slower.
+    """
     new, sums = step.train_step(task, member.hyper, state, _data(clips, member), indices, member.key)
     return step.select(active, new, state), step.select(active, sums, jax.tree.map(jnp.zeros_like, sums))
 

@@ -13,7 +13,7 @@ from voxjax import metrics
 from voxjax.config import Hyper
 from voxjax.data import batches
 from voxjax.models import Variables
-from voxjax.train import collapse, devices, ensemble, rescue, step
+from voxjax.train import collapse, devices, ensemble, halving, rescue, step
 from voxjax.train.standing import Hooks, Progress, Setup, Side, Standing, finished, kept, stopped
 
 Array = jax.Array
@@ -77,7 +77,7 @@ def fit(setup: Setup, progress: Progress, hooks: Hooks) -> Progress:
         seconds = time.perf_counter() - started
         logits = logits_of(setup, members, tuple(s.averaged for s in states), [c.valid for c in setup.courses])
         progress = _judge(setup, progress._replace(states=states), going, sums, logits, seconds)
-        progress = rescue.guard(setup, progress, going, hooks.on_collapse)
+        progress = halving.drop(setup, rescue.guard(setup, progress, going, hooks.on_collapse))
         hooks.on_epoch(progress, logits)
     return progress
 

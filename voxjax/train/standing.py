@@ -37,6 +37,7 @@ class Setup(NamedTuple):
     plan: TrainConfig
     guard: GuardConfig
     labels: tuple[str, ...]  # of the classes
+    rungs: tuple[int, ...] = ()  # epochs after which the worse half of the members is dropped
 
 
 class Standing(NamedTuple):
@@ -49,6 +50,7 @@ class Standing(NamedTuple):
     history: tuple[dict[str, float], ...]
     recovered: tuple[int, ...]  # epochs after which it was rolled back
     warning: str  # of the collapse guard, empty while all is well
+    dropped: int = 0  # the epoch after which it was, 0 while it was not
 
 
 class Progress(NamedTuple):
@@ -69,8 +71,8 @@ class Hooks(NamedTuple):
 
 
 def stopped(plan: TrainConfig, member: Standing, epoch: int) -> bool:
-    """Whether the end of a member's patience is reached."""
-    return epoch - member.best_epoch >= plan.patience_epochs
+    """Whether a member is dropped, or the end of its patience is reached."""
+    return member.dropped > 0 or epoch - member.best_epoch >= plan.patience_epochs
 
 
 def finished(plan: TrainConfig, progress: Progress) -> bool:

@@ -1,0 +1,27 @@
+"""Measures what VoxJAX's programs cost, a JSON line a figure: `python scripts/benchmark.py --suite=ensemble`."""
+
+import json
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.config import Config
+from voxjax.edges import benchmark, commands
+
+SUITES = {"ensemble": benchmark.over_members}
+
+SUITE = flags.DEFINE_enum("suite", "ensemble", list(SUITES), "What is measured.")
+ROUNDS = flags.DEFINE_integer("rounds", 20, "How often each is timed.", lower_bound=1)
+FOLDS = flags.DEFINE_integer("folds", 1, "Folds of the config's protocol that are members too.", lower_bound=1)
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus, where the config names a real one.")
+
+
+def main(config: Config) -> None:
+    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
+    plan = benchmark.Plan(ROUNDS.value, FOLDS.value)
+    for figure in SUITES[SUITE.value](config, data_dir, commands.cache_dir(), plan):
+        print(json.dumps(figure), flush=True)
+
+
+if __name__ == "__main__":
+    commands.run_with_config(main, default="configs/ensemble.py")

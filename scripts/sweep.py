@@ -1,0 +1,40 @@
+"""Searches hyperparameters in one program: `python scripts/sweep.py --search=learning_rate:1e-4:1e-2:log`."""
+
+import datetime
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.config import Config
+from voxjax.edges import commands, hosts, sweep
+
+SEARCH = flags.DEFINE_multi_string(
+    "search", [], "NAME:LOW:HIGH or NAME:LOW:HIGH:log of a number in config.hyper; one flag for each."
+)
+TRIALS = flags.DEFINE_integer("trials", 8, "How many points are tried.", lower_bound=1)
+DRAW = flags.DEFINE_enum("draw", "sobol", list(sweep.DRAWS), "How they are drawn.")
+HALVE_AFTER = flags.DEFINE_integer(
+    "halve_after", 0, "Epochs after which the worse half is dropped, then after twice as many; 0 drops none.", 0
+)
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
+WORKDIR = flags.DEFINE_string("workdir", None, "For all it writes; runs/sweep-NAME-TIME where not given.")
+RESUME = flags.DEFINE_boolean("resume", False, "Goes on with the sweep in --workdir from its newest checkpoint.")
+
+flags.adopt_module_key_flags(hosts)
+
+
+def main(config: Config) -> None:
+    hosts.join()
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    workdir = Path(WORKDIR.value or f"runs/sweep-{config.name}-{now}")
+    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
+    axes = tuple(sweep.axis(text) for text in SEARCH.value)
+    plan = sweep.Plan(axes, TRIALS.value, DRAW.value, HALVE_AFTER.value)
+    start = "resume" if RESUME.value else "new"
+    found = sweep.sweep(config, plan, data_dir, workdir, commands.cache_dir(), start)
+    print(sweep.printout(found))
+    print(f"trials: {workdir / 'sweep.csv'}")
+
+
+if __name__ == "__main__":
+    commands.run_with_config(main, default="configs/demo.py")
