@@ -21,7 +21,7 @@ def get_config():
                 MemberConfig("cnn", cnn),
                 MemberConfig("lstm", lstm, {"learning_rate": 2e-3, "dropout": 0.3}),
                 MemberConfig("hybrid", hybrid, {"mixup_alpha": 0.2}),
-                MemberConfig("cnn", cnn, {"dropout": 0.3, "frequency_mask_share": 0.25, "warp": 0.12}),
+                MemberConfig("cnn", cnn, {"learning_rate": 2e-3, "dropout": 0.1, "warp": 0.12}),
                 MemberConfig("lstm", lstm, {"learning_rate": 3e-3, "time_mask_share": 0.25, "stretch": 0.2}),
             ),
             features=FeatureConfig(channels=("logmel", "energy", "pitch")),
