@@ -3,6 +3,8 @@
 import os
 import pathlib
 
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes may share an accelerator
+
 import jax
 import pytest
 
