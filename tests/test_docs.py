@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import runpy
 
 import pytest
 
@@ -15,32 +16,36 @@ def percent(value):
     return f"{100 * value:.1f} %"
 
 
-def row(name, result):
-    low, high = result["uar_ci"]
-    minutes = f"{result['train_seconds'] / 60:.0f} min"
-    cells = [
-        f"[{result['model']}](docs/results/{name}.json)",
-        result["protocol"] + (f", fold {next(iter(result['per_fold']))}" if result["folds"] == 1 else ""),
-        percent(result["uar"]),
-        f"{100 * low:.1f} to {100 * high:.1f}",
-        percent(result["accuracy"]),
-        minutes,
-    ]
-    return "| " + " | ".join(cells) + " |"
+def collect():
+    return runpy.run_path(str(ROOT / "docs/results/collect.py"))
+
+
+def between(name):
+    """The lines of one of the README's tables."""
+    text = (ROOT / "README.md").read_text()
+    return text.split(f"<!-- table: {name} -->\n")[1].split(f"\n<!-- end: {name} -->")[0].splitlines()
 
 
 def test_there_are_results():
     assert RUNS
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_readme_table_equals_the_results(name):
-    assert row(name, RUNS[name]) in (ROOT / "README.md").read_text()
+def test_readme_tables_equal_the_results():
+    tool = collect()
+    assert between("runs") == tool["runs_table"](RUNS) and len(between("runs")) == len(RUNS) + 2
+    assert between("guide") == tool["guide_table"](RESULTS["guide"]["rows"])
 
 
-def test_readme_table_holds_nothing_else():
-    table = [line for line in (ROOT / "README.md").read_text().splitlines() if "docs/results/" in line and "|" in line]
-    assert len(table) == len(RUNS)
+def test_guide_json_equals_the_runs_it_names():
+    rows = RESULTS["guide"]["rows"]
+    assert [row["model"] for row in rows] == ["Baseline", "Enhanced", "Advanced", "Optimized", "Ensemble"]
+    for row in rows:
+        for protocol in ("random5", "speaker5", "guide"):
+            if row[protocol] is not None:
+                result = RUNS[row[protocol]["result"]]
+                assert (result["protocol"], result["model"]) == (protocol, row["config"])
+                for key in ("uar", "accuracy", "uar_ci", "accuracy_ci", "commit", "command"):
+                    assert row[protocol][key] == result[key]
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -50,7 +55,7 @@ def test_each_result_names_its_command_seed_and_commit(name):
     assert " /" not in result["command"] and "=/" not in result["command"], "a path of one machine alone"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/design.md", "docs/tutorial.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/design.md", "docs/tutorial.md", "docs/many-devices.md"])
 def test_links_and_commands_lead_somewhere(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):

@@ -1,0 +1,123 @@
+"""Takes finished runs into docs/results/ and makes guide.json and the README's tables from what is there.
+
+python docs/results/collect.py [NAME=RUN_FOLDER …]
+
+Each NAME.json is the run's report/metrics.json, with one number more: `train_seconds_quiet`, the number of epochs
+times the lower quartile of their seconds, as other work on the same 2 cores slows single epochs down.
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).resolve().parent
+README = HERE.parents[1] / "README.md"
+
+# The guide's five rows: title, config, its accuracy (or what it aims at), its minutes.
+GUIDE = (
+    ("Baseline", "baseline", "65.69 %", 5),
+    ("Enhanced", "enhanced", "80.21 %", 15),
+    ("Advanced", "advanced", "14.47 %", 25),
+    ("Optimized", "optimized", "target 85 %", 20),
+    ("Ensemble", "ensemble", "target 85 to 90 %", 90),
+)
+PROTOCOLS = ("random5", "speaker5", "guide")
+GUIDE_HEAD = (
+    "| model | the guide says | `random5`: UAR, accuracy | `speaker5`: UAR, accuracy | its leaky split | training |",
+    "|---|---|---|---|---|---|",
+)
+RUNS_HEAD = ("| model | protocol | UAR | 95 % interval | accuracy | training |", "|---|---|---|---|---|---|")
+
+
+def take(name, run):
+    """Copies one run's figures."""
+    figures = json.loads((run / "report/metrics.json").read_text())
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    figures["train_seconds_quiet"] = len(rows) * float(np.quantile([row["seconds"] for row in rows], 0.25))
+    (HERE / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
+
+
+def results():
+    """All results of runs, by name."""
+    found = {path.stem: json.loads(path.read_text()) for path in sorted(HERE.glob("*.json"))}
+    return {name: figures for name, figures in found.items() if "uar" in figures}
+
+
+def guide(found):
+    """The rows of guide.json; a protocol that was not run is null."""
+    rows = []
+    for title, config, accuracy, minutes in GUIDE:
+        row = {"model": title, "config": config, "said": {"accuracy": accuracy, "minutes": minutes}}
+        for protocol in PROTOCOLS:
+            names = [n for n, f in found.items() if (f["model"], f["protocol"], f["seeds"]) == (config, protocol, [0])]
+            row[protocol] = brief(names[0], found[names[0]]) if names else None
+        rows.append(row)
+    return rows
+
+
+def brief(name, figures):
+    """What guide.json holds of a run."""
+    kept = {key: figures[key] for key in ("uar", "uar_ci", "accuracy", "accuracy_ci", "n", "commit", "command")}
+    return {"result": name, **kept, "folds": sorted(map(int, figures["per_fold"])), "minutes": minutes(figures)}
+
+
+def minutes(figures):
+    """Of training, on a machine that does nothing else."""
+    return figures["train_seconds_quiet" if "train_seconds_quiet" in figures else "train_seconds"] / 60
+
+
+def guide_table(rows):
+    """The guide's rows, its numbers beside ours."""
+    lines = [*GUIDE_HEAD]
+    for row in rows:
+        cells = [row["model"], f"{row['said']['accuracy']} in {row['said']['minutes']} min"]
+        cells += [both(row["random5"]), both(row["speaker5"])]
+        cells.append("not run" if row["guide"] is None else f"{100 * row['guide']['accuracy']:.1f} %")
+        cells.append("not run" if row["random5"] is None else f"{row['random5']['minutes']:.0f} min")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def both(one):
+    """UAR and accuracy, and which folds they are of."""
+    if one is None:
+        return "not run"
+    which = "all folds" if len(one["folds"]) > 1 else f"fold {one['folds'][0]}"
+    return f"{100 * one['uar']:.1f} %, {100 * one['accuracy']:.1f} % ({which})"
+
+
+def runs_table(found):
+    """Every result, with its interval."""
+    lines = [*RUNS_HEAD]
+    for name, figures in found.items():
+        low, high = (100 * end for end in figures["uar_ci"])
+        folds = f"fold {next(iter(figures['per_fold']))}" if figures["folds"] == 1 else f"{figures['folds']} folds"
+        seeds = "seed " + ", ".join(map(str, figures["seeds"]))
+        cells = [f"[{figures['model']}](docs/results/{name}.json)", f"{figures['protocol']}, {folds}, {seeds}"]
+        cells += [f"{100 * figures['uar']:.1f} %", f"{low:.1f} to {high:.1f}", f"{100 * figures['accuracy']:.1f} %"]
+        lines.append("| " + " | ".join([*cells, f"{minutes(figures):.0f} min"]) + " |")
+    return lines
+
+
+def put(text, name, lines):
+    """The text with other lines between its markers of this name."""
+    head, tail = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
+    before, rest = text.split(head)
+    return before + head + "\n".join(lines) + "\n" + tail + rest.split(tail)[1]
+
+
+def main(arguments):
+    for argument in arguments:
+        name, _, run = argument.partition("=")
+        take(name, pathlib.Path(run))
+    found = results()
+    rows = guide(found)
+    (HERE / "guide.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+    text = put(README.read_text(), "guide", guide_table(rows))
+    README.write_text(put(text, "runs", runs_table(found)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
