@@ -8,9 +8,7 @@ from absl import flags
 from voxjax.config import Config
 from voxjax.edges import commands, hosts, sweep
 
-SEARCH = flags.DEFINE_multi_string(
-    "search", [], "NAME:LOW:HIGH or NAME:LOW:HIGH:log of a number in config.hyper; one flag for each."
-)
+SEARCH = flags.DEFINE_multi_string("search", [], "NAME:LOW:HIGH or NAME:LOW:HIGH:log of a number in config.hyper")
 TRIALS = flags.DEFINE_integer("trials", 8, "How many points are tried.", lower_bound=1)
 DRAW = flags.DEFINE_enum("draw", "sobol", list(sweep.DRAWS), "How they are drawn.")
 HALVE_AFTER = flags.DEFINE_integer(

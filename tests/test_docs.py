@@ -9,7 +9,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "docs/results").glob("*.json")}
-RUNS = {name: result for name, result in RESULTS.items() if "uar" in result}
+RUNS = {name: result for name, result in RESULTS.items() if "uar" in result}  # not lists of figures
 
 
 def percent(value):
@@ -20,9 +20,9 @@ def collect():
     return runpy.run_path(str(ROOT / "docs/results/collect.py"))
 
 
-def between(name):
-    """The lines of one of the README's tables."""
-    text = (ROOT / "README.md").read_text()
+def between(name, page="README.md"):
+    """The lines of one of a page's tables."""
+    text = (ROOT / page).read_text()
     return text.split(f"<!-- table: {name} -->\n")[1].split(f"\n<!-- end: {name} -->")[0].splitlines()
 
 
@@ -34,6 +34,15 @@ def test_readme_tables_equal_the_results():
     tool = collect()
     assert between("runs") == tool["runs_table"](RUNS) and len(between("runs")) == len(RUNS) + 2
     assert between("guide") == tool["guide_table"](RESULTS["guide"]["rows"])
+
+
+def test_table_of_speeds_equals_its_figures():
+    lines = between("speed", "docs/many-devices.md")
+    figures = RESULTS["benchmark_ensemble"]
+    assert lines == collect()["speed_table"](figures) and len(lines) == len(figures) + 2
+    for figure in figures:
+        assert figure["command"].startswith("python scripts/benchmark.py") and "dirty" not in figure["commit"]
+        assert figure["ratio"] == pytest.approx(figure["one_program"] / figure["one_by_one"])
 
 
 def test_guide_json_equals_the_runs_it_names():

@@ -14,6 +14,7 @@ import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
+DEVICES = HERE.parent / "many-devices.md"
 
 # The guide's five rows: title, config, its accuracy (or what it aims at), its minutes.
 GUIDE = (
@@ -29,6 +30,11 @@ GUIDE_HEAD = (
     "|---|---|---|---|---|---|",
 )
 RUNS_HEAD = ("| model | protocol | UAR | 95 % interval | accuracy | training |", "|---|---|---|---|---|---|")
+SPEED_HEAD = (
+    "| members | computed | figure | one program | one after the other | ratio |",
+    "|---|---|---|---|---|---|",
+)
+UNITS = {"s": "s", "ms": "ms", "mib": "MiB"}
 
 
 def take(name, run):
@@ -101,6 +107,18 @@ def runs_table(found):
     return lines
 
 
+def speed_table(figures):
+    """One program against one after the other; `figures` are the lines of benchmark.py."""
+    lines = list(SPEED_HEAD)
+    for one in figures:
+        what = f"{one['config']}, {one['members']} members" + (f" ({one['folds']} folds)" if one["folds"] > 1 else "")
+        name, _, unit = one["figure"].rpartition("_")
+        cells = [what, one["members_via"], f"{name} ({UNITS[unit]})"]
+        cells += [f"{one['one_program']:.0f}", f"{one['one_by_one']:.0f}", f"{one['ratio']:.2f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
 def put(text, name, lines):
     """The text with other lines between its markers of this name."""
     head, tail = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
@@ -117,6 +135,8 @@ def main(arguments):
     (HERE / "guide.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n")
     text = put(README.read_text(), "guide", guide_table(rows))
     README.write_text(put(text, "runs", runs_table(found)))
+    speed = json.loads((HERE / "benchmark_ensemble.json").read_text())
+    DEVICES.write_text(put(DEVICES.read_text(), "speed", speed_table(speed)))
 
 
 if __name__ == "__main__":
