@@ -90,6 +90,19 @@ def test_time_shift_delays_by_silence_and_keeps_the_clip():
     assert 0 <= min(seen) < max(seen) <= 8
 
 
+def test_crop_takes_any_place_of_a_long_clip_and_all_of_a_short_one():
+    starts = set()
+    for i in range(40):
+        after = augment.crop(jax.random.fold_in(KEY, i), 55, clip())  # 60 valid frames
+        assert after.frames.shape[0] == 55 and int(after.length) == 55
+        starts.add(next(s for s in range(6) if np.array_equal(after.frames, clip().frames[s : s + 55])))
+    assert starts == set(range(6))
+    whole = augment.crop(KEY, 64, clip())
+    assert int(whole.length) == 60
+    np.testing.assert_array_equal(whole.frames, clip().frames[:64])
+    assert augment.crop(KEY, 10_000, clip()).frames.shape == clip().frames.shape
+
+
 def test_masks_hide_two_bands_no_wider_than_asked():
     ones = jnp.ones((100, 40))
     for i in range(10):

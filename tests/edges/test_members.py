@@ -6,9 +6,10 @@ import runpy
 import pytest
 
 from tests.edges.test_run import ROOT
-from voxjax.config import Config, Hyper, MemberConfig, freeze
+from voxjax.config import Config, Hyper, MemberConfig
 from voxjax.edges import members
 from voxjax.errors import UsageError
+from voxjax.frozen import freeze
 
 MIX = (
     MemberConfig("cnn"),

@@ -123,16 +123,27 @@ def mask_bands(key: Array, widest_share: Array, values: Array, extent: Array, ax
     return jnp.where(hidden[:, None] if axis == 0 else hidden[None, :], 0.0, values)
 
 
-def distort(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip) -> Clip:
+def crop(key: Array, size: int, clip: Clip) -> Clip:
+    """At most `size` frames of the clip, from a place drawn among all that fit: `[T, C] -> [min(T, size), C]`."""
+    size = min(size, clip.frames.shape[0])
+    room = jnp.maximum(clip.length - size, 0)
+    start = jnp.floor(jax.random.uniform(key) * (room + 1).astype(jnp.float32)).astype(jnp.int32)
+    start = jnp.minimum(start, room)
+    return Clip(jax.lax.dynamic_slice_in_dim(clip.frames, start, size), jnp.minimum(clip.length, size))
+
+
+def distort(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int = 0) -> Clip:
     """Everything that acts on raw features, in the order a recording meets it: speaker, room, machine.
 
-    Features of kind `vector` have no time axis left and pass unchanged.
+    Features of kind `vector` have no time axis left and pass unchanged. Others come out with `longest`
+    frames at most, unless that is 0.
     """
     if config.kind == "vector":
         return clip
     spans = channel_spans(config)
-    keys = [jax.random.fold_in(key, i) for i in range(5)]
+    keys = [jax.random.fold_in(key, i) for i in range(6)]
     clip = stretch(keys[0], ramp * hyper.stretch, clip)
+    clip = crop(keys[5], longest, clip) if longest else clip
     clip = warp(keys[1], ramp * hyper.warp, clip, spans, config)
     clip = gain(keys[2], ramp * hyper.gain_db, clip, spans)
     clip = noise(keys[3], ramp * hyper.noise_share, hyper.noise_snr_db, clip, spans)

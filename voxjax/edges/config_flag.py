@@ -10,9 +10,10 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from voxjax.config import Config, freeze
+from voxjax.config import Config
 from voxjax.edges import usage
 from voxjax.errors import UsageError, mismatch
+from voxjax.frozen import freeze
 
 _FILE = re.compile(r"--?config(?:=(.*))?$", re.DOTALL)
 _KEY = re.compile(r"--?(?:no)?config\.([^=]+)(?:=(.*))?", re.DOTALL)

@@ -7,11 +7,12 @@ import numpy as np
 from scipy import special
 
 from voxjax import calibrate, metrics, models, vote
-from voxjax.config import Config, thaw
+from voxjax.config import Config
 from voxjax.data import corpora
 from voxjax.edges import report
 from voxjax.edges.assemble import Assembled, Fold
 from voxjax.edges.members import Spec
+from voxjax.frozen import thaw
 from voxjax.train import loop, standing
 
 

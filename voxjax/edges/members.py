@@ -7,10 +7,11 @@ import jax
 import numpy as np
 
 from voxjax import losses, models, vote
-from voxjax.config import Config, Hyper, MemberConfig, TrainConfig, freeze, one_of, thaw
+from voxjax.config import Config, Hyper, MemberConfig, TrainConfig, one_of
 from voxjax.data import batches
 from voxjax.edges.assemble import Assembled, Fold
 from voxjax.errors import UsageError, mismatch
+from voxjax.frozen import freeze, thaw
 from voxjax.train import devices, ensemble, layout, standing, step
 
 
@@ -56,7 +57,8 @@ def setup(config: Config, assembled: Assembled, folds: Sequence[Fold], cache: la
         raise UsageError(mismatch("config.train.batch_size", "a multiple of config.devices.data", found, do))
     labels, kinds = assembled.manifest.labels, specs(config)
     networks = [models.build(spec.architecture, spec.options, len(labels)) for spec in kinds]
-    tasks = [step.Task(network, config.features, len(labels), config.loss) for network in networks] * len(folds)
+    crop = round(1000 * config.train.crop_s / config.features.hop_ms)
+    tasks = [step.Task(network, config.features, len(labels), config.loss, crop) for network in networks] * len(folds)
     courses = tuple(_course(config.train, fold, spec, m) for fold in folds for m, spec in enumerate(kinds))
     host = step.Clips(assembled.rows.features, assembled.rows.lengths, _row_labels(assembled))
     mesh = devices.mesh(config.devices.member, config.devices.data)

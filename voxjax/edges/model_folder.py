@@ -13,9 +13,10 @@ import numpy as np
 
 import voxjax
 from voxjax.audio.normalize import Scaler
-from voxjax.config import FeatureConfig, freeze, thaw
+from voxjax.config import FeatureConfig
 from voxjax.edges import files
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.frozen import freeze, thaw
 
 FORMAT = 1  # raised when older programs could not read what is written
 _DESCRIPTION, _WEIGHTS = "model.json", "weights.npz"

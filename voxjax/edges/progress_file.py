@@ -5,8 +5,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from voxjax.config import Hyper, thaw
+from voxjax.config import Hyper
 from voxjax.edges.checkpoint import Checkpoints
+from voxjax.frozen import thaw
 from voxjax.train import devices, ensemble, loop, standing
 
 

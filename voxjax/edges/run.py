@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 import voxjax
-from voxjax.config import Config, one_of, thaw
+from voxjax.config import Config, one_of
 from voxjax.data import corpora, splits
 from voxjax.edges import files, hosts, judge, members, progress_file, report
 from voxjax.edges.assemble import Assembled, Fold, assemble, cut
@@ -17,6 +17,7 @@ from voxjax.edges.checkpoint import Checkpoints
 from voxjax.edges.model_folder import Member, Trained, save
 from voxjax.edges.watch import Unwatched, Watch
 from voxjax.errors import UsageError, mismatch
+from voxjax.frozen import thaw
 from voxjax.train import layout, loop, standing
 
 

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import qmc
 
-from voxjax.config import Config, Hyper, MemberConfig, in_range, one_of, thaw
+from voxjax.config import Config, Hyper, MemberConfig, in_range, one_of
 from voxjax.edges import files, hosts, members, run
 from voxjax.edges.assemble import assemble, cut
 from voxjax.edges.provenance import provenance
 from voxjax.edges.watch import Unwatched, Watch
 from voxjax.errors import UsageError, mismatch
+from voxjax.frozen import thaw
 from voxjax.train import halving, standing
 
 _RANGE = re.compile(r"(?:config\.)?(?:hyper\.)?(\w+)[=:](\S+?):(\S+?)(:log)?")

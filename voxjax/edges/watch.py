@@ -10,11 +10,12 @@ import numpy as np
 from tqdm import tqdm
 
 from voxjax import metrics
-from voxjax.config import Config, thaw
+from voxjax.config import Config
 from voxjax.data import batches
 from voxjax.edges import files, judge
 from voxjax.edges.assemble import Assembled
 from voxjax.edges.monitor import Monitor
+from voxjax.frozen import thaw
 from voxjax.train import standing
 
 _PICTURES_EVERY = 10  # epochs; drawing takes about as long as a short epoch

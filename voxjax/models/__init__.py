@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, cast
 import flax.linen as nn
 import jax
 
-from voxjax.config import freeze, one_of, thaw
+from voxjax.config import one_of
+from voxjax.frozen import freeze, thaw
 from voxjax.models import advanced, baseline, cnn, enhanced, hybrid, lstm, optimized
 from voxjax.models.layers import Rates
 

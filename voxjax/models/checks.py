@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from voxjax.config import in_range, one_of, thaw
+from voxjax.config import in_range, one_of
 from voxjax.errors import UsageError, mismatch
+from voxjax.frozen import thaw
 
 AFTER_CONVOLUTIONS = ("mean", "mean_max", "attention")
 AFTER_LSTM = ("last", *AFTER_CONVOLUTIONS)

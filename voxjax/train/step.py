@@ -25,6 +25,7 @@ class Task:
     features: FeatureConfig
     classes: int
     loss: str = "focal"  # a name in `losses.LOSSES`
+    crop: int = 0  # frames that a step sees of a clip at most; 0 shows it whole
 
 
 class Clips(NamedTuple):
@@ -93,7 +94,7 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
         copy_key, distort_key, hide_key = (jax.random.fold_in(key, i) for i in range(3))
         copy = _choose_copy(copy_key, strength * hyper.copy_share, clips.lengths.shape[1])
         clip = augment.Clip(clips.features[index, copy].astype(jnp.float32), clips.lengths[index, copy])
-        clip = augment.distort(task.features, distort_key, hyper, strength, clip)
+        clip = augment.distort(task.features, distort_key, hyper, strength, clip, task.crop)
         mask = jnp.arange(clip.frames.shape[0]) < clip.length
         values = normalize.apply(data.scaler, clip.frames, mask)
         values = augment.hide(hide_key, hyper, strength, values, clip.length)
