@@ -114,6 +114,7 @@ class TrainConfig:
     checkpoint_every_epochs: int = 5
     checkpoints_kept: int = 2
     valid_share: float = 0.1  # of the training side, cut off to choose by
+    keep: str = "best"  # best | last: weights of the epoch with the best validation UAR, or those at the end
 
     def __post_init__(self) -> None:
         in_range("train.epochs", self.epochs, 1, 100_000)
@@ -123,6 +124,7 @@ class TrainConfig:
         in_range("train.checkpoint_every_epochs", self.checkpoint_every_epochs, 1, 100_000)
         in_range("train.checkpoints_kept", self.checkpoints_kept, 1, 1_000)
         in_range("train.valid_share", self.valid_share, 0.01, 0.5)
+        one_of("train.keep", self.keep, ("best", "last"))
 
 
 @dataclasses.dataclass(frozen=True)

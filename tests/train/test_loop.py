@@ -69,6 +69,14 @@ def test_resumed_run_gives_the_same_bits():
     ]
 
 
+def test_last_epoch_is_kept_however_good_another_was():
+    progress = fit(setup(dataclasses.replace(PLAN, keep="last", patience_epochs=1)))
+    member = progress.members[0]
+    assert progress.epoch == 4 and member.best_epoch == 4  # and patience stopped nothing
+    assert member.best_uar == member.history[-1]["valid_uar"]
+    assert_same(member.best, ensemble.unstack(setup().program.groups, devices.fetch(progress.states))[0].averaged)
+
+
 def test_best_epoch_is_the_last_of_the_best_and_its_weights_are_kept():
     run = setup(dataclasses.replace(PLAN, epochs=6))
     progress = fit(run)

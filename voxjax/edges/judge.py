@@ -76,7 +76,7 @@ def report_input(
         "model": config.name,
         "folds": len({verdict.fold.split.fold for verdict in found}),
         "seeds": sorted({verdict.fold.seed for verdict in found}),
-        "chosen_by": _chosen_by(standings, max(part.epoch for part in progress)),
+        "chosen_by": CHOSEN_BY[config.train.keep](standings, max(part.epoch for part in progress)),
         "train_seconds": sum(_seconds(part) for part in progress),
         "parameters": sum(_parameters(member) for member in standings[: len(specs)]),
         "members": _member_rows(specs, found, standings, truth),
@@ -163,10 +163,18 @@ def _scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
     return {"uar": float(metrics.uar(counts)), "accuracy": float(metrics.accuracy(counts))}
 
 
-def _chosen_by(standings: Sequence[standing.Standing], epochs: int) -> str:
+def _best_epoch(standings: Sequence[standing.Standing], epochs: int) -> str:
     best = sorted({member.best_epoch for member in standings})
     which = f"epoch {best[0]}" if len(best) == 1 else f"epochs {best[0]} to {best[-1]}"
     return f"validation UAR ({which} of {epochs})"
+
+
+def _last_epoch(standings: Sequence[standing.Standing], epochs: int) -> str:
+    del standings
+    return f"nothing: the last of {epochs} epochs, fixed beforehand"
+
+
+CHOSEN_BY = {"best": _best_epoch, "last": _last_epoch}  # by `train.keep`
 
 
 def _seconds(part: standing.Progress) -> float:

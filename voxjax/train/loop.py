@@ -171,7 +171,8 @@ def _judge(
         for one, judged, course in zip(sums, logits, setup.courses, strict=True)
     ]
     # Of equal epochs the later is kept: its average is over more steps.
-    better = [go and row["valid_uar"] >= m.best_uar for go, row, m in zip(going, rows, members, strict=True)]
+    least = {"best": 0.0, "last": math.inf}[setup.plan.keep]  # how far below the best an epoch may lie
+    better = [go and row["valid_uar"] >= m.best_uar - least for go, row, m in zip(going, rows, members, strict=True)]
     best = kept(setup, tuple(s.averaged for s in progress.states), better)
     for i, (go, row) in enumerate(zip(going, rows, strict=True)):
         if go:
