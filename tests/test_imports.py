@@ -18,7 +18,7 @@ ROWS = (
     ("voxjax.losses", "voxjax.metrics", "voxjax.optim", "voxjax.calibrate", "voxjax.vote"),
     ("voxjax.data",),
     ("voxjax.audio",),
-    ("voxjax.config", "voxjax.labels", "voxjax.errors"),
+    ("voxjax.config", "voxjax.frozen", "voxjax.labels", "voxjax.errors"),
 )
 # Libraries and the places that may know them.
 CONFINED = {

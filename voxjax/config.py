@@ -29,11 +29,13 @@ class FeatureConfig:
     channels: tuple[str, ...] = ("logmel",)  # groups of `frames` channels, in this order
     trim_db: float = 40.0  # head and tail this far below the loudest frame are cut; 200 cuts nothing
     level: str = "keep"  # keep | peak: `peak` scales each clip to a peak of 1
+    centre: str = "corpus"  # corpus | clip: whose mean spectrum is taken off; `clip` fades voice and microphone
     max_duration_s: float = 6.0  # longer clips are cut into windows of this length
 
     def __post_init__(self) -> None:
         one_of("features.kind", self.kind, ("vector", "frames"))
         one_of("features.level", self.level, ("keep", "peak"))
+        one_of("features.centre", self.centre, ("corpus", "clip"))
         in_range("features.trim_db", self.trim_db, 1.0, 200.0)
         in_range("features.max_duration_s", self.max_duration_s, 0.5, 60.0)
         in_range("features.mel_high_hz", self.mel_high_hz, self.mel_low_hz, self.sample_rate_hz / 2)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from voxjax.audio import normalize
+from voxjax.config import FeatureConfig
 
 
 def rows():
@@ -24,10 +25,29 @@ def test_statistics_are_those_of_the_valid_frames():
 def test_applied_to_its_own_clips_gives_zero_mean_unit_deviation_and_zero_padding():
     features, lengths = rows()
     mask = np.arange(10)[None, :] < lengths[:, None]
-    scaled = np.asarray(normalize.apply(normalize.fit(features, lengths, 1), features, mask))
+    scaled = np.asarray(normalize.apply(FeatureConfig(mels=4), normalize.fit(features, lengths, 1), features, mask))
     np.testing.assert_allclose(scaled[mask].mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(scaled[mask].std(0), 1, atol=1e-5)
     assert not scaled[~mask].any()
+
+
+def test_centred_by_clip_the_spectrum_loses_its_mean_and_the_level_stays():
+    random = np.random.default_rng(1)
+    config = FeatureConfig(mels=3, mfcc=2, channels=("energy", "logmel", "pitch", "mfcc"), centre="clip")
+    features = random.normal(0.0, 1.0, (5, 10, 8)).astype(np.float32)
+    lengths = np.array([10, 7, 3, 10, 1])
+    mask = np.arange(10)[None, :] < lengths[:, None]
+    scaler = normalize.fit(features, lengths, 1)
+    coloured = features + random.normal(0.0, 9.0, (5, 1, 8)).astype(np.float32)  # each clip through its own channel
+    scaled, other = (np.asarray(normalize.apply(config, scaler, x, mask)) for x in (features, coloured))
+    spectrum = [1, 2, 3, 6, 7]
+    np.testing.assert_allclose(scaled[..., spectrum], other[..., spectrum], atol=1e-4)
+    for clip, n in zip(scaled, lengths, strict=True):
+        np.testing.assert_allclose(clip[:n, spectrum].mean(0), 0, atol=1e-5)
+        assert not clip[n:].any()
+    plain = np.asarray(normalize.apply(FeatureConfig(), scaler, features, mask))
+    np.testing.assert_array_equal(scaled[..., [0, 4, 5]], plain[..., [0, 4, 5]])
+    assert not np.allclose(scaled[0, :, 1], plain[0, :, 1])
 
 
 def test_vector_positions_keep_their_own_statistics():

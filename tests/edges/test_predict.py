@@ -86,7 +86,7 @@ def test_equals_the_chain_spelled_out(model, predictor):
     values, lengths = features.extract(CONFIG, samples[None], jnp.array([len(samples)], jnp.int32))
     mask = jnp.arange(values.shape[1])[None] < lengths[:, None]
     network = models.build("optimized", SMALL, 3)
-    inputs = normalize.apply(one.scaler, values, mask)
+    inputs = normalize.apply(CONFIG, one.scaler, values, mask)
     logits = jax.jit(network.apply)(models.Variables(**one.variables), inputs, mask)
     answer = predictor.predict((samples, RATE_HZ))
     np.testing.assert_allclose(chances(answer), jax.nn.softmax(logits)[0], atol=1e-5)

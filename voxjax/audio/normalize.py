@@ -1,10 +1,13 @@
-"""One scaler: channel means and deviations over the valid frames of the training clips alone."""
+"""Standardised features: one scaler fitted to training clips alone, and each clip's own mean spectrum."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from voxjax.audio.features import channel_spans
+from voxjax.config import FeatureConfig
 
 
 class Scaler(NamedTuple):
@@ -38,8 +41,27 @@ def fit(features: np.ndarray, lengths: np.ndarray, over_time: int) -> Scaler:
     return Scaler(mean.reshape(shape).astype(np.float32), std.reshape(shape).astype(np.float32))
 
 
-def apply(scaler: Scaler, features: jax.Array, mask: jax.Array) -> jax.Array:
-    """Standardises, and sets padding to zero: `[..., time, channels]` with `mask [..., time]`."""
+def apply(config: FeatureConfig, scaler: Scaler, features: jax.Array, mask: jax.Array) -> jax.Array:
+    """Standardises, and sets padding to zero: `[..., time, channels]` with `mask [..., time]`.
+
+    With `config.centre="clip"` log-mels and MFCCs then lose their mean over the clip, which holds the long-term
+    spectrum of voice and microphone (Atal 1974). Energy, where it is among the channels, keeps the level.
+    """
     lead = (1,) * (features.ndim - 2)
     mean, std = (jnp.reshape(part, (*lead, *part.shape)) for part in scaler)
-    return jnp.where(mask[..., None], (features - mean) / std, 0.0)
+    values = jnp.where(mask[..., None], (features - mean) / std, 0.0)
+    if config.centre == "corpus" or config.kind == "vector":
+        return values
+    count = jnp.maximum(jnp.sum(mask, axis=-1), 1).astype(values.dtype)[..., None, None]
+    own = jnp.sum(values, axis=-2, keepdims=True) / count  # [..., 1, channels]
+    own = own * _spectral(config).reshape((1,) * (values.ndim - 1) + (-1,))
+    return jnp.where(mask[..., None], values - own, 0.0)
+
+
+def _spectral(config: FeatureConfig) -> np.ndarray:
+    """1 for channels that are a spectrum, 0 for others: float32 `[channels]`."""
+    spans = channel_spans(config)
+    marks = np.zeros(max(end for _, end in spans.values()), np.float32)
+    for name in spans.keys() & {"logmel", "mfcc"}:
+        marks[slice(*spans[name])] = 1.0
+    return marks

@@ -160,7 +160,7 @@ class EmotionPredictor:
             lengths[i] = len(window)
         values, positions = features.extract(self.features, samples, lengths)
         try:
-            scores = [_score(*member, values, positions) for member in self._members]
+            scores = [_score(self.features, *member, values, positions) for member in self._members]
         except Exception as error:
             if not type(error).__module__.startswith("flax"):
                 raise
@@ -184,8 +184,9 @@ def default_model() -> Path:
     raise VoxJaxError(mismatch("model", f"{DEFAULT_MODEL} here or beside the source tree", "neither", do))
 
 
-@functools.partial(jax.jit, static_argnums=0)
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def _score(
+    config: FeatureConfig,
     network: models.Network,
     variables: models.Variables,
     scaler: normalize.Scaler,
@@ -194,7 +195,7 @@ def _score(
 ) -> Array:
     """Logits of a batch of features: `[B, T, C], [B] -> [B, K]`."""
     mask = jnp.arange(values.shape[1])[None, :] < positions[:, None]
-    return network.apply(variables, normalize.apply(scaler, values, mask), mask)
+    return network.apply(variables, normalize.apply(config, scaler, values, mask), mask)
 
 
 def _ready(member: model_folder.Member, classes: int) -> _Member:

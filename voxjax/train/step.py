@@ -96,7 +96,7 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
         clip = augment.Clip(clips.features[index, copy].astype(jnp.float32), clips.lengths[index, copy])
         clip = augment.distort(task.features, distort_key, hyper, strength, clip, task.crop)
         mask = jnp.arange(clip.frames.shape[0]) < clip.length
-        values = normalize.apply(data.scaler, clip.frames, mask)
+        values = normalize.apply(task.features, data.scaler, clip.frames, mask)
         values = augment.hide(hide_key, hyper, strength, values, clip.length)
         return jnp.where(mask[:, None], values, 0.0), mask
 
@@ -167,7 +167,7 @@ def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Ar
     """Logits of whole clips, untouched by augmentation: `[B] -> [B, K]`."""
     features, lengths = data.clips.features[indices, 0], data.clips.lengths[indices, 0]
     mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
-    inputs = normalize.apply(data.scaler, features.astype(jnp.float32), mask)
+    inputs = normalize.apply(task.features, data.scaler, features.astype(jnp.float32), mask)
     return task.network.apply(variables, inputs, mask)
 
 
