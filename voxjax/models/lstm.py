@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from voxjax.models import checks, layers
+from voxjax.models import checks, layers, stem
 
 Array = jax.Array
 
@@ -14,6 +14,8 @@ Array = jax.Array
 class Options:
     """Shape of the network."""
 
+    stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the fold
+    stem_bins: int = 64  # leading channels that are a spectrum
     fold: int = 4  # positions put side by side, so that the recurrence takes fewer steps; 8 suits `vector`
     project: int = 160  # width of the dense layer before the recurrence
     lstm: tuple[int, ...] = (128, 64)  # units each way
@@ -34,6 +36,7 @@ class LSTM(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+        x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         x, mask = layers.fold(x, mask, self.options.fold)
         x = nn.Dense(self.options.project, use_bias=False)(x)  # [B, T / fold, project]
         x = nn.relu(layers.BatchNorm()(x, mask, rates))
