@@ -15,8 +15,8 @@ def get_config():
         Config(
             name="advanced",
             architecture="advanced",
-            model=options("advanced", {"stem": (16, 32)}),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            model=options("advanced", {"stem": (16, 32, 48), "filters": (48, 64, 96), "lstm": (64,), "dense": (128,)}),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
             copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
@@ -29,7 +29,7 @@ def get_config():
                 focal_gamma=1.0,
                 loss_ramp_share=0.3,
             ),
-            train=TrainConfig(epochs=60, patience_epochs=60),
+            train=TrainConfig(epochs=80, patience_epochs=80, crop_s=2.56),
             class_balance=0.5,
             guard=GuardConfig(action="recover"),
         )

@@ -14,8 +14,8 @@ def get_config():
         Config(
             name="advanced_naive",
             architecture="advanced",
-            model=options("advanced", {"stem": (16, 32)}),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            model=options("advanced", {"stem": (16, 32, 48), "filters": (48, 64, 96), "lstm": (64,), "dense": (128,)}),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
             copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1e-3,
@@ -32,7 +32,7 @@ def get_config():
                 l2=5e-2,
                 ramp_share=0.0,
             ),
-            train=TrainConfig(epochs=30, patience_epochs=30),
+            train=TrainConfig(epochs=30, patience_epochs=30, crop_s=2.56),
             class_balance=1.0,
             loss="focal_naive",
             guard=GuardConfig(action="warn"),

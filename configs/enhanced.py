@@ -13,7 +13,7 @@ def get_config():
             name="enhanced",
             architecture="enhanced",
             model=options("enhanced", {}),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
             copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
@@ -24,6 +24,6 @@ def get_config():
                 mixup_alpha=0.3,
                 ramp_share=0.25,
             ),
-            train=TrainConfig(epochs=60, patience_epochs=60),
+            train=TrainConfig(epochs=60, patience_epochs=60, crop_s=2.56),
         )
     )

@@ -10,9 +10,9 @@ from voxjax.models import options
 
 
 def get_config():
-    cnn = options("cnn", {"stem": (16, 32), "filters": (64, 96, 128), "kernel": 3})
-    lstm = options("lstm", {"fold": 5, "project": 128, "lstm": (96, 64)})
-    hybrid = options("hybrid", {"stem": (16, 32), "filters": (64, 96), "kernel": 3, "lstm": (64,)})
+    cnn = options("cnn", {"stem": (16, 32, 48), "filters": (64, 96, 128), "kernel": 3})
+    lstm = options("lstm", {"stem": (16, 32, 48), "fold": 2, "project": 96, "lstm": (64,)})
+    hybrid = options("hybrid", {"stem": (16, 32, 48), "filters": (64, 96), "kernel": 3, "lstm": (64,)})
     return config_dict(
         Config(
             name="ensemble",
@@ -24,7 +24,7 @@ def get_config():
                 MemberConfig("cnn", cnn, {"learning_rate": 2e-3, "dropout": 0.1, "warp": 0.12}),
                 MemberConfig("lstm", lstm, {"learning_rate": 3e-3, "time_mask_share": 0.25, "stretch": 0.2}),
             ),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
             copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
@@ -35,6 +35,6 @@ def get_config():
                 mixup_alpha=0.3,
                 ramp_share=0.25,
             ),
-            train=TrainConfig(epochs=70, patience_epochs=70),
+            train=TrainConfig(epochs=70, patience_epochs=70, crop_s=2.56, valid_share=0.06, keep="last"),
         )
     )

@@ -15,13 +15,16 @@ def get_config():
         Config(
             name="optimized",
             architecture="optimized",
-            model=options("optimized", {"stem": (16, 32), "filters": (32, 64), "pooling": "attention"}),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            model=options(
+                "optimized",
+                {"stem": (16, 32, 48), "filters": (32, 32), "lstm": (64,), "dense": (128,), "pooling": "attention"},
+            ),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
             copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,
-                ema_decay=0.998,
+                ema_decay=0.995,
                 dropout=0.2,
                 head_dropout=0.35,
                 mixup_alpha=0.3,
@@ -30,6 +33,6 @@ def get_config():
                 time_mask_share=0.16,
                 frequency_mask_share=0.16,
             ),
-            train=TrainConfig(epochs=140, patience_epochs=140),
+            train=TrainConfig(epochs=80, patience_epochs=80, crop_s=2.56, valid_share=0.06, keep="last"),
         )
     )

@@ -58,7 +58,8 @@ def guide(found):
         row = {"model": title, "config": config, "said": {"accuracy": accuracy, "minutes": minutes}}
         for protocol in PROTOCOLS:
             names = [n for n, f in found.items() if (f["model"], f["protocol"], f["seeds"]) == (config, protocol, [0])]
-            row[protocol] = brief(names[0], found[names[0]]) if names else None
+            most = max(names, key=lambda name: found[name]["folds"], default=None)
+            row[protocol] = brief(most, found[most]) if most else None
         rows.append(row)
     return rows
 
