@@ -179,6 +179,9 @@ class Config:
 
     name: str = "optimized"
     corpus: str = "demo"
+    test_corpus: str = ""  # of protocol `corpus` alone: what is tested on
+    labels: str = "own"  # own | four | six | seven | shared: what emotions become (voxjax/labels.py)
+    truth: str = "intended"  # intended | heard: by the speaker's instruction, or most listeners' votes
     protocol: str = "random5"
     fold: int = 0
     seed: int = 0

@@ -22,7 +22,7 @@ def made(speakers=24, takes=4, corpus="ravdess", name="Actor_{:02d}"):
     return Manifest(None, tuple(clips))
 
 
-@pytest.mark.parametrize("protocol", splits.PROTOCOLS)
+@pytest.mark.parametrize("protocol", ["random5", "guide", "speaker5", "speaker6"])
 def test_each_clip_is_tested_once_and_sides_never_meet(protocol):
     corpus, tested = made(), []
     for fold in range(splits.PROTOCOLS[protocol].folds):
@@ -32,6 +32,53 @@ def test_each_clip_is_tested_once_and_sides_never_meet(protocol):
         assert sorted(together) == list(range(len(corpus)))
         tested += split.test.tolist()
     assert sorted(tested) == list(range(len(corpus)))
+
+
+def test_speaker_and_statement_are_both_unheard_and_every_clip_is_tested_once():
+    clips = [dataclasses.replace(c, statement=("dogs", "kids")[i % 2]) for i, c in enumerate(made().clips)]
+    corpus, tested = Manifest(None, tuple(clips)), []
+    for fold in range(splits.PROTOCOLS["speaker_statement"].folds):
+        split = splits.split(corpus, "speaker_statement", fold, 0.1, seed=3)
+        guard.check(corpus, split)
+        said = [{clips[i].statement for i in side} for side in (split.train, split.valid, split.test)]
+        assert said[0] == said[1] and not said[0] & said[2]
+        whole = splits.split(corpus, "speaker5", fold // 2, 0.1, seed=3)
+        assert set(split.test) < set(whole.test) and set(split.train) < set(whole.train)
+        tested += split.test.tolist()
+    assert sorted(tested) == list(range(len(corpus)))
+    with pytest.raises(VoxJaxError, match="a statement for each clip"):
+        splits.split(made(), "speaker_statement", 0, 0.1, 0)
+    heard = dataclasses.replace(split, train=np.append(split.train, other_half(clips, split)))
+    with pytest.raises(guard.LeakError, match="no statement in common"):
+        guard.check(corpus, heard)
+
+
+def other_half(clips, split):
+    """A clip of a training speaker who says the tested sentence."""
+    people = {clips[i].speaker for i in split.train}
+    tested = clips[split.test[0]].statement
+    return next(i for i, clip in enumerate(clips) if clip.speaker in people and clip.statement == tested)
+
+
+@pytest.mark.parametrize(("speakers", "by_speaker"), [("p{}", True), ("unknown", False)])
+def test_across_corpora_the_last_one_is_tested(speakers, by_speaker):
+    own = made(8, corpus="own", name=speakers)
+    other = Manifest(
+        None, tuple(dataclasses.replace(c, path=f"o/{c.path}", sha256=f"o{c.sha256}") for c in made(5).clips)
+    )
+    corpus = Manifest(None, own.clips + other.clips)
+    split = splits.split(corpus, "corpus", 0, 0.2, 0)
+    guard.check(corpus, split)
+    assert {corpus.clips[i].corpus for i in split.test} == {"ravdess"} and len(split.test) == len(other)
+    assert len(split.train) + len(split.valid) == len(own)
+    people = [{corpus.clips[i].speaker for i in side} for side in (split.train, split.valid)]
+    assert (not people[0] & people[1]) == by_speaker
+    with pytest.raises(VoxJaxError, match="at least two corpora"):
+        splits.split(own, "corpus", 0, 0.2, 0)
+    with pytest.raises(guard.LeakError, match="no corpus in common"):
+        guard.check(
+            corpus, dataclasses.replace(split, test=split.test[1:], train=np.append(split.train, split.test[0]))
+        )
 
 
 PUBLISHED = {

@@ -3,7 +3,7 @@
 import numpy as np
 
 from voxjax.data.manifest import Manifest
-from voxjax.data.splits import PROTOCOLS, Split
+from voxjax.data.splits import PAIRS, PROTOCOLS, Split
 from voxjax.errors import VoxJaxError, mismatch
 
 
@@ -12,7 +12,7 @@ class LeakError(VoxJaxError):
 
 
 def check(manifest: Manifest, split: Split) -> None:
-    """Checks that the sides share no clip, no audio and, in a speaker protocol, no speaker.
+    """Checks that the sides share no clip, no audio, and nothing that the protocol keeps apart, as speakers.
 
     Raises:
         LeakError: naming what is shared.
@@ -21,13 +21,13 @@ def check(manifest: Manifest, split: Split) -> None:
     for name, side in sides.items():
         if not len(side):
             raise LeakError(mismatch(f"{name} side", "at least one clip", "none", "use more clips"))
-    pairs = [("train", "valid"), ("train", "test"), ("valid", "test")]
-    for first, second in pairs:
+    for first, second in PAIRS:
         a, b = ([manifest.clips[i] for i in sides[name]] for name in (first, second))
         _refuse("clip", first, second, {c.path: c.path for c in a}, {c.path: c.path for c in b})
         _refuse("audio", first, second, {c.sha256: c.path for c in a}, {c.sha256: c.path for c in b})
-        if PROTOCOLS[split.protocol].by_speaker:
-            _refuse("speaker", first, second, {c.speaker: c.path for c in a}, {c.speaker: c.path for c in b})
+        for trait in PROTOCOLS[split.protocol].apart:
+            if (first, second) in trait.pairs:
+                _refuse(trait.name, first, second, *({trait.of(c): c.path for c in side} for side in (a, b)))
 
 
 def fitted_on_train(fitted: np.ndarray, split: Split) -> None:

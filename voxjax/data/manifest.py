@@ -27,6 +27,7 @@ class Clip:
     intensity: str
     repetition: str
     sha256: str  # of the file's bytes
+    votes: str = ""  # what listeners heard, as "angry=7 neutral=2"
 
     @property
     def copy_id(self) -> int:
@@ -40,6 +41,7 @@ class Manifest:
 
     root: Path
     clips: tuple[Clip, ...]
+    notes: tuple[str, ...] = ()  # what was renamed or left out, to stand beside every figure
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -62,7 +64,7 @@ class Manifest:
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "Manifest":
         """The clips at these places, in this order. Its `labels` and `targets` are its own."""
-        return Manifest(self.root, tuple(self.clips[int(i)] for i in indices))
+        return Manifest(self.root, tuple(self.clips[int(i)] for i in indices), self.notes)
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Clip))

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from voxjax.config import in_range, one_of
-from voxjax.data.manifest import Manifest, duplicates
+from voxjax.data.manifest import Clip, Manifest, duplicates
 from voxjax.errors import VoxJaxError, mismatch
 
 # Actors of each test fold of RAVDESS: Luna-Jimenez et al. 2021/2022, and EmoBox (Ma et al. 2024).
@@ -16,6 +16,11 @@ SPEAKER5 = ((2, 5, 14, 15, 16), (3, 6, 7, 13, 18), (10, 11, 12, 19, 20), (8, 17,
 SPEAKER6 = (
     (1, 11, 20, 21), (4, 10, 12, 14), (8, 9, 19, 23), (3, 5, 7, 24), (2, 15, 16, 18), (6, 13, 17, 22),
 )  # fmt: skip
+
+
+PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
+
+_FEWEST_SPEAKERS = 4  # below that, holding out a whole speaker costs too much
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,12 +34,21 @@ class Split:
     fold: int
 
 
+class Trait(NamedTuple):
+    """What two sides may not have in common."""
+
+    name: str
+    of: Callable[[Clip], str]
+    pairs: tuple[tuple[str, str], ...]  # the sides that are kept apart by it
+
+
 class Protocol(NamedTuple):
-    """`test(manifest)` gives the fold whose test side holds each clip: int `[clips]`."""
+    """How a corpus is divided. `sides(manifest, fold)` gives the test clips, and those left to learn from."""
 
     folds: int
-    by_speaker: int
-    test: Callable[[Manifest], np.ndarray]
+    sides: Callable[[Manifest, int], tuple[np.ndarray, np.ndarray]]
+    cut: Callable[[Manifest, np.ndarray, float, int], np.ndarray]  # validation clips of those left
+    apart: tuple[Trait, ...]  # what sides may not share beside clips and audio
 
 
 def random5(manifest: Manifest) -> np.ndarray:
@@ -81,12 +95,40 @@ def by_speaker(actors: Sequence[Sequence[int]]) -> Callable[[Manifest], np.ndarr
     return test
 
 
-PROTOCOLS = {
-    "random5": Protocol(5, 0, random5),
-    "guide": Protocol(5, 0, random5),  # of copies that were made before: it leaks, and is kept to show that
-    "speaker5": Protocol(5, 1, by_speaker(SPEAKER5)),
-    "speaker6": Protocol(6, 1, by_speaker(SPEAKER6)),
-}
+def speaker_statement(manifest: Manifest, fold: int) -> tuple[np.ndarray, np.ndarray]:
+    """Fold `2 s + t`: speakers of `speaker5`'s fold `s` saying half `t` of the sentences, against others saying others.
+
+    Clips that share the speaker or the sentence with the test side belong to neither.
+    """
+    statements = sorted({clip.statement for clip in manifest.clips})
+    if len(statements) < 2 or "" in statements:
+        found = ", ".join(statement or "none" for statement in statements[:4])
+        do = "use --config.protocol=speaker5"
+        raise VoxJaxError(mismatch("protocol speaker_statement", "a statement for each clip, two or more", found, do))
+    half = {statement: i * 2 // len(statements) for i, statement in enumerate(statements)}
+    said = np.array([half[clip.statement] for clip in manifest.clips])
+    mine = by_speaker(SPEAKER5)(manifest) == fold // 2
+    return np.flatnonzero(mine & (said == fold % 2)), np.flatnonzero(~mine & (said != fold % 2))
+
+
+def across_corpora(manifest: Manifest, fold: int) -> tuple[np.ndarray, np.ndarray]:
+    """The corpus whose clips come last is tested, all others are learnt from."""
+    del fold
+    last = np.array([clip.corpus == manifest.clips[-1].corpus for clip in manifest.clips])
+    if last.all():
+        do = "name another corpus with --config.test_corpus"
+        raise VoxJaxError(mismatch("protocol corpus", "at least two corpora", manifest.clips[-1].corpus, do))
+    return np.flatnonzero(last), np.flatnonzero(~last)
+
+
+def _dealt(folds: Callable[[Manifest], np.ndarray]) -> Callable[[Manifest, int], tuple[np.ndarray, np.ndarray]]:
+    """Sides where each clip is tested in one fold and learnt from in all others."""
+
+    def sides(manifest: Manifest, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        test = folds(manifest) == fold
+        return np.flatnonzero(test), np.flatnonzero(~test)
+
+    return sides
 
 
 def split(manifest: Manifest, protocol: str, fold: int, valid_share: float, seed: int) -> Split:
@@ -107,10 +149,8 @@ def split(manifest: Manifest, protocol: str, fold: int, valid_share: float, seed
     one_of("config.protocol", protocol, PROTOCOLS)
     rule = PROTOCOLS[protocol]
     in_range("config.fold", fold, 0, rule.folds - 1)
-    folds = rule.test(manifest)
-    test, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-    cut = _valid_speakers if rule.by_speaker else _valid_clips
-    valid = cut(manifest, rest, valid_share, seed)
+    test, rest = rule.sides(manifest, fold)
+    valid = rule.cut(manifest, rest, valid_share, seed)
     return Split(np.setdiff1d(rest, valid), valid, test, protocol, fold)
 
 
@@ -138,3 +178,24 @@ def _valid_speakers(manifest: Manifest, rest: np.ndarray, share: float, seed: in
     order = [queue[i] for i in range(len(people)) for queue in queues if i < len(queue)]
     chosen = set(order[:count])
     return np.array([i for i in rest if manifest.clips[i].speaker in chosen], np.int64)
+
+
+def _valid_either(manifest: Manifest, rest: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Whole speakers where there are enough known ones, else clips."""
+    people = {manifest.clips[i].speaker for i in rest}
+    enough = len(people) >= _FEWEST_SPEAKERS and not any(speaker.endswith("unknown") for speaker in people)
+    return (_valid_speakers if enough else _valid_clips)(manifest, rest, share, seed)
+
+
+_SPEAKER = Trait("speaker", lambda clip: clip.speaker, PAIRS)
+_STATEMENT = Trait("statement", lambda clip: clip.statement, PAIRS[1:])
+_CORPUS = Trait("corpus", lambda clip: clip.corpus, PAIRS[1:])
+
+PROTOCOLS = {
+    "random5": Protocol(5, _dealt(random5), _valid_clips, ()),
+    "guide": Protocol(5, _dealt(random5), _valid_clips, ()),  # of copies made before: its leak, kept to show it
+    "speaker5": Protocol(5, _dealt(by_speaker(SPEAKER5)), _valid_speakers, (_SPEAKER,)),
+    "speaker6": Protocol(6, _dealt(by_speaker(SPEAKER6)), _valid_speakers, (_SPEAKER,)),
+    "speaker_statement": Protocol(10, speaker_statement, _valid_speakers, (_SPEAKER, _STATEMENT)),
+    "corpus": Protocol(1, across_corpora, _valid_either, (_CORPUS,)),
+}

@@ -9,9 +9,10 @@ from tqdm import tqdm
 
 from voxjax.audio import normalize
 from voxjax.config import Config
-from voxjax.data import corpora, examples, guard, splits, store
+from voxjax.data import corpora, examples, guard, labelling, splits, store
 from voxjax.data.examples import Examples
 from voxjax.data.manifest import Manifest
+from voxjax.errors import UsageError, mismatch
 from voxjax.train.standing import Side
 
 
@@ -49,7 +50,7 @@ def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
     Raises:
         VoxJaxError: at a missing corpus, or broken clips.
     """
-    manifest = corpora.load(config.corpus, data_dir, cache)
+    manifest = chosen(config, corpora.load(_corpora(config), data_dir, cache))
     manifest, sounds = decoded(manifest, config.features.sample_rate_hz, cache, config.broken_clips)
     ids = [clip.copy_id for clip in manifest.clips]
     clips = [sounds.clip(i) for i in range(len(manifest))]
@@ -58,6 +59,35 @@ def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
     if config.protocol == "guide":
         manifest, rows = _copies_apart(manifest, rows)
     return Assembled(manifest, rows, sounds)
+
+
+def chosen(config: Config, manifest: Manifest) -> Manifest:
+    """The clips under the labels that the config asks for; across corpora, under those that all have.
+
+    Raises:
+        UsageError, VoxJaxError: as `labelling.relabelled`.
+    """
+    sets = "shared" if config.test_corpus and config.labels == "own" else config.labels
+    return labelling.relabelled(manifest, labelling.Choice(sets, config.truth))
+
+
+def _corpora(config: Config) -> str:
+    """All corpora of a run, what is tested on last.
+
+    Raises:
+        UsageError: at a test corpus without its protocol, or the other way round.
+    """
+    across = config.protocol == "corpus"
+    if across and not config.test_corpus:
+        do = "add --config.test_corpus=NAME"
+        raise UsageError(mismatch("protocol corpus", "a corpus to test on", "no config.test_corpus", do))
+    if config.test_corpus and not across:
+        do = "add --config.protocol=corpus, or leave it out"
+        raise UsageError(mismatch("config.test_corpus", "protocol corpus", config.protocol, do))
+    if config.test_corpus in config.corpus.split("+"):
+        do = "test on a corpus that is not trained on"
+        raise UsageError(mismatch("config.test_corpus", f"another than {config.corpus}", config.test_corpus, do))
+    return f"{config.corpus}+{config.test_corpus}" if across else config.corpus
 
 
 def cut(config: Config, assembled: Assembled, fold: int, seed: int) -> Fold:

@@ -1,11 +1,13 @@
 """Reports on a trained model over any corpus, on clips that it has not been trained on."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from voxjax import labels
 from voxjax.data import corpora
 from voxjax.data.manifest import Manifest
 from voxjax.edges import report
@@ -84,10 +86,12 @@ def _unseen(predictor: EmotionPredictor, manifest: Manifest, corpus: str) -> tup
 
 
 def _known(predictor: EmotionPredictor, manifest: Manifest) -> tuple[Manifest, int]:
-    """The clips whose label the model has, and how many have not."""
-    chosen = [i for i, clip in enumerate(manifest.clips) if clip.emotion in predictor.labels]
+    """The clips whose label the model has, if by another word, and how many have none."""
+    words = [c.emotion if c.emotion in predictor.labels else labels.common(c.emotion) for c in manifest.clips]
+    chosen = [i for i, word in enumerate(words) if word in predictor.labels]
     if not chosen:
         found = ", ".join(manifest.labels)
         do = "rename the labels, or use another model"
         raise VoxJaxError(mismatch("corpus", "one of " + ", ".join(predictor.labels), found, do))
-    return manifest.select(chosen), len(manifest) - len(chosen)
+    clips = tuple(dataclasses.replace(manifest.clips[i], emotion=words[i]) for i in chosen)
+    return dataclasses.replace(manifest, clips=clips), len(manifest) - len(chosen)

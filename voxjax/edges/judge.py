@@ -72,7 +72,7 @@ def report_input(
     lengths = [len(test) for test in tests]
     meta: Any = {
         "protocol": config.protocol,
-        "corpus": config.corpus,
+        "corpus": _named(config),
         "model": config.name,
         "folds": len({verdict.fold.split.fold for verdict in found}),
         "seeds": sorted({verdict.fold.seed for verdict in found}),
@@ -98,9 +98,19 @@ def report_input(
         logits=np.concatenate([verdict.logits for verdict in found]),
         temperature=np.repeat([verdict.temperature for verdict in found], lengths),
         history=curves(progress),
-        notes=[*_leaks(config, assembled, found), *corpora.notes(config.corpus)],
+        notes=[
+            *([f"Trained on {config.corpus}, tested on {config.test_corpus}."] if config.test_corpus else []),
+            *_leaks(config, assembled, found),
+            *assembled.manifest.notes,
+            *corpora.notes(_named(config)),
+        ],
         meta=meta,
     )
+
+
+def _named(config: Config) -> str:
+    """All corpora of a run."""
+    return "+".join(filter(None, (config.corpus, config.test_corpus)))
 
 
 def curves(progress: Sequence[standing.Progress]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from voxjax.config import one_of
-from voxjax.data.corpora import demo, folder, ravdess
+from voxjax.data.corpora import cremad, demo, emodb, esd, folder, iemocap, listed, meld, nemo, ravdess, savee, tess
 from voxjax.data.manifest import Clip, Manifest
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 
@@ -23,7 +23,17 @@ class Corpus(NamedTuple):
 CORPORA = {
     "demo": Corpus(demo.find, 0, 1, demo.NOTE),
     "ravdess": Corpus(ravdess.find, 1, 1, ravdess.NOTE),
+    "ravdess_song": Corpus(ravdess.find_song, 1, 1, ravdess.NOTE),
+    "tess": Corpus(tess.find, 1, 1, tess.NOTE),
+    "cremad": Corpus(cremad.find, 1, 1, cremad.NOTE),
+    "emodb": Corpus(emodb.find, 1, 1, emodb.NOTE),
+    "savee": Corpus(savee.find, 1, 1, savee.NOTE),
+    "nemo": Corpus(nemo.find, 1, 1, nemo.NOTE),
+    "iemocap": Corpus(iemocap.find, 1, 1, iemocap.NOTE),
+    "meld": Corpus(meld.find, 1, 1, meld.NOTE),
+    "esd": Corpus(esd.find, 1, 1, esd.NOTE),
     "folder": Corpus(folder.find, 1, 0, folder.NOTE),
+    "csv": Corpus(listed.find, 1, 0, listed.NOTE),
 }
 
 

@@ -1,12 +1,10 @@
 """RAVDESS: 24 actors, two sentences, eight emotions (Livingstone and Russo 2018, PLoS ONE 13(5): e0196391)."""
 
-import collections
 import re
 from pathlib import Path
 
-from voxjax.audio import io
-from voxjax.data.manifest import Clip, digest
-from voxjax.errors import VoxJaxError, mismatch
+from voxjax.data.corpora import tree
+from voxjax.data.manifest import Clip
 
 NOTE = (
     "RAVDESS: Livingstone & Russo 2018, PLoS ONE 13(5): e0196391; licence CC BY-NC-SA 4.0 "
@@ -16,53 +14,50 @@ NOTE = (
 _EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 _INTENSITIES = ("normal", "strong")
 _STATEMENTS = ("Kids are talking by the door", "Dogs are sitting by the door")
-_SUFFIXES = (".wav", ".flac")
 # modality (03 audio), channel (01 speech, 02 song), emotion, intensity, statement, repetition, actor
 _NAME = re.compile(r"03-(01|02)-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])")
+_SPEECH = tree.Naming("ravdess", _NAME, "03-01-05-01-02-01-12.wav")
+_SONG = tree.Naming("ravdess_song", _NAME, "03-02-05-01-02-01-12.wav")
 
 
 def find(data_dir: Path) -> list[Clip]:
-    """All speech clips of `data_dir/ravdess/Actor_NN/`, as WAV or FLAC; song is left out.
+    """All 1,440 speech clips of `data_dir/ravdess/Actor_NN/`, as WAV or FLAC; song is left out.
 
     Raises:
-        VoxJaxError: if there are none, at sound files whose names are not RAVDESS's (they are listed), or at
-            a clip that lies there twice, as in archives that hold their own folder again.
+        VoxJaxError: without any, at names that are not RAVDESS's, or at a clip that lies there twice.
     """
-    folder = data_dir / "ravdess"
-    files = sorted(path for path in folder.rglob("*") if io.is_sound(path) and path.suffix.lower() in _SUFFIXES)
-    unknown = [path for path in files if not _NAME.fullmatch(path.stem)]
-    if unknown:
-        found = f"{len(unknown)} others: " + ", ".join(str(path.relative_to(folder)) for path in unknown[:5])
-        do = "move them elsewhere, or use --config.corpus=folder for recordings of your own"
-        raise VoxJaxError(mismatch("ravdess", "names as 03-01-05-01-02-01-12.wav", found, do))
-    speech = [path for path in files if path.stem.startswith("03-01-")]
-    if not speech:
-        do = f"put its Actor_01 … Actor_24 folders into {folder}"
-        raise VoxJaxError(mismatch("ravdess", "speech clips", f"none in {folder}", do))
-    _refuse_twins(speech, folder)
-    return [_clip(path, data_dir) for path in speech]
+    return _channel(data_dir, data_dir / "ravdess", "01", _SPEECH)
 
 
-def _refuse_twins(files: list[Path], folder: Path) -> None:
-    places = collections.defaultdict(list)
-    for path in files:
-        places[path.stem].append(str(path.relative_to(folder)))
-    twins = [" = ".join(names) for names in places.values() if len(names) > 1]
-    if twins:
-        found = f"{len(twins)} more than once, as {twins[0]}"
-        raise VoxJaxError(mismatch("ravdess", "each clip once", found, "remove the second copy"))
+def find_song(data_dir: Path) -> list[Clip]:
+    """All 1,012 song clips of `data_dir/ravdess_song/`, or of `data_dir/ravdess/`: 23 actors, 6 emotions.
+
+    Raises:
+        VoxJaxError: as `find`.
+    """
+    own = data_dir / "ravdess_song"
+    return _channel(data_dir, own if own.is_dir() else data_dir / "ravdess", "02", _SONG)
 
 
-def _clip(path: Path, data_dir: Path) -> Clip:
-    _, emotion, intensity, statement, repetition, actor = map(int, path.stem.split("-")[1:])
-    return Clip(
-        path=path.relative_to(data_dir).as_posix(),
-        corpus="ravdess",
+def _channel(data_dir: Path, folder: Path, channel: str, naming: tree.Naming) -> list[Clip]:
+    files = tree.sounds(folder)
+    tree.refuse_unknown(folder, [path for path in files if not _NAME.fullmatch(path.stem)], naming)
+    wanted = [path for path in files if path.stem.split("-")[1] == channel]
+    recordings = tree.named(folder, wanted, naming)
+    tree.refuse_twins(naming.corpus, folder, [(one.path.stem, one.path) for one in recordings])
+    return [_clip(data_dir, one, naming.corpus) for one in recordings]
+
+
+def _clip(data_dir: Path, one: tree.Named, corpus: str) -> Clip:
+    _, emotion, intensity, statement, repetition, actor = map(int, one.parts.groups())
+    return tree.clip(
+        data_dir,
+        one.path,
+        corpus,
         speaker=f"Actor_{actor:02d}",
         gender="male" if actor % 2 else "female",
         emotion=_EMOTIONS[emotion - 1],
         statement=_STATEMENTS[statement - 1],
         intensity=_INTENSITIES[intensity - 1],
         repetition=str(repetition),
-        sha256=digest(path),
     )

@@ -1,0 +1,91 @@
+"""What emotions become: renamed and left out by the tables, counted, never silent."""
+
+import numpy as np
+import pytest
+
+from voxjax import labels
+from voxjax.data import labelling
+from voxjax.data.manifest import Clip, Manifest
+from voxjax.errors import UsageError, VoxJaxError
+
+
+def made(**emotions):
+    """`corpus=[emotion or (emotion, votes), …]`."""
+    clips = []
+    for corpus, found in emotions.items():
+        for i, one in enumerate(found):
+            emotion, votes = one if isinstance(one, tuple) else (one, "")
+            clips.append(Clip(f"{corpus}/{i}", corpus, f"p{i}", "", emotion, "", "", "", f"{corpus}{i}", votes))
+    return Manifest(None, tuple(clips))
+
+
+def chosen(manifest, sets="own", truth="intended"):
+    found = labelling.relabelled(manifest, labelling.Choice(sets, truth))
+    return [clip.emotion for clip in found.clips], found.notes
+
+
+MIXED = ("calm", "neutral", "happy", "boredom", "surprised", "excited", "fearful", "sad")
+
+
+@pytest.mark.parametrize(
+    ("sets", "expected"),
+    [
+        ("own", list(MIXED)),
+        ("four", ["neutral", "neutral", "happy", "happy", "sad"]),
+        ("six", ["neutral", "neutral", "happy", "happy", "fearful", "sad"]),
+        ("seven", ["neutral", "neutral", "happy", "surprised", "happy", "fearful", "sad"]),
+    ],
+)
+def test_shared_sets(sets, expected):
+    found, notes = chosen(made(a=MIXED), sets)
+    assert found == expected
+    if sets == "seven":
+        assert notes == (
+            "Labels 'seven', renamed: calm to neutral (1), excited to happy (1).",
+            "Labels 'seven', left out: boredom (1).",
+        )
+
+
+def test_every_set_has_as_many_labels_as_its_name_says():
+    assert {name: len(set(table.values())) for name, table in labels.SETS.items()} == {"four": 4, "six": 6, "seven": 7}
+    for table in labels.SETS.values():
+        assert set(table.values()) <= set(labels.EMOTIONS)
+        assert all(table[label] == label for label in table.values())
+    assert set(labels.SYNONYMS.values()) <= set(labels.EMOTIONS)
+
+
+def test_shared_keeps_what_all_corpora_have_by_common_words():
+    found, notes = chosen(made(a=("happy", "sad", "calm", "angry"), b=("Joy", "sadness", "anger", "boredom")), "shared")
+    assert found == ["happy", "sad", "angry"] * 2
+    assert "Joy to happy (1)" in notes[0] and "boredom (1)" in notes[1] and "calm (1)" in notes[1]
+    with pytest.raises(VoxJaxError, match="at least two that all corpora have, found a: happy; b: sad"):
+        chosen(made(a=("happy",), b=("sad", "sad")), "shared")
+
+
+def test_heard_takes_most_votes_and_leaves_ties_out():
+    votes = [("angry", "angry=1 neutral=9"), ("happy", "happy=4 neutral=4"), ("sad", "sad=12 angry=9"), ("sad", "")]
+    found, notes = chosen(made(cremad=votes), truth="heard")
+    assert found == ["neutral", "sad"]
+    assert notes == ("cremad: 2 clips without votes, or with a tie are left out.",)
+    with pytest.raises(UsageError, match="tabulatedVotes"):
+        chosen(made(a=("happy", "sad")), truth="heard")
+
+
+def test_clips_without_an_agreed_label_are_counted():
+    found, notes = chosen(made(iemocap=("happy", "", "sad", "")))
+    assert found == ["happy", "sad"] and notes == ("iemocap: 2 clips without an agreed label are left out.",)
+
+
+def test_wrong_choices_are_refused():
+    with pytest.raises(UsageError, match="did you mean 'four'"):
+        chosen(made(a=MIXED), "fourr")
+    with pytest.raises(UsageError, match="did you mean 'heard'"):
+        chosen(made(a=MIXED), truth="herd")
+    with pytest.raises(VoxJaxError, match="at least two"):
+        chosen(made(a=("calm", "neutral", "boredom")), "four")
+
+
+def test_nothing_is_renamed_without_need():
+    manifest = made(a=("glad", "low"))
+    assert labelling.relabelled(manifest, labelling.Choice("own", "intended")) == manifest
+    np.testing.assert_array_equal(manifest.targets, [0, 1])

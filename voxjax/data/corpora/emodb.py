@@ -1,0 +1,49 @@
+"""EmoDB: ten German actors, ten sentences, seven emotions (Burkhardt et al. 2005, Interspeech, 1517-1520)."""
+
+import re
+from pathlib import Path
+
+from voxjax.data.corpora import tree
+from voxjax.data.manifest import Clip
+
+NOTE = (
+    "EmoDB: Burkhardt et al. 2005, A database of German emotional speech, Interspeech, 1517-1520; "
+    "free for research, cite the paper."
+)
+
+# First letters of the German words: Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral.
+_EMOTIONS = {
+    "W": "angry",
+    "L": "boredom",
+    "E": "disgust",
+    "A": "fearful",
+    "F": "happy",
+    "T": "sad",
+    "N": "neutral",
+}
+_MEN, _WOMEN = ("03", "10", "11", "12", "15"), ("08", "09", "13", "14", "16")
+_TEXTS = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
+_NAMING = tree.Naming(
+    "emodb",
+    re.compile(rf"({'|'.join(_MEN + _WOMEN)})({'|'.join(_TEXTS)})([{''.join(_EMOTIONS)}])([a-z])"),
+    "03a01Fa.wav",
+)
+
+
+def find(data_dir: Path) -> list[Clip]:
+    """All 535 clips below `data_dir/emodb/`, in the archive under `wav/`.
+
+    Raises:
+        VoxJaxError: without any, at names that are not EmoDB's, or at a clip that lies there twice.
+    """
+    folder = data_dir / "emodb"
+    recordings = tree.named(folder, tree.sounds(folder), _NAMING)
+    tree.refuse_twins("emodb", folder, [(one.path.stem, one.path) for one in recordings])
+    return [_clip(data_dir, one) for one in recordings]
+
+
+def _clip(data_dir: Path, one: tree.Named) -> Clip:
+    speaker, text, emotion, version = one.parts.groups()
+    gender = "male" if speaker in _MEN else "female"
+    about = {"gender": gender, "statement": text, "repetition": version}
+    return tree.clip(data_dir, one.path, "emodb", speaker, _EMOTIONS[emotion], **about)
