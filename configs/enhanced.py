@@ -13,7 +13,7 @@ def get_config():
             name="enhanced",
             architecture="enhanced",
             model=options("enhanced", {}),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
             copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
