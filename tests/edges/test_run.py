@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests.voices import write_folder
 from voxjax.data import corpora
@@ -114,6 +115,27 @@ def test_evaluating_another_corpus_counts_unknown_labels(whole, tmp_path):
     assert "240 clips have labels" in (tmp_path / "report/report.html").read_text()
 
 
+def test_trained_on_one_corpus_tested_on_another_by_shared_labels(corpus, tmp_path):
+    words = {"calm": "Calm", "sad": "sadness", "angry": "wrath"}
+    names = sorted((corpus / "folder").rglob("*.wav"))
+    rows = [f"{i}.wav,{words[path.parts[-3]]},s{i % 3}" for i, path in enumerate(names)]
+    data = tmp_path / "data"
+    (data / "csv").mkdir(parents=True)
+    (data / "folder").symlink_to(corpus / "folder")
+    for i, path in enumerate(names):  # other audio than what is trained on
+        samples, rate_hz = soundfile.read(path)
+        soundfile.write(data / f"csv/{i}.wav", samples[:-400], rate_hz)
+    (data / "csv/list.csv").write_text("path,emotion,speaker\n" + "\n".join(rows) + "\n")
+    done = run(data, tmp_path / "run", "--config.protocol=corpus", "--config.test_corpus=csv", epochs=2)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "run/report/metrics.json").read_text())
+    assert figures["labels"] == ["calm", "sad"] and figures["corpus"] == "folder+csv"
+    assert figures["n"] == sum("wrath" not in row for row in rows)
+    assert set(figures["per_speaker"]) == {"csv/s0", "csv/s1", "csv/s2"}
+    page = (tmp_path / "run/report/report.html").read_text()
+    assert "Trained on folder, tested on csv." in page and "left out: angry" in page and "sadness to sad" in page
+
+
 @pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bits(whole, corpus, tmp_path):
     killed = tmp_path / "killed"
@@ -148,10 +170,15 @@ def test_a_killed_run_resumes_to_the_same_bits(whole, corpus, tmp_path):
         (["--config.model.pooling=atention"], 2, "attention"),
         (["--data_dir=/nowhere/at/all"], 1, "not there"),
         (["--wrokdir=x"], 2, "workdir"),
+        (["--config.protocol=corpus"], 2, "add --config.test_corpus"),
+        (["--config.test_corpus=csv"], 2, "add --config.protocol=corpus"),
+        (["--config.protocol=corpus", "--config.test_corpus=folder"], 2, "another than folder"),
+        (["--config.labels=fuor"], 2, "did you mean 'four'"),
+        (["--config.truth=heard"], 2, "tabulatedVotes"),
     ],
 )
 def test_mistakes_give_one_line_and_their_exit_code(corpus, tmp_path, flags, code, message):
     done = run(corpus, tmp_path / "run", *flags)
     assert done.returncode == code and message in done.stderr, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr
-    assert not (tmp_path / "run/model").exists()
+    assert not (tmp_path / "run").exists(), "a run that was refused leaves its folder free"

@@ -1,7 +1,7 @@
 """Whole runs: corpus in; model folder, report, TensorBoard and checkpoints out."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,9 +46,11 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
         VoxJaxError: at data that can't be used, or training that collapses where the guard is to stop.
     """
     specs = members.specs(config)
-    hosts.once(lambda: claim(workdir, {"config": thaw(config)}, resume))
+    values = flat({"config": thaw(config)})
+    hosts.once(lambda: refuse_other_run(workdir, values, resume))
     assembled = assemble(config, data_dir, cache)
     fold = cut(config, assembled, config.fold, config.seed)
+    hosts.once(lambda: claim(workdir, values))
     figures, verdict, progress = _trained(config, assembled, [fold], [[fold]], workdir, cache)
     trained = Trained(
         architecture=config.architecture if len(specs) == 1 else "ensemble",
@@ -88,11 +90,13 @@ def crossval(
     members.specs(config)
     folds_each = splits.PROTOCOLS[config.protocol].folds
     at_once = _at_once(plan, plan.seeds * folds_each)
-    hosts.once(lambda: claim(workdir, {"config": thaw(config), **plan._asdict()}, resume))
+    values = flat({"config": thaw(config), **plan._asdict()})
+    hosts.once(lambda: refuse_other_run(workdir, values, resume))
     assembled = assemble(config, data_dir, cache)
     folds = [
         cut(config, assembled, fold, config.seed + seed) for seed in range(plan.seeds) for fold in range(folds_each)
     ]
+    hosts.once(lambda: claim(workdir, values))
     parts = [folds[start : start + at_once] for start in range(0, len(folds), at_once)]
     return _trained(config, assembled, folds, parts, workdir, cache)[0]
 
@@ -169,31 +173,40 @@ def layouts(cache: Path, watch: Watch | Unwatched) -> layout.Cache:
     return layout.Cache(read, write, watch.say)
 
 
-def claim(workdir: Path, values: dict[str, Any], resume: str) -> None:
-    """Writes `config.json`, or checks that it is the same run that goes on.
+def refuse_other_run(workdir: Path, values: Mapping[str, Any], resume: str) -> None:
+    """Checks, before any work, that a run may use the folder.
 
     Args:
         workdir: of the run.
-        values: all that the run depends on; those of `config` lie at the top of the file.
+        values: what the run depends on, as its `config.json` holds it.
         resume: "new" or "resume", as of `train`.
 
     Raises:
         UsageError: at a folder that holds a run already, or another one's.
     """
     path = workdir / "config.json"
-    values = json.loads(json.dumps(values))
-    flat = {**values.pop("config"), **values}
     if path.exists() and resume == "new":
         do = "add --resume to go on with it, or choose another --workdir"
         raise UsageError(mismatch("--workdir", "a folder without a run", str(path), do))
     if path.exists():
         before = json.loads(path.read_text())
-        changed = sorted(key for key in flat.keys() | before.keys() if flat.get(key) != before.get(key))
+        same = {key for key in values.keys() & before.keys() if values[key] == before[key]}
+        changed = sorted((values.keys() | before.keys()) - same)
         if changed:
             do = "resume with the same values, or choose another --workdir"
             raise UsageError(mismatch("--resume", "the config the run began with", f"other {', '.join(changed)}", do))
+
+
+def claim(workdir: Path, values: Mapping[str, Any]) -> None:
+    """Writes `config.json`; from then on the folder is this run's."""
     workdir.mkdir(parents=True, exist_ok=True)
-    files.write(path, json.dumps(flat, indent=1) + "\n")
+    files.write(workdir / "config.json", json.dumps(values, indent=1) + "\n")
+
+
+def flat(values: dict[str, Any]) -> dict[str, Any]:
+    """As JSON has them, those of `config` at the top."""
+    values = json.loads(json.dumps(values))
+    return {**values.pop("config"), **values}
 
 
 def _about(config: Config, assembled: Assembled, fold: Fold, figures: dict[str, Any]) -> dict[str, Any]:

@@ -114,9 +114,11 @@ def sweep(config: Config, plan: Plan, data_dir: Path | None, workdir: Path, cach
         "search": [one._asdict() for one in plan.axes],
         "halve_after": plan.halve_after,
     }
-    hosts.once(lambda: run.claim(workdir, claimed, resume))
+    values = run.flat(claimed)
+    hosts.once(lambda: run.refuse_other_run(workdir, values, resume))
     assembled = assemble(config, data_dir, cache)
     fold = cut(config, assembled, config.fold, config.seed)
+    hosts.once(lambda: run.claim(workdir, values))
     with Watch(workdir, config, assembled, fold.split.train) if hosts.first() else Unwatched() as watch:
         setup = _alike(members.setup(config, assembled, [fold], run.layouts(cache, watch)))
         if plan.halve_after:
