@@ -7,6 +7,9 @@ import runpy
 
 import pytest
 
+from voxjax import labels
+from voxjax.data import corpora
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "docs/results").glob("*.json")}
 RUNS = {name: result for name, result in RESULTS.items() if "uar" in result}  # not lists of figures
@@ -45,6 +48,24 @@ def test_table_of_speeds_equals_its_figures():
         assert figure["ratio"] == pytest.approx(figure["one_program"] / figure["one_by_one"])
 
 
+def cells(name, page):
+    """A table of a page as rows of its cells, without the rule below the head."""
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in between(name, page)]
+    return [rows[0], *rows[2:]]
+
+
+def test_tables_of_labels_equal_the_code():
+    head, *rows = cells("labels", "docs/corpora.md")
+    written = {name: {row[0]: row[i] for row in rows if row[i] != "left out"} for i, name in enumerate(head)}
+    assert {name: written[name] for name in labels.SETS} == labels.SETS
+    assert dict(cells("synonyms", "docs/corpora.md")[1:]) == labels.SYNONYMS
+
+
+def test_table_of_corpora_names_them_all():
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/corpora.md").read_text(), re.M)
+    assert set(rows) == set(corpora.CORPORA)
+
+
 def test_guide_json_equals_the_runs_it_names():
     rows = RESULTS["guide"]["rows"]
     assert [row["model"] for row in rows] == ["Baseline", "Enhanced", "Advanced", "Optimized", "Ensemble"]
@@ -64,7 +85,9 @@ def test_each_result_names_its_command_seed_and_commit(name):
     assert " /" not in result["command"] and "=/" not in result["command"], "a path of one machine alone"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/design.md", "docs/tutorial.md", "docs/many-devices.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/design.md", "docs/tutorial.md", "docs/many-devices.md", "docs/corpora.md"]
+)
 def test_links_and_commands_lead_somewhere(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):
