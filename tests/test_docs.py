@@ -11,7 +11,7 @@ from voxjax import labels
 from voxjax.data import corpora
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-RESULTS = {path.stem: json.loads(path.read_text()) for path in (ROOT / "docs/results").glob("*.json")}
+RESULTS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "docs/results").glob("*.json"))}
 RUNS = {name: result for name, result in RESULTS.items() if "uar" in result}  # not lists of figures
 
 
@@ -36,6 +36,7 @@ def test_there_are_results():
 def test_readme_tables_equal_the_results():
     tool = collect()
     assert between("runs") == tool["runs_table"](RUNS) and len(between("runs")) == len(RUNS) + 2
+    assert between("commands", "docs/results.md") == tool["commands"](RUNS)
     assert between("guide") == tool["guide_table"](RESULTS["guide"]["rows"])
 
 

@@ -15,6 +15,7 @@ import numpy as np
 HERE = pathlib.Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
 DEVICES = HERE.parent / "many-devices.md"
+RESULTS = HERE.parent / "results.md"
 
 # The guide's five rows: title, config, its accuracy (or what it aims at), its minutes.
 GUIDE = (
@@ -108,6 +109,24 @@ def runs_table(found):
     return lines
 
 
+def commands(found):
+    """For each result the line that makes it again, and the commit it was made at."""
+    lines = []
+    for name, figures in found.items():
+        low, high = (100 * end for end in figures["uar_ci"])
+        lines += [
+            f"**[{name}](results/{name}.json)**: UAR {100 * figures['uar']:.1f} % ({low:.1f} to {high:.1f}), accuracy "
+            f"{100 * figures['accuracy']:.1f} %, {figures['n']} test clips, epoch chosen by {figures['chosen_by']}; "
+            f"commit `{figures['commit'][:12]}`",
+            "",
+            "```",
+            figures["command"],
+            "```",
+            "",
+        ]
+    return lines[:-1]
+
+
 def speed_table(figures):
     """One program against one after the other; `figures` are the lines of benchmark.py."""
     lines = list(SPEED_HEAD)
@@ -136,6 +155,7 @@ def main(arguments):
     (HERE / "guide.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n")
     text = put(README.read_text(), "guide", guide_table(rows))
     README.write_text(put(text, "runs", runs_table(found)))
+    RESULTS.write_text(put(RESULTS.read_text(), "commands", commands(found)))
     speed = json.loads((HERE / "benchmark_ensemble.json").read_text())
     DEVICES.write_text(put(DEVICES.read_text(), "speed", speed_table(speed)))
 
