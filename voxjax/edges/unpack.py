@@ -156,10 +156,14 @@ def _tar(archive: Path, most: int) -> Iterator[_Entry]:
     with archive.open("rb") as raw:
         start = raw.read(2)
     opener = _COMPRESSED[start] if start in _COMPRESSED else open
-    with opener(archive, "rb") as plain, tarfile.open(fileobj=_Metered(archive, plain, most), mode="r|") as opened:
-        for member in opened:
-            kind = "file" if member.isreg() else "folder" if member.isdir() else "the link or device"
-            yield _Entry(member.name, kind, opened.extractfile(member) if kind == "file" else None)
+    with opener(archive, "rb") as plain:
+        metered = _Metered(archive, plain, most)
+        with tarfile.open(fileobj=metered, mode="r|") as opened:
+            for member in opened:
+                kind = "file" if member.isreg() else "folder" if member.isdir() else "the link or device"
+                yield _Entry(member.name, kind, opened.extractfile(member) if kind == "file" else None)
+        while metered.read(_PIECE_BYTES):  # to the end, where gzip and its like keep their checksum
+            pass
 
 
 class _Metered(io.RawIOBase):
