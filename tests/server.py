@@ -23,6 +23,7 @@ class Way(NamedTuple):
     pace_s: float = 0.0  # pause between pieces
     piece: int = 1 << 16
     stall_s: float = 0.0  # silence before the answer
+    claimed: int = 0  # size of the whole file that is said in place of the true one
 
 
 @dataclasses.dataclass
@@ -82,13 +83,14 @@ def _handler(server):
 
         def _head(self, way, content, status, start):
             self.send_response(status)
-            body = len(content) - start if status in (200, 206) else 2
+            whole = way.claimed or len(content)
+            body = whole - start if status in (200, 206) else 2
             for name, value in way.headers:
                 self.send_header(name, value)
             if way.tag and status in (200, 206):
                 self.send_header("ETag", tag(content))
             if status == 206:
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+                self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
             self.send_header(*(("Content-Length", str(body)) if way.length else ("Connection", "close")))
             self.end_headers()
 

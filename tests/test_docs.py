@@ -86,9 +86,10 @@ def test_each_result_names_its_command_seed_and_commit(name):
     assert " /" not in result["command"] and "=/" not in result["command"], "a path of one machine alone"
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "docs/design.md", "docs/tutorial.md", "docs/many-devices.md", "docs/corpora.md"]
-)
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_links_and_commands_lead_somewhere(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):

@@ -29,6 +29,8 @@ CONFINED = {
     "tensorboardX": ("voxjax.edges.monitor",),
     "matplotlib": ("voxjax.edges.plots",),
     "absl": ("scripts", "voxjax.edges"),
+    "requests": ("voxjax.edges.fetch", "voxjax.edges.web"),
+    "urllib3": ("voxjax.edges.fetch", "voxjax.edges.web"),
     "ml_collections": ("configs", "voxjax.config", "voxjax.edges"),
 }
 PURE = ("voxjax.train", "voxjax.models", "voxjax.losses", "voxjax.optim")  # know no files

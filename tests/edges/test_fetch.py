@@ -286,4 +286,4 @@ def test_a_mirror_holds_each_host_in_a_folder():
     assert fetch_all.mirrored(remote, "http://m:8/x/").url == "http://m:8/x/zenodo.org/records/1/files/a.zip?b=c"
     assert fetch_all.mirrored(remote, "") == remote
     with pytest.raises(UsageError, match=r"--mirror: expected an address as https://HOST/PATH, found 'zenodo.org'"):
-        fetch_all.mirrored(remote, "zenodo.org")
+        fetch_all.refuse_mirror("zenodo.org")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import voxjax
 from voxjax.config import one_of
-from voxjax.edges import checksum, files, sources
+from voxjax.edges import checksum, fetch_all, files, sources
 from voxjax.edges.fetch import Patience
 from voxjax.edges.fetch_all import Site
 from voxjax.edges.sources import Source, by_hand
@@ -29,9 +29,10 @@ def download(names: str, data_dir: Path, patience: Patience, mirror: str) -> Ite
         Lines for the user, each as it comes true.
 
     Raises:
-        UsageError: at an unknown name.
+        UsageError: at an unknown name, or a mirror that is no http(s) address.
         VoxJaxError: at a corpus that may not be fetched, or where it can't be.
     """
+    fetch_all.refuse_mirror(mirror)
     for name in names.split("+"):
         one_of("--corpus", name, ("demo", *sources.SOURCES, *by_hand.BY_HAND))
     for name in names.split("+"):

@@ -35,7 +35,6 @@ def fetch_all(site: Site, remotes: Sequence[Remote], below: str) -> Path:
         That folder.
 
     Raises:
-        UsageError: at a mirror that is no http(s) address.
         VoxJaxError: on a full disk, or as `fetch` at the first file that can't be had.
     """
     folder = site.folder / below
@@ -52,9 +51,17 @@ def mirrored(remote: Remote, mirror: str) -> Remote:
     """The same file from a mirror, laid out as `wget --mirror` does: MIRROR/HOST/PATH."""
     if not mirror:
         return remote
-    if urlsplit(mirror).scheme not in ("http", "https") or not urlsplit(mirror).netloc:
-        raise UsageError(mismatch("--mirror", "an address as https://HOST/PATH", repr(mirror), "give one"))
     return remote._replace(url=f"{mirror.rstrip('/')}/{remote.url.partition('://')[2]}")
+
+
+def refuse_mirror(mirror: str) -> None:
+    """Refuses what is neither empty nor an http(s) address.
+
+    Raises:
+        UsageError: says so.
+    """
+    if mirror and (urlsplit(mirror).scheme not in ("http", "https") or not urlsplit(mirror).netloc):
+        raise UsageError(mismatch("--mirror", "an address as https://HOST/PATH", repr(mirror), "give one"))
 
 
 def _share(remotes: Sequence[Remote], folder: Path, patience: Patience, bar: tqdm) -> None:

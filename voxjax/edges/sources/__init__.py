@@ -44,9 +44,9 @@ SOURCES = {
         partial(dataverse.gather, host="borealisdata.ca", doi="10.5683/SP2/E8H2MF"),
         2800,
         "https://doi.org/10.5683/SP2/E8H2MF",
-        "as the host says",
+        "about 0.3 GB",
         "MD5 of each file",
-        "CC BY-NC, its version and further terms on its page: credit Pichora-Fuller & Dupuis 2020, non-commercial use",
+        "CC BY-NC-ND 4.0: credit Pichora-Fuller & Dupuis 2020, non-commercial use, pass on unchanged",
     ),
     "cremad": Source(
         partial(

@@ -45,4 +45,6 @@ BY_HAND = {
 def instructions(name: str) -> str:
     """One line on how to get a corpus that is not fetched."""
     row = BY_HAND[name]
-    return mismatch(name, "a corpus that anyone may fetch", f"one {row.why}", f"{row.how}; put it into DIR/{row.place}")
+    return mismatch(
+        name, "a corpus that anyone may fetch", f"one {row.why}", f"{row.how}; put it so that there is DIR/{row.place}"
+    )

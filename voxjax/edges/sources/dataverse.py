@@ -1,17 +1,19 @@
 """A data set of a Dataverse, whose API gives each file's MD5 (Dataverse guides: "List Files in a Dataset")."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 from voxjax.edges.checksum import Check
 from voxjax.edges.fetch import Remote
 from voxjax.edges.fetch_all import Site, fetch_all
+from voxjax.edges.unpack import Limits, unpack
 from voxjax.errors import VoxJaxError, mismatch
 
 
 def gather(site: Site, host: str, doi: str) -> Path:
-    """Fetches all files of the newest version.
+    """Fetches all files of the newest version; zip archives among them are unpacked where they lie.
 
     Returns:
         Folder of the corpus, below `site.folder`.
@@ -27,7 +29,13 @@ def gather(site: Site, host: str, doi: str) -> Path:
     except (ValueError, KeyError, TypeError) as error:
         do = "the host's API may have changed: get it by hand as docs/download.md says"
         raise VoxJaxError(mismatch(url, "a list of files with checksums", repr(text[:80]), do)) from error
-    return fetch_all(site, remotes, "files")
+    folder = fetch_all(site, remotes, "files")
+    for archive in sorted(folder.rglob("*.zip")):
+        opened = archive.with_suffix("")
+        shutil.rmtree(opened, ignore_errors=True)  # from a run that was broken off
+        unpack(archive, opened, Limits())
+        archive.unlink()
+    return folder
 
 
 def _remote(host: str, entry: dict[str, Any]) -> Remote:
