@@ -140,7 +140,8 @@ def dataverse_row(server, clips):
         folder, _, label = name.rpartition("/")
         md5 = {"type": "MD5", "value": hashlib.md5(content).hexdigest()}
         file = {"id": number, "filename": label, "filesize": len(content), "checksum": md5}
-        entries.append({"label": label, "directoryLabel": folder, "restricted": False, "dataFile": file})
+        place = {"directoryLabel": folder} if folder else {}
+        entries.append({"label": label, "restricted": False, "dataFile": file} | place)
         server.files[f"/borealisdata.ca/api/access/datafile/{number}"] = content
     server.files[DATAVERSE] = json.dumps({"status": "OK", "data": entries}).encode()
     return sources.SOURCES["tess"]._replace(clips=len(clips))
@@ -155,6 +156,17 @@ def test_a_dataverse_is_fetched_file_by_file(server, tmp_path, clips):
     bring(server, tmp_path, row, "tess")
     assert tree(tmp_path / "tess") == clips
     assert [path.name for path in tmp_path.iterdir()] == ["tess"]
+
+
+@pytest.mark.parametrize("label", ["../evil.wav", "/evil.wav", "a/../../evil.wav"])
+def test_a_listed_name_that_leads_outside_is_refused(server, tmp_path, clips, label):
+    row = dataverse_row(server, {"good.wav": b"good", "placeholder": b"evil"})
+    server.files[DATAVERSE] = server.files[DATAVERSE].replace(
+        b'"label": "placeholder"', b'"label": "%s"' % label.encode()
+    )
+    with pytest.raises(VoxJaxError, match="expected plain names below its own folder"):
+        bring(server, tmp_path / "data", row, "tess")
+    assert not list(tmp_path.rglob("evil*")) and len(server.asked) == 1
 
 
 def test_archives_of_a_dataverse_are_unpacked(server, tmp_path, clips):
@@ -250,6 +262,14 @@ def test_an_archive_other_than_git_lists_is_refused(server, tmp_path, repository
     listed = f"{API}/{COMMIT}"
     server.files[listed] = server.files[listed].replace(git_hash(b"ActorID,Age\n1001,51\n").encode(), b"0" * 40)
     with pytest.raises(VoxJaxError, match=r"Video\.csv in the archive: expected git 0{40}, found [0-9a-f]{40}"):
+        bring(server, tmp_path, row, "cremad")
+
+
+def test_a_repository_with_a_name_that_leads_outside_is_refused(server, tmp_path, repository):
+    row, _ = repository
+    listed = f"{API}/tree-Audio"
+    server.files[listed] = server.files[listed].replace(b'"path": "03-01-05', b'"path": "../../03-01-05')
+    with pytest.raises(VoxJaxError, match="expected plain names below its own folder"):
         bring(server, tmp_path, row, "cremad")
 
 

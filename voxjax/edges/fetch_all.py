@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tqdm import tqdm
 
-from voxjax.edges import disk, web
+from voxjax.edges import disk, names, web
 from voxjax.edges.fetch import Patience, Remote, Tell, fetch
 from voxjax.errors import UsageError, mismatch
 
@@ -35,9 +35,11 @@ def fetch_all(site: Site, remotes: Sequence[Remote], below: str) -> Path:
         That folder.
 
     Raises:
-        VoxJaxError: on a full disk, or as `fetch` at the first file that can't be had.
+        VoxJaxError: on a full disk, at a name that leads elsewhere, or as `fetch` at the first file that can't be had.
     """
     folder = site.folder / below
+    for remote in remotes:
+        names.inside(remote.url, remote.name)
     folder.mkdir(parents=True, exist_ok=True)
     missing = sum(remote.size_bytes or 0 for remote in remotes if not (folder / remote.name).is_file())
     disk.refuse_full(folder, missing, "downloading")

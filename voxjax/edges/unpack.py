@@ -12,16 +12,15 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from voxjax.edges import disk
+from voxjax.edges import disk, names
 from voxjax.errors import VoxJaxError, mismatch
 
 _PIECE_BYTES = 1 << 20
 _LEAST_BYTES = 1 << 20  # so much may come out of any archive, however small
 _CLUTTER = re.compile(r"(^|/)(__MACOSX(/|$)|\.DS_Store$|\._)")  # what macOS adds
-_UNSAFE = re.compile(r"[\x00-\x1f\\:]|[\ud800-\udfff]")  # other systems' separators, and names that are no text
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -88,7 +87,7 @@ def _pour(archive: Path, folder: Path, limits: Limits) -> None:
 
 def _write(archive: Path, entry: _Entry, folder: Path, left: int) -> int:
     """Puts one entry in its place; the bytes it took."""
-    path = folder / _place(archive, entry.name)
+    path = folder / names.inside(archive.name, entry.name)
     try:
         if entry.content is None:
             _refuse_kind(archive, entry)
@@ -110,16 +109,6 @@ def _copy(archive: Path, content: IO[bytes], file: IO[bytes], left: int) -> int:
             raise _too_much(archive)
         file.write(piece)
     return took
-
-
-def _place(archive: Path, name: str) -> PurePosixPath:
-    """A path below the folder, or a refusal."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts or _UNSAFE.search(name):
-        found = ascii(name)
-        do = "it may be an attack: get it from its official host"
-        raise VoxJaxError(mismatch(archive.name, "plain names below its own folder", found, do))
-    return path
 
 
 def _refuse_kind(archive: Path, entry: _Entry) -> None:

@@ -40,9 +40,9 @@ def gather(site: Site, host: str, doi: str) -> Path:
 
 def _remote(host: str, entry: dict[str, Any]) -> Remote:
     file = entry["dataFile"]
-    folder = f"{entry['directoryLabel']}/" if "directoryLabel" in entry else ""
+    name = "/".join(entry[part] for part in ("directoryLabel", "label") if part in entry and entry[part] != "")
     original = "?format=original" if "originalFileFormat" in file else ""  # tables are shown in another form
     check = Check(file["checksum"]["type"].replace("-", "").lower(), file["checksum"]["value"].lower())
     size_bytes = file["originalFileSize"] if original else file["filesize"]
     url = f"https://{host}/api/access/datafile/{file['id']}{original}"
-    return Remote(folder + entry["label"], url, size_bytes, check)
+    return Remote(name, url, size_bytes, check)

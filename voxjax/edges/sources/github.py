@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from voxjax.edges import checksum
+from voxjax.edges import checksum, names
 from voxjax.edges.checksum import Check
 from voxjax.edges.fetch import Remote
 from voxjax.edges.fetch_all import Site, fetch_all
@@ -39,6 +39,7 @@ def gather(site: Site, repository: str, commit: str, wanted: tuple[str, ...]) ->
     blobs = _blobs(site, repository, commit, wanted)
     unpacked = _unpacked(site, repository, commit)
     for name, blob in blobs.items():
+        names.inside(repository, name)
         _refuse_other(unpacked / name, name, blob)
     folder = site.folder / "files"
     pointers = {name: found for name in blobs if (found := _pointer(unpacked / name))}
