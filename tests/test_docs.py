@@ -9,6 +9,8 @@ import pytest
 
 from voxjax import labels
 from voxjax.data import corpora
+from voxjax.edges import sources
+from voxjax.edges.sources import by_hand
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "docs/results").glob("*.json"))}
@@ -65,6 +67,12 @@ def test_tables_of_labels_equal_the_code():
 def test_table_of_corpora_names_them_all():
     rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/corpora.md").read_text(), re.M)
     assert set(rows) == set(corpora.CORPORA)
+
+
+def test_every_corpus_can_be_fetched_or_is_explained():
+    known = {"demo", *sources.SOURCES, *by_hand.BY_HAND}
+    assert known == set(corpora.CORPORA)
+    assert set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/download.md").read_text(), re.M)) == known - {"demo"}
 
 
 def test_guide_json_equals_the_runs_it_names():

@@ -7,8 +7,8 @@ from voxjax.data.corpora import tree
 from voxjax.data.manifest import Clip
 
 NOTE = (
-    "EmoDB: Burkhardt et al. 2005, A database of German emotional speech, Interspeech, 1517-1520; "
-    "free for research, cite the paper."
+    "EmoDB: Burkhardt et al. 2005, A database of German emotional speech, Interspeech, 1517-1520; licence CC BY 4.0 "
+    "(credit it)."
 )
 
 # First letters of the German words: Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral.

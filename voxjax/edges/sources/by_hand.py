@@ -37,7 +37,17 @@ BY_HAND = {
     "folder": ByHand(
         "made of your own recordings",
         "make one subfolder a label and put its clips there",
-        "folder/LABEL/clip.wav",
+        "folder/LABEL/SPEAKER/clip.wav",
+    ),
+    "csv": ByHand(
+        "made of your own recordings",
+        "list them in a table with the columns path and emotion",
+        "csv/list.csv",
+    ),
+    "ravdess_song": ByHand(
+        "a second archive of RAVDESS, which is seldom wanted",
+        "fetch Audio_Song_Actors_01-24.zip from https://doi.org/10.5281/zenodo.1188976",
+        "ravdess_song/Actor_01/03-02-…wav",
     ),
 }
 
