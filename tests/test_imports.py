@@ -15,7 +15,7 @@ ROWS = (
     ("voxjax.edges",),
     ("voxjax.train",),
     ("voxjax.models",),
-    ("voxjax.losses", "voxjax.metrics", "voxjax.optim", "voxjax.calibrate", "voxjax.vote"),
+    ("voxjax.losses", "voxjax.metrics", "voxjax.optim", "voxjax.calibrate", "voxjax.significance", "voxjax.vote"),
     ("voxjax.data",),
     ("voxjax.audio",),
     ("voxjax.config", "voxjax.frozen", "voxjax.labels", "voxjax.errors"),

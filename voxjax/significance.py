@@ -1,0 +1,81 @@
+"""Whether one model is better than another on the same clips: paired tests over units that are independent."""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+Figure = Callable[[np.ndarray], np.ndarray]  # `[..., K, K] -> [...]`, such as `metrics.uar`
+
+_DRAWS = 20_000  # of the permutation test, where not all patterns are taken; p is then steady to about 0.003
+_BOOTSTRAPS = 2_000
+_EXACT_UNITS = 14  # up to so many, all 2^n patterns are taken
+_AT_ONCE = 1_000  # patterns computed together, which bounds memory
+_ROUNDING = 1e-9  # differences closer than that are equal
+
+
+def interval(first: np.ndarray, second: np.ndarray, figure: Figure, seed: int = 0) -> list[float]:
+    """95 % paired bootstrap interval (Efron 1979) of `figure(first) - figure(second)`.
+
+    Args:
+        first, second: `[units, K, K]`, the confusion matrix of each unit under each model. A unit is what is
+            independent: a speaker, or a clip.
+        figure: `[..., K, K] -> [...]`.
+        seed: of the draws, which both models share.
+
+    Returns:
+        The lower and the upper end.
+    """
+    units = len(first)
+    times = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=_BOOTSTRAPS)
+    differences = figure(_total(times, first)) - figure(_total(times, second))
+    return [float(end) for end in np.percentile(differences, [2.5, 97.5])]
+
+
+def permutation(first: np.ndarray, second: np.ndarray, figure: Figure, seed: int = 0) -> float:
+    """Two-sided p value of no difference: each unit's two matrices may be swapped (Noreen 1989, Smucker et al. 2007).
+
+    All 2^n patterns are taken for up to 14 units, 20,000 random ones beyond.
+
+    Args:
+        first, second, figure, seed: as for `interval`.
+
+    Returns:
+        The share of patterns whose difference is at least as large as the one seen, in (0, 1].
+    """
+    units = len(first)
+    exact = units <= _EXACT_UNITS
+    seen = abs(float(figure(first.sum(0)) - figure(second.sum(0)))) - _ROUNDING
+    generator = np.random.default_rng(seed)
+    total, larger = (0, 0) if exact else (1, 1)  # what was seen is itself one of the draws
+    count = 2**units if exact else _DRAWS
+    for start in range(0, count, _AT_ONCE):
+        rows = min(_AT_ONCE, count - start)
+        swapped = _patterns(np.arange(start, start + rows), units) if exact else generator.integers(0, 2, (rows, units))
+        moved = _total(swapped, second - first)  # what swapping those units adds to the first model
+        difference = figure(first.sum(0) + moved) - figure(second.sum(0) - moved)
+        larger += int(np.sum(np.abs(difference) >= seen))
+        total += rows
+    return larger / total
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
+    """Two-sided exact p value of McNemar's test (1947).
+
+    Args:
+        first, second: bool `[clips]`, whether each model was right.
+    """
+    only_first, only_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
+    discordant = only_first + only_second
+    return float(stats.binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
+
+
+def _patterns(numbers: np.ndarray, units: int) -> np.ndarray:
+    """The binary digits of numbers: `[n] -> [n, units]`."""
+    return (numbers[:, None] >> np.arange(units)[None, :]) & 1
+
+
+def _total(times: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Sums of units, each so many times: `[n, units], [units, K, K] -> [n, K, K]`."""
+    flat = times.astype(np.float64) @ counts.reshape(len(counts), -1)
+    return flat.reshape(len(times), *counts.shape[1:])
