@@ -9,7 +9,7 @@ from scipy import special
 from voxjax import calibrate, metrics, models, vote
 from voxjax.config import Config
 from voxjax.data import corpora
-from voxjax.edges import report
+from voxjax.edges import advice, report
 from voxjax.edges.assemble import Assembled, Fold
 from voxjax.edges.members import Spec
 from voxjax.frozen import thaw
@@ -83,6 +83,8 @@ def report_input(
         "config": thaw(config),
         **more,
     }
+    if said := advice.of(_curve(config, assembled, found, progress)):
+        meta["advice"] = said
     warned = [member.warning for member in standings if member.warning]
     if warned:
         meta["collapse"] = warned
@@ -106,6 +108,16 @@ def report_input(
         ],
         meta=meta,
     )
+
+
+def _curve(
+    config: Config, assembled: Assembled, found: Sequence[Verdict], progress: Sequence[standing.Progress]
+) -> advice.Curve:
+    clips = min(len(verdict.fold.split.valid) for verdict in found)
+    # Where nothing is chosen by them, few validation clips do no harm.
+    chosen_by = {"best": clips, "last": max(clips, advice.ENOUGH_CLIPS)}[config.train.keep]
+    rate = float(config.hyper.learning_rate)
+    return advice.Curve(history(progress), config.train.epochs, chosen_by, len(assembled.manifest.labels), rate)
 
 
 def _named(config: Config) -> str:

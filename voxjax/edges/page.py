@@ -44,7 +44,7 @@ def render(
     sections = [
         _section("How these figures were obtained", _facts(figures)),
         _section("Classes", _classes(figures), _picture(pictures, "confusion")),
-        _section("Training", _picture(pictures, "history")) if "history" in pictures else "",
+        _section("Training", _picture(pictures, "history"), _advice(figures)) if "history" in pictures else "",
         _section("Confidence", _picture(pictures, "reliability")),
         _section(
             "Answering only when certain",
@@ -175,6 +175,12 @@ def _diversity(found: Mapping[str, Any]) -> str:
     correlation = found["error_correlation"]
     said = "" if correlation is None else f"; their errors correlate by {correlation:.2f}"
     return f"<p>Two members differ on {_percent(found['disagreement'])} of the clips{said}.</p>"
+
+
+def _advice(figures: Mapping[str, Any]) -> str:
+    """What the curves say, beneath them."""
+    said = figures["advice"] if "advice" in figures else []
+    return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in said)}</ul>" if said else ""
 
 
 def _coverage(figures: Mapping[str, Any]) -> str:

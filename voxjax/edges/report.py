@@ -34,6 +34,7 @@ class Meta(TypedDict):
     vote: NotRequired[dict[str, Any]]  # of an ensemble: `weights`, `uar`, `accuracy`, `best_member_uar`
     diversity: NotRequired[dict[str, Any]]  # as `voxjax.vote.diversity`
     collapse: NotRequired[list[str]]  # what the collapse guard said
+    advice: NotRequired[list[str]]  # what the curves say, as `voxjax.edges.advice`
     compiles: NotRequired[int]  # of the training step
     members_via: NotRequired[str]
 
@@ -179,7 +180,8 @@ def printout(figures: Mapping[str, Any]) -> str:
     ]
     members = [*report_tables.member_lines(figures), ""] if len(figures["members"]) > 1 else []
     classes, confusions = report_tables.class_lines(figures), report_tables.confusion_lines(figures)
-    return "\n".join([*head, "", *members, *classes, "", *confusions, rule])
+    said = ["", *(f"ADVICE: {text}" for text in figures["advice"])] if "advice" in figures else []
+    return "\n".join([*head, "", *members, *classes, "", *confusions, *said, rule])
 
 
 def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
