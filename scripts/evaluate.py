@@ -4,20 +4,26 @@ from pathlib import Path
 
 from absl import flags
 
-from voxjax.edges import commands, evaluate, report
+from voxjax.edges import commands, evaluate, report, robustness
 
 MODEL = flags.DEFINE_string("model", None, "The model folder; the one that comes with VoxJAX where not given.")
 CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
 WORKDIR = flags.DEFINE_string("workdir", "runs/evaluation", "Where report/ is written.")
+ROBUSTNESS = flags.DEFINE_boolean("robustness", False, "Tests again under noise, reverberation, telephone and more.")
+SEED = flags.DEFINE_integer("seed", 0, "Of what --robustness draws.")
 
 
 def main() -> None:
     model = Path(MODEL.value) if MODEL.value else None
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     workdir = Path(WORKDIR.value)
-    figures = evaluate.evaluate(model, CORPUS.value, data_dir, workdir, commands.cache_dir())
+    asked = (model, CORPUS.value, data_dir, workdir, commands.cache_dir())
+    figures = evaluate.evaluate(*asked)
     print(report.printout(figures))
+    if ROBUSTNESS.value:
+        print(robustness.printout(evaluate.under_disturbance(*asked, SEED.value)))
+        print(f"plot: {workdir / 'report' / 'robustness.png'}")
     print(f"report: {workdir / 'report' / 'report.html'}")
 
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from voxjax import labels
 from voxjax.data import corpora
 from voxjax.data.manifest import Manifest
-from voxjax.edges import report
+from voxjax.edges import report, robustness
 from voxjax.edges.predict import EmotionPredictor
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -68,6 +68,31 @@ def evaluate(model: Path | None, corpus: str, data_dir: Path | None, workdir: Pa
         },
     )
     return report.write_report(workdir / "report", told)
+
+
+def under_disturbance(
+    model: Path | None, corpus: str, data_dir: Path | None, workdir: Path, cache: Path, seed: int
+) -> list[dict[str, Any]]:
+    """The same clips again under noise, reverberation, other levels, bands, coding and speeds.
+
+    Args:
+        model, corpus, data_dir, workdir, cache: as for `evaluate`.
+        seed: of what is drawn.
+
+    Returns:
+        The rows of `workdir/report/robustness.csv`, as `robustness.table`.
+
+    Raises:
+        VoxJaxError: as `evaluate` does.
+    """
+    predictor = EmotionPredictor(model)
+    manifest, _, _ = _unseen(predictor, corpora.load(corpus, data_dir, cache), corpus)
+    known, _ = _known(predictor, manifest)
+    place = {label: i for i, label in enumerate(predictor.labels)}
+    truth = np.array([place[clip.emotion] for clip in known.clips])
+    rows = robustness.table(predictor, robustness.Clips([known.root / c.path for c in known.clips], truth), seed)
+    robustness.write(workdir / "report", rows, f"{predictor.meta['name']} on {corpus}, {len(truth)} clips")
+    return rows
 
 
 def _unseen(predictor: EmotionPredictor, manifest: Manifest, corpus: str) -> tuple[Manifest, list[str], str]:

@@ -127,7 +127,11 @@ def _named(config: Config) -> str:
 
 def curves(progress: Sequence[standing.Progress]) -> list[dict[str, Any]]:
     """Every member's rows, one behind the other, told apart by `member` where there are several."""
-    members = [member.history for part in progress for member in part.members]
+    members = [
+        [{**row, "kept": float(row["epoch"] == member.best_epoch)} for row in member.history]
+        for part in progress
+        for member in part.members
+    ]
     if len(members) == 1:
         return list(members[0])
     return [{**row, "member": i} for i, one in enumerate(members) for row in one]
