@@ -24,6 +24,8 @@ def rows(**columns):
         "valid_uar": 0.12 + 0.69 * rise + jitter,
         "valid_loss": 2.1 - 1.5 * rise,
         "nonfinite_steps": np.zeros(EPOCHS),
+        "prediction_entropy": 0.8 + 1.2 * rise,
+        "true_entropy": np.full(EPOCHS, 2.06),
     } | columns
     return [dict(zip(healthy, map(float, values), strict=True)) for values in zip(*healthy.values(), strict=True)]
 
@@ -35,8 +37,13 @@ def curve(valid_clips=115, planned=EPOCHS, **columns):
 TIME = np.arange(EPOCHS) / EPOCHS
 BOUNCING = 0.6 + np.random.default_rng(1).normal(0.0, 0.12, EPOCHS)
 FALLING = np.concatenate([np.linspace(0.1, 0.8, 30), np.linspace(0.8, 0.55, 30)])
+RIGHT = ("train_accuracy", "valid_accuracy", "valid_uar")
 CASES = {
     "nonfinite": ({"nonfinite_steps": np.eye(EPOCHS)[40] * 7}, "7 steps .*learning_rate=0.00075"),
+    "collapsed": (
+        {"prediction_entropy": 0.7 + 0.0 * TIME, **dict.fromkeys(RIGHT, 0.25 + 0.0 * TIME)},
+        r"spread as over 2\.0 classes, the truth as over 7\.8.*--config.loss=focal",
+    ),
     "both_low": (
         {"train_accuracy": 0.15 + 0.1 * TIME, "valid_accuracy": 0.14 + 0.0 * TIME, "valid_uar": 0.14 + 0.0 * TIME},
         "Underfitting: 24% of training and 14% of validation .*chance 12%",

@@ -16,6 +16,7 @@ _ENOUGH_EPOCHS = 8  # fewer make no curve
 _GAP = 0.15  # training accuracy above validation accuracy by so much is more than chance and augmentation explain
 _LOW = 0.3  # of the way from chance to perfect
 _RISE = 0.015  # of validation UAR, from the tenth of the epochs before the last tenth to that one
+_FEW_CLASSES = 0.6  # of the entropy of the true classes, in nats
 _LOSS_RISE = 1.15  # of validation loss, from its lowest to the end
 ENOUGH_CLIPS = 80  # to choose by: two in three such answers lie within 5 points of the truth
 
@@ -58,6 +59,18 @@ def nonfinite(curve: Curve) -> str:
     )
 
 
+def collapsed(curve: Curve) -> str:
+    """The guide's Advanced model: predictions fall into one or two classes and stay there."""
+    given, true = (float(np.mean(_last(curve.column(f"{name}_entropy")))) for name in ("prediction", "true"))
+    if given >= _FEW_CLASSES * true:
+        return ""
+    return (
+        f"Collapsed: predictions are spread as over {np.exp(given):.1f} classes, the truth as over {np.exp(true):.1f}. "
+        "Take the focal loss from log-probabilities (--config.loss=focal) with a hyper.focal_gamma of 2 or less, lower "
+        "hyper.dropout, l2 and learning_rate, keep hyper.floor_share above 0, as configs/advanced.py does."
+    )
+
+
 def erratic(curve: Curve) -> str:
     """The guide's second check: validation accuracy should rise steadily."""
     accuracy = _late(curve.column("valid_accuracy"))
@@ -89,7 +102,7 @@ def both_low(curve: Curve) -> str:
     """The guide's third check, the other way round."""
     chance = 1.0 / curve.classes
     train, valid = (float(np.mean(_last(curve.column(name)))) for name in ("train_accuracy", "valid_accuracy"))
-    if (max(train, valid) - chance) / (1.0 - chance) > _LOW:
+    if (max(train, valid) - chance) / (1.0 - chance) > _LOW or collapsed(curve):
         return ""
     return (
         f"Underfitting: {train:.0%} of training and {valid:.0%} of validation clips are right (chance {chance:.0%}). "
@@ -151,6 +164,7 @@ def few_to_choose_by(curve: Curve) -> str:
 # A new rule is a function and a row.
 RULES: dict[str, Callable[[Curve], str]] = {
     "nonfinite": nonfinite,
+    "collapsed": collapsed,
     "both_low": both_low,
     "overfitting": overfitting,
     "erratic": erratic,
