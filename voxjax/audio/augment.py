@@ -84,7 +84,8 @@ def noise(key: Array, share: Array, snr_db: Array, clip: Clip, spans: Spans) -> 
     valid = (jnp.arange(level_db.shape[0]) < clip.length)[:, None]
     power = jnp.where(valid, jnp.exp(_NEPER * level_db), 0.0)
     mean_db = dsp.power_to_db(jnp.sum(power) / (clip.length * (end - first)).astype(jnp.float32))
-    slope_db = 20.0 * (tilt - 0.5) * jnp.linspace(-1.0, 1.0, end - first)
+    # From NumPy, as all members of a program share what is computed of no member, and round it differently.
+    slope_db = 20.0 * (tilt - 0.5) * np.linspace(-1.0, 1.0, end - first, dtype=np.float32)
     noise_db = mean_db - snr_db - _SNR_RANGE_DB * level + slope_db
     noise_db = jnp.where(coin < share, noise_db, SILENCE_DB)[None, :]
     noisy = jnp.logaddexp(_NEPER * level_db, _NEPER * noise_db) / _NEPER
