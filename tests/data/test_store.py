@@ -1,5 +1,6 @@
 """The store: content, key, two builders at once, damage, full disks and broken clips."""
 
+import dataclasses
 import errno
 import multiprocessing
 import os
@@ -39,6 +40,17 @@ def test_clips_come_back_as_they_were(tmp_path):
     assert len(built) == 6 and built.kept.tolist() == list(range(6))
     for i in range(6):
         np.testing.assert_allclose(built.clip(i), soundfile.read(tmp_path / f"in/{i}.wav")[0], atol=5e-5)
+
+
+def test_a_recording_is_known_by_its_samples_in_any_lossless_format(tmp_path):
+    clips = corpus(tmp_path / "in", 2)
+    samples, _ = soundfile.read(tmp_path / "in/1.wav", dtype="int16")
+    for name, subtype in (("1.flac", "PCM_16"), ("loud.wav", "PCM_24")):
+        soundfile.write(tmp_path / "in" / name, samples, RATE, subtype=subtype)
+    more = [dataclasses.replace(clips.clips[1], path=name, sha256=name) for name in ("1.flac", "loud.wav")]
+    built = build(Manifest(clips.root, (*clips.clips, *more)), tmp_path / "cache")
+    first, *same = [built.digest(i) for i in range(4)]
+    assert len(set(same)) == 1 and first not in same
 
 
 def test_second_opening_decodes_nothing(tmp_path, monkeypatch):

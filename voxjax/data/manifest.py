@@ -28,11 +28,17 @@ class Clip:
     repetition: str
     sha256: str  # of the file's bytes
     votes: str = ""  # what listeners heard, as "angry=7 neutral=2"
+    sound: str = ""  # SHA-256 of the decoded samples, once they are known
 
     @property
     def copy_id(self) -> int:
         """What the draws of its offline copies are derived from: 32 bits of its content's hash."""
         return int(self.sha256[:8], 16)
+
+    @property
+    def content(self) -> str:
+        """What makes it the same recording: equal samples, whatever the file's format; else equal bytes."""
+        return self.sound or self.sha256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +71,11 @@ class Manifest:
     def select(self, indices: Sequence[int] | np.ndarray) -> "Manifest":
         """The clips at these places, in this order. Its `labels` and `targets` are its own."""
         return Manifest(self.root, tuple(self.clips[int(i)] for i in indices), self.notes)
+
+    def heard(self, sounds: Iterable[str]) -> "Manifest":
+        """The same clips with the hashes of their decoded samples, in order."""
+        pairs = zip(self.clips, sounds, strict=True)
+        return dataclasses.replace(self, clips=tuple(dataclasses.replace(clip, sound=sound) for clip, sound in pairs))
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Clip))
@@ -103,8 +114,8 @@ def from_csv(text: str, root: Path) -> Manifest:
 
 
 def duplicates(clips: Iterable[Clip]) -> list[list[int]]:
-    """Groups of clips whose files hold the same bytes, as their indices, first to last."""
+    """Groups of clips of equal content, as their indices, first to last."""
     groups: dict[str, list[int]] = {}
     for i, clip in enumerate(clips):
-        groups.setdefault(clip.sha256, []).append(i)
+        groups.setdefault(clip.content, []).append(i)
     return [group for group in groups.values() if len(group) > 1]

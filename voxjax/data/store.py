@@ -34,6 +34,10 @@ class Store:
         part = self._samples[self._offsets[i] : self._offsets[i + 1]]
         return part.astype(np.float32) / np.float32(_FULL_SCALE)
 
+    def digest(self, i: int) -> str:
+        """SHA-256 of one clip's samples, in hexadecimal: equal for a recording in any lossless format."""
+        return hashlib.sha256(self._samples[self._offsets[i] : self._offsets[i + 1]].tobytes()).hexdigest()
+
 
 def open_store(
     manifest: Manifest, sample_rate_hz: int, folder: Path, broken: str, progress: Callable[[int], object]

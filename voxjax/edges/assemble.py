@@ -112,10 +112,13 @@ def cut(config: Config, assembled: Assembled, fold: int, seed: int) -> Fold:
 
 
 def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -> tuple[Manifest, store.Store]:
-    """The store of a manifest's clips, and the manifest without those that were skipped as broken."""
+    """The store of a manifest's clips, and the manifest without those that were skipped as broken.
+
+    The manifest's clips then know their decoded samples' hashes, by which splits and guard keep equal ones together.
+    """
     with tqdm(total=len(manifest), desc="decoding", unit="clip", disable=None) as bar:
         clips = store.open_store(manifest, sample_rate_hz, cache / "clips", broken, bar.update)
-    return manifest.select(clips.kept), clips
+    return manifest.select(clips.kept).heard(clips.digest(i) for i in range(len(clips))), clips
 
 
 def _side(assembled: Assembled, clips: np.ndarray) -> Side:
@@ -133,7 +136,7 @@ def _copies_apart(manifest: Manifest, rows: Examples) -> tuple[Manifest, Example
     """Every copy as a row, and as a clip, of its own."""
     count = rows.features.shape[1]
     clips = tuple(
-        dataclasses.replace(clip, path=f"{clip.path}#{copy}", sha256=f"{clip.sha256}#{copy}")
+        dataclasses.replace(clip, path=f"{clip.path}#{copy}", sha256=f"{clip.sha256}#{copy}", sound="")
         for clip in manifest.clips
         for copy in range(count)
     )
