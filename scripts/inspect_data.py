@@ -1,4 +1,4 @@
-"""Reports on a corpus: counts, durations, levels, silence, clipping, duplicates and broken files."""
+"""Reports on a corpus: counts, durations, levels; broken, silent, clipped, duplicated and mislabelled clips."""
 
 import json
 from pathlib import Path
@@ -7,21 +7,44 @@ from absl import flags
 from tqdm import tqdm
 
 from voxjax.data import corpora, quality
+from voxjax.data.manifest import Manifest
 from voxjax.edges import commands, files
 
 CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
+WORKDIR = flags.DEFINE_string("workdir", None, "Writes report.html, quality.json and issues.csv here.")
 OUT = flags.DEFINE_string("out", None, "Writes the report as JSON here too.")
+FEATURES = flags.DEFINE_string(
+    "features", None, "Checks a table that preprocess.py wrote of this corpus, in place of the clips."
+)
 
 
-def main() -> None:
+def main() -> int:
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     manifest = corpora.load(CORPUS.value, data_dir, commands.cache_dir())
+    if FEATURES.value:
+        return checked(Path(FEATURES.value), manifest)
     with tqdm(total=len(manifest), desc="reading", unit="clip", disable=None) as bar:
-        found = quality.inspect(manifest, bar.update)
-    print(quality.text(found))
+        corpus = quality.read(manifest, bar.update)
+    found = quality.findings(corpus)
+    told = quality.figures(corpus, found)
+    print(quality.text(told))
     if OUT.value:
-        files.write(Path(OUT.value), json.dumps(found, indent=1) + "\n")
+        files.write(Path(OUT.value), json.dumps(told, indent=1) + "\n")
+    if WORKDIR.value:
+        from voxjax.edges import corpus_report  # only now, as it starts JAX and matplotlib
+
+        corpus_report.write(Path(WORKDIR.value), CORPUS.value, corpus, found)
+        print(f"\nreport: {Path(WORKDIR.value) / 'report.html'}")
+    return 0
+
+
+def checked(path: Path, manifest: Manifest) -> int:
+    from voxjax.edges import table_check
+
+    found = table_check.check(path, manifest)
+    print("\n".join(found.lines))
+    return 1 if found.faults else 0
 
 
 if __name__ == "__main__":

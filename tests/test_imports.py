@@ -27,7 +27,7 @@ CONFINED = {
     "librosa": ("voxjax.audio",),
     "soundfile": ("voxjax.audio", "voxjax.data"),
     "tensorboardX": ("voxjax.edges.monitor",),
-    "matplotlib": ("voxjax.edges.plots", "voxjax.edges.robustness_plot"),
+    "matplotlib": ("voxjax.edges.plots", "voxjax.edges.robustness_plot", "voxjax.edges.corpus_plots"),
     "absl": ("scripts", "voxjax.edges"),
     "requests": ("voxjax.edges.fetch", "voxjax.edges.web"),
     "urllib3": ("voxjax.edges.fetch", "voxjax.edges.web"),

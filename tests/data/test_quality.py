@@ -8,40 +8,120 @@ import soundfile
 
 from tests.voices import write_folder
 from voxjax.data import corpora, quality
+from voxjax.data.quality import giveaway
 
 
-def inspect(root):
-    return quality.inspect(corpora.load("folder", root, root), lambda done: None)
+def inspected(root):
+    corpus = quality.read(corpora.load("folder", root, root), lambda done: None)
+    return quality.figures(corpus, quality.findings(corpus))
+
+
+def found(told, check):
+    return [one["what"] for one in told["findings"][check]]
 
 
 def test_a_sound_corpus_needs_no_look(tmp_path):
-    found = inspect(write_folder(tmp_path, takes=2))
-    assert found["emotion"] == {"angry": 6, "calm": 6, "sad": 6}
-    assert not found["broken"] and not found["duplicates"] and not found["rare_labels"]
-    assert found["level_db_by_emotion"]["angry"] > found["level_db_by_emotion"]["sad"] + 5
-    assert "nothing needs a look" in quality.text(found)
-    json.dumps(found)
+    told = inspected(write_folder(tmp_path, takes=2))
+    assert told["emotion"] == {"angry": 6, "calm": 6, "sad": 6}
+    assert not any(told["findings"].values())
+    assert told["level_db_by_emotion"]["angry"] > told["level_db_by_emotion"]["sad"] + 5
+    assert "nothing needs a look" in quality.text(told)
+    json.dumps(told)
 
 
-def test_planted_faults_are_found(tmp_path):
-    folder = write_folder(tmp_path, takes=2) / "folder"
+def noise(seed):
+    return np.random.default_rng(seed).normal(0, 0.1, 16_000)
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    """A folder with one fault of each kind."""
+    root = tmp_path_factory.mktemp("faulty")
+    folder = write_folder(root, takes=3) / "folder"
+    voice, rate = soundfile.read(folder / "calm/speaker_01/0.wav")
+    loud = np.clip(voice / np.abs(voice).max() * 4.0, -1.0, 1.0)
     (folder / "sad/broken.wav").write_bytes(b"no sound")
-    (folder / "sad/twin.wav").write_bytes((folder / "calm/speaker_01/0.wav").read_bytes())
-    soundfile.write(folder / "angry/loud.wav", np.ones(8_000), 16_000)
-    (folder / "rare").mkdir()
-    soundfile.write(folder / "rare/one.wav", np.full(8_000, 0.1), 16_000)
-    found = inspect(tmp_path)
-    assert list(found["broken"]) == ["folder/sad/broken.wav"]
-    assert found["duplicates"] == [["folder/calm/speaker_01/0.wav", "folder/sad/twin.wav"]]
-    assert found["clipped"] == ["folder/angry/loud.wav"] and found["rare_labels"] == ["rare"]
-    told = quality.text(found)
-    for part in ("broken: ", "same audio: ", "reaches full scale: ", "few clips of 'rare'"):
+    (folder / "sad/twin.wav").write_bytes((folder / "calm/speaker_02/0.wav").read_bytes())
+    soundfile.write(folder / "calm/speaker_02/again.flac", soundfile.read(folder / "calm/speaker_02/1.wav")[0], rate)
+    soundfile.write(folder / "calm/quieter.mp3", 0.4 * voice[1_234:], rate)
+    soundfile.write(folder / "angry/speaker_01/angry_loud.wav", loud, rate)
+    soundfile.write(folder / "angry/speaker_01/empty.wav", 1.5e-3 * noise(0), 16_000)
+    soundfile.write(folder / "angry/speaker_02/03-01-04-01-01-01-07.wav", voice[::-1], rate)
+    soundfile.write(folder / "angry/speaker_02/joy_2.wav", voice[::-1] ** 3 / np.abs(voice).max() ** 2, rate)
+    (folder / "rare/speaker_09").mkdir(parents=True)
+    for i in range(2):
+        soundfile.write(folder / f"rare/speaker_09/{i}.wav", noise(i)[:4_000], 16_000)
+    return inspected(root)
+
+
+def test_faults_of_single_clips_are_found(faulty):
+    assert found(faulty, "broken") == ["folder/sad/broken.wav"]
+    assert found(faulty, "silent") == ["folder/angry/speaker_01/empty.wav"]
+    assert found(faulty, "clipped") == ["folder/angry/speaker_01/angry_loud.wav"]
+    assert found(faulty, "short") == [f"folder/rare/speaker_09/{i}.wav" for i in range(2)]
+    named = {one["what"][-24:]: one["detail"] for one in faulty["findings"]["named_otherwise"]}
+    assert named == {
+        "03-01-04-01-01-01-07.wav": "labelled 'angry', named 'sad'",
+        "gry/speaker_02/joy_2.wav": "labelled 'angry', named 'happy'",
+    }
+
+
+def test_copies_are_found_in_any_format_and_the_others_are_not(faulty):
+    calm = "folder/calm/speaker_02"
+    assert found(faulty, "same_samples") == [
+        f"{calm}/0.wav = folder/sad/twin.wav",
+        f"{calm}/1.wav = {calm}/again.flac",
+    ]
+    details = [one["detail"] for one in faulty["findings"]["same_samples"]]
+    assert details == ["labels differ: calm, sad", "all labelled 'calm'"]
+    near = set(found(faulty, "same_sound"))
+    assert "folder/calm/quieter.mp3 ~ folder/calm/speaker_01/0.wav" in near
+    assert all("quieter" in pair or "loud" in pair for pair in near), "the clipped copy is one too"
+
+
+def test_labels_and_speakers_out_of_balance_are_found(faulty):
+    assert found(faulty, "rare_labels") == ["rare"] and found(faulty, "lone_labels") == ["speaker_09"]
+    assert set(found(faulty, "missing_labels")) == {"speaker_01", "speaker_02", "speaker_03"}
+    told = quality.text(faulty)
+    for part in ("error: can't be read (1)", "warning: rare labels (1)", "level -76 dB", "all 2 clips are 'rare'"):
         assert part in told
+
+
+def test_long_lists_are_cut_on_the_terminal_alone():
+    many = [{"what": str(i), "detail": "d", "severity": "warning"} for i in range(14)]
+    empty = {"emotion": {}, "gender": {}, "speaker": {}, "clips": 0, "level_db_by_emotion": {}}
+    spread = dict.fromkeys(("duration_s", "level_db", "silence_share"), [0.0] * 3)
+    lines = quality.text(empty | spread | {"findings": {"short": many}}).splitlines()
+    assert lines[-1].strip().startswith("and 4 more") and sum(": d" in line for line in lines) == 10
 
 
 def test_figures_of_a_known_sound():
     tone = 0.5 * np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000)
     sound = quality.measure(np.concatenate([tone, np.zeros(16_000)]).astype(np.float32))
-    assert sound.duration_s == 2 and sound.peak == pytest.approx(0.5, rel=1e-3)
+    assert sound.duration_s == 2 and sound.peak == pytest.approx(0.5, rel=1e-3) and sound.clipped_share == 0
     assert sound.level_db == pytest.approx(10 * np.log10(0.125 / 2), abs=0.01)
     assert sound.silence_share == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_level_that_tells_the_label_is_told_and_a_shuffled_one_is_chance():
+    random = np.random.default_rng(0)
+    truth = ["angry", "calm"] * 60
+    speakers = [f"p{i // 12}" for i in range(120)]
+    levels = np.where(np.array(truth) == "angry", -20.0, -40.0) + random.normal(0, 4, 120)
+    told = giveaway.uar(levels, truth, speakers)
+    assert told.chance == 0.5 and told.uar > 0.95
+    shuffled = giveaway.uar(random.permutation(levels), truth, speakers)
+    assert abs(shuffled.uar - 0.5) < giveaway.ENOUGH
+    assert giveaway.uar(levels[:30], truth[:30], speakers[:30]) is None
+    alone = giveaway.uar(levels, truth, [f"{label} voice {i % 3}" for i, label in enumerate(truth)])
+    assert alone.uar > 0.9, "speakers with one label only: clips are left out in place of speakers"
+
+
+def test_ravdess_has_its_one_known_pair_and_no_other_fault(ravdess_dir):
+    manifest = corpora.load("ravdess", ravdess_dir.parent, ravdess_dir.parent)
+    some = [i for i, clip in enumerate(manifest.clips) if clip.speaker in ("Actor_01", "Actor_07", "Actor_24")]
+    corpus = quality.read(manifest.select(some), lambda done: None)
+    told = quality.figures(corpus, quality.findings(corpus))
+    pair = " = ".join(f"ravdess/Actor_07/03-01-03-01-02-0{k}-07.flac" for k in (1, 2))
+    assert found(told, "same_samples") == [pair] and not found(told, "same_sound")
+    assert not any(found(told, check) for check in ("broken", "silent", "short", "named_otherwise", "rare_labels"))

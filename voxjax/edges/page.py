@@ -1,11 +1,10 @@
 """`report.html`: one page that holds the whole report and asks nothing of the net."""
 
-import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from voxjax.edges import page_style
+from voxjax.edges.page_parts import bar, beside, count, definitions, listed, page, percent, picture, section, table
 
 _PROTOCOLS = {
     "random5": "stratified 5-fold over files; the same speakers are on both sides",
@@ -42,24 +41,24 @@ def render(
     """
     title = f"{figures['model']} on {figures['corpus']}, protocol {figures['protocol']}"
     sections = [
-        _section("How these figures were obtained", _facts(figures)),
-        _section("Classes", _classes(figures), _picture(pictures, "confusion")),
-        _section("Training", _picture(pictures, "history"), _advice(figures)) if "history" in pictures else "",
-        _section("Confidence", _picture(pictures, "reliability")),
-        _section(
+        section("How these figures were obtained", _facts(figures)),
+        section("Classes", _classes(figures), _drawn(pictures, "confusion")),
+        section("Training", _drawn(pictures, "history"), _advice(figures)) if "history" in pictures else "",
+        section("Confidence", _drawn(pictures, "reliability")),
+        section(
             "Answering only when certain",
-            _beside("wide", _picture(pictures, "coverage"), _coverage(figures)),
+            beside("wide", _drawn(pictures, "coverage"), _coverage(figures)),
         ),
-        _section("Speakers", _groups(figures, "gender"), _groups(figures, "speaker")),
-        _section("Folds", _folds(figures)) if len(figures["per_fold"]) > 1 else "",
-        _section("Members", _members(figures)) if len(figures["members"]) > 1 else "",
-        _section("Notes", *(f"<p>{escape(note)}</p>" for note in notes)) if notes else "",
-        _section("Configuration", _config(config)),
-        _section("Made by", _provenance(figures)),
+        section("Speakers", _groups(figures, "gender"), _groups(figures, "speaker")),
+        section("Folds", _folds(figures)) if len(figures["per_fold"]) > 1 else "",
+        section("Members", _members(figures)) if len(figures["members"]) > 1 else "",
+        section("Notes", *(f"<p>{escape(note)}</p>" for note in notes)) if notes else "",
+        section("Configuration", _config(config)),
+        section("Made by", _provenance(figures)),
     ]
     banners = "".join(f'<p class="warning">{escape(text)}</p>' for text in figures["warnings"])
     body = f"<header><h1>{escape(title)}</h1>{banners}{_headline(figures)}</header>" + "".join(sections)
-    return page_style.PAGE.substitute(title=escape(title), style=page_style.CSS, body=body)
+    return page(title, body)
 
 
 def dotted(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -73,22 +72,14 @@ def dotted(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _section(title: str, *parts: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{''.join(parts)}</section>"
-
-
-def _beside(style: str, left: str, right: str) -> str:
-    return f'<div class="beside {style}">{left}{right}</div>'
-
-
 def _headline(figures: Mapping[str, Any]) -> str:
     """UAR first and largest, then the other figures."""
     small = {
-        "Accuracy": (_percent(figures["accuracy"]), _interval(figures["accuracy_ci"])),
-        "Macro-F1": (_percent(figures["macro_f1"]), "mean over classes"),
+        "Accuracy": (percent(figures["accuracy"]), _interval(figures["accuracy_ci"])),
+        "Macro-F1": (percent(figures["macro_f1"]), "mean over classes"),
         "Calibration error": (
-            _percent(figures["ece_calibrated"]),
-            f"{_percent(figures['ece'])} before temperature {figures['temperature']:.2f}",
+            percent(figures["ece_calibrated"]),
+            f"{percent(figures['ece'])} before temperature {figures['temperature']:.2f}",
         ),
     }
     chance = 1 / sum(row["n"] > 0 for row in figures["per_class"].values())
@@ -100,10 +91,10 @@ def _headline(figures: Mapping[str, Any]) -> str:
     )
     lead = (
         '<div class="card lead"><b>Unweighted average recall (UAR)</b>'
-        f"<strong>{_percent(figures['uar'])}</strong>{scale}"
+        f"<strong>{percent(figures['uar'])}</strong>{scale}"
         f"<small>{_interval(figures['uar_ci'])}, "
         f"bootstrap over {escape(figures['interval_over'])}; "
-        f"chance {_percent(chance)}</small></div>"
+        f"chance {percent(chance)}</small></div>"
     )
     cards = "".join(
         f'<div class="card"><b>{name}</b><strong>{value}</strong><small>{below}</small></div>'
@@ -118,42 +109,46 @@ def _facts(figures: Mapping[str, Any]) -> str:
     facts = {
         "Protocol": protocol + meaning,
         "Corpus": figures["corpus"],
-        "Test clips": f"{figures['n']:,} by {_count(len(figures['per_speaker']), 'speaker')}",
-        "Folds, seeds": f"{_count(figures['folds'], 'fold')}, seeds {_listed(figures['seeds'])}",
+        "Test clips": f"{figures['n']:,} by {count(len(figures['per_speaker']), 'speaker')}",
+        "Folds, seeds": f"{count(figures['folds'], 'fold')}, seeds {listed(figures['seeds'])}",
         "Epoch chosen by": figures["chosen_by"],
         "Intervals": f"95%, bootstrap over {figures['interval_over']}",
         "Parameters": f"{figures['parameters']:,}",
         "Training time": _duration(figures["train_seconds"]),
     }
-    return _definitions(facts)
+    return definitions(facts)
+
+
+def _drawn(pictures: Mapping[str, bytes], name: str) -> str:
+    return picture(pictures[name], name, _CAPTIONS[name])
 
 
 def _classes(figures: Mapping[str, Any]) -> str:
     rows = [
-        [escape(label), *(_bar(row[name]) for name in ("recall", "precision", "f1")), str(row["n"])]
+        [escape(label), *(bar(row[name]) for name in ("recall", "precision", "f1")), str(row["n"])]
         for label, row in figures["per_class"].items()
     ]
-    return _table(("class", "recall", "precision", "F1", "clips"), rows)
+    return table(("class", "recall", "precision", "F1", "clips"), rows)
 
 
 def _groups(figures: Mapping[str, Any], kind: str) -> str:
     """UAR within each gender or speaker; a long list stands in two columns."""
     counts = figures[f"{kind}_n"]
-    rows = [[escape(name), _bar(value), str(counts[name])] for name, value in figures[f"per_{kind}"].items()]
+    rows = [[escape(name), bar(value), str(counts[name])] for name, value in figures[f"per_{kind}"].items()]
     if not rows:
         return ""
     heads, half = (kind, "UAR", "clips"), -(-len(rows) // 2)
     if len(rows) <= _SHORT_LIST:
-        return _table(heads, rows)
-    return _beside("halves", _table(heads, rows[:half]), _table(heads, rows[half:]))
+        return table(heads, rows)
+    return beside("halves", table(heads, rows[:half]), table(heads, rows[half:]))
 
 
 def _folds(figures: Mapping[str, Any]) -> str:
     rows = [
-        [escape(name), _bar(fold["uar"]), _bar(fold["accuracy"]), str(fold["n"])]
+        [escape(name), bar(fold["uar"]), bar(fold["accuracy"]), str(fold["n"])]
         for name, fold in figures["per_fold"].items()
     ]
-    return _table(("fold", "UAR", "accuracy", "clips"), rows)
+    return table(("fold", "UAR", "accuracy", "clips"), rows)
 
 
 def _members(figures: Mapping[str, Any]) -> str:
@@ -161,20 +156,20 @@ def _members(figures: Mapping[str, Any]) -> str:
     rows = []
     for i, member in enumerate(figures["members"]):
         name = member["name"] if "name" in member else f"{member['architecture']} {i + 1}"
-        known = [_bar(member[key]) if key in member else "&ndash;" for key in ("uar", "accuracy", "valid_uar")]
+        known = [bar(member[key]) if key in member else "&ndash;" for key in ("uar", "accuracy", "valid_uar")]
         weight = f"{member['weight']:.2f}" if "weight" in member else "&ndash;"
         rows.append([escape(name), *known, weight, escape(member["status"]) if "status" in member else ""])
     if "vote" in figures:
         vote = figures["vote"]
-        rows.append(["<b>vote</b>", _bar(vote["uar"]), _bar(vote["accuracy"]), "", "", f"{vote['weights']} weights"])
-    table = _table(("member", "UAR", "accuracy", "validation UAR", "weight", ""), rows)
-    return table + (_diversity(figures["diversity"]) if "diversity" in figures else "")
+        rows.append(["<b>vote</b>", bar(vote["uar"]), bar(vote["accuracy"]), "", "", f"{vote['weights']} weights"])
+    shown = table(("member", "UAR", "accuracy", "validation UAR", "weight", ""), rows)
+    return shown + (_diversity(figures["diversity"]) if "diversity" in figures else "")
 
 
 def _diversity(found: Mapping[str, Any]) -> str:
     correlation = found["error_correlation"]
     said = "" if correlation is None else f"; their errors correlate by {correlation:.2f}"
-    return f"<p>Two members differ on {_percent(found['disagreement'])} of the clips{said}.</p>"
+    return f"<p>Two members differ on {percent(found['disagreement'])} of the clips{said}.</p>"
 
 
 def _advice(figures: Mapping[str, Any]) -> str:
@@ -185,61 +180,23 @@ def _advice(figures: Mapping[str, Any]) -> str:
 
 def _coverage(figures: Mapping[str, Any]) -> str:
     rows = [
-        [f"{row['coverage']:.0%}", _percent(row["accuracy"]), _percent(row["confidence"])]
+        [f"{row['coverage']:.0%}", percent(row["accuracy"]), percent(row["confidence"])]
         for row in figures["coverage"][1::2]
     ]
-    return _table(("answered", "accuracy", "least confidence"), rows)
+    return table(("answered", "accuracy", "least confidence"), rows)
 
 
 def _config(config: Mapping[str, Any]) -> str:
-    return _definitions({key: _listed(value) for key, value in dotted(config).items()}, "config")
+    return definitions({key: listed(value) for key, value in dotted(config).items()}, "config")
 
 
 def _provenance(figures: Mapping[str, Any]) -> str:
     names = ("voxjax", "jax", "python", "device", "command", "commit")
-    return _definitions({name: figures[name] for name in names if name in figures}, "config")
-
-
-def _picture(pictures: Mapping[str, bytes], name: str) -> str:
-    data = base64.b64encode(pictures[name]).decode()
-    caption = escape(_CAPTIONS[name])
-    image = f'<img alt="{escape(name)}" src="data:image/png;base64,{data}">'
-    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
-
-
-def _definitions(facts: Mapping[str, Any], style: str = "facts") -> str:
-    pairs = (f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in facts.items())
-    return f'<dl class="{style}">{"".join(pairs)}</dl>'
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table of cells that are HTML already."""
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _bar(share: float | None) -> str:
-    """A share in words and as a bar; a dash where there was nothing to measure."""
-    if share is None:
-        return "&ndash;"
-    return f'<span class="bar"><i style="width:{share:.1%}"></i></span>{_percent(share)}'
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}"
+    return definitions({name: figures[name] for name in names if name in figures}, "config")
 
 
 def _interval(ends: Sequence[float]) -> str:
-    return f"95% interval {_percent(ends[0])} to {_percent(ends[1])}"
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
-
-
-def _listed(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+    return f"95% interval {percent(ends[0])} to {percent(ends[1])}"
 
 
 def _duration(seconds: float | None) -> str:

@@ -18,7 +18,7 @@ BLUE, ORANGE, GREEN = "#2266c4", "#d9622b", "#1f8a5b"
 _TOO_SURE, _TOO_UNSURE = "#f3c3a8", "#9bd0b5"
 _DPI = 150
 _LONGEST = 18  # letters of a label beside the matrix
-_STYLE: Any = {
+STYLE: Any = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so pictures are alike everywhere
     "font.size": 10.5,
     "text.color": INK,
@@ -48,7 +48,7 @@ _STYLE: Any = {
 def png(figure: Figure) -> bytes:
     """The picture as a PNG file."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(_STYLE), _quiet_glyphs():
+    with matplotlib.rc_context(STYLE), _quiet_glyphs():
         figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()
 
@@ -56,12 +56,12 @@ def png(figure: Figure) -> bytes:
 def pixels(figure: Figure) -> np.ndarray:
     """The picture as uint8 `[height, width, 3]`."""
     canvas = FigureCanvasAgg(figure)
-    with matplotlib.rc_context(_STYLE), _quiet_glyphs():
+    with matplotlib.rc_context(STYLE), _quiet_glyphs():
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-@matplotlib.rc_context(_STYLE)
+@matplotlib.rc_context(STYLE)
 def confusion(labels: Sequence[str], counts: np.ndarray, title: str = "Confusion matrix") -> Figure:
     """Truth in rows, prediction in columns; each cell holds its share of the row and its count.
 
@@ -79,7 +79,7 @@ def confusion(labels: Sequence[str], counts: np.ndarray, title: str = "Confusion
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for (row, column), n in np.ndenumerate(counts):
         _cell(axes, row, column, share[row, column], int(n))
-    names = [_short(label) for label in labels]
+    names = [short(label) for label in labels]
     tall = [f"{name}\nn = {n}" for name, n in zip(names, total[:, 0], strict=True)]
     axes.set_xticks(range(len(labels)), names, rotation=35, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), tall)
@@ -95,7 +95,7 @@ def confusion(labels: Sequence[str], counts: np.ndarray, title: str = "Confusion
     return figure
 
 
-@matplotlib.rc_context(_STYLE)
+@matplotlib.rc_context(STYLE)
 def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Losses and validation scores by epoch, with the epoch that was kept.
 
@@ -127,7 +127,7 @@ def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(_STYLE)
+@matplotlib.rc_context(STYLE)
 def reliability(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     """Accuracy against confidence, above how many clips each bin holds; one panel a title.
 
@@ -148,7 +148,7 @@ def reliability(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
     return figure
 
 
-@matplotlib.rc_context(_STYLE)
+@matplotlib.rc_context(STYLE)
 def coverage(rows: Sequence[Mapping[str, float]]) -> Figure:
     """Accuracy when the least certain clips are refused, from `metrics.coverage`."""
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
@@ -274,7 +274,7 @@ def _percent(value: float, _: Any = None) -> str:
     return f"{value:.0%}"
 
 
-def _short(label: str) -> str:
+def short(label: str) -> str:
     """A label that fits beside its row."""
     return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
 

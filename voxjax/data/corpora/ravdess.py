@@ -39,6 +39,12 @@ def find_song(data_dir: Path) -> list[Clip]:
     return _channel(data_dir, own if own.is_dir() else data_dir / "ravdess", "02", _SONG)
 
 
+def emotion(stem: str) -> str:
+    """What a file's name says by this corpus's code, as "angry" of "03-01-05-01-02-01-12"; "" for another name."""
+    parts = _NAME.fullmatch(stem)
+    return _EMOTIONS[int(parts.group(2)) - 1] if parts else ""
+
+
 def _channel(data_dir: Path, folder: Path, channel: str, naming: tree.Naming) -> list[Clip]:
     files = tree.sounds(folder)
     tree.refuse_unknown(folder, [path for path in files if not _NAME.fullmatch(path.stem)], naming)
