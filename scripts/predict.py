@@ -7,9 +7,12 @@ from pathlib import Path
 from absl import flags
 
 from voxjax.edges import answers, commands, files
+from voxjax.errors import UsageError, mismatch
 
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the best one in checkpoints/ if not given.")
 FORMAT = flags.DEFINE_enum("format", "text", list(answers.FORMATS), "How answers are written.")
+REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
+RIGHT = flags.DEFINE_float("right", None, "As --reject_below, at the model's own confidence for this share right.")
 OUT = flags.DEFINE_string("out", None, "File for the answers, in place of the terminal.")
 
 
@@ -18,7 +21,12 @@ def main(paths: Sequence[str]) -> int:
 
     counts: list[int] = []
     style = answers.FORMATS[FORMAT.value]
-    lines = answers.lines(EmotionPredictor(MODEL.value), paths, style, lambda *told: counts.extend(told))
+    if REJECT_BELOW.value is not None and RIGHT.value is not None:
+        raise UsageError(mismatch("predict.py", "one of --reject_below and --right", "both", "leave one out"))
+    predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0)
+    if RIGHT.value is not None:
+        predictor.reject_below = predictor.threshold(RIGHT.value)
+    lines = answers.lines(predictor, paths, style, lambda *told: counts.extend(told))
     if OUT.value is None:
         for line in lines:
             print(line, flush=True)

@@ -11,6 +11,7 @@ from voxjax.errors import VoxJaxError
 
 _WIDEST = 72  # characters of a path before its columns stop lining up
 _SHOWN = 3  # likeliest other emotions in a line of text
+_UNCERTAIN = "uncertain"  # stands for an answer that was refused
 
 
 class Layout(NamedTuple):
@@ -71,10 +72,12 @@ def _text_row(layout: Layout, answer: dict[str, Any]) -> str:
     path = f"{answer['path']:<{layout.width}}"
     if "error" in answer:
         return f"{path}  error: {answer['error']}"
-    ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[1 : 1 + _SHOWN]
+    refused = answer["emotion"] is None
+    ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[not refused :][:_SHOWN]
     others = ", ".join(f"{label} {100 * p:.0f} %" for label, p in ranked)
-    name = max(map(len, layout.labels))
-    return f"{path}  {answer['emotion']:<{name}}  {100 * answer['confidence']:3.0f} %   ({others})"
+    name = max(map(len, [*layout.labels, _UNCERTAIN]))
+    emotion = _UNCERTAIN if refused else answer["emotion"]
+    return f"{path}  {emotion:<{name}}  {100 * answer['confidence']:3.0f} %   ({others})"
 
 
 def _json_row(layout: Layout, answer: dict[str, Any]) -> str:

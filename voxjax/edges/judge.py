@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import special
 
-from voxjax import calibrate, metrics, models, vote
+from voxjax import calibrate, metrics, models, reject, vote
 from voxjax.config import Config
 from voxjax.data import corpora
 from voxjax.edges import advice, report
@@ -24,12 +24,13 @@ class Verdict(NamedTuple):
     temperature: float
     members: np.ndarray  # [M, n, K], logits
     logits: np.ndarray  # [n, K], logarithms of the vote's probabilities, before the temperature
+    thresholds: np.ndarray  # [targets], as `reject.thresholds` of the validation clips
 
 
 def verdicts(
     config: Config, setup: standing.Setup, progress: standing.Progress, folds: Sequence[Fold]
 ) -> list[Verdict]:
-    """Lets the members of each fold vote. Weights and temperature come from validation clips."""
+    """Lets the members of each fold vote. Weights, temperature and thresholds come from validation clips."""
     count = len(setup.courses) // len(folds)
     valid = loop.best_logits(setup, progress, [fold.valid for fold in folds for _ in range(count)])
     test = loop.best_logits(setup, progress, [fold.test for fold in folds for _ in range(count)])
@@ -38,8 +39,10 @@ def verdicts(
         here = slice(i * count, (i + 1) * count)
         seen, unseen = (special.log_softmax(np.array(each[here], np.float64), axis=-1) for each in (valid, test))
         weights = vote.CHOICES[config.vote](np.exp(seen), fold.valid.labels)
-        temperature = calibrate.fit_temperature(_voted(seen, weights), fold.valid.labels)
-        found.append(Verdict(fold, weights, temperature, unseen, _voted(unseen, weights)))
+        voted = _voted(seen, weights)
+        temperature = calibrate.fit_temperature(voted, fold.valid.labels)
+        thresholds = reject.thresholds(calibrate.apply(voted, temperature), fold.valid.labels)
+        found.append(Verdict(fold, weights, temperature, unseen, _voted(unseen, weights), thresholds))
     return found
 
 
@@ -99,6 +102,7 @@ def report_input(
         truth=truth,
         logits=np.concatenate([verdict.logits for verdict in found]),
         temperature=np.repeat([verdict.temperature for verdict in found], lengths),
+        thresholds=np.repeat([verdict.thresholds for verdict in found], lengths, axis=0),
         history=curves(progress),
         notes=[
             *([f"Trained on {config.corpus}, tested on {config.test_corpus}."] if config.test_corpus else []),

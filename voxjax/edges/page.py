@@ -48,6 +48,7 @@ def render(
         section(
             "Answering only when certain",
             beside("wide", _drawn(pictures, "coverage"), _coverage(figures)),
+            _rejected(figures),
         ),
         section("Speakers", _groups(figures, "gender"), _groups(figures, "speaker")),
         section("Folds", _folds(figures)) if len(figures["per_fold"]) > 1 else "",
@@ -184,6 +185,23 @@ def _coverage(figures: Mapping[str, Any]) -> str:
         for row in figures["coverage"][1::2]
     ]
     return table(("answered", "accuracy", "least confidence"), rows)
+
+
+def _rejected(figures: Mapping[str, Any]) -> str:
+    """How far thresholds that were chosen on validation clips hold on test clips."""
+    if "reject" not in figures:
+        return ""
+    rows = [
+        [
+            percent(row["target"]),
+            "none reaches it" if row["threshold"] is None else f"{row['threshold']:.2f}",
+            percent(row["coverage"]),
+            "&ndash;" if row["accuracy"] is None else f"{percent(row['accuracy'])} of {row['n']}",
+        ]
+        for row in figures["reject"]
+    ]
+    said = "Thresholds chosen on validation clips so that this share of the answers is right, and what they give here:"
+    return f"<p>{said}</p>" + table(("share to be right", "confidence", "answered", "right"), rows)
 
 
 def _config(config: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from voxjax import models
 from voxjax.audio import features, io, normalize
-from voxjax.config import FeatureConfig
+from voxjax.config import FeatureConfig, in_range
 from voxjax.edges import model_folder
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -53,12 +53,17 @@ class EmotionPredictor:
 
     Args:
         model: the model folder; None is the best one that comes with VoxJAX.
+        reject_below: confidence in [0, 1] below which no emotion is named; 0 names one always. `threshold` gives
+            the model's own.
 
     Raises:
         VoxJaxError: at a folder that is missing or damaged.
+        UsageError: at a confidence outside [0, 1].
     """
 
-    def __init__(self, model: str | os.PathLike[str] | None = None) -> None:
+    def __init__(self, model: str | os.PathLike[str] | None = None, reject_below: float = 0.0) -> None:
+        in_range("reject_below", reject_below, 0.0, 1.0)
+        self.reject_below = reject_below
         folder = default_model() if model is None else Path(model)
         trained = model_folder.load(folder)
         self.model = str(folder)
@@ -80,12 +85,30 @@ class EmotionPredictor:
 
         Returns:
             `emotion`; `confidence`, its calibrated probability in [0, 1]; `probabilities` by label,
-            summing to 1; `duration_s`; `model`, the folder.
+            summing to 1; `duration_s`; `model`, the folder. With `reject_below` also `rejected`, and where
+            that is true `emotion` is None.
 
         Raises:
             AudioError: at sound that can't be used.
         """
         return next(self.predict_many([source]))
+
+    def threshold(self, right: float) -> float:
+        """The confidence at which this share of the answers to validation clips was right.
+
+        Raises:
+            VoxJaxError: at a model without thresholds, or a share that it has none for.
+        """
+        known = self.meta["reject"] if "reject" in self.meta else {}
+        if f"{right:g}" not in known:
+            expected = "one of " + ", ".join(known) if known else "a model that was trained with thresholds"
+            do = "choose one of these" if known else "name a confidence yourself (--reject_below=0.6), or train again"
+            raise VoxJaxError(mismatch(f"{self.model}, share of right answers", expected, f"{right:g}", do))
+        if known[f"{right:g}"] is None:
+            found = "no confidence that reaches it on validation clips"
+            do = "ask for less, or name a confidence yourself (--reject_below=0.6)"
+            raise VoxJaxError(mismatch(self.model, f"{right:.0%} of answers right", found, do))
+        return float(known[f"{right:g}"])
 
     def predict_many(
         self, sources: Iterable[Source], on_error: Callable[[Source, VoxJaxError], Result] = stop
@@ -130,12 +153,14 @@ class EmotionPredictor:
         vote = self._shares @ np.exp(_log_softmax(logits.astype(np.float64)))
         probabilities = np.exp(_log_softmax(np.log(np.maximum(vote, 1e-300)) / self.temperature))
         best = int(probabilities.argmax())
+        refused = bool(probabilities[best] < self.reject_below)
         return {
-            "emotion": self.labels[best],
+            "emotion": None if refused else self.labels[best],
             "confidence": float(probabilities[best]),
             "probabilities": dict(zip(self.labels, probabilities.tolist(), strict=True)),
             "duration_s": duration_s,
             "model": self.model,
+            **({"rejected": refused} if self.reject_below else {}),
         }
 
     def _logits(self, windows: Sequence[np.ndarray]) -> np.ndarray:

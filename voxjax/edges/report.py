@@ -9,7 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from voxjax import calibrate, metrics
+from voxjax import calibrate, metrics, reject
 from voxjax.edges import files, page, plots, report_tables
 from voxjax.edges.provenance import provenance
 
@@ -52,6 +52,7 @@ class ReportInput:
     logits: np.ndarray  # [n, K], before the temperature
     temperature: float | np.ndarray  # one, or that of each clip's fold, [n]
     meta: Meta
+    thresholds: np.ndarray | None = None  # [n, targets], of each clip's fold; None where nothing was chosen
     history: Sequence[Mapping[str, Any]] = ()  # as `plots.history`
     notes: Sequence[str] = ()  # plain text, such as a corpus's credit and licence
 
@@ -115,6 +116,7 @@ def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str
             "temperature": float(np.exp(np.mean(np.log(run.temperature)))),
             "interval_over": over,
             "per_fold": _per_fold(run, after),
+            **_rejected(run, after),
             "warnings": [*warnings_about(meta["protocol"], meta["corpus"]), *_collapses(meta)],
             **provenance(),
         }
@@ -202,6 +204,18 @@ def _per_fold(run: ReportInput, after: np.ndarray) -> dict[str, dict[str, float]
         }
         for name, counts in sorted(parts.items(), key=lambda part: int(part[0]))
     }
+
+
+def _rejected(run: ReportInput, after: np.ndarray) -> dict[str, list[dict[str, Any]]]:
+    """For each target share of right answers what its threshold, chosen on validation clips, does to the test clips."""
+    if run.thresholds is None:
+        return {}
+    rows = []
+    for target, least in zip(reject.TARGETS, run.thresholds.T, strict=True):
+        known = least[np.isfinite(least)]
+        threshold = float(known.mean()) if len(known) else None
+        rows.append({"target": target, "threshold": threshold, **reject.outcome(after, run.truth, least)})
+    return {"reject": rows}
 
 
 def _plain(value: Any) -> Any:

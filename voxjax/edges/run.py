@@ -220,6 +220,7 @@ def _about(config: Config, assembled: Assembled, fold: Fold, figures: dict[str, 
         "fold": config.fold,
         "seed": config.seed,
         "figures": {key: figures[key] for key in kept},
+        "reject": {f"{row['target']:g}": row["threshold"] for row in figures["reject"]},
         "licence": " ".join(corpora.notes(config.corpus)),
         "heard": sorted(set().union(*heard)),  # clips that no later figure may be taken on
         "voxjax": voxjax.__version__,
