@@ -13,6 +13,7 @@ SMALL = {
     "advanced": {"filters": (4, 6), "lstm": (4,), "dense": (8,)},
     "baseline": {"filters": (4,), "dense": (8,)},
     "cnn": {"filters": (4, 4), "dense": (8,)},
+    "encoder_head": {"project": 8, "filters": (4,), "reduction": 3, "lstm": (4,), "dense": (8,)},
     "enhanced": {"filters": (4, 6, 4), "dense": (8,)},
     "hybrid": {"filters": (4,), "lstm": (4,), "dense": (8,)},
     "lstm": {"project": 6, "lstm": (4, 4), "dense": (8,)},
@@ -24,6 +25,8 @@ VARIANTS = [
     *((name, {"pooling": "attention", "heads": 2}) for name in ("advanced", "cnn", "enhanced", "lstm")),
     *((name, {"pooling": "mean"}) for name in ("cnn", "hybrid", "lstm")),
     ("lstm", {"fold": 4}),
+    ("encoder_head", {"blocks": 3, "filters": (), "lstm": ()}),
+    ("encoder_head", {"blocks": 2, "lstm": (), "heads": 3}),
 ]
 
 
@@ -97,6 +100,7 @@ def test_guides_shapes_are_the_defaults():
         ("cnn", {"filters": (0,)}, "from 1 to"),
         ("cnn", {"pooling": "last"}, "one of mean, mean_max, attention"),
         ("lstm", {"lstm": (3,), "pooling": "attention"}, "divide the channels"),
+        ("encoder_head", {"project": 6, "filters": ()}, "divide the channels"),
         ("hybrid", {"kernal": 3}, "did you mean"),
         ("baseline", {"dense": ("x",)}, "config.model.dense"),
     ],

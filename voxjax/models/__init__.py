@@ -9,7 +9,7 @@ import jax
 
 from voxjax.config import one_of
 from voxjax.frozen import freeze, thaw
-from voxjax.models import advanced, baseline, cnn, enhanced, hybrid, lstm, optimized
+from voxjax.models import advanced, baseline, cnn, encoder_head, enhanced, hybrid, lstm, optimized
 from voxjax.models.layers import Rates
 
 __all__ = ["ARCHITECTURES", "Network", "Rates", "Variables", "build", "options", "size"]
@@ -21,6 +21,7 @@ ARCHITECTURES: dict[str, tuple[Any, Any]] = {
     "advanced": (advanced.Options, advanced.Advanced),
     "baseline": (baseline.Options, baseline.Baseline),
     "cnn": (cnn.Options, cnn.CNN),
+    "encoder_head": (encoder_head.Options, encoder_head.EncoderHead),
     "enhanced": (enhanced.Options, enhanced.Enhanced),
     "hybrid": (hybrid.Options, hybrid.Hybrid),
     "lstm": (lstm.Options, lstm.LSTM),

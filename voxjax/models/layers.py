@@ -89,6 +89,26 @@ class ConvBlock(nn.Module):
         return Dropout()(x, None if rates is None else rates.block), mask
 
 
+class MultiScaleBlock(nn.Module):
+    """Multi-scale convolution, batch norm, ReLU, squeeze-and-excitation, pooling, dropout.
+
+    `[B, T, C] -> [B, ceil(T / pool), kernels * filters]`.
+    """
+
+    filters: int
+    kernels: tuple[int, ...]
+    reduction: int
+    pool: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: Rates | None) -> tuple[Array, Array]:
+        x = MultiScaleConv(self.filters, self.kernels)(x, mask)
+        x = nn.relu(BatchNorm()(x, mask, rates))
+        x = SqueezeExcite(self.reduction)(x, mask)
+        x, mask = max_pool(x, mask, self.pool)
+        return Dropout()(x, None if rates is None else rates.block), mask
+
+
 class BiLSTM(nn.Module):
     """Both directions of an LSTM side by side (Schuster and Paliwal 1997): `[B, T, C] -> [B, T, 2H]`.
 

@@ -31,21 +31,6 @@ class Options:
         checks.pooling(self.pooling, checks.AFTER_LSTM, channels, self.heads)
 
 
-class Block(nn.Module):
-    """Multi-scale convolution, batch norm, ReLU, squeeze-and-excitation, pooling, dropout."""
-
-    filters: int
-    options: Options
-
-    @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> tuple[Array, Array]:
-        x = layers.MultiScaleConv(self.filters, self.options.kernels)(x, mask)  # [B, T, branches * filters]
-        x = nn.relu(layers.BatchNorm()(x, mask, rates))
-        x = layers.SqueezeExcite(self.options.reduction)(x, mask)
-        x, mask = layers.max_pool(x, mask, self.options.pool)  # [B, T / pool, C]
-        return layers.Dropout()(x, None if rates is None else rates.block), mask
-
-
 class Optimized(nn.Module):
     """Scores of the classes from features: `[B, T, C]` with bool `[B, T]` to logits `[B, K]`.
 
@@ -59,8 +44,10 @@ class Optimized(nn.Module):
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
         x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
-        for filters in self.options.filters:
-            x, mask = Block(filters, self.options)(x, mask, rates)
+        o = self.options
+        for i, filters in enumerate(o.filters):
+            block = layers.MultiScaleBlock(filters, o.kernels, o.reduction, o.pool, name=f"Block_{i}")
+            x, mask = block(x, mask, rates)
         for units in self.options.lstm:
             x = layers.BiLSTM(units)(x, mask)  # [B, T, 2 * units]
         x = layers.pooled(self.options.pooling, self.options.heads, x, mask)

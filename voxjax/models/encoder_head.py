@@ -1,0 +1,72 @@
+"""Encoder head: learned weights over an encoder's blocks, then the Optimized network's layers on what they say."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from voxjax.errors import UsageError, mismatch
+from voxjax.models import checks, layers
+
+Array = jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Shape of the network. Its input holds the outputs of `blocks` encoder blocks side by side."""
+
+    blocks: int = 1  # the channels are cut into so many equal parts
+    project: int = 256  # width of the dense layer over each position
+    filters: tuple[int, ...] = ()  # of each branch of a multi-scale convolution, one number a block
+    kernels: tuple[int, ...] = (3, 5, 7)  # parallel branches, in positions
+    pool: int = 2  # positions merged after each convolution block
+    reduction: int = 8  # of squeeze-and-excitation
+    lstm: tuple[int, ...] = ()  # units each way
+    pooling: str = "attention"  # last | mean | mean_max | attention
+    heads: int = 4  # of attention pooling
+    dense: tuple[int, ...] = (128,)
+
+    def __post_init__(self) -> None:
+        checks.sizes(self, ())
+        channels = len(self.kernels) * self.filters[-1] if self.filters else self.project
+        channels = 2 * self.lstm[-1] if self.lstm else channels
+        kinds = checks.AFTER_LSTM if self.lstm else checks.AFTER_CONVOLUTIONS
+        checks.pooling(self.pooling, kinds, channels, self.heads)
+
+
+class BlockWeights(nn.Module):
+    """The mean of an encoder's blocks under learned weights (Yang et al. 2021): `[B, T, blocks * C] -> [B, T, C]`."""
+
+    blocks: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        channels = x.shape[-1]
+        if channels % self.blocks:
+            found = f"{self.blocks} blocks for {channels} channels"
+            do = "set config.model.blocks to the number of config.features.blocks"
+            raise UsageError(mismatch("config.model.blocks", "an equal share of channels for each", found, do))
+        if self.blocks == 1:
+            return x
+        shares = nn.softmax(self.param("shares", nn.initializers.zeros, (self.blocks,)))
+        return jnp.einsum("n,btnc->btc", shares, x.reshape(*x.shape[:2], self.blocks, -1))
+
+
+class EncoderHead(nn.Module):
+    """Scores of the classes from an encoder's outputs: `[B, T, C]` with bool `[B, T]` to logits `[B, K]`."""
+
+    options: Options
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+        o = self.options
+        x = nn.Dense(o.project)(BlockWeights(o.blocks)(x))  # [B, T, project]
+        x = layers.Dropout()(nn.relu(x), None if rates is None else rates.block)
+        for filters in o.filters:
+            x, mask = layers.MultiScaleBlock(filters, o.kernels, o.reduction, o.pool)(x, mask, rates)
+        for units in o.lstm:
+            x = layers.BiLSTM(units)(x, mask)  # [B, T, 2 * units]
+        x = layers.pooled(o.pooling, o.heads, x, mask)
+        return layers.head(x, o.dense, self.classes, rates)  # [B, K]
