@@ -15,10 +15,13 @@ from voxjax.frozen import thaw
 class FeatureConfig:
     """What the network eats. Frozen into the model folder, so that predicting repeats training.
 
-    `vector` is the training guide's 392 numbers a clip; `frames` is `[frames, channels]`.
+    `vector` is the training guide's 392 numbers a clip; `frames` is `[frames, channels]`; `encoder` is the output
+    of chosen blocks of a pretrained encoder, side by side: `[frames, blocks * channels]`.
     """
 
-    kind: str = "frames"  # vector | frames
+    kind: str = "frames"  # vector | frames | encoder
+    encoder: str = ""  # kind `encoder`: a name in `encoders.ENCODERS`
+    blocks: tuple[int, ...] = ()  # kind `encoder`: whose outputs are taken, counted from 1
     sample_rate_hz: int = 16_000
     window_ms: float = 32.0  # also the FFT length: 512 samples at 16 kHz
     hop_ms: float = 16.0
@@ -33,7 +36,10 @@ class FeatureConfig:
     max_duration_s: float = 6.0  # longer clips are cut into windows of this length
 
     def __post_init__(self) -> None:
-        one_of("features.kind", self.kind, ("vector", "frames"))
+        one_of("features.kind", self.kind, ("vector", "frames", "encoder"))
+        if self.kind == "encoder" and not (self.encoder and self.blocks):
+            do = "set features.encoder and features.blocks, as configs/whisper_tiny.py does"
+            raise UsageError(mismatch("features.kind encoder", "an encoder and its blocks", "neither or one", do))
         one_of("features.level", self.level, ("keep", "peak"))
         one_of("features.centre", self.centre, ("corpus", "clip"))
         in_range("features.trim_db", self.trim_db, 1.0, 200.0)
@@ -66,6 +72,7 @@ class CopiesConfig:
     noise_snr_db: tuple[float, float] = (15.0, 30.0)
     pitch_semitones: tuple[float, float] = (-2.0, 2.0)
     stretch_rate: tuple[float, float] = (0.85, 1.2)  # above 1 is faster
+    speed_rate: tuple[float, float] = (0.85, 1.15)  # above 1 is faster and higher
     shift_s: float = 0.3  # largest shift, either way
     seed: int = 0  # of what the copies draw
 

@@ -146,5 +146,15 @@ def test_examples_are_independent_of_their_place_in_the_batch():
     np.testing.assert_array_equal(permuted.length, straight.length[order])
 
 
+def test_what_an_encoder_heard_is_stretched_and_cropped_and_keeps_its_values():
+    config = FeatureConfig(kind="encoder", encoder="any", blocks=(2,))
+    still = augment.distort(config, KEY, Hyper(stretch=0.0), jnp.float32(1), clip(), 20)
+    assert still.frames.shape == (20, 65) and int(still.length) == 20
+    first = int(jnp.argmin(jnp.abs(clip().frames - still.frames[:1]).sum(1)))
+    np.testing.assert_array_equal(still.frames, clip().frames[first : first + 20])
+    stretched = augment.distort(config, KEY, Hyper(stretch=0.4), jnp.float32(1), clip())
+    assert int(stretched.length) != 60
+
+
 def test_silence_is_the_floor_of_the_features():
     assert float(dsp.power_to_db(jnp.zeros(()))) == augment.SILENCE_DB

@@ -77,6 +77,14 @@ def test_resample_keeps_its_place_in_a_long_clip():
     )
 
 
+@pytest.mark.parametrize("rate", [0.8, 1.25])
+def test_speed_moves_tempo_and_pitch_together(rate):
+    config = CopiesConfig(speed_rate=(rate, rate))
+    sound, length = copies.speed(KEY, config, RATE, *padded(voice()))
+    assert int(length) == round(16_000 / rate) and not np.any(sound[int(length) :])
+    assert pitch_of(np.asarray(sound[1_000 : int(length) - 1_000])) == pytest.approx(200 * rate, rel=0.01)
+
+
 def test_noise_has_its_ratio_and_stays_inside_the_clip():
     config = CopiesConfig(noise_snr_db=(12.0, 12.0))
     samples, length = padded(voice())

@@ -50,6 +50,15 @@ def test_centred_by_clip_the_spectrum_loses_its_mean_and_the_level_stays():
     assert not np.allclose(scaled[0, :, 1], plain[0, :, 1])
 
 
+def test_centred_by_clip_an_encoders_channels_all_lose_their_mean():
+    features, lengths = rows()
+    mask = np.arange(10)[None, :] < lengths[:, None]
+    config = FeatureConfig(kind="encoder", encoder="any", blocks=(1, 2), centre="clip")
+    scaled = np.asarray(normalize.apply(config, normalize.fit(features, lengths, 1), features, mask))
+    np.testing.assert_allclose(scaled.sum(1), 0, atol=1e-4)
+    assert not scaled[~mask].any()
+
+
 def test_vector_positions_keep_their_own_statistics():
     features, _ = rows()
     scaler = normalize.fit(features[..., :1], np.full(6, 10), 0)

@@ -70,3 +70,18 @@ def test_progress_counts_every_window(clips):
     seen = []
     examples.build(CONFIG, clips, seen.append)
     assert sum(seen) == 5
+
+
+def test_any_way_of_making_features_sees_clips_and_copies_and_its_own_precision_is_kept(clips):
+    copying = CopiesConfig(augmentation_factor=1, methods=("speed",))
+
+    def loudness(samples, lengths):
+        return np.abs(samples[:, ::1_000, None]).astype(np.float16), np.asarray(-(-lengths // 1_000))
+
+    built = examples.build(CONFIG, clips, silent, copying, range(5), loudness)
+    assert built.features.dtype == np.float16 and built.features.shape[1] == 2
+    prepared = features.prepare(CONFIG, clips[2])
+    np.testing.assert_allclose(
+        built.features[2, 0, : built.lengths[2, 0], 0], np.abs(prepared[::1_000]), rtol=1e-3, atol=1e-6
+    )
+    assert np.any(built.lengths[:, 0] != built.lengths[:, 1])

@@ -136,19 +136,36 @@ def crop(key: Array, size: int, clip: Clip) -> Clip:
 def distort(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int = 0) -> Clip:
     """Everything that acts on raw features, in the order a recording meets it: speaker, room, machine.
 
-    Features of kind `vector` have no time axis left and pass unchanged. Others come out with `longest`
-    frames at most, unless that is 0.
+    Features of kind `vector` have no time axis left and pass unchanged; what an encoder heard is stretched and cropped,
+    but has no bands left to move. All but vectors come out with `longest` frames at most, unless that is 0.
     """
-    if config.kind == "vector":
-        return clip
+    return _DISTORTIONS[config.kind](config, key, hyper, ramp, clip, longest)
+
+
+def _unchanged(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int) -> Clip:
+    del config, key, hyper, ramp, longest
+    return clip
+
+
+def _in_time(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int) -> Clip:
+    """Tempo and place."""
+    del config
+    clip = stretch(jax.random.fold_in(key, 0), ramp * hyper.stretch, clip)
+    return crop(jax.random.fold_in(key, 5), longest, clip) if longest else clip
+
+
+def _in_time_and_bands(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int) -> Clip:
+    """Tempo and place, tract, level, noise and delay."""
     spans = channel_spans(config)
-    keys = [jax.random.fold_in(key, i) for i in range(6)]
-    clip = stretch(keys[0], ramp * hyper.stretch, clip)
-    clip = crop(keys[5], longest, clip) if longest else clip
+    keys = [jax.random.fold_in(key, i) for i in range(5)]
+    clip = _in_time(config, key, hyper, ramp, clip, longest)
     clip = warp(keys[1], ramp * hyper.warp, clip, spans, config)
     clip = gain(keys[2], ramp * hyper.gain_db, clip, spans)
     clip = noise(keys[3], ramp * hyper.noise_share, hyper.noise_snr_db, clip, spans)
     return time_shift(keys[4], ramp * hyper.shift_frames, clip, spans)
+
+
+_DISTORTIONS = {"vector": _unchanged, "encoder": _in_time, "frames": _in_time_and_bands}
 
 
 def hide(key: Array, hyper: Hyper, ramp: Array, values: Array, length: Array) -> Array:

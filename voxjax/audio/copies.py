@@ -1,4 +1,4 @@
-"""Offline copies of a clip, on its samples: noise, pitch, stretch and shift (the guide's augmentation).
+"""Offline copies of a clip, on its samples: noise, pitch, stretch and shift (the guide's augmentation), and speed.
 
 Each method takes one zero-padded clip and returns another, whose array may be longer. What a copy
 draws depends on the clip's own hash and the copy's number, never on other clips, order or padding.
@@ -52,6 +52,16 @@ def pitch(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length
     return pitch_shift(samples, length, _uniform(key, low, high), size), length
 
 
+def speed(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+    """Plays the clip at a speed within `speed_rate`: tempo, pitch and tract move together (Ko et al. 2015)."""
+    del rate_hz
+    low, high = config.speed_rate
+    size = math.ceil(samples.size / min(1.0, low))
+    rate = jnp.exp(_uniform(key, math.log(low), math.log(high)))
+    length = jnp.minimum(jnp.round(length.astype(jnp.float32) / rate).astype(jnp.int32), size)
+    return jnp.where(jnp.arange(size) < length, resample(samples, rate, size), 0.0), length
+
+
 def shift(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
     """Moves the clip by up to `shift_s` either way within its length; what it uncovers is silence."""
     most = config.shift_s * rate_hz
@@ -61,7 +71,7 @@ def shift(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length
     return jnp.where(inside, samples[jnp.clip(source, 0, samples.size - 1)], 0.0), length
 
 
-METHODS = {"noise": noise, "pitch": pitch, "stretch": stretch, "shift": shift}
+METHODS = {"noise": noise, "pitch": pitch, "stretch": stretch, "shift": shift, "speed": speed}
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 5))

@@ -44,8 +44,8 @@ def fit(features: np.ndarray, lengths: np.ndarray, over_time: int) -> Scaler:
 def apply(config: FeatureConfig, scaler: Scaler, features: jax.Array, mask: jax.Array) -> jax.Array:
     """Standardises, and sets padding to zero: `[..., time, channels]` with `mask [..., time]`.
 
-    With `config.centre="clip"` log-mels and MFCCs then lose their mean over the clip, which holds the long-term
-    spectrum of voice and microphone (Atal 1974). Energy, where it is among the channels, keeps the level.
+    With `config.centre="clip"` log-mels, MFCCs and encoder outputs then lose their mean over the clip, which holds the
+    long-term spectrum of voice and microphone (Atal 1974). Energy, where it is among the channels, keeps the level.
     """
     lead = (1,) * (features.ndim - 2)
     mean, std = (jnp.reshape(part, (*lead, *part.shape)) for part in scaler)
@@ -54,14 +54,16 @@ def apply(config: FeatureConfig, scaler: Scaler, features: jax.Array, mask: jax.
         return values
     count = jnp.maximum(jnp.sum(mask, axis=-1), 1).astype(values.dtype)[..., None, None]
     own = jnp.sum(values, axis=-2, keepdims=True) / count  # [..., 1, channels]
-    own = own * _spectral(config).reshape((1,) * (values.ndim - 1) + (-1,))
+    own = own * _spectral(config, values.shape[-1]).reshape((1,) * (values.ndim - 1) + (-1,))
     return jnp.where(mask[..., None], values - own, 0.0)
 
 
-def _spectral(config: FeatureConfig) -> np.ndarray:
-    """1 for channels that are a spectrum, 0 for others: float32 `[channels]`."""
+def _spectral(config: FeatureConfig, channels: int) -> np.ndarray:
+    """1 for channels that are a spectrum, or an encoder's, 0 for others: float32 `[channels]`."""
+    if config.kind == "encoder":
+        return np.ones(channels, np.float32)
     spans = channel_spans(config)
-    marks = np.zeros(max(end for _, end in spans.values()), np.float32)
+    marks = np.zeros(channels, np.float32)
     for name in spans.keys() & {"logmel", "mfcc"}:
         marks[slice(*spans[name])] = 1.0
     return marks

@@ -1,8 +1,9 @@
 """From stored clips to padded feature arrays, original and offline copies side by side."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -10,13 +11,15 @@ import numpy as np
 from voxjax.audio import copies, features, normalize
 from voxjax.config import CopiesConfig, FeatureConfig
 
+Extract = Callable[[Any, Any], tuple[jax.Array, jax.Array]]  # samples and lengths to features and lengths
+
 _CHUNK = 64  # clips that are transformed at once
 
 
 class Examples(NamedTuple):
     """Rows of features. A clip longer than the window gives several rows."""
 
-    features: np.ndarray  # float32 [rows, copies, T, C]
+    features: np.ndarray  # float32 [rows, copies, T, C]; an encoder's are float16
     lengths: np.ndarray  # int32 [rows, copies], valid positions
     owners: np.ndarray  # int64 [rows], which of the clips given
 
@@ -34,6 +37,7 @@ def build(
     report: Callable[[int], None],
     copying: CopiesConfig | None = None,
     clip_ids: Sequence[int] = (),
+    extract: Extract | None = None,
 ) -> Examples:
     """Features of clips.
 
@@ -43,6 +47,8 @@ def build(
         report: told how many clips are done since it was last called.
         copying: makes offline copies, for training clips; None makes none.
         clip_ids: what the copies' randomness is derived from, one uint32 a clip.
+        extract: makes features of zero-padded samples `[B, time]` and their lengths `[B]`; None is
+            `features.extract`, which knows no encoder.
 
     Returns:
         Rows in the order of the clips.
@@ -53,11 +59,12 @@ def build(
             pieces.append(piece)
             owners.append(i)
     ids = np.array([clip_ids[i] for i in owners] if copying else owners, np.uint32)
+    make = _Maker(config.sample_rate_hz, extract or functools.partial(features.extract, config), copying)
     size = _padded(max(len(piece) for piece in pieces), config)
     parts = []
     for start in range(0, len(pieces), _CHUNK):
         here = slice(start, start + _CHUNK)
-        parts.append(_chunk(config, pieces[here], ids[here], size, copying))
+        parts.append(_chunk(make, pieces[here], ids[here], size))
         report(len(parts[-1][1]))
     values, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return Examples(values, lengths, np.array(owners))
@@ -65,16 +72,26 @@ def build(
 
 def fit_scaler(config: FeatureConfig, examples: Examples) -> normalize.Scaler:
     """The scaler of training examples, from the clips themselves and not from their copies."""
-    return normalize.fit(examples.features[:, 0], examples.lengths[:, 0], int(config.kind == "frames"))
+    return normalize.fit(examples.features[:, 0], examples.lengths[:, 0], int(config.kind != "vector"))
 
 
-def _chunk(
-    config: FeatureConfig,
-    pieces: Sequence[np.ndarray],
-    ids: np.ndarray,
-    size: int,
-    copying: CopiesConfig | None,
-) -> tuple[np.ndarray, np.ndarray]:
+class _Maker(NamedTuple):
+    """How samples become features, copies with them."""
+
+    sample_rate_hz: int
+    extract: Extract
+    copying: CopiesConfig | None
+
+    def sets(self, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Features and lengths of the clips themselves, then of each copy."""
+        sounds: list[tuple[Any, Any]] = [(samples, lengths)]
+        if self.copying is not None:
+            for copy in range(1, self.copying.augmentation_factor + 1):
+                sounds.append(copies.make(self.copying, self.sample_rate_hz, samples, lengths, ids, copy))
+        return jax.device_get([self.extract(*sound) for sound in sounds])
+
+
+def _chunk(make: _Maker, pieces: Sequence[np.ndarray], ids: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     """`[rows, copies, T, C]` and `[rows, copies]` of one chunk, computed at a fixed shape."""
     rows = len(pieces)
     samples = np.zeros((_CHUNK, size), np.float32)
@@ -83,12 +100,7 @@ def _chunk(
         samples[i, : len(piece)] = piece
         lengths[i] = len(piece)
     ids = np.pad(ids, (0, _CHUNK - rows))
-    sets = [features.extract(config, samples, lengths)]
-    if copying is not None:
-        for copy in range(1, copying.augmentation_factor + 1):
-            changed = copies.make(copying, config.sample_rate_hz, samples, lengths, ids, copy)
-            sets.append(features.extract(config, *changed))
-    sets = jax.device_get(sets)
+    sets = make.sets(samples, lengths, ids)
     widest = max(values.shape[1] for values, _ in sets)
     wide = [np.pad(v, ((0, 0), (0, widest - v.shape[1]), (0, 0)))[:rows] for v, _ in sets]
     return np.stack(wide, 1), np.stack([n[:rows] for _, n in sets], 1)
