@@ -36,3 +36,13 @@ def data_dir():
 def ravdess_dir(data_dir):
     """Folder of RAVDESS's Actor_NN folders."""
     return data_dir / "ravdess"
+
+
+@pytest.fixture(scope="session")
+def weights_dir():
+    """Folder of the pretrained encoders: VOXJAX_WEIGHTS, else ../shared/weights beside the repository, else a skip."""
+    named = "VOXJAX_WEIGHTS" in os.environ
+    folder = pathlib.Path(os.environ["VOXJAX_WEIGHTS"]) if named else ROOT.parent / "shared" / "weights"
+    if not folder.is_dir():
+        pytest.skip(f"no pretrained encoders: set VOXJAX_WEIGHTS to their folder ({folder} is none)")
+    return folder

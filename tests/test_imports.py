@@ -24,19 +24,21 @@ ROWS = (
         "voxjax.significance",
         "voxjax.vote",
     ),
+    ("voxjax.encoders",),
     ("voxjax.data",),
     ("voxjax.audio",),
     ("voxjax.config", "voxjax.frozen", "voxjax.labels", "voxjax.errors"),
 )
 # Libraries and the places that may know them.
 CONFINED = {
-    "flax": ("voxjax.models",),
+    "flax": ("voxjax.models", "voxjax.encoders"),
     "orbax": ("voxjax.edges.checkpoint",),
     "librosa": ("voxjax.audio",),
     "soundfile": ("voxjax.audio", "voxjax.data"),
     "tensorboardX": ("voxjax.edges.monitor",),
     "matplotlib": ("voxjax.edges.plots", "voxjax.edges.robustness_plot", "voxjax.edges.corpus_plots"),
     "absl": ("scripts", "voxjax.edges"),
+    "safetensors": ("voxjax.encoders.tensors",),
     "requests": ("voxjax.edges.fetch", "voxjax.edges.web"),
     "urllib3": ("voxjax.edges.fetch", "voxjax.edges.web"),
     "ml_collections": ("configs", "voxjax.config", "voxjax.edges"),

@@ -1,0 +1,79 @@
+"""Pretrained encoders of speech, as pure functions of weights and samples. A new one is a file and a row here."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from voxjax.config import FeatureConfig, one_of
+from voxjax.encoders import whisper
+from voxjax.encoders.tensors import Tensors
+from voxjax.errors import UsageError, mismatch
+
+Array = jax.Array
+
+
+class Encoder(NamedTuple):
+    """How one encoder is filled and run, and what must be said of it."""
+
+    params: Callable[[Tensors, Sequence[int]], Any]  # the weights needed for chosen blocks, as nested arrays
+    apply: Callable[[Sequence[int], Any, Array, Array], tuple[Array, Array]]  # to [B, T, blocks, D] and its mask
+    hop_ms: float  # from one position to the next
+    rate_hz: int  # of the samples it hears
+    file: str  # its weights' usual name, without suffix
+    note: str  # source and licence
+
+
+_OPENAI = "Whisper's weights are OpenAI's, under the MIT licence (Radford et al. 2022)."
+
+
+def _whisper(size: str) -> Encoder:
+    return Encoder(whisper.params, whisper.apply, 20.0, 16_000, f"whisper_{size}_encoder", _OPENAI)
+
+
+ENCODERS = {
+    "whisper_tiny_en": _whisper("tiny_en"),
+    "whisper_tiny": _whisper("tiny"),
+    "whisper_base": _whisper("base"),
+    "whisper_base_en": _whisper("base_en"),
+    "whisper_small": _whisper("small"),
+    "whisper_small_en": _whisper("small_en"),
+}
+
+
+def of(config: FeatureConfig) -> Encoder:
+    """The encoder that a feature config names.
+
+    Raises:
+        UsageError: at an unknown one, or where hop or rate of the config are not the encoder's.
+    """
+    one_of("features.encoder", config.encoder, ENCODERS)
+    encoder = ENCODERS[config.encoder]
+    for name, wanted, found in (
+        ("hop_ms", encoder.hop_ms, config.hop_ms),
+        ("sample_rate_hz", encoder.rate_hz, config.sample_rate_hz),
+    ):
+        if wanted != found:
+            raise UsageError(
+                mismatch(f"features.{name}", f"{wanted:g}, as {config.encoder} has", f"{found:g}", "set it")
+            )
+    return encoder
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def extract(config: FeatureConfig, params: Any, samples: Array, lengths: Array) -> tuple[Array, Array]:
+    """Features of kind `encoder` of a batch of zero-padded clips.
+
+    Args:
+        config: names encoder and blocks.
+        params: as the encoder's `params` gives them.
+        samples: float32 `[batch, time]`, zeros beyond each length.
+        lengths: int32 `[batch]`, in samples.
+
+    Returns:
+        float16 `[batch, positions, blocks * channels]`, zero beyond each clip, and int32 `[batch]`, its positions.
+    """
+    outputs, mask = of(config).apply(config.blocks, params, samples, lengths)
+    return outputs.reshape(*mask.shape, -1).astype(jnp.float16), jnp.sum(mask, axis=1, dtype=jnp.int32)

@@ -1,0 +1,180 @@
+"""Whisper's encoder (Radford et al. 2022): two convolutions and pre-norm transformer blocks, 50 positions a second.
+
+Letters: B clips, F mel frames, T positions, D channels, H heads, N chosen blocks.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from voxjax.encoders import whisper_input
+from voxjax.encoders.tensors import Tensors
+from voxjax.errors import UsageError, mismatch
+
+Array = jax.Array
+
+_HEAD_CHANNELS = 64  # in every published size
+_EPSILON = 1e-5
+
+
+class Attention(nn.Module):
+    """Self-attention among a clip's own positions: `[B, T, D], [B, T] -> [B, T, D]`."""
+
+    heads: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array) -> Array:
+        channels = x.shape[-1]
+
+        def split(name: str, bias: bool) -> Array:
+            y = nn.Dense(channels, use_bias=bias, name=name)(x)
+            return y.reshape(*x.shape[:2], self.heads, -1)  # [B, T, H, D / H]
+
+        query, key, value = split("query", True), split("key", False), split("value", True)
+        scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * (channels // self.heads) ** -0.5
+        scores = jnp.where(mask[:, None, None, :], scores, -jnp.inf)
+        mixed = jnp.einsum("bhqk,bkhd->bqhd", nn.softmax(scores), value).reshape(x.shape)
+        return nn.Dense(channels, name="out")(mixed)
+
+
+class Block(nn.Module):
+    """Attention, then a dense layer four times as wide, each normed before and added: `[B, T, D] -> [B, T, D]`."""
+
+    heads: int
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array) -> Array:
+        x = x + Attention(self.heads, name="attn")(nn.LayerNorm(_EPSILON, name="attn_ln")(x), mask)
+        hidden = nn.Dense(4 * x.shape[-1], name="mlp_in")(nn.LayerNorm(_EPSILON, name="mlp_ln")(x))
+        return x + nn.Dense(x.shape[-1], name="mlp_out")(nn.gelu(hidden, approximate=False))
+
+
+class Whisper(nn.Module):
+    """From log-mels `[B, F, 80]` with bool `[B, F]` to the outputs of chosen blocks `[B, T, N, D]` with bool `[B, T]`.
+
+    T is F / 2, rounded up. Block 0 stands for what enters the first block.
+    """
+
+    channels: int
+    blocks: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, mels: Array, mask: Array) -> tuple[Array, Array]:
+        x = nn.gelu(nn.Conv(self.channels, (3,), padding=1, name="conv1")(mels), approximate=False)
+        x = jnp.where(mask[..., None], x, 0.0)  # what lies beyond the clip must read as padding
+        x = nn.gelu(nn.Conv(self.channels, (3,), 2, padding=1, name="conv2")(x), approximate=False)  # [B, T, D]
+        mask = mask[:, ::2]
+        x = x + self.param("positions", nn.initializers.zeros, (x.shape[1], self.channels))[None]
+        outputs = [x]
+        for i in range(max(self.blocks)):
+            x = Block(self.channels // _HEAD_CHANNELS, name=f"block{i + 1}")(x, mask)
+            outputs.append(x)
+        chosen = jnp.stack([outputs[k] for k in self.blocks], axis=2)
+        return jnp.where(mask[..., None, None], chosen, 0.0), mask
+
+
+def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
+    """Outputs of chosen blocks for zero-padded clips. A longer padding changes nothing.
+
+    Args:
+        blocks: counted from 1; static.
+        params: as `params` returns them, of the same blocks or more.
+        samples: float32 `[batch, time]` at 16 kHz.
+        lengths: int32 `[batch]`, in samples.
+
+    Returns:
+        float32 `[batch, T, blocks, D]`, zero beyond each clip, and bool `[batch, T]`; 50 positions a second.
+
+    Raises:
+        UsageError: at clips longer than the positions that the encoder knows (30 s).
+    """
+    mels, mask = whisper_input.log_mels(samples, lengths)
+    longest, known = -(-mels.shape[1] // 2), params["positions"].shape[0]
+    if longest > known:
+        do = "lower config.features.max_duration_s"
+        raise UsageError(mismatch("Whisper", f"at most {known // 50} s", f"{longest / 50:g} s", do))
+    params = {**params, "positions": params["positions"][:longest]}
+    module = Whisper(params["conv1"]["bias"].shape[0], tuple(blocks))
+    return cast(tuple[Array, Array], module.apply({"params": params}, mels, mask))
+
+
+def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
+    """Weights of the convolutions and of all blocks up to the last chosen, as Flax has them.
+
+    Args:
+        tensors: under the names of the reference implementation (`encoder.blocks.0.attn.query.weight`) or of
+            Hugging Face's (`model.encoder.layers.0.self_attn.q_proj.weight`).
+        blocks: the chosen blocks, counted from 1.
+
+    Raises:
+        VoxJaxError: at a tensor that is missing or of another shape.
+        UsageError: at a block that the file does not hold.
+    """
+    known = tensors.renamed(_reference_name)
+    channels = known.shape("conv1.bias")[0]
+    held = sum(re.fullmatch(r"blocks\.\d+\.attn_ln\.weight", name) is not None for name in known.names())
+    if not all(0 <= k <= held for k in blocks):
+        do = "choose config.features.blocks among these"
+        raise UsageError(mismatch("encoder", f"blocks from 1 to {held}", ", ".join(map(str, blocks)), do))
+    tree: dict[str, Any] = {
+        "positions": known.take("positional_embedding", (None, channels)),
+        "conv1": _conv(known, "conv1", whisper_input.MELS, channels),
+        "conv2": _conv(known, "conv2", channels, channels),
+    }
+    return tree | {f"block{i + 1}": _block(known, f"blocks.{i}", channels) for i in range(max(blocks))}
+
+
+def _conv(known: Tensors, name: str, into: int, out: int) -> dict[str, np.ndarray]:
+    kernel = known.take(f"{name}.weight", (out, into, 3))
+    return {"kernel": kernel.transpose(2, 1, 0), "bias": known.take(f"{name}.bias", (out,))}
+
+
+def _dense(known: Tensors, name: str, into: int, out: int) -> dict[str, np.ndarray]:
+    tree = {"kernel": known.take(f"{name}.weight", (out, into)).T}
+    return tree if name.endswith("key") else tree | {"bias": known.take(f"{name}.bias", (out,))}
+
+
+def _norm(known: Tensors, name: str, channels: int) -> dict[str, np.ndarray]:
+    return {"scale": known.take(f"{name}.weight", (channels,)), "bias": known.take(f"{name}.bias", (channels,))}
+
+
+def _block(known: Tensors, name: str, channels: int) -> dict[str, Any]:
+    return {
+        "attn_ln": _norm(known, f"{name}.attn_ln", channels),
+        "attn": {
+            part: _dense(known, f"{name}.attn.{part}", channels, channels) for part in ("query", "key", "value", "out")
+        },
+        "mlp_ln": _norm(known, f"{name}.mlp_ln", channels),
+        "mlp_in": _dense(known, f"{name}.mlp.0", channels, 4 * channels),
+        "mlp_out": _dense(known, f"{name}.mlp.2", 4 * channels, channels),
+    }
+
+
+_HUGGING_FACE = {
+    "layers.": "blocks.",
+    "self_attn_layer_norm": "attn_ln",
+    "self_attn.q_proj": "attn.query",
+    "self_attn.k_proj": "attn.key",
+    "self_attn.v_proj": "attn.value",
+    "self_attn.out_proj": "attn.out",
+    "final_layer_norm": "mlp_ln",
+    "fc1": "mlp.0",
+    "fc2": "mlp.2",
+    "embed_positions.weight": "positional_embedding",
+}
+
+
+def _reference_name(name: str) -> str:
+    """A published tensor's name without its prefix; "" for what is not the encoder's."""
+    found = re.fullmatch(r"(?:model\.)?(?:encoder\.)(.+)", name)
+    if found is None:
+        return ""
+    name = found.group(1)
+    for theirs, ours in _HUGGING_FACE.items():
+        name = name.replace(theirs, ours)
+    return name

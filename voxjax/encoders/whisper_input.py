@@ -1,0 +1,56 @@
+"""Whisper's front end: 80 log-mels at 100 frames a second, each clip's dynamic range cut to 8 decades."""
+
+import jax
+import jax.numpy as jnp
+
+from voxjax.audio import dsp
+
+Array = jax.Array
+
+RATE_HZ = 16_000
+MELS = 80
+_WINDOW, _HOP = 400, 160  # samples: 25 and 10 ms
+_LOWEST_POWER = 1e-10
+_DECADES = 8.0  # below a clip's loudest band that are kept
+
+
+def log_mels(samples: Array, lengths: Array) -> tuple[Array, Array]:
+    """What Whisper's convolutions see.
+
+    A frame is centred on each hop. The clip is mirrored at its own two ends and its own loudest band sets the floor,
+    so that a longer padding changes nothing.
+
+    Args:
+        samples: float32 `[batch, time]` at 16 kHz, in [-1, 1].
+        lengths: int32 `[batch]`, in samples.
+
+    Returns:
+        float32 `[batch, time // 160, 80]`, zero beyond each clip, and bool `[batch, time // 160]`, true within.
+    """
+    return jax.vmap(_one)(samples, lengths)
+
+
+def _one(samples: Array, length: Array) -> tuple[Array, Array]:
+    frames = samples.size // _HOP
+    mask = jnp.arange(frames) < jnp.maximum(length // _HOP, 1)
+    windowed = _frames(_mirrored(samples, length), frames) * dsp.hann(_WINDOW)[None]
+    spectrum = jnp.fft.rfft(windowed)
+    power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
+    mels = dsp.project(power, dsp.mel_filters(RATE_HZ, _WINDOW, MELS, 0.0, RATE_HZ / 2))
+    level = jnp.log10(jnp.maximum(mels, _LOWEST_POWER))
+    level = dsp.floor_below_peak(level, mask, _DECADES)
+    return jnp.where(mask[:, None], (level + 4.0) / 4.0, 0.0), mask
+
+
+def _mirrored(samples: Array, length: Array) -> Array:
+    """The clip with half a window of its mirror image at each end: `[time] -> [time + window]`."""
+    place = jnp.abs(jnp.arange(samples.size + _WINDOW) - _WINDOW // 2)
+    place = jnp.where(place < length, place, 2 * (length - 1) - place)
+    return samples[jnp.clip(place, 0, length - 1)]
+
+
+def _frames(padded: Array, frames: int) -> Array:
+    """`[time + window] -> [frames, window]`, from slices of whole hops."""
+    blocks = -(-_WINDOW // _HOP)
+    hops = jnp.pad(padded, (0, blocks * _HOP))[: (frames + blocks - 1) * _HOP].reshape(-1, _HOP)
+    return jnp.concatenate([hops[i : i + frames] for i in range(blocks)], axis=-1)[:, :_WINDOW]
