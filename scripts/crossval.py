@@ -7,7 +7,7 @@ from pathlib import Path
 from absl import flags
 
 from voxjax.config import Config
-from voxjax.edges import commands, hosts, report, run
+from voxjax.edges import commands, encoding, hosts, report, run
 
 PROTOCOL = flags.DEFINE_string("protocol", None, "Split to test under; the config's own where not given.")
 SEEDS = flags.DEFINE_integer("seeds", 1, "How many seeds, from config.seed on.", lower_bound=1)
@@ -17,6 +17,7 @@ WORKDIR = flags.DEFINE_string("workdir", None, "For all the run writes; runs/NAM
 RESUME = flags.DEFINE_boolean("resume", False, "Goes on with the run in --workdir from its newest checkpoints.")
 
 flags.adopt_module_key_flags(hosts)
+flags.adopt_module_key_flags(encoding)
 
 
 def main(config: Config) -> None:

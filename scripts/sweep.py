@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from voxjax.config import Config
-from voxjax.edges import commands, hosts, sweep
+from voxjax.edges import commands, encoding, hosts, sweep
 
 SEARCH = flags.DEFINE_multi_string("search", [], "NAME:LOW:HIGH or NAME:LOW:HIGH:log of a number in config.hyper")
 TRIALS = flags.DEFINE_integer("trials", 8, "How many points are tried.", lower_bound=1)
@@ -19,6 +19,7 @@ WORKDIR = flags.DEFINE_string("workdir", None, "For all it writes; runs/sweep-NA
 RESUME = flags.DEFINE_boolean("resume", False, "Goes on with the sweep in --workdir from its newest checkpoint.")
 
 flags.adopt_module_key_flags(hosts)
+flags.adopt_module_key_flags(encoding)
 
 
 def main(config: Config) -> None:

@@ -6,13 +6,14 @@ from pathlib import Path
 from absl import flags
 
 from voxjax.config import Config
-from voxjax.edges import commands, hosts, report, run
+from voxjax.edges import commands, encoding, hosts, report, run
 
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
 WORKDIR = flags.DEFINE_string("workdir", None, "For all the run writes; runs/NAME-TIME where not given.")
 RESUME = flags.DEFINE_boolean("resume", False, "Goes on with the run in --workdir from its newest checkpoint.")
 
 flags.adopt_module_key_flags(hosts)
+flags.adopt_module_key_flags(encoding)
 
 
 def main(config: Config) -> None:

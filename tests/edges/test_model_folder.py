@@ -121,7 +121,7 @@ def other_weights(folder):
         (without("labels"), "KeyError 'labels'"),
         (without("members"), "KeyError 'members'"),
         (edit(members="x"), "expected a whole description"),
-        (edit(format=2), r"expected format 1 or older, found 2 \(by VoxJAX .*install a newer VoxJAX"),
+        (edit(format=3), r"expected format 2 or older, found 3 \(by VoxJAX .*install a newer VoxJAX"),
         (edit(features={"mells": 3}), "did you mean 'features.mels'"),
     ],
 )

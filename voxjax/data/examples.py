@@ -34,7 +34,7 @@ def mean_by_owner(logits: np.ndarray, owners: np.ndarray) -> np.ndarray:
 def build(
     config: FeatureConfig,
     clips: Sequence[np.ndarray],
-    report: Callable[[int], None],
+    report: Callable[[int], object],
     copying: CopiesConfig | None = None,
     clip_ids: Sequence[int] = (),
     extract: Extract | None = None,

@@ -12,6 +12,7 @@ from voxjax.config import Config
 from voxjax.data import corpora, examples, guard, labelling, splits, store
 from voxjax.data.examples import Examples
 from voxjax.data.manifest import Manifest
+from voxjax.edges import encoding
 from voxjax.errors import UsageError, mismatch
 from voxjax.train.standing import Side
 
@@ -22,6 +23,7 @@ class Assembled(NamedTuple):
     manifest: Manifest
     rows: Examples
     sounds: store.Store
+    encoder: encoding.Encoder | None  # that made the rows, if one did
 
 
 class Fold(NamedTuple):
@@ -52,13 +54,12 @@ def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
     """
     manifest = chosen(config, corpora.load(_corpora(config), data_dir, cache))
     manifest, sounds = decoded(manifest, config.features.sample_rate_hz, cache, config.broken_clips)
-    ids = [clip.copy_id for clip in manifest.clips]
-    clips = [sounds.clip(i) for i in range(len(manifest))]
+    encoder = encoding.load(config.features, cache)
     with tqdm(total=len(manifest), desc="features", unit="clip", disable=None) as bar:
-        rows = examples.build(config.features, clips, bar.update, config.copies, ids)
+        rows = encoding.rows(config, encoder, manifest, sounds.clip, cache, bar.update)
     if config.protocol == "guide":
         manifest, rows = _copies_apart(manifest, rows)
-    return Assembled(manifest, rows, sounds)
+    return Assembled(manifest, rows, sounds, encoder)
 
 
 def chosen(config: Config, manifest: Manifest) -> Manifest:

@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -16,11 +18,16 @@ def write(path: Path, content: bytes | str) -> None:
         OSError: at a full disk or a folder that can't be written; nothing is left behind then.
     """
     data = content.encode() if isinstance(content, str) else content
+    save(path, lambda file: file.write(data))
+
+
+def save(path: Path, into: Callable[[IO[bytes]], object]) -> None:
+    """As `write`, for content that is written piece by piece: `into` is given the open file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            into(file)
         os.chmod(name, 0o644)  # mkstemp makes it private
         os.replace(name, path)
     except BaseException:

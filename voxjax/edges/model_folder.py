@@ -19,7 +19,8 @@ from voxjax.errors import VoxJaxError, mismatch
 from voxjax.frozen import freeze, thaw
 
 FORMAT = 1  # raised when older programs could not read what is written
-_DESCRIPTION, _WEIGHTS = "model.json", "weights.npz"
+_WITH_ENCODER = 2
+_DESCRIPTION, _WEIGHTS, _ENCODER = "model.json", "weights.npz", "encoder.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Member:
 class Trained:
     """A trained model, an ensemble being several members.
 
-    `meta` is free JSON: name, corpus, protocol, figures, licence note.
+    `meta` is free JSON: name, corpus, protocol, figures, licence note. `encoder` holds the weights of the pretrained
+    encoder whose outputs the members see, as far as they need them; they are kept in half precision.
     """
 
     architecture: str
@@ -51,6 +53,7 @@ class Trained:
     temperature: float
     members: list[Member]
     meta: Mapping[str, Any]
+    encoder: Mapping[str, Any] | None = None
 
 
 def save(folder: Path, trained: Trained) -> None:
@@ -63,10 +66,12 @@ def save(folder: Path, trained: Trained) -> None:
         OSError: at a full disk, or a folder that can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    packed = io.BytesIO()
-    np.savez(packed, allow_pickle=False, **_flat(trained.members))
-    weights = packed.getvalue()
-    files.write(folder / _WEIGHTS, weights)
+    weights = {_WEIGHTS: _packed(_flat(trained.members))}
+    if trained.encoder is not None:
+        halved = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), trained.encoder)
+        weights[_ENCODER] = _packed(_named("encoder", halved))
+    for name, content in weights.items():
+        files.write(folder / name, content)
     files.write(folder / _DESCRIPTION, json.dumps(_described(trained, weights), indent=1) + "\n")
 
 
@@ -83,21 +88,31 @@ def load(folder: Path) -> Trained:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         version = description["format"]
-        if version > FORMAT:
+        if version > _WITH_ENCODER:
             found = f"{version} (by VoxJAX {description['voxjax']})"
-            raise VoxJaxError(mismatch(str(path), f"format {FORMAT} or older", found, "install a newer VoxJAX"))
-        return _trained(description, _weights(folder / _WEIGHTS, description["sha256"]))
+            raise VoxJaxError(mismatch(str(path), f"format {_WITH_ENCODER} or older", found, "install a newer VoxJAX"))
+        trained = _trained(description, _weights(folder / _WEIGHTS, description["sha256"]))
+        if "encoder_sha256" not in description:
+            return trained
+        encoder = _weights(folder / _ENCODER, description["encoder_sha256"])["encoder"]
+        return dataclasses.replace(trained, encoder=jax.tree.map(lambda leaf: leaf.astype(np.float32), encoder))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__} {error}"
         raise VoxJaxError(mismatch(str(path), "a whole description", found, "copy the folder again")) from error
 
 
-def _described(trained: Trained, weights: bytes) -> dict[str, Any]:
+def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **dict(arrays))
+    return file.getvalue()
+
+
+def _described(trained: Trained, weights: Mapping[str, bytes]) -> dict[str, Any]:
     members = [
         {"architecture": m.architecture, "options": dict(m.options), "weight": m.weight} for m in trained.members
     ]
     return {
-        "format": FORMAT,
+        "format": FORMAT if trained.encoder is None else _WITH_ENCODER,
         "voxjax": voxjax.__version__,
         "jax": jax.__version__,
         "architecture": trained.architecture,
@@ -106,7 +121,8 @@ def _described(trained: Trained, weights: bytes) -> dict[str, Any]:
         "features": thaw(trained.features),
         "temperature": float(trained.temperature),
         "members": members,
-        "sha256": hashlib.sha256(weights).hexdigest(),
+        "sha256": hashlib.sha256(weights[_WEIGHTS]).hexdigest(),
+        **({"encoder_sha256": hashlib.sha256(weights[_ENCODER]).hexdigest()} if _ENCODER in weights else {}),
         "meta": dict(trained.meta),
     }
 
@@ -152,9 +168,13 @@ def _weights(path: Path, sha256: str) -> dict[str, Any]:
 
 def _flat(members: list[Member]) -> dict[str, np.ndarray]:
     """All arrays under names as `0/params/Dense_0/kernel`."""
-    flat = {}
+    flat: dict[str, np.ndarray] = {}
     for i, member in enumerate(members):
-        tree = {**member.variables, "scaler": member.scaler._asdict()}
-        for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-            flat["/".join([str(i), *(str(part.key) for part in path)])] = np.asarray(leaf)
+        flat |= _named(str(i), {**member.variables, "scaler": member.scaler._asdict()})
     return flat
+
+
+def _named(first: str, tree: Any) -> dict[str, np.ndarray]:
+    """The leaves of nested dictionaries under their path, as `first/a/b`."""
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    return {"/".join([first, *(str(part.key) for part in path)]): np.asarray(leaf) for path, leaf in leaves}

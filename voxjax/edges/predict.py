@@ -16,7 +16,7 @@ import numpy as np
 from voxjax import models
 from voxjax.audio import features, io, normalize
 from voxjax.config import FeatureConfig, in_range
-from voxjax.edges import model_folder
+from voxjax.edges import encoding, model_folder
 from voxjax.errors import VoxJaxError, mismatch
 
 Array = jax.Array
@@ -71,6 +71,7 @@ class EmotionPredictor:
         self.features = trained.features
         self.meta = trained.meta
         self.temperature = trained.temperature
+        self._extract = encoding.extractor(trained.features, trained.encoder)
         self._members = [_ready(member, len(trained.labels)) for member in trained.members]
         self.parameters = sum(models.size(member.variables) for member in self._members)
         shares = np.array([member.weight for member in trained.members], np.float64)
@@ -183,7 +184,7 @@ class EmotionPredictor:
         for i, window in enumerate(windows):
             samples[i, : len(window)] = window
             lengths[i] = len(window)
-        values, positions = features.extract(self.features, samples, lengths)
+        values, positions = self._extract(samples, lengths)
         try:
             scores = [_score(self.features, *member, values, positions) for member in self._members]
         except Exception as error:
@@ -220,7 +221,7 @@ def _score(
 ) -> Array:
     """Logits of a batch of features: `[B, T, C], [B] -> [B, K]`."""
     mask = jnp.arange(values.shape[1])[None, :] < positions[:, None]
-    return network.apply(variables, normalize.apply(config, scaler, values, mask), mask)
+    return network.apply(variables, normalize.apply(config, scaler, values.astype(jnp.float32), mask), mask)
 
 
 def _ready(member: model_folder.Member, classes: int) -> _Member:

@@ -63,6 +63,7 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
             for spec, weight, one in zip(specs, verdict[0].weights, progress[0].members, strict=True)
         ],
         meta=_about(config, assembled, fold, figures),
+        encoder=assembled.encoder.params if assembled.encoder else None,
     )
     hosts.once(lambda: save(workdir / "model", trained))
     return figures

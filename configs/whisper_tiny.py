@@ -1,0 +1,37 @@
+"""Whisper tiny.en's frozen second block, heard by an attention-pooling head: transfer learning in a minute a fold.
+
+python scripts/crossval.py --config=configs/whisper_tiny.py --config.corpus=ravdess --protocol=speaker5 \
+    --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_tiny
+"""
+
+from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict
+from voxjax.models import options
+
+
+def get_config():
+    return config_dict(
+        Config(
+            name="whisper_tiny",
+            architecture="encoder_head",
+            model=options("encoder_head", {"project": 256, "dense": (128,)}),
+            features=FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(2,), hop_ms=20.0),
+            copies=CopiesConfig(
+                augmentation_factor=5, methods=("speed", "stretch", "speed+stretch", "noise", "speed+noise")
+            ),
+            hyper=Hyper(
+                learning_rate=1e-3,
+                weight_decay=2e-2,
+                ema_decay=0.995,
+                dropout=0.2,
+                head_dropout=0.3,
+                label_smoothing=0.08,
+                mixup_alpha=0.3,
+                copy_share=0.8,
+                ramp_share=0.2,
+                time_mask_share=0.15,
+                frequency_mask_share=0.1,
+                stretch=0.0,  # the copies vary tempo where the encoder hears it
+            ),
+            train=TrainConfig(epochs=30, patience_epochs=30, crop_s=2.72, valid_share=0.06, keep="last"),
+        )
+    )

@@ -1,0 +1,121 @@
+"""Frozen encoders: found, kept on disk, trained on, and carried along in the model folder."""
+
+import dataclasses
+import pathlib
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.encoders.test_whisper import random_tensors
+from tests.voices import write_folder
+from voxjax import EmotionPredictor, encoders, models
+from voxjax.config import Config, CopiesConfig, FeatureConfig, TrainConfig
+from voxjax.data import examples
+from voxjax.edges import assemble, encoding, model_folder, run
+from voxjax.errors import UsageError, VoxJaxError
+
+FEATURES = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(1, 2), hop_ms=20.0)
+CONFIG = Config(
+    name="tiny",
+    corpus="folder",
+    architecture="encoder_head",
+    model=models.options("encoder_head", {"blocks": 2, "project": 8, "dense": (8,)}),
+    features=FEATURES,
+    copies=CopiesConfig(augmentation_factor=1, methods=("speed",)),
+    train=TrainConfig(epochs=2, crop_s=0.8, keep="last"),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("encoded")
+    write_folder(root, takes=2)
+    (root / "weights").mkdir()
+    halved = {name: values.astype(np.float16) for name, values in random_tensors(64, 2).items()}
+    np.savez(root / "weights/whisper_tiny_en_encoder_f16.npz", **halved)
+    return root
+
+
+@pytest.fixture
+def weights(folder, monkeypatch):
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(folder / "weights"))
+
+
+def test_missing_weights_and_wrong_blocks_are_told(folder, monkeypatch, tmp_path):
+    monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)
+    with pytest.raises(VoxJaxError, match=r"whisper_tiny_en_encoder\.npz or .*--encoder_weights=FILE_OR_FOLDER"):
+        encoding.load(FEATURES, tmp_path)
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(folder / "weights"))
+    assert encoding.load(FEATURES, tmp_path).params["block2"]["mlp_in"]["kernel"].shape == (64, 256)
+    with pytest.raises(UsageError, match="blocks from 1 to 2"):
+        encoding.load(dataclasses.replace(FEATURES, blocks=(4,)), tmp_path)
+    with pytest.raises(UsageError, match="an encoder and its blocks"):
+        FeatureConfig(kind="encoder")
+    assert encoding.load(FeatureConfig(), tmp_path) is None
+
+
+def test_what_an_encoder_made_is_kept_and_read_back(folder, weights, tmp_path, monkeypatch):
+    first = assemble.assemble(CONFIG, folder, tmp_path)
+    assert first.rows.features.dtype == np.float16 and first.rows.features.shape[1::2] == (2, 128)
+    monkeypatch.setattr(examples, "build", lambda *_: pytest.fail("encoded again"))
+    again = assemble.assemble(CONFIG, folder, tmp_path)
+    for one, other in zip(first.rows, again.rows, strict=True):
+        np.testing.assert_array_equal(one, other)
+    kept = next((tmp_path / "encoded").glob("*.npy"))
+    kept.write_bytes(kept.read_bytes()[:1_000])
+    with pytest.raises(pytest.fail.Exception, match="encoded again"):
+        assemble.assemble(CONFIG, folder, tmp_path)
+    with pytest.raises(pytest.fail.Exception, match="encoded again"):
+        assemble.assemble(
+            dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, trim_db=60.0)), folder, tmp_path
+        )
+
+
+def test_a_run_leaves_a_model_that_needs_nothing_else(folder, weights, tmp_path, monkeypatch):
+    figures = run.train(CONFIG, folder, tmp_path / "run", tmp_path / "cache", "new")
+    assert figures["compiles"] == 1 and figures["n"] > 0
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    predictor = EmotionPredictor(tmp_path / "run/model")
+    with (tmp_path / "run/report/predictions.csv").open() as file:
+        header, *lines = [line.rstrip("\n").split(",") for line in file]
+    row = dict(zip(header, lines[0], strict=True))
+    answer = predictor.predict(folder / row["clip"])
+    for label, share in answer["probabilities"].items():
+        assert share == pytest.approx(float(row[label]), abs=2e-3)
+
+    (tmp_path / "run/model/encoder.npz").write_bytes(b"other")
+    with pytest.raises(VoxJaxError, match=r"encoder\.npz: expected the weights that model\.json describes"):
+        model_folder.load(tmp_path / "run/model")
+
+
+def test_a_model_without_an_encoder_is_readable_by_older_programs(tmp_path):
+    trained = model_folder.Trained("optimized", {}, ("a", "b"), FeatureConfig(), 1.0, [], {})
+    model_folder.save(tmp_path, trained)
+    assert '"format": 1' in (tmp_path / "model.json").read_text() and not (tmp_path / "encoder.npz").exists()
+    model_folder.save(tmp_path, dataclasses.replace(trained, encoder={"conv": {"kernel": np.ones((2, 3))}}))
+    assert '"format": 2' in (tmp_path / "model.json").read_text()
+    np.testing.assert_array_equal(model_folder.load(tmp_path).encoder["conv"]["kernel"], np.ones((2, 3), np.float32))
+
+
+def test_a_clip_beyond_the_window_is_cut_into_windows_for_the_encoder_too(folder, weights, tmp_path):
+    short = dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, max_duration_s=0.5))
+    assembled = assemble.assemble(short, folder, tmp_path)
+    assert len(assembled.rows.owners) > len(assembled.manifest)
+    longest = soundfile.info(folder / assembled.manifest.clips[0].path).duration
+    assert assembled.rows.lengths.max() <= 0.5 / 0.85 * 50 + 2 < 50 * longest
+
+
+def test_the_documented_encoder_of_ones_own_works(folder, tmp_path, monkeypatch):
+    """The example of docs/encoders.md, run as it stands there."""
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs/encoders.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    monkeypatch.setattr(encoders, "ENCODERS", dict(encoders.ENCODERS))
+    exec(compile(code, "docs/encoders.md", "exec"), {})
+    np.savez(tmp_path / "level.npz", gain=np.ones(1, np.float32))
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path))
+    features = dataclasses.replace(FEATURES, encoder="level", blocks=(1,))
+    assembled = assemble.assemble(dataclasses.replace(CONFIG, features=features), folder, tmp_path)
+    values, length = assembled.rows.features[0, 0, :, 0], assembled.rows.lengths[0, 0]
+    assert values[:length].max() > 0 and not values[length:].any()
