@@ -1,7 +1,7 @@
 """Whisper tiny.en's frozen second block, heard by an attention-pooling head: transfer learning in a minute a fold.
 
-python scripts/crossval.py --config=configs/whisper_tiny.py --config.corpus=ravdess --protocol=speaker5 \
-    --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_tiny
+python scripts/train.py --config=configs/whisper_tiny.py --config.corpus=ravdess --data_dir=DATA \
+    --encoder_weights=WEIGHTS --workdir=runs/whisper_tiny
 """
 
 from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict

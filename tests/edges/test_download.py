@@ -339,6 +339,15 @@ def killed_at(process, part, size_bytes, by=signal.SIGKILL):
     return part.read_bytes(), process.returncode, words
 
 
+@pytest.fixture
+def heeded():
+    """Ctrl-C reaches what is started here, though tests may run where it is ignored, as in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 @pytest.mark.parametrize(
     ("by", "ends"), [(signal.SIGKILL, (-signal.SIGKILL, "")), (signal.SIGINT, (130, "interrupted\n"))]
 )
