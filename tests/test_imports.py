@@ -36,7 +36,12 @@ CONFINED = {
     "librosa": ("voxjax.audio",),
     "soundfile": ("voxjax.audio", "voxjax.data"),
     "tensorboardX": ("voxjax.edges.monitor",),
-    "matplotlib": ("voxjax.edges.plots", "voxjax.edges.robustness_plot", "voxjax.edges.corpus_plots"),
+    "matplotlib": (
+        "voxjax.edges.plots",
+        "voxjax.edges.robustness_plot",
+        "voxjax.edges.corpus_plots",
+        "voxjax.edges.glyphs",
+    ),
     "absl": ("scripts", "voxjax.edges"),
     "safetensors": ("voxjax.encoders.tensors",),
     "requests": ("voxjax.edges.fetch", "voxjax.edges.web"),

@@ -1,9 +1,7 @@
 """The report's pictures. The only room that knows matplotlib."""
 
-import contextlib
 import io
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
@@ -13,13 +11,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from voxjax.edges import glyphs
+
 INK, MUTED, GRID = "#1c2733", "#66727f", "#e4e8ec"
 BLUE, ORANGE, GREEN = "#2266c4", "#d9622b", "#1f8a5b"
 _TOO_SURE, _TOO_UNSURE = "#f3c3a8", "#9bd0b5"
 _DPI = 150
 _LONGEST = 18  # letters of a label beside the matrix
 STYLE: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so pictures are alike everywhere
+    "font.family": glyphs.families(),
     "font.size": 10.5,
     "text.color": INK,
     "text.parse_math": False,  # a label may hold a dollar sign
@@ -48,7 +48,7 @@ STYLE: Any = {
 def png(figure: Figure) -> bytes:
     """The picture as a PNG file."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(STYLE), _quiet_glyphs():
+    with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()
 
@@ -56,7 +56,7 @@ def png(figure: Figure) -> bytes:
 def pixels(figure: Figure) -> np.ndarray:
     """The picture as uint8 `[height, width, 3]`."""
     canvas = FigureCanvasAgg(figure)
-    with matplotlib.rc_context(STYLE), _quiet_glyphs():
+    with matplotlib.rc_context(STYLE):
         canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
@@ -88,7 +88,7 @@ def confusion(labels: Sequence[str], counts: np.ndarray, title: str = "Confusion
     edges = np.arange(len(labels) + 1) - 0.5
     axes.hlines(edges, edges[0], edges[-1], color="white", linewidth=2)
     axes.vlines(edges, edges[0], edges[-1], color="white", linewidth=2)
-    axes.set(xlabel="predicted", ylabel="truth", title=title)
+    axes.set(xlabel="predicted", ylabel="truth", title=glyphs.drawable(title))
     bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30, pad=0.02, format=_percent)
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
@@ -275,13 +275,6 @@ def _percent(value: float, _: Any = None) -> str:
 
 
 def short(label: str) -> str:
-    """A label that fits beside its row."""
+    """A label that can be drawn and fits beside its row."""
+    label = glyphs.drawable(label)
     return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
-
-
-@contextlib.contextmanager
-def _quiet_glyphs() -> Iterator[None]:
-    """A label in a script that the font lacks is drawn as boxes, without a warning a letter."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        yield
