@@ -76,6 +76,11 @@ def minutes(figures):
     return figures["train_seconds_quiet" if "train_seconds_quiet" in figures else "train_seconds"] / 60
 
 
+def time_text(taken):
+    """Minutes in words, seconds below two."""
+    return f"{60 * taken:.0f} s" if taken < 2 else f"{taken:.0f} min"
+
+
 def guide_table(rows):
     """The guide's rows, its numbers beside ours."""
     lines = [*GUIDE_HEAD]
@@ -83,7 +88,7 @@ def guide_table(rows):
         cells = [row["model"], f"{row['said']['accuracy']} in {row['said']['minutes']} min"]
         cells += [both(row["random5"]), both(row["speaker5"])]
         cells.append("not run" if row["guide"] is None else f"{100 * row['guide']['accuracy']:.1f} %")
-        cells.append("not run" if row["random5"] is None else f"{row['random5']['minutes']:.0f} min")
+        cells.append("not run" if row["random5"] is None else time_text(row["random5"]["minutes"]))
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -105,7 +110,7 @@ def runs_table(found):
         seeds = "seed " + ", ".join(map(str, figures["seeds"]))
         cells = [f"[{figures['model']}](docs/results/{name}.json)", f"{figures['protocol']}, {folds}, {seeds}"]
         cells += [f"{100 * figures['uar']:.1f} %", f"{low:.1f} to {high:.1f}", f"{100 * figures['accuracy']:.1f} %"]
-        lines.append("| " + " | ".join([*cells, f"{minutes(figures):.0f} min"]) + " |")
+        lines.append("| " + " | ".join([*cells, time_text(minutes(figures))]) + " |")
     return lines
 
 
