@@ -13,6 +13,7 @@ from voxjax.train import devices, ensemble, step
 
 _STEPS = 4  # timed after the one that compiles; the fastest counts
 _STACKED = 2  # members that are timed together
+_CLEARLY = 0.8  # of unroll's time: only unroll gives a member the bits that it has alone, so noise must not decide
 
 
 class Cache(NamedTuple):
@@ -32,7 +33,7 @@ def choose(
     mesh: Mesh,
     cache: Cache,
 ) -> str:
-    """`vmap`, `map` or `unroll`: as asked for, or what is fastest here where `auto` is asked for.
+    """`vmap`, `map` or `unroll`: as asked for; where `auto` is, `unroll` unless `vmap` is clearly faster here.
 
     Only members of equal tasks can be stacked, so without any, there is nothing to measure. A mesh with a
     member axis divides stacks, and many processes must agree, so there `auto` is `vmap`. The numbers that
@@ -59,7 +60,7 @@ def choose(
         member = members[tasks.index(task)]
         for form in per_member:
             per_member[form] += _seconds(form, task, member, few, batch_size, mesh, cache)
-    best = min(per_member, key=lambda form: per_member[form])
+    best = "vmap" if per_member["vmap"] < _CLEARLY * per_member["unroll"] else "unroll"
     said = ", ".join(f"{form} {1e3 * seconds:.0f} ms" for form, seconds in per_member.items())
     cache.tell(f"members_via=auto: {said} a step and member, so {best}")
     return best
