@@ -26,7 +26,7 @@ from voxjax.frozen import thaw
 ENCODER_WEIGHTS = flags.DEFINE_string(
     "encoder_weights", None, "A pretrained encoder's weights, or their folder; else VOXJAX_WEIGHTS names the folder."
 )
-_SUFFIXES = (".npz", "_f16.npz", ".safetensors")
+_SUFFIXES = (".npz", "_f16.npz", "_deq_f32.npz", ".safetensors")
 _VERSION = 1
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from voxjax.config import FeatureConfig, one_of
-from voxjax.encoders import whisper
+from voxjax.encoders import whisper, yamnet
 from voxjax.encoders.tensors import Tensors
 from voxjax.errors import UsageError, mismatch
 
@@ -28,6 +28,8 @@ class Encoder(NamedTuple):
 
 _OPENAI = "Whisper's weights are OpenAI's, under the MIT licence (Radford et al. 2022)."
 
+_GOOGLE = "YAMNet's weights are Google's, under the Apache licence 2.0."
+
 
 def _whisper(size: str) -> Encoder:
     return Encoder(whisper.params, whisper.apply, 20.0, 16_000, f"whisper_{size}_encoder", _OPENAI)
@@ -40,6 +42,7 @@ ENCODERS = {
     "whisper_base_en": _whisper("base_en"),
     "whisper_small": _whisper("small"),
     "whisper_small_en": _whisper("small_en"),
+    "yamnet": Encoder(yamnet.params, yamnet.apply, 480.0, 16_000, "yamnet", _GOOGLE),
 }
 
 

@@ -1,0 +1,114 @@
+"""YAMNet (Plakal and Ellis 2020): a MobileNet (Howard et al. 2017) that heard AudioSet's 521 classes of sound.
+
+Letters: B clips, P patches of 0.96 s, C channels.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from voxjax.encoders import yamnet_input
+from voxjax.encoders.tensors import Tensors
+from voxjax.errors import UsageError, mismatch
+
+Array = jax.Array
+
+# Of each layer: channels and stride. The first is a plain convolution, all others are separable.
+_LAYERS = (
+    (32, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
+    (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1),
+)  # fmt: skip
+_CLASSES = 521
+
+
+class Separable(nn.Module):
+    """A convolution of each channel by itself, then one across channels, each with ReLU."""
+
+    channels: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        own = nn.Conv(x.shape[-1], (3, 3), self.stride, feature_group_count=x.shape[-1], name="depthwise")
+        return nn.relu(nn.Conv(self.channels, (1, 1), name="pointwise")(nn.relu(own(x))))
+
+
+class First(nn.Module):
+    """A plain convolution with ReLU."""
+
+    channels: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return nn.relu(nn.Conv(self.channels, (3, 3), self.stride, name="conv")(x))
+
+
+class YAMNet(nn.Module):
+    """From patches `[N, 96, 64]` to the mean over time and frequency of one layer's output: `[N, C]`."""
+
+    layer: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        x = x[..., None]
+        for i, (channels, stride) in enumerate(_LAYERS[: self.layer], 1):
+            x = (First if i == 1 else Separable)(channels, stride, name=f"layer{i}")(x)
+        return jnp.mean(x, axis=(1, 2))
+
+
+def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
+    """The mean output of one layer for each patch; of layer 14 that is YAMNet's embedding.
+
+    Args:
+        blocks: one layer, from 1 to 14; static.
+        params: as `params` returns them.
+        samples: float32 `[batch, time]` at 16 kHz.
+        lengths: int32 `[batch]`, in samples.
+
+    Returns:
+        float32 `[batch, P, 1, C]`, zero beyond each clip, and bool `[batch, P]`; 0.48 s from patch to patch.
+    """
+    patches, mask = yamnet_input.patches(samples, lengths)
+    flat = patches.reshape(-1, yamnet_input.PATCH, yamnet_input.MELS)
+    outputs = cast(Array, YAMNet(_only(blocks)).apply({"params": params}, flat)).reshape(*mask.shape, 1, -1)
+    return jnp.where(mask[..., None, None], outputs, 0.0), mask
+
+
+def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
+    """Weights of the layers up to the chosen one, named as in the published model, batch norm folded in.
+
+    Raises:
+        UsageError: at more than one layer, or one that there is not.
+        VoxJaxError: at a tensor that is missing or of another shape.
+    """
+    tree: dict[str, Any] = {"layer1": {"conv": _conv(tensors, "layer1/conv", (3, 3, 1, 32))}}
+    before = _LAYERS[0][0]
+    for i, (channels, _) in enumerate(_LAYERS[1 : _only(blocks)], 2):
+        tree[f"layer{i}"] = {
+            "depthwise": _conv(tensors, f"layer{i}/depthwise", (3, 3, 1, before)),
+            "pointwise": _conv(tensors, f"layer{i}/pointwise", (1, 1, before, channels)),
+        }
+        before = channels
+    return tree
+
+
+def sounds(tensors: Tensors, embeddings: Array) -> Array:
+    """How likely each of AudioSet's 521 classes is in a patch, speech the first: `[..., 1024] -> [..., 521]`."""
+    kernel = tensors.take("logits/kernel", (_LAYERS[-1][0], _CLASSES))
+    return nn.sigmoid(jnp.matmul(embeddings, kernel) + jnp.expand_dims(tensors.take("logits/bias", (_CLASSES,)), 0))
+
+
+def _conv(tensors: Tensors, name: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    return {"kernel": tensors.take(f"{name}/kernel", shape), "bias": tensors.take(f"{name}/bias", shape[-1:])}
+
+
+def _only(blocks: Sequence[int]) -> int:
+    if len(blocks) != 1 or not 1 <= blocks[0] <= len(_LAYERS):
+        found = ", ".join(map(str, blocks))
+        do = "choose one, as config.features.blocks=(14,): layers differ in their channels"
+        raise UsageError(mismatch("YAMNet", f"one layer from 1 to {len(_LAYERS)}", found, do))
+    return blocks[0]
