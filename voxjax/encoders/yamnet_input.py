@@ -53,7 +53,8 @@ def _one(count: int, samples: Array) -> Array:
 def _filters() -> np.ndarray:
     """Triangles along HTK's mel scale, of height 1; the bin at 0 Hz is in none: float32 `[257, 64]`."""
     bins = _mel(np.linspace(0.0, RATE_HZ / 2, _FFT // 2 + 1))[:, None]
-    corners = np.linspace(*_mel(np.array([_LOW_HZ, _HIGH_HZ])), MELS + 2)
+    low_mel, high_mel = _mel(np.array([_LOW_HZ, _HIGH_HZ]))
+    corners = np.linspace(low_mel, high_mel, MELS + 2)
     low, centre, high = corners[:-2][None], corners[1:-1][None], corners[2:][None]
     triangles = np.maximum(0.0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
     triangles[0] = 0.0
