@@ -1,6 +1,7 @@
 """Frozen encoders: found, kept on disk, trained on, and carried along in the model folder."""
 
 import dataclasses
+import json
 import pathlib
 import re
 
@@ -8,12 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.encoders import test_wav2vec2_weights as wavlm
 from tests.encoders.test_whisper import random_tensors
 from tests.voices import write_folder
 from voxjax import EmotionPredictor, encoders, models
 from voxjax.config import Config, CopiesConfig, FeatureConfig, TrainConfig
 from voxjax.data import examples
 from voxjax.edges import assemble, encoding, model_folder, run
+from voxjax.encoders import tensors
 from voxjax.errors import UsageError, VoxJaxError
 
 FEATURES = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(1, 2), hop_ms=20.0)
@@ -73,17 +76,21 @@ def test_what_an_encoder_made_is_kept_and_read_back(folder, weights, tmp_path, m
         )
 
 
-def test_a_run_leaves_a_model_that_needs_nothing_else(folder, weights, tmp_path, monkeypatch):
-    figures = run.train(CONFIG, folder, tmp_path / "run", tmp_path / "cache", "new")
-    assert figures["compiles"] == 1 and figures["n"] > 0
-    monkeypatch.delenv("VOXJAX_WEIGHTS")
-    predictor = EmotionPredictor(tmp_path / "run/model")
-    with (tmp_path / "run/report/predictions.csv").open() as file:
+def assert_predicts_as_reported(run_folder, folder):
+    predictor = EmotionPredictor(run_folder / "model")
+    with (run_folder / "report/predictions.csv").open() as file:
         header, *lines = [line.rstrip("\n").split(",") for line in file]
     row = dict(zip(header, lines[0], strict=True))
     answer = predictor.predict(folder / row["clip"])
     for label, share in answer["probabilities"].items():
         assert share == pytest.approx(float(row[label]), abs=2e-3)
+
+
+def test_a_run_leaves_a_model_that_needs_nothing_else(folder, weights, tmp_path, monkeypatch):
+    figures = run.train(CONFIG, folder, tmp_path / "run", tmp_path / "cache", "new")
+    assert figures["compiles"] == 1 and figures["n"] > 0
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    assert_predicts_as_reported(tmp_path / "run", folder)
 
     (tmp_path / "run/model/encoder.npz").write_bytes(b"other")
     with pytest.raises(VoxJaxError, match=r"encoder\.npz: expected the weights that model\.json describes"):
@@ -119,3 +126,26 @@ def test_the_documented_encoder_of_ones_own_works(folder, tmp_path, monkeypatch)
     assembled = assemble.assemble(dataclasses.replace(CONFIG, features=features), folder, tmp_path)
     values, length = assembled.rows.features[0, 0, :, 0], assembled.rows.lengths[0, 0]
     assert values[:length].max() > 0 and not values[length:].any()
+
+
+def test_a_published_folder_is_trained_on_and_its_layout_goes_along(folder, tmp_path, monkeypatch):
+    save = pytest.importorskip("safetensors.numpy", reason="pip install 'voxjax[encoders]'").save_file
+    weights = tmp_path / "weights/wavlm"
+    weights.mkdir(parents=True)
+    save({name: 0.3 * part for name, part in wavlm.published().items()}, weights / "model.safetensors")
+    layout = {**wavlm.CONFIG, "model_type": "wavlm", "conv_stride": (5, 8, 8)}  # 20 ms, as all published ones
+    (weights / "config.json").write_text(json.dumps(layout))
+    (weights / "preprocessor_config.json").write_text(json.dumps({"do_normalize": True}))
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "weights"))
+    features = dataclasses.replace(FEATURES, encoder="wavlm")
+    config = dataclasses.replace(CONFIG, features=features)
+    run.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    assert_predicts_as_reported(tmp_path / "run", folder)
+
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(weights.parent))
+    before = encoding.load(features, tmp_path).digest
+    (weights / "config.json").write_text(json.dumps({**layout, "max_bucket_distance": 900}))  # no array tells of it
+    assert encoding.load(features, tmp_path).digest != before
+    with pytest.raises(VoxJaxError, match=r"set config\.features\.encoder to wavlm"):
+        encoders.ENCODERS["hubert"].params(tensors.read(weights), (1,))

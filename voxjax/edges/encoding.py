@@ -19,7 +19,7 @@ from voxjax.data import examples
 from voxjax.data.examples import Examples, Extract
 from voxjax.data.manifest import Manifest, digest
 from voxjax.edges import files
-from voxjax.encoders import tensors
+from voxjax.encoders import tensors, wav2vec2_config
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.frozen import thaw
 
@@ -34,7 +34,7 @@ class Encoder(NamedTuple):
     """An encoder's weights, as far as chosen blocks need them."""
 
     params: Any  # nested dictionaries of float32 arrays, on the host
-    digest: str  # of the file
+    digest: str  # of the files, and the layout where it is told apart
 
 
 def load(config: FeatureConfig, cache: Path) -> Encoder | None:
@@ -47,7 +47,8 @@ def load(config: FeatureConfig, cache: Path) -> Encoder | None:
     if config.kind != "encoder":
         return None
     path = _located(config, cache)
-    return Encoder(encoders.of(config).params(tensors.read(path), config.blocks), digest(path))
+    params = encoders.of(config).params(tensors.read(path), config.blocks)
+    return Encoder(params, "".join([*map(digest, tensors.files(path)), params.get("layout", "")]))
 
 
 def extractor(config: FeatureConfig, params: Any) -> Extract:
@@ -116,11 +117,14 @@ def _located(config: FeatureConfig, cache: Path) -> Path:
     if named is not None and named.is_file():
         return named
     places = [named] if named is not None else [*_environment(), cache / "encoders"]
-    wanted = [f"{encoders.of(config).file}{suffix}" for suffix in _SUFFIXES]
+    own = encoders.of(config).file
+    wanted = [f"{own}{suffix}" for suffix in _SUFFIXES] + [f"{own}/{name}" for name in (tensors.WHOLE, tensors.INDEX)]
     for place in places:
         for name in wanted:
             if (place / name).is_file():
                 return place / name
+    if named is not None and (named / wav2vec2_config.CONFIG).is_file():
+        return named  # the folder of one model, as it is published
     do = "add --encoder_weights=FILE_OR_FOLDER, or set VOXJAX_WEIGHTS to the folder"
     found = "none in " + ", ".join(map(str, places))
     raise VoxJaxError(mismatch(f"weights of {config.encoder}", " or ".join(wanted), found, do))

@@ -15,6 +15,7 @@ import voxjax
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FeatureConfig
 from voxjax.edges import files
+from voxjax.encoders.layout import Layout
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.frozen import freeze, thaw
 
@@ -95,7 +96,7 @@ def load(folder: Path) -> Trained:
         if "encoder_sha256" not in description:
             return trained
         encoder = _weights(folder / _ENCODER, description["encoder_sha256"])["encoder"]
-        return dataclasses.replace(trained, encoder=jax.tree.map(lambda leaf: leaf.astype(np.float32), encoder))
+        return dataclasses.replace(trained, encoder=jax.tree.map(_restored, encoder))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__} {error}"
         raise VoxJaxError(mismatch(str(path), "a whole description", found, "copy the folder again")) from error
@@ -176,5 +177,10 @@ def _flat(members: list[Member]) -> dict[str, np.ndarray]:
 
 def _named(first: str, tree: Any) -> dict[str, np.ndarray]:
     """The leaves of nested dictionaries under their path, as `first/a/b`."""
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    leaves = jax.tree_util.tree_flatten_with_path(tree, lambda node: isinstance(node, Layout))[0]
     return {"/".join([first, *(str(part.key) for part in path)]): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _restored(leaf: np.ndarray) -> Any:
+    """An encoder's array in full precision, or its layout."""
+    return Layout(leaf.item()) if leaf.dtype.kind == "U" else leaf.astype(np.float32)

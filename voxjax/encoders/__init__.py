@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from voxjax.config import FeatureConfig, one_of
-from voxjax.encoders import whisper, yamnet
+from voxjax.encoders import wav2vec2, wav2vec2_config, whisper, yamnet
 from voxjax.encoders.tensors import Tensors
 from voxjax.errors import UsageError, mismatch
 
@@ -28,11 +28,20 @@ class Encoder(NamedTuple):
 
 _OPENAI = "Whisper's weights are OpenAI's, under the MIT licence (Radford et al. 2022)."
 
+_FACEBOOK = "The weights that Meta published are under the Apache licence 2.0; a model tuned further has its own terms."
+
+_MICROSOFT = "WavLM's page names the licence of microsoft/UniSpeech, CC BY-SA 3.0 (Chen et al. 2022)."
+
 _GOOGLE = "YAMNet's weights are Google's, under the Apache licence 2.0."
 
 
 def _whisper(size: str) -> Encoder:
     return Encoder(whisper.params, whisper.apply, 20.0, 16_000, f"whisper_{size}_encoder", _OPENAI)
+
+
+def _wav2vec2(kind: str, file: str, note: str) -> Encoder:
+    params = functools.partial(wav2vec2.params, kind)
+    return Encoder(params, wav2vec2.apply, wav2vec2_config.HOP_MS, wav2vec2_config.RATE_HZ, file, note)
 
 
 ENCODERS = {
@@ -42,6 +51,12 @@ ENCODERS = {
     "whisper_base_en": _whisper("base_en"),
     "whisper_small": _whisper("small"),
     "whisper_small_en": _whisper("small_en"),
+    "wav2vec2": _wav2vec2("wav2vec2", "wav2vec2", _FACEBOOK),  # of any size: the folder's config.json tells
+    "wav2vec2_base": _wav2vec2("wav2vec2", "wav2vec2_base", _FACEBOOK),
+    "hubert": _wav2vec2("hubert", "hubert", _FACEBOOK),
+    "hubert_base": _wav2vec2("hubert", "hubert_base", _FACEBOOK),
+    "wavlm": _wav2vec2("wavlm", "wavlm", _MICROSOFT),
+    "wavlm_base_plus": _wav2vec2("wavlm", "wavlm_base_plus", _MICROSOFT),
     "yamnet": Encoder(yamnet.params, yamnet.apply, 480.0, 16_000, "yamnet", _GOOGLE),
 }
 

@@ -1,0 +1,228 @@
+"""wav2vec 2.0 (Baevski et al. 2020), HuBERT (Hsu et al. 2021) and WavLM (Chen et al. 2022), 50 frames a second.
+
+Letters: B clips, S samples, T frames, C channels of convolutions, D channels of blocks, N chosen blocks. Modules and
+weights bear the reference's names, so that `wav2vec2_weights` finds each weight's tensor by its place.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from voxjax.encoders import wav2vec2_config, wav2vec2_input, wav2vec2_weights
+from voxjax.encoders.tensors import Tensors
+from voxjax.encoders.wav2vec2_attention import ATTENTIONS
+from voxjax.encoders.wav2vec2_config import Config
+from voxjax.errors import UsageError, mismatch
+
+Array = jax.Array
+
+_CONV_EPSILON = 1e-5  # of the norms after convolutions, whatever `layer_norm_eps` says
+
+
+class ClipNorm(nn.Module):
+    """Each channel's mean and deviation over a clip's own frames taken out: `[B, T, C], [B, T] -> [B, T, C]`.
+
+    The reference's group norm with a group for each channel, but padding has no say in it.
+    """
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array) -> Array:
+        count = jnp.sum(mask, axis=1).astype(x.dtype)[:, None, None]
+        mean = jnp.sum(jnp.where(mask[..., None], x, 0.0), axis=1, keepdims=True) / count  # [B, 1, C]
+        square = jnp.where(mask[..., None], jnp.square(x - mean), 0.0)
+        variance = jnp.sum(square, axis=1, keepdims=True) / count
+        scale = self.param("scale", nn.initializers.ones, x.shape[-1:])
+        bias = self.param("bias", nn.initializers.zeros, x.shape[-1:])
+        return (x - mean) * jax.lax.rsqrt(variance + _CONV_EPSILON) * scale[None, None] + bias[None, None]
+
+
+class ConvLayer(nn.Module):
+    """One of the convolutions, its norm if it has one, and GELU: `[B, T, C] -> [B, T', C']`.
+
+    `counts` `[B]` are the clips' own frames after it.
+    """
+
+    config: Config
+    place: int
+
+    @nn.compact
+    def __call__(self, x: Array, counts: Array) -> Array:
+        config, i = self.config, self.place
+        size, stride, bias = config.conv_kernel[i], config.conv_stride[i], config.conv_bias
+        x = nn.Conv(config.conv_dim[i], (size,), stride, padding="VALID", use_bias=bias, name="conv")(x)
+        if config.feat_extract_norm == "layer":
+            x = _layer_norm(_CONV_EPSILON, "layer_norm")(x)
+        elif i == 0:
+            x = ClipNorm(name="layer_norm")(x, wav2vec2_input.within(x.shape[1], counts))
+        return _gelu(x)
+
+
+class FeatureExtractor(nn.Module):
+    """From samples `[B, S]` to `[B, T, C]` and bool `[B, T]`: a frame of 25 ms every 20 ms.
+
+    No convolution pads, so that a clip's frames never see what lies beyond it.
+    """
+
+    config: Config
+
+    @nn.compact
+    def __call__(self, samples: Array, lengths: Array) -> tuple[Array, Array]:
+        x = wav2vec2_input.prepared(self.config, samples, lengths)[..., None]
+        counts = wav2vec2_input.frames(self.config, lengths)
+        for i, count in enumerate(counts):
+            x = ConvLayer(self.config, i, name=f"conv_layers_{i}")(x, count)
+        return x, wav2vec2_input.within(x.shape[1], counts[-1])
+
+
+class FeatureProjection(nn.Module):
+    """A norm, in most models, and a dense layer: `[B, T, C] -> [B, T, D]`."""
+
+    config: Config
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        if self.config.feat_proj_layer_norm:
+            x = _layer_norm(self.config.layer_norm_eps, "layer_norm")(x)
+        return nn.Dense(self.config.hidden_size, name="projection")(x)
+
+
+class PositionalConv(nn.Module):
+    """What a frame learns of its place from those around it: `[B, T, D] -> [B, T, D]` (Mohamed et al. 2019)."""
+
+    config: Config
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        size, groups = self.config.num_conv_pos_embeddings, self.config.num_conv_pos_embedding_groups
+        padding = (size // 2, size - 1 - size // 2)  # the reference pads evenly and drops what is too much at the end
+        conv = nn.Conv(x.shape[-1], (size,), padding=(padding,), feature_group_count=groups, name="conv")
+        return _gelu(conv(x))
+
+
+class FeedForward(nn.Module):
+    """Two dense layers with GELU between: `[B, T, D] -> [B, T, D]`."""
+
+    config: Config
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        hidden = nn.Dense(self.config.intermediate_size, name="intermediate_dense")(x)
+        return nn.Dense(x.shape[-1], name="output_dense")(_gelu(hidden))
+
+
+class Block(nn.Module):
+    """Attention and dense layers, each added to what came in: `[B, T, D] -> [B, T, D]`, and WavLM's bias."""
+
+    config: Config
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array, bias: Array | None) -> tuple[Array, Array | None]:
+        config = self.config
+        before = config.do_stable_layer_norm
+        norms = [_layer_norm(config.layer_norm_eps, name) for name in ("layer_norm", "final_layer_norm")]
+        attention = ATTENTIONS[config.model_type](config, name="attention")
+        feed_forward = FeedForward(config, name="feed_forward")
+        attended, bias = attention(norms[0](x) if before else x, mask, bias)
+        x = x + attended if before else norms[0](x + attended)
+        x = x + feed_forward(norms[1](x)) if before else norms[1](x + feed_forward(x))
+        return x, bias
+
+
+class Encoder(nn.Module):
+    """From `[B, T, D]` to the outputs of chosen blocks, `[B, T, N, D]`. Block 0 stands for what enters the first."""
+
+    config: Config
+    blocks: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, x: Array, mask: Array) -> Array:
+        config, bias = self.config, None
+        norm = _layer_norm(config.layer_norm_eps, "layer_norm")
+        x = jnp.where(mask[..., None], x, 0.0)  # what lies beyond the clip must read as padding
+        x = x + PositionalConv(config, name="pos_conv_embed")(x)
+        outputs = [x if config.do_stable_layer_norm else norm(x)]
+        for i in range(max(self.blocks)):
+            x, bias = Block(config, name=f"layers_{i}")(outputs[-1], mask, bias)
+            outputs.append(x)
+        if config.do_stable_layer_norm and max(self.blocks) == config.num_hidden_layers:
+            outputs[-1] = norm(outputs[-1])
+        return jnp.stack([outputs[k] for k in self.blocks], axis=2)
+
+
+class Wav2Vec2(nn.Module):
+    """The whole encoder. Hashable, so that it can be a static argument of `jit`.
+
+    `apply(variables, samples, lengths)` takes float32 `[B, S]` at 16 kHz and int32 `[B]`, in samples, and returns
+    float32 `[B, T, N, D]`, zero beyond each clip, and bool `[B, T]`, true within. A longer padding changes nothing.
+
+    Attributes:
+        config: as the folder of the weights has it.
+        blocks: those whose outputs are wanted, 0 being what enters the first. They are the reference's `hidden_states`,
+            but the last block's is its `last_hidden_state`, which large layouts norm. Later blocks are not built.
+    """
+
+    config: Config
+    blocks: tuple[int, ...]
+
+    @nn.compact
+    def __call__(self, samples: Array, lengths: Array) -> tuple[Array, Array]:
+        x, mask = FeatureExtractor(self.config, name="feature_extractor")(samples, lengths)
+        x = FeatureProjection(self.config, name="feature_projection")(x)
+        outputs = Encoder(self.config, self.blocks, name="encoder")(x, mask)
+        return jnp.where(mask[..., None, None], outputs, 0.0), mask
+
+
+def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
+    """Outputs of chosen blocks for zero-padded clips. A longer padding changes nothing.
+
+    Args:
+        blocks: counted from 1, 0 being what enters the first; static.
+        params: as `params` returns them, of the same blocks.
+        samples: float32 `[batch, time]` at 16 kHz.
+        lengths: int32 `[batch]`, in samples.
+
+    Returns:
+        float32 `[batch, T, blocks, D]`, zero beyond each clip, and bool `[batch, T]`; 50 positions a second.
+    """
+    network = Wav2Vec2(wav2vec2_config.parsed(params["layout"]), tuple(blocks))
+    variables = {"params": {name: part for name, part in params.items() if name != "layout"}}
+    return cast(tuple[Array, Array], network.apply(variables, samples, lengths))
+
+
+def params(kind: str, tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
+    """Weights of a published encoder, none beyond the last chosen block, and its layout.
+
+    Args:
+        kind: the `model_type` that the layout must have.
+        tensors: of a file beside which `config.json` and `preprocessor_config.json` lie.
+        blocks: the chosen blocks, from 0 (what enters the first) to the last.
+
+    Returns:
+        Nested dictionaries of float32 arrays, and the layout, which is static, under `layout`.
+
+    Raises:
+        VoxJaxError: at a file that is missing, a layout that is not built or of another kind, or a tensor that is
+            missing or of another shape.
+        UsageError: at a block that the encoder does not have, or at none.
+    """
+    config = wav2vec2_config.read(tensors.folder, kind)
+    last = config.num_hidden_layers
+    if not blocks or not all(0 <= k <= last for k in blocks):
+        found = ", ".join(map(str, blocks)) or "none"
+        do = "choose config.features.blocks among these"
+        raise UsageError(mismatch(f"blocks of {kind}", f"numbers from 0 to {last}", found, do))
+    network = Wav2Vec2(config, tuple(blocks))
+    shapes = jax.eval_shape(network.init, jax.random.key(0), jnp.zeros((1, 1)), jnp.ones(1, jnp.int32))
+    return {"layout": wav2vec2_config.text(config), **wav2vec2_weights.fill(tensors, shapes["params"])}
+
+
+def _layer_norm(epsilon: float, name: str) -> nn.LayerNorm:
+    """Norm over channels, its variance from differences: the large models' outliers need it."""
+    return nn.LayerNorm(epsilon, use_fast_variance=False, name=name)
+
+
+def _gelu(x: Array) -> Array:
+    return nn.gelu(x, approximate=False)

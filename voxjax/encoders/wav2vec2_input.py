@@ -1,0 +1,56 @@
+"""What wav2vec 2.0 and its kin hear: each clip at its own level, and how many frames come of it."""
+
+import jax
+import jax.numpy as jnp
+
+from voxjax.encoders.wav2vec2_config import Config
+
+Array = jax.Array
+
+_VARIANCE_FLOOR = 1e-7  # the reference's: silence stays silence
+
+
+def field_samples(config: Config) -> int:
+    """Samples that one frame sees: 400 (25 ms) in all published models."""
+    field = 1
+    for kernel, stride in zip(config.conv_kernel[::-1], config.conv_stride[::-1], strict=True):
+        field = (field - 1) * stride + kernel
+    return field
+
+
+def frames(config: Config, lengths: Array) -> list[Array]:
+    """Frames of clips of so many samples, after each convolution: each int32 `[batch]`.
+
+    A clip shorter than one frame's field counts as one frame, its rest silence.
+    """
+    counts = [jnp.maximum(lengths, field_samples(config))]
+    for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
+        counts.append((counts[-1] - kernel) // stride + 1)
+    return counts[1:]
+
+
+def within(size: int, counts: Array) -> Array:
+    """True at each clip's own positions: bool `[batch, size]`."""
+    return jnp.arange(size)[None, :] < counts[:, None]
+
+
+def prepared(config: Config, samples: Array, lengths: Array) -> Array:
+    """The samples as the first convolution sees them.
+
+    Args:
+        config: its `do_normalize` says whether each clip is brought to zero mean and unit variance.
+        samples: float32 `[batch, time]` at 16 kHz.
+        lengths: int32 `[batch]`, in samples.
+
+    Returns:
+        float32 `[batch, max(time, field)]`, zero beyond each clip. Only a clip's own samples set its level.
+    """
+    mask = within(samples.shape[1], lengths)
+    samples = jnp.where(mask, samples, 0.0)
+    if config.do_normalize:
+        count = jnp.maximum(lengths, 1).astype(samples.dtype)[:, None]
+        centred = jnp.where(mask, samples - jnp.sum(samples, axis=1, keepdims=True) / count, 0.0)
+        variance = jnp.sum(jnp.square(centred), axis=1, keepdims=True) / count
+        samples = centred / jnp.sqrt(variance + _VARIANCE_FLOOR)
+    missing = max(0, field_samples(config) - samples.shape[1])
+    return jnp.pad(samples, ((0, 0), (0, missing)))

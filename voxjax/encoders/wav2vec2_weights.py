@@ -1,0 +1,52 @@
+"""Published weights of wav2vec 2.0, HuBERT and WavLM, whose tensors bear the reference's names."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from voxjax.encoders.tensors import Tensors
+
+_PREFIX = re.compile(r"^(?:hubert|wav2vec2|wavlm)\.")  # where the file also holds a head
+_LEAF = re.compile("^(?:kernel|scale|embedding)$")  # Flax's names of what is a weight there
+# Length and direction of a weight-normed kernel, under old and new names.
+_NORMED = (("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1"))
+
+
+def fill(tensors: Tensors, shapes: Mapping[str, Any]) -> dict[str, Any]:
+    """Weights for a tree of parameters.
+
+    Args:
+        tensors: of the file.
+        shapes: nested dictionaries with Flax's names, whose leaves have a `shape`. Only these tensors are read.
+
+    Returns:
+        float32 arrays in the same tree.
+
+    Raises:
+        VoxJaxError: at a tensor that is missing or does not fit.
+    """
+    known = tensors.renamed(lambda name: _PREFIX.sub("", name))
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: _leaf(known, path, leaf.shape), dict(shapes))
+
+
+def _leaf(tensors: Tensors, path: tuple[Any, ...], shape: tuple[int, ...]) -> np.ndarray:
+    """The weight at a place of the tree. Kernels have their axes in the opposite order there."""
+    *parents, leaf = (part.key for part in path)
+    module = ".".join(re.sub(r"_(\d+)$", r".\1", parent) for parent in parents)
+    name = f"{module}.{_LEAF.sub('weight', leaf)}"
+    if leaf == "kernel":
+        return np.ascontiguousarray(_kernel(tensors, module, shape[::-1]).T)
+    return tensors.take(name, shape)
+
+
+def _kernel(tensors: Tensors, module: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A kernel in the file's order; where it is weight-normed (Salimans and Kingma 2016), length times direction."""
+    for length, direction in _NORMED:
+        if f"{module}.{direction}" in tensors:
+            values = tensors.take(f"{module}.{direction}", shape)
+            lengths = tensors.take(f"{module}.{length}", (1, 1, shape[2]))
+            return values * (lengths / np.sqrt(np.sum(np.square(values), axis=(0, 1), keepdims=True)))
+    return tensors.take(f"{module}.weight", shape)
