@@ -1,5 +1,9 @@
-"""Fetches a corpus, verified; run again, it goes on: `python scripts/download.py --corpus=ravdess --data_dir=DIR`."""
+"""Fetches a corpus or an encoder's weights, verified; run again, it goes on.
 
+`python scripts/download.py --corpus=ravdess --data_dir=DIR`, or `--encoder=whisper_tiny_en`.
+"""
+
+from collections.abc import Iterator
 from pathlib import Path
 
 from absl import flags
@@ -9,24 +13,40 @@ from voxjax.errors import UsageError, mismatch
 
 CORPUS = flags.DEFINE_string("corpus", None, "A corpus, or several joined by '+'; --list names them.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Will hold one folder a corpus (DIR/ravdess/Actor_01/…).")
-LIST = flags.DEFINE_boolean("list", False, "Lists the corpora with their sizes and licences.")
+ENCODER = flags.DEFINE_string("encoder", None, "A pretrained encoder, or several joined by '+'; --list names them.")
+WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "Will hold encoders; else VOXJAX_WEIGHTS, else the cache.")
+LIST = flags.DEFINE_boolean("list", False, "Lists corpora and encoders with their sizes and licences.")
 MIRROR = flags.DEFINE_string("mirror", "", "Another base address for the same files: MIRROR/HOST/PATH.")
 TIMEOUT_S = flags.DEFINE_float("timeout_s", 60.0, "Seconds a silent host is waited for.", lower_bound=0.1)
 
 
 def main() -> None:
-    from voxjax.edges import download  # only now, so that --help answers at once
+    for line in _listing() if LIST.value else _fetched():
+        print(line, flush=True)
+
+
+def _listing() -> Iterator[str]:
+    from voxjax.edges import download, download_weights  # only now, so that --help answers at once
+
+    yield from ("corpora (--corpus)", *download.listing(Path(DATA_DIR.value or ".")))
+    yield from ("", "encoders (--encoder)", *download_weights.listing(download_weights.place(WEIGHTS_DIR.value)))
+
+
+def _fetched() -> Iterator[str]:
+    from voxjax.edges import download, download_weights
     from voxjax.edges.fetch import Patience
 
-    data_dir = Path(DATA_DIR.value or ".")
-    if LIST.value:
-        print("\n".join(download.listing(data_dir)))
-        return
-    if not CORPUS.value or not DATA_DIR.value:
-        do = "add both; --list names the corpora"
-        raise UsageError(mismatch("download.py", "--corpus=NAME and --data_dir=DIR", "one without a value", do))
-    for line in download.download(CORPUS.value, data_dir, Patience(TIMEOUT_S.value), MIRROR.value):
-        print(line, flush=True)
+    patience = Patience(TIMEOUT_S.value)
+    match (CORPUS.value, ENCODER.value):
+        case (None, str(names)):
+            folder = download_weights.place(WEIGHTS_DIR.value)
+            return download_weights.fetch(names, folder, patience, MIRROR.value)
+        case (str(names), None) if DATA_DIR.value:
+            return download.download(names, Path(DATA_DIR.value), patience, MIRROR.value)
+        case (str(), None):
+            raise UsageError(mismatch("download.py", "--data_dir=DIR beside --corpus", "none", "add it"))
+    do, found = "name one of them (--list shows the names)", "both" if CORPUS.value else "neither"
+    raise UsageError(mismatch("download.py", "--corpus=NAME or --encoder=NAME", found, do))
 
 
 if __name__ == "__main__":

@@ -395,7 +395,7 @@ def test_a_killed_download_is_gone_on_with_to_the_end(server, tmp_path, clips):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--corpus=ravdess"], "download.py: expected --corpus=NAME and --data_dir=DIR, found one without a value"),
+        (["--corpus=ravdess"], "download.py: expected --data_dir=DIR beside --corpus, found none; add it"),
         (["--corpus=tes", "--data_dir=x"], "did you mean 'tess'?"),
         (["--corpus=tess", "--data_dir=x", "--mirror=zenodo.org"], "--mirror: expected an address as https://"),
         (["--timeout_s=0"], "--timeout_s"),

@@ -57,7 +57,7 @@ def bring(name: str, source: Source, data_dir: Path, patience: Patience, mirror:
         return
     made = _gathered(source, Site(work, patience, mirror))
     count = _refuse_other_count(name, source, made)
-    _write_record(name, source, made)
+    write_record(made, {"corpus": name, "page": source.page, "licence": source.licence})
     os.rename(made, folder)
     shutil.rmtree(work)
     yield f"{name}: {count} clips in {folder}\nlicence: {source.licence}"
@@ -84,6 +84,18 @@ def verify(name: str, folder: Path) -> int:
     return len(known)
 
 
+def write_record(folder: Path, about: dict[str, str]) -> None:
+    """Writes down what was fetched into a folder, for `verify`.
+
+    Args:
+        about: what it is, where from, and on what terms.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    rows = {path.relative_to(folder).as_posix(): _row(path) for path in paths}
+    record = {**about, "voxjax": voxjax.__version__, "files": rows}
+    files.write(folder / RECORD, json.dumps(record, indent=1) + "\n")
+
+
 def listing(data_dir: Path) -> Iterator[str]:
     """A line for each corpus: how it is got, and whether it is there."""
     yield f"{'demo':<8} {'made on the spot':<17} Apache-2.0"
@@ -106,19 +118,6 @@ def _refuse_other_count(name: str, source: Source, folder: Path) -> int:
         do = f"its host changed it: see {source.page}"
         raise VoxJaxError(mismatch(name, f"{source.clips} WAV files", count, do))
     return count
-
-
-def _write_record(name: str, source: Source, folder: Path) -> None:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    rows = {path.relative_to(folder).as_posix(): _row(path) for path in paths}
-    record = {
-        "corpus": name,
-        "page": source.page,
-        "licence": source.licence,
-        "voxjax": voxjax.__version__,
-        "files": rows,
-    }
-    files.write(folder / RECORD, json.dumps(record, indent=1) + "\n")
 
 
 def _row(path: Path) -> dict[str, object]:

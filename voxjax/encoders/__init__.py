@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from voxjax.config import FeatureConfig, one_of
-from voxjax.encoders import wav2vec2, wav2vec2_config, whisper, yamnet
+from voxjax.encoders import mel_patches, vggish, vggish_input, wav2vec2, wav2vec2_config, whisper, yamnet, yamnet_input
 from voxjax.encoders.tensors import Tensors
 from voxjax.errors import UsageError, mismatch
 
@@ -32,7 +32,9 @@ _FACEBOOK = "The weights that Meta published are under the Apache licence 2.0; a
 
 _MICROSOFT = "WavLM's page names the licence of microsoft/UniSpeech, CC BY-SA 3.0 (Chen et al. 2022)."
 
-_GOOGLE = "YAMNet's weights are Google's, under the Apache licence 2.0."
+_YAMNET = "YAMNet's weights are Google's, under the Apache licence 2.0."
+
+_VGGISH = "VGGish's weights are Google's, under the Apache licence 2.0 (Hershey et al. 2017)."
 
 
 def _whisper(size: str) -> Encoder:
@@ -57,7 +59,8 @@ ENCODERS = {
     "hubert_base": _wav2vec2("hubert", "hubert_base", _FACEBOOK),
     "wavlm": _wav2vec2("wavlm", "wavlm", _MICROSOFT),
     "wavlm_base_plus": _wav2vec2("wavlm", "wavlm_base_plus", _MICROSOFT),
-    "yamnet": Encoder(yamnet.params, yamnet.apply, 480.0, 16_000, "yamnet", _GOOGLE),
+    "yamnet": Encoder(yamnet.params, yamnet.apply, yamnet_input.HOP_MS, mel_patches.RATE_HZ, "yamnet", _YAMNET),
+    "vggish": Encoder(vggish.params, vggish.apply, vggish_input.HOP_MS, mel_patches.RATE_HZ, "vggish", _VGGISH),
 }
 
 

@@ -73,7 +73,7 @@ def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, leng
         float32 `[batch, P, 1, C]`, zero beyond each clip, and bool `[batch, P]`; 0.48 s from patch to patch.
     """
     patches, mask = yamnet_input.patches(samples, lengths)
-    flat = patches.reshape(-1, yamnet_input.PATCH, yamnet_input.MELS)
+    flat = patches.reshape(-1, *patches.shape[2:])
     outputs = cast(Array, YAMNet(_only(blocks)).apply({"params": params}, flat)).reshape(*mask.shape, 1, -1)
     return jnp.where(mask[..., None, None], outputs, 0.0), mask
 

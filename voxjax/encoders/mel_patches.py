@@ -1,0 +1,67 @@
+"""Patches of 96 log-mel frames, which networks trained on YouTube's sounds hear (Hershey et al. 2017)."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from voxjax.audio import dsp
+
+Array = jax.Array
+
+RATE_HZ = 16_000
+MELS = 64
+PATCH = 96  # frames
+_WINDOW, _HOP, _FFT = 400, 160, 512  # samples: 25 and 10 ms
+_LOW_HZ, _HIGH_HZ = 125.0, 7_500.0
+_FIRST = (PATCH - 1) * _HOP + _WINDOW  # samples that the first patch spans
+
+
+def cut(samples: Array, lengths: Array, hop_frames: int, offset: float) -> tuple[Array, Array]:
+    """Patches of zero-padded clips. The last one is filled up with silence, so that a short clip has one, too.
+
+    Args:
+        samples: float32 `[batch, time]` at 16 kHz, in [-1, 1].
+        lengths: int32 `[batch]`, in samples.
+        hop_frames: frames of 10 ms from one patch to the next.
+        offset: added to the mel magnitudes before the logarithm.
+
+    Returns:
+        float32 `[batch, patches, 96, 64]`, and bool `[batch, patches]`, true where a patch holds some of its clip.
+    """
+    step = hop_frames * _HOP  # samples that each further patch adds
+    count = 1 + -(-max(0, samples.shape[1] - _FIRST) // step)
+    inside = jnp.arange(samples.shape[1])[None, :] < lengths[:, None]
+    room = _FIRST + (count - 1) * step - samples.shape[1]
+    padded = jnp.pad(jnp.where(inside, samples, 0.0), ((0, 0), (0, max(0, room))))
+    own = 1 + -(-jnp.maximum(0, lengths - _FIRST) // step)
+    levels = jax.vmap(functools.partial(_levels, PATCH + (count - 1) * hop_frames, offset))(padded)
+    starts = range(0, count * hop_frames, hop_frames)
+    made = jnp.stack([levels[:, start : start + PATCH] for start in starts], axis=1)
+    return made, jnp.arange(count)[None, :] < own[:, None]
+
+
+def _levels(frames: int, offset: float, samples: Array) -> Array:
+    """Log-mels of one clip's frames, uncentred: `[time] -> [frames, 64]`."""
+    blocks = -(-_WINDOW // _HOP)
+    hops = jnp.pad(samples, (0, blocks * _HOP))[: (frames + blocks - 1) * _HOP].reshape(-1, _HOP)
+    windows = jnp.concatenate([hops[i : i + frames] for i in range(blocks)], axis=-1)[:, :_WINDOW]
+    spectrum = jnp.abs(jnp.fft.rfft(windows * dsp.hann(_WINDOW)[None], _FFT))
+    return jnp.log(dsp.project(spectrum, _filters()) + offset)
+
+
+@functools.cache
+def _filters() -> np.ndarray:
+    """Triangles along HTK's mel scale, of height 1; the bin at 0 Hz is in none: float32 `[257, 64]`."""
+    bins = _mel(np.linspace(0.0, RATE_HZ / 2, _FFT // 2 + 1))[:, None]
+    low_mel, high_mel = _mel(np.array([_LOW_HZ, _HIGH_HZ]))
+    corners = np.linspace(low_mel, high_mel, MELS + 2)
+    low, centre, high = corners[:-2][None], corners[1:-1][None], corners[2:][None]
+    triangles = np.maximum(0.0, np.minimum((bins - low) / (centre - low), (high - bins) / (high - centre)))
+    triangles[0] = 0.0
+    return triangles.astype(np.float32)
+
+
+def _mel(hz: np.ndarray) -> np.ndarray:
+    return 1_127.0 * np.log1p(hz / 700.0)

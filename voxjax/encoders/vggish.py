@@ -1,0 +1,126 @@
+"""VGGish (Hershey et al. 2017): six convolutions and three dense layers that learned YouTube's labels from sound.
+
+Letters: B clips, P patches of 0.96 s, C channels.
+
+The last layer is taken before any activation, as the published definition has it: "the embedding value is
+pre-activation" (README of tensorflow/models, research/audioset/vggish). The PyTorch port puts a ReLU behind it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from voxjax.encoders import mel_patches, vggish_input
+from voxjax.encoders.tensors import Tensors
+from voxjax.errors import UsageError, mismatch
+
+Array = jax.Array
+
+# Of each layer: where the published variables have it, and where the PyTorch port. Convolutions come first.
+_CONVOLUTIONS = {
+    "conv1": ("vggish/conv1", "features.0"),
+    "conv2": ("vggish/conv2", "features.3"),
+    "conv3_1": ("vggish/conv3/conv3_1", "features.6"),
+    "conv3_2": ("vggish/conv3/conv3_2", "features.8"),
+    "conv4_1": ("vggish/conv4/conv4_1", "features.11"),
+    "conv4_2": ("vggish/conv4/conv4_2", "features.13"),
+}
+_DENSE = {
+    "fc1_1": ("vggish/fc1/fc1_1", "embeddings.0"),
+    "fc1_2": ("vggish/fc1/fc1_2", "embeddings.2"),
+    "fc2": ("vggish/fc2", "embeddings.4"),
+}
+_LAYERS = _CONVOLUTIONS | _DENSE
+_NAMES = tuple(_LAYERS)
+_POOLED = ("conv1", "conv2", "conv3_2", "conv4_2")  # time and frequency are halved behind these
+_PIXELS = mel_patches.PATCH * mel_patches.MELS // 4 ** len(_POOLED)  # 6 in time by 4 in frequency
+
+
+class VGGish(nn.Module):
+    """From patches `[N, 96, 64]` to one layer's output, `[N, C]`; a convolution's is its mean over time and frequency.
+
+    Dense layers see all places and channels of the last convolution, time first and channels last.
+    """
+
+    widths: tuple[int, ...]  # channels of the layers up to the chosen one
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        x = x[..., None]
+        names = _NAMES[: len(self.widths)]
+        for name, channels in zip(names, self.widths, strict=True):
+            if name in _CONVOLUTIONS:
+                x = nn.relu(nn.Conv(channels, (3, 3), name=name)(x))
+            else:
+                x = nn.Dense(channels, name=name)(x.reshape(x.shape[0], -1))
+                x = x if name == _NAMES[-1] else nn.relu(x)
+            if name in _POOLED and name != names[-1]:
+                x = nn.max_pool(x, (2, 2), (2, 2))
+        return x if x.ndim == 2 else jnp.mean(x, axis=(1, 2))
+
+
+def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
+    """The output of one layer for each patch; of layer 9 that is VGGish's embedding. Padding changes nothing.
+
+    Args:
+        blocks: one layer, from 1 to 9; static.
+        params: as `params` returns them.
+        samples: float32 `[batch, time]` at 16 kHz.
+        lengths: int32 `[batch]`, in samples.
+
+    Returns:
+        float32 `[batch, P, 1, C]`, zero beyond each clip, and bool `[batch, P]`; 0.96 s from patch to patch.
+    """
+    patches, mask = vggish_input.patches(samples, lengths)
+    flat = patches.reshape(-1, *patches.shape[2:])
+    module = VGGish(tuple(params[name]["bias"].shape[0] for name in _NAMES[: _only(blocks)]))
+    outputs = cast(Array, module.apply({"params": params}, flat)).reshape(*mask.shape, 1, -1)
+    return jnp.where(mask[..., None, None], outputs, 0.0), mask
+
+
+def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
+    """Weights of the layers up to the chosen one, each as wide as the file has it.
+
+    Args:
+        tensors: the published variables (`vggish/conv1/weights`, kernels `[time, frequency, into, out]`), or those of
+            the PyTorch port (`features.0.weight`, kernels `[out, into, time, frequency]`).
+        blocks: one layer, from 1 to 9.
+
+    Raises:
+        UsageError: at more than one layer, or one that there is not.
+        VoxJaxError: at a tensor that is missing or of another shape.
+    """
+    layer = _ported if "features.0.weight" in tensors else _published
+    tree: dict[str, Any] = {}
+    into = 1
+    for name in _NAMES[: _only(blocks)]:
+        into = into * _PIXELS if name == "fc1_1" else into
+        tree[name] = layer(tensors, name, into)
+        into = tree[name]["bias"].shape[0]
+    return tree
+
+
+def _published(tensors: Tensors, name: str, into: int) -> dict[str, Any]:
+    places = (3, 3) if name in _CONVOLUTIONS else ()
+    theirs, _ = _LAYERS[name]
+    kernel = tensors.take(f"{theirs}/weights", (*places, into, None))
+    return {"kernel": kernel, "bias": tensors.take(f"{theirs}/biases", kernel.shape[-1:])}
+
+
+def _ported(tensors: Tensors, name: str, into: int) -> dict[str, Any]:
+    places = (3, 3) if name in _CONVOLUTIONS else ()
+    _, theirs = _LAYERS[name]
+    kernel = tensors.take(f"{theirs}.weight", (None, into, *places))
+    bias = tensors.take(f"{theirs}.bias", kernel.shape[:1])
+    return {"kernel": kernel.transpose(*range(2, kernel.ndim), 1, 0), "bias": bias}
+
+
+def _only(blocks: Sequence[int]) -> int:
+    if len(blocks) != 1 or not 1 <= blocks[0] <= len(_LAYERS):
+        found = ", ".join(map(str, blocks)) or "none"
+        do = f"choose one, as config.features.blocks=({len(_LAYERS)},): layers differ in their channels"
+        raise UsageError(mismatch("VGGish", f"one layer from 1 to {len(_LAYERS)}", found, do))
+    return blocks[0]

@@ -1,0 +1,17 @@
+"""VGGish's front end: patches of 96 log-mel frames, one after another, every 0.96 s."""
+
+import jax
+
+from voxjax.encoders import mel_patches
+
+HOP_MS = 960.0
+_HOP_FRAMES = 96  # patches don't overlap
+_OFFSET = 0.01
+
+
+def patches(samples: jax.Array, lengths: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """What VGGish's first layer sees; arguments and results as in `mel_patches.cut`.
+
+    The published code drops what is left behind the last whole patch, and with it every clip below 0.975 s.
+    """
+    return mel_patches.cut(samples, lengths, _HOP_FRAMES, _OFFSET)
