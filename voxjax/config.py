@@ -45,7 +45,9 @@ class FeatureConfig:
         in_range("features.trim_db", self.trim_db, 1.0, 200.0)
         in_range("features.max_duration_s", self.max_duration_s, 0.5, 60.0)
         in_range("features.mel_high_hz", self.mel_high_hz, self.mel_low_hz, self.sample_rate_hz / 2)
-        assert self.hop_samples <= self.window_samples
+        if self.kind != "encoder" and self.hop_samples > self.window_samples:
+            do = "lower features.hop_ms, or raise features.window_ms"
+            raise UsageError(mismatch("features.hop_ms", f"at most a window of {self.window_ms:g}", self.hop_ms, do))
 
     @property
     def window_samples(self) -> int:
@@ -162,6 +164,8 @@ class MemberConfig:
     architecture: str = "optimized"
     model: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)
     hyper: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)  # fields of Hyper
+    features: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)  # fields of FeatureConfig
+    copies: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)  # fields of CopiesConfig
 
 
 @dataclasses.dataclass(frozen=True)

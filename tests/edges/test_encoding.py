@@ -61,10 +61,10 @@ def test_missing_weights_and_wrong_blocks_are_told(folder, monkeypatch, tmp_path
 
 def test_what_an_encoder_made_is_kept_and_read_back(folder, weights, tmp_path, monkeypatch):
     first = assemble.assemble(CONFIG, folder, tmp_path)
-    assert first.rows.features.dtype == np.float16 and first.rows.features.shape[1::2] == (2, 128)
+    assert first.seen[0].rows.features.dtype == np.float16 and first.seen[0].rows.features.shape[1::2] == (2, 128)
     monkeypatch.setattr(examples, "build", lambda *_: pytest.fail("encoded again"))
     again = assemble.assemble(CONFIG, folder, tmp_path)
-    for one, other in zip(first.rows, again.rows, strict=True):
+    for one, other in zip(first.seen[0].rows, again.seen[0].rows, strict=True):
         np.testing.assert_array_equal(one, other)
     kept = next((tmp_path / "encoded").glob("*.npy"))
     kept.write_bytes(kept.read_bytes()[:1_000])
@@ -98,20 +98,22 @@ def test_a_run_leaves_a_model_that_needs_nothing_else(folder, weights, tmp_path,
 
 
 def test_a_model_without_an_encoder_is_readable_by_older_programs(tmp_path):
-    trained = model_folder.Trained("optimized", {}, ("a", "b"), FeatureConfig(), 1.0, [], {})
+    trained = model_folder.Trained("optimized", {}, ("a", "b"), (model_folder.View(FeatureConfig()),), 1.0, [], {})
     model_folder.save(tmp_path, trained)
     assert '"format": 1' in (tmp_path / "model.json").read_text() and not (tmp_path / "encoder.npz").exists()
-    model_folder.save(tmp_path, dataclasses.replace(trained, encoder={"conv": {"kernel": np.ones((2, 3))}}))
+    view = model_folder.View(FEATURES, {"conv": {"kernel": np.ones((2, 3))}})
+    model_folder.save(tmp_path, dataclasses.replace(trained, views=(view,)))
     assert '"format": 2' in (tmp_path / "model.json").read_text()
-    np.testing.assert_array_equal(model_folder.load(tmp_path).encoder["conv"]["kernel"], np.ones((2, 3), np.float32))
+    read = model_folder.load(tmp_path).views[0].encoder
+    np.testing.assert_array_equal(read["conv"]["kernel"], np.ones((2, 3), np.float32))
 
 
 def test_a_clip_beyond_the_window_is_cut_into_windows_for_the_encoder_too(folder, weights, tmp_path):
     short = dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, max_duration_s=0.5))
     assembled = assemble.assemble(short, folder, tmp_path)
-    assert len(assembled.rows.owners) > len(assembled.manifest)
+    assert len(assembled.seen[0].rows.owners) > len(assembled.manifest)
     longest = soundfile.info(folder / assembled.manifest.clips[0].path).duration
-    assert assembled.rows.lengths.max() <= 0.5 / 0.85 * 50 + 2 < 50 * longest
+    assert assembled.seen[0].rows.lengths.max() <= 0.5 / 0.85 * 50 + 2 < 50 * longest
 
 
 def test_the_documented_encoder_of_ones_own_works(folder, tmp_path, monkeypatch):
@@ -124,7 +126,7 @@ def test_the_documented_encoder_of_ones_own_works(folder, tmp_path, monkeypatch)
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path))
     features = dataclasses.replace(FEATURES, encoder="level", blocks=(1,))
     assembled = assemble.assemble(dataclasses.replace(CONFIG, features=features), folder, tmp_path)
-    values, length = assembled.rows.features[0, 0, :, 0], assembled.rows.lengths[0, 0]
+    values, length = assembled.seen[0].rows.features[0, 0, :, 0], assembled.seen[0].rows.lengths[0, 0]
     assert values[:length].max() > 0 and not values[length:].any()
 
 

@@ -9,7 +9,7 @@ import pytest
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FeatureConfig
 from voxjax.edges import model_folder
-from voxjax.edges.model_folder import Member, Trained
+from voxjax.edges.model_folder import Member, Trained, View
 from voxjax.errors import VoxJaxError
 
 
@@ -24,12 +24,12 @@ def member(seed, weight=1.0):
 def trained(*members):
     features = FeatureConfig(channels=("logmel", "energy"), mels=40, trim_db=30.0)
     meta = {"name": "tiny", "figures": {"uar": 0.5}, "licence": "Trained on synthetic speech."}
-    return Trained("optimized", {"lstm": [3, 2]}, ("calm", "böse"), features, 1.5, list(members), meta)
+    return Trained("optimized", {"lstm": [3, 2]}, ("calm", "böse"), (View(features),), 1.5, list(members), meta)
 
 
 def assert_same(a, b):
-    assert (a.architecture, a.options, a.labels, a.features, a.temperature, a.meta) == (
-        b.architecture, b.options, b.labels, b.features, b.temperature, b.meta,
+    assert (a.architecture, a.options, a.labels, a.views, a.temperature, a.meta) == (
+        b.architecture, b.options, b.labels, b.views, b.temperature, b.meta,
     )  # fmt: skip
     for one, other in zip(a.members, b.members, strict=True):
         assert (one.architecture, one.options, one.weight) == (
@@ -121,7 +121,7 @@ def other_weights(folder):
         (without("labels"), "KeyError 'labels'"),
         (without("members"), "KeyError 'members'"),
         (edit(members="x"), "expected a whole description"),
-        (edit(format=3), r"expected format 2 or older, found 3 \(by VoxJAX .*install a newer VoxJAX"),
+        (edit(format=4), r"expected format 3 or older, found 4 \(by VoxJAX .*install a newer VoxJAX"),
         (edit(features={"mells": 3}), "did you mean 'features.mels'"),
     ],
 )

@@ -42,7 +42,9 @@ def member(seed, weight=1.0):
 
 
 def saved(folder, *members, temperature=1.0):
-    trained = model_folder.Trained("optimized", SMALL, LABELS, CONFIG, temperature, list(members), {"name": "tiny"})
+    trained = model_folder.Trained(
+        "optimized", SMALL, LABELS, (model_folder.View(CONFIG),), temperature, list(members), {"name": "tiny"}
+    )
     model_folder.save(folder, trained)
     return folder
 

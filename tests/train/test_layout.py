@@ -30,7 +30,7 @@ def choose(notes, via="auto", tasks=None, mesh=None):
     tasks = tasks or [task(), task()]
     run = setup(hypers=(HYPER,) * len(tasks))
     members = [course.member for course in run.courses]
-    clips = jax.tree.map(np.asarray, data().clips)
+    clips = (jax.tree.map(np.asarray, data().clips),)
     return layout.choose(via, tasks, members, clips, 4, mesh or run.program.mesh, notes.cache())
 
 

@@ -33,7 +33,7 @@ def setup(plan=PLAN, hypers=(HYPER,), own=None, via="vmap", guard=None, rows=Non
         numbers = (jax.tree.map(np.float32, hyper), jax.tree.map(np.asarray, own.scaler), np.asarray(own.class_weights))
         member = ensemble.Member(*numbers, np.float32(steps), jax.random.fold_in(KEY, m))
         courses.append(standing.Course(f"optimized {m + 1}", member, rows[m], valid or side(clips)))
-    placed = devices.everywhere(program, clips)
+    placed = devices.everywhere(program, (clips,))
     return standing.Setup(program, placed, tuple(courses), plan, guard or GuardConfig(), LABELS)
 
 

@@ -8,34 +8,47 @@ import numpy as np
 from tqdm import tqdm
 
 from voxjax.audio import normalize
-from voxjax.config import Config
+from voxjax.config import Config, FeatureConfig
 from voxjax.data import corpora, examples, guard, labelling, splits, store
 from voxjax.data.examples import Examples
-from voxjax.data.manifest import Manifest
-from voxjax.edges import encoding
+from voxjax.data.manifest import Clip, Manifest
+from voxjax.edges import encoding, views
 from voxjax.errors import UsageError, mismatch
 from voxjax.train.standing import Side
+
+
+class Seen(NamedTuple):
+    """All clips in one view."""
+
+    features: FeatureConfig
+    rows: Examples
+    encoder: encoding.Encoder | None  # that made the rows, if one did
 
 
 class Assembled(NamedTuple):
     """A corpus as arrays. Which of its clips train is not yet said."""
 
     manifest: Manifest
-    rows: Examples
     sounds: store.Store
-    encoder: encoding.Encoder | None  # that made the rows, if one did
+    seen: tuple[Seen, ...]  # in the order of `views.distinct`
 
 
-class Fold(NamedTuple):
-    """One split of it, with what was fitted on the training side."""
+class Share(NamedTuple):
+    """One split of one view, with what was fitted on the training side."""
 
-    split: splits.Split
-    seed: int
-    rows: np.ndarray  # int64, rows of `Assembled.rows` to train on
+    rows: np.ndarray  # int64, rows of `Seen.rows` to train on
     scaler: normalize.Scaler
     class_weights: np.ndarray  # float32 [K], mean 1 over the training rows
     valid: Side
     test: Side
+
+
+class Fold(NamedTuple):
+    """One split of the corpus."""
+
+    split: splits.Split
+    seed: int
+    shares: tuple[Share, ...]  # one a view
 
 
 def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
@@ -54,12 +67,19 @@ def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
     """
     manifest = chosen(config, corpora.load(_corpora(config), data_dir, cache))
     manifest, sounds = decoded(manifest, config.features.sample_rate_hz, cache, config.broken_clips)
-    encoder = encoding.load(config.features, cache)
-    with tqdm(total=len(manifest), desc="features", unit="clip", disable=None) as bar:
-        rows = encoding.rows(config, encoder, manifest, sounds.clip, cache, bar.update)
+    chosen_views = views.distinct(config)
+    encoding.refuse_one_file({view.features.encoder for view in chosen_views if view.features.kind == "encoder"})
+    seen = []
+    for view in chosen_views:
+        encoder = encoding.load(view.features, cache)
+        with tqdm(total=len(manifest), desc="features", unit="clip", disable=None) as bar:
+            rows = encoding.rows(view, encoder, manifest, sounds.clip, cache, bar.update)
+        seen.append(Seen(view.features, rows, encoder))
     if config.protocol == "guide":
-        manifest, rows = _copies_apart(manifest, rows)
-    return Assembled(manifest, rows, sounds, encoder)
+        copies = chosen_views[0].copies.augmentation_factor + 1
+        seen = [one._replace(rows=_copies_apart(one.rows)) for one in seen]
+        manifest = dataclasses.replace(manifest, clips=_each_copy(manifest, copies))
+    return Assembled(manifest, sounds, tuple(seen))
 
 
 def chosen(config: Config, manifest: Manifest) -> Manifest:
@@ -97,19 +117,24 @@ def cut(config: Config, assembled: Assembled, fold: int, seed: int) -> Fold:
     Raises:
         VoxJaxError: at a split that leaks, or too few clips.
     """
-    manifest, rows = assembled.manifest, assembled.rows
-    split = splits.split(manifest, config.protocol, fold, config.train.valid_share, seed)
-    guard.check(manifest, split)
+    split = splits.split(assembled.manifest, config.protocol, fold, config.train.valid_share, seed)
+    guard.check(assembled.manifest, split)
+    shares = (_share(config, assembled.manifest, seen, split) for seen in assembled.seen)
+    return Fold(split, seed, tuple(shares))
+
+
+def _share(config: Config, manifest: Manifest, seen: Seen, split: splits.Split) -> Share:
+    rows = seen.rows
     train = np.flatnonzero(np.isin(rows.owners, split.train))
     guard.fitted_on_train(rows.owners[train], split)
     chosen = Examples(rows.features[train, :1], rows.lengths[train, :1], rows.owners[train])
-    scaler = examples.fit_scaler(config.features, chosen)
+    scaler = examples.fit_scaler(seen.features, chosen)
     targets = manifest.targets[rows.owners[train]]
     counts = np.bincount(targets, minlength=len(manifest.labels))
     weights = (len(targets) / (len(manifest.labels) * np.maximum(counts, 1))) ** config.class_balance
     weights = (weights / np.mean(weights[targets])).astype(np.float32)
-    sides = (_side(assembled, side) for side in (split.valid, split.test))
-    return Fold(split, seed, train, scaler, weights, *sides)
+    sides = (_side(manifest, rows, side) for side in (split.valid, split.test))
+    return Share(train, scaler, weights, *sides)
 
 
 def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -> tuple[Manifest, store.Store]:
@@ -122,25 +147,29 @@ def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -
     return manifest.select(clips.kept).heard(clips.digest(i) for i in range(len(clips))), clips
 
 
-def _side(assembled: Assembled, clips: np.ndarray) -> Side:
+def _side(manifest: Manifest, seen_rows: Examples, clips: np.ndarray) -> Side:
     """Clips to judge by, which may have several rows each."""
-    rows = np.flatnonzero(np.isin(assembled.rows.owners, clips))
-    owners = np.searchsorted(clips, assembled.rows.owners[rows])
+    rows = np.flatnonzero(np.isin(seen_rows.owners, clips))
+    owners = np.searchsorted(clips, seen_rows.owners[rows])
 
     def per_clip(logits: np.ndarray) -> np.ndarray:
         return examples.mean_by_owner(logits, owners)
 
-    return Side(rows, per_clip, assembled.manifest.targets[clips])
+    return Side(rows, per_clip, manifest.targets[clips])
 
 
-def _copies_apart(manifest: Manifest, rows: Examples) -> tuple[Manifest, Examples]:
-    """Every copy as a row, and as a clip, of its own."""
-    count = rows.features.shape[1]
-    clips = tuple(
+def _each_copy(manifest: Manifest, count: int) -> tuple[Clip, ...]:
+    """Every copy of every clip as a clip of its own."""
+    return tuple(
         dataclasses.replace(clip, path=f"{clip.path}#{copy}", sha256=f"{clip.sha256}#{copy}", sound="")
         for clip in manifest.clips
         for copy in range(count)
     )
+
+
+def _copies_apart(rows: Examples) -> Examples:
+    """Every copy as a row of its own."""
+    count = rows.features.shape[1]
     owners = (rows.owners[:, None] * count + np.arange(count)).reshape(-1)
     features = rows.features.reshape(-1, 1, *rows.features.shape[2:])
-    return dataclasses.replace(manifest, clips=clips), Examples(features, rows.lengths.reshape(-1, 1), owners)
+    return Examples(features, rows.lengths.reshape(-1, 1), owners)

@@ -61,7 +61,7 @@ def over_members(config: Config, data_dir: Path | None, cache: Path, plan: Plan)
         "folds": plan.folds,
         "members_via": members.via(whole),
         "batch": config.train.batch_size,
-        "input": list(whole.clips.features.shape[2:]),
+        "input": [list(clips.features.shape[2:]) for clips in whole.clips],
         **provenance(),
     }
     yield {**told, "figure": "compile_s", **_compared(together.compile_s, sum(x.compile_s for x in apart))}

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,13 +14,14 @@ from absl import flags
 
 from voxjax import encoders
 from voxjax.audio import features
-from voxjax.config import Config, FeatureConfig
+from voxjax.config import FeatureConfig
 from voxjax.data import examples
 from voxjax.data.examples import Examples, Extract
 from voxjax.data.manifest import Manifest, digest
 from voxjax.edges import files
+from voxjax.edges.views import View
 from voxjax.encoders import tensors, wav2vec2_config
-from voxjax.errors import VoxJaxError, mismatch
+from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.frozen import thaw
 
 ENCODER_WEIGHTS = flags.DEFINE_string(
@@ -51,6 +52,19 @@ def load(config: FeatureConfig, cache: Path) -> Encoder | None:
     return Encoder(params, "".join([*map(digest, tensors.files(path)), params.get("layout", "")]))
 
 
+def refuse_one_file(names: Iterable[str]) -> None:
+    """Checks that `--encoder_weights` names no single file where several encoders are asked for.
+
+    Raises:
+        UsageError: where it does.
+    """
+    given = ENCODER_WEIGHTS.value if flags.FLAGS.is_parsed() else None
+    names = sorted(set(names))
+    if given and len(names) > 1 and Path(given).is_file():
+        do = "name the folder that holds them under their usual names"
+        raise UsageError(mismatch("--encoder_weights", "a folder, for " + " and ".join(names), f"the file {given}", do))
+
+
 def extractor(config: FeatureConfig, params: Any) -> Extract:
     """What makes features of zero-padded samples. `params` are the encoder's, None where there is none."""
     if params is None:
@@ -59,7 +73,7 @@ def extractor(config: FeatureConfig, params: Any) -> Extract:
 
 
 def rows(
-    config: Config,
+    view: View,
     encoder: Encoder | None,
     manifest: Manifest,
     clip: Callable[[int], np.ndarray],
@@ -69,7 +83,7 @@ def rows(
     """Features of all clips and their copies; what an encoder made is kept on disk and read back the next time.
 
     Args:
-        config: the run.
+        view: what the clips become.
         encoder: as `load` gives it.
         manifest: the clips.
         clip: gives one clip's samples.
@@ -83,16 +97,16 @@ def rows(
     def build() -> Examples:
         clips = [clip(i) for i in range(len(manifest))]
         ids = [one.copy_id for one in manifest.clips]
-        extract = extractor(config.features, encoder.params if encoder else None)
-        return examples.build(config.features, clips, report, config.copies, ids, extract)
+        extract = extractor(view.features, encoder.params if encoder else None)
+        return examples.build(view.features, clips, report, view.copies, ids, extract)
 
     if encoder is None:
         return build()
     key = [
         _VERSION,
         encoder.digest,
-        thaw(config.features),
-        thaw(config.copies),
+        thaw(view.features),
+        thaw(view.copies),
         [one.content for one in manifest.clips],
     ]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
@@ -125,7 +139,7 @@ def _located(config: FeatureConfig, cache: Path) -> Path:
                 return place / name
     if named is not None and (named / wav2vec2_config.CONFIG).is_file():
         return named  # the folder of one model, as it is published
-    do = "add --encoder_weights=FILE_OR_FOLDER, or set VOXJAX_WEIGHTS to the folder"
+    do = f"run python scripts/download.py --encoder={config.encoder}, or add --encoder_weights=FILE_OR_FOLDER"
     found = "none in " + ", ".join(map(str, places))
     raise VoxJaxError(mismatch(f"weights of {config.encoder}", " or ".join(wanted), found, do))
 

@@ -9,7 +9,7 @@ from scipy import special
 from voxjax import calibrate, metrics, models, reject, vote
 from voxjax.config import Config
 from voxjax.data import corpora
-from voxjax.edges import advice, report
+from voxjax.edges import advice, members, report
 from voxjax.edges.assemble import Assembled, Fold
 from voxjax.edges.members import Spec
 from voxjax.frozen import thaw
@@ -31,17 +31,19 @@ def verdicts(
     config: Config, setup: standing.Setup, progress: standing.Progress, folds: Sequence[Fold]
 ) -> list[Verdict]:
     """Lets the members of each fold vote. Weights, temperature and thresholds come from validation clips."""
-    count = len(setup.courses) // len(folds)
-    valid = loop.best_logits(setup, progress, [fold.valid for fold in folds for _ in range(count)])
-    test = loop.best_logits(setup, progress, [fold.test for fold in folds for _ in range(count)])
+    seen_by = [spec.view for spec in members.specs(config)]
+    count = len(seen_by)
+    valid = loop.best_logits(setup, progress, [fold.shares[view].valid for fold in folds for view in seen_by])
+    test = loop.best_logits(setup, progress, [fold.shares[view].test for fold in folds for view in seen_by])
     found = []
     for i, fold in enumerate(folds):
         here = slice(i * count, (i + 1) * count)
         seen, unseen = (special.log_softmax(np.array(each[here], np.float64), axis=-1) for each in (valid, test))
-        weights = vote.CHOICES[config.vote](np.exp(seen), fold.valid.labels)
+        labels = fold.shares[0].valid.labels
+        weights = vote.CHOICES[config.vote](np.exp(seen), labels)
         voted = _voted(seen, weights)
-        temperature = calibrate.fit_temperature(voted, fold.valid.labels)
-        thresholds = reject.thresholds(calibrate.apply(voted, temperature), fold.valid.labels)
+        temperature = calibrate.fit_temperature(voted, labels)
+        thresholds = reject.thresholds(calibrate.apply(voted, temperature), labels)
         found.append(Verdict(fold, weights, temperature, unseen, _voted(unseen, weights), thresholds))
     return found
 
@@ -165,6 +167,7 @@ def _member_rows(
             {
                 "architecture": spec.architecture,
                 "name": spec.name,
+                "features": spec.features.encoder if spec.features.kind == "encoder" else spec.features.kind,
                 **scores,
                 "valid_uar": float(np.mean([one.best_uar for one in mine])),
                 "best_epoch": round(float(np.mean([one.best_epoch for one in mine]))),

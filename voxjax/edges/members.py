@@ -7,8 +7,11 @@ import jax
 import numpy as np
 
 from voxjax import losses, models, vote
-from voxjax.config import Config, Hyper, MemberConfig, TrainConfig, one_of
+from voxjax.config import Config, FeatureConfig, Hyper, TrainConfig, one_of
 from voxjax.data import batches
+from voxjax.data.examples import Examples
+from voxjax.data.manifest import Manifest
+from voxjax.edges import views
 from voxjax.edges.assemble import Assembled, Fold
 from voxjax.errors import UsageError, mismatch
 from voxjax.frozen import freeze, thaw
@@ -22,6 +25,8 @@ class Spec(NamedTuple):
     architecture: str
     options: dict  # complete and checked
     hyper: Hyper
+    features: FeatureConfig
+    view: int  # of `views.distinct`: how it sees the clips
 
 
 def specs(config: Config) -> list[Spec]:
@@ -32,14 +37,16 @@ def specs(config: Config) -> list[Spec]:
     """
     one_of("config.loss", config.loss, losses.LOSSES)
     one_of("config.vote", config.vote, vote.CHOICES)
-    kinds = config.members or (MemberConfig(config.architecture, config.model),)
+    kinds, distinct = views.kinds(config), views.distinct(config)
     found: list[Spec] = []
     for i in range(config.n_members):
-        kind = kinds[i % len(kinds)]
+        at = i % len(kinds)
+        kind, view = kinds[at], views.of_kind(config, at)
         options = models.options(kind.architecture, kind.model)
-        hyper = freeze(Hyper, {**thaw(config.hyper), **kind.hyper}, f"config.members[{i % len(kinds)}].hyper")
+        hyper = freeze(Hyper, {**thaw(config.hyper), **kind.hyper}, f"config.members[{at}].hyper")
         nth = 1 + sum(spec.architecture == kind.architecture for spec in found)
-        found.append(Spec(f"{kind.architecture} {nth}", kind.architecture, options, hyper))
+        name = f"{kind.architecture} {nth}"
+        found.append(Spec(name, kind.architecture, options, hyper, view.features, distinct.index(view)))
     return found
 
 
@@ -56,11 +63,9 @@ def setup(config: Config, assembled: Assembled, folds: Sequence[Fold], cache: la
         do = "change config.train.batch_size or config.devices.data"
         raise UsageError(mismatch("config.train.batch_size", "a multiple of config.devices.data", found, do))
     labels, kinds = assembled.manifest.labels, specs(config)
-    networks = [models.build(spec.architecture, spec.options, len(labels)) for spec in kinds]
-    crop = round(1000 * config.train.crop_s / config.features.hop_ms)
-    tasks = [step.Task(network, config.features, len(labels), config.loss, crop) for network in networks] * len(folds)
+    tasks = [_task(config, spec, len(labels)) for spec in kinds] * len(folds)
     courses = tuple(_course(config.train, fold, spec, m) for fold in folds for m, spec in enumerate(kinds))
-    host = step.Clips(assembled.rows.features, assembled.rows.lengths, _row_labels(assembled))
+    host = tuple(_clips(assembled.manifest, seen.rows) for seen in assembled.seen)
     mesh = devices.mesh(config.devices.member, config.devices.data)
     members = [course.member for course in courses]
     via = layout.choose(config.members_via, tasks, members, host, config.train.batch_size, mesh, cache)
@@ -74,18 +79,25 @@ def via(setup: standing.Setup) -> str:
     return "unroll" if forms == {"alone"} else "+".join(sorted(forms))
 
 
+def _task(config: Config, spec: Spec, classes: int) -> step.Task:
+    network = models.build(spec.architecture, spec.options, classes)
+    crop = round(1000 * config.train.crop_s / spec.features.hop_ms)
+    return step.Task(network, spec.features, classes, config.loss, crop, spec.view)
+
+
 def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> standing.Course:
-    steps = plan.epochs * batches.steps_per_epoch(len(fold.rows), plan.batch_size)
+    share = fold.shares[spec.view]
+    steps = plan.epochs * batches.steps_per_epoch(len(share.rows), plan.batch_size)
     member = ensemble.Member(
         hyper=jax.tree.map(np.float32, spec.hyper),
-        scaler=fold.scaler,
-        class_weights=fold.class_weights,
+        scaler=share.scaler,
+        class_weights=share.class_weights,
         total_steps=np.float32(steps),
         key=jax.random.fold_in(jax.random.key(fold.seed), m),
     )
     name = f"{spec.name} (fold {fold.split.fold}, seed {fold.seed})"
-    return standing.Course(name, member, fold.rows.astype(np.int32), fold.valid)
+    return standing.Course(name, member, share.rows.astype(np.int32), share.valid)
 
 
-def _row_labels(assembled: Assembled) -> np.ndarray:
-    return assembled.manifest.targets[assembled.rows.owners].astype(np.int32)
+def _clips(manifest: Manifest, rows: Examples) -> step.Clips:
+    return step.Clips(rows.features, rows.lengths, manifest.targets[rows.owners].astype(np.int32))

@@ -21,7 +21,20 @@ from voxjax.frozen import freeze, thaw
 
 FORMAT = 1  # raised when older programs could not read what is written
 _WITH_ENCODER = 2
-_DESCRIPTION, _WEIGHTS, _ENCODER = "model.json", "weights.npz", "encoder.npz"
+_WITH_VIEWS = 3
+_DESCRIPTION, _WEIGHTS = "model.json", "weights.npz"
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """How members see a clip.
+
+    `encoder` holds the weights of the pretrained encoder whose outputs they see, as far as they need them; they are
+    kept in half precision.
+    """
+
+    features: FeatureConfig
+    encoder: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +42,7 @@ class Member:
     """One network.
 
     `variables` is `{"params": …, "stats": …}`, nested dictionaries of arrays; `weight` is the
-    member's share of the vote, relative to the others.
+    member's share of the vote, relative to the others; `view` numbers the model's views.
     """
 
     architecture: str
@@ -37,24 +50,23 @@ class Member:
     weight: float
     variables: Mapping[str, Any]
     scaler: Scaler
+    view: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
     """A trained model, an ensemble being several members.
 
-    `meta` is free JSON: name, corpus, protocol, figures, licence note. `encoder` holds the weights of the pretrained
-    encoder whose outputs the members see, as far as they need them; they are kept in half precision.
+    `meta` is free JSON: name, corpus, protocol, figures, licence note.
     """
 
     architecture: str
     options: Mapping[str, Any]
     labels: tuple[str, ...]
-    features: FeatureConfig
+    views: tuple[View, ...]
     temperature: float
     members: list[Member]
     meta: Mapping[str, Any]
-    encoder: Mapping[str, Any] | None = None
 
 
 def save(folder: Path, trained: Trained) -> None:
@@ -68,9 +80,10 @@ def save(folder: Path, trained: Trained) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {_WEIGHTS: _packed(_flat(trained.members))}
-    if trained.encoder is not None:
-        halved = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), trained.encoder)
-        weights[_ENCODER] = _packed(_named("encoder", halved))
+    for i, view in enumerate(trained.views):
+        if view.encoder is not None:
+            halved = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), view.encoder)
+            weights[_encoder(i)] = _packed(_named("encoder", halved))
     for name, content in weights.items():
         files.write(folder / name, content)
     files.write(folder / _DESCRIPTION, json.dumps(_described(trained, weights), indent=1) + "\n")
@@ -89,14 +102,12 @@ def load(folder: Path) -> Trained:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         version = description["format"]
-        if version > _WITH_ENCODER:
+        if version > _WITH_VIEWS:
             found = f"{version} (by VoxJAX {description['voxjax']})"
-            raise VoxJaxError(mismatch(str(path), f"format {_WITH_ENCODER} or older", found, "install a newer VoxJAX"))
-        trained = _trained(description, _weights(folder / _WEIGHTS, description["sha256"]))
-        if "encoder_sha256" not in description:
-            return trained
-        encoder = _weights(folder / _ENCODER, description["encoder_sha256"])["encoder"]
-        return dataclasses.replace(trained, encoder=jax.tree.map(_restored, encoder))
+            raise VoxJaxError(mismatch(str(path), f"format {_WITH_VIEWS} or older", found, "install a newer VoxJAX"))
+        rows = description["views"] if version == _WITH_VIEWS else [description]
+        views = tuple(_view(folder / _encoder(i), row) for i, row in enumerate(rows))
+        return _trained(description, views, _weights(folder / _WEIGHTS, description["sha256"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__} {error}"
         raise VoxJaxError(mismatch(str(path), "a whole description", found, "copy the folder again")) from error
@@ -109,37 +120,60 @@ def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def _described(trained: Trained, weights: Mapping[str, bytes]) -> dict[str, Any]:
+    rows = [_described_view(view, i, weights) for i, view in enumerate(trained.views)]
+    one = len(rows) == 1  # then as older programs read it
     members = [
-        {"architecture": m.architecture, "options": dict(m.options), "weight": m.weight} for m in trained.members
+        {"architecture": m.architecture, "options": dict(m.options), "weight": m.weight}
+        | ({} if one else {"view": m.view})
+        for m in trained.members
     ]
     return {
-        "format": FORMAT if trained.encoder is None else _WITH_ENCODER,
+        "format": (_WITH_ENCODER if trained.views[0].encoder else FORMAT) if one else _WITH_VIEWS,
         "voxjax": voxjax.__version__,
         "jax": jax.__version__,
         "architecture": trained.architecture,
         "options": dict(trained.options),
         "labels": list(trained.labels),
-        "features": thaw(trained.features),
+        **(rows[0] if one else {"views": rows}),
         "temperature": float(trained.temperature),
         "members": members,
         "sha256": hashlib.sha256(weights[_WEIGHTS]).hexdigest(),
-        **({"encoder_sha256": hashlib.sha256(weights[_ENCODER]).hexdigest()} if _ENCODER in weights else {}),
         "meta": dict(trained.meta),
     }
 
 
-def _trained(description: Mapping[str, Any], arrays: Mapping[str, Any]) -> Trained:
+def _described_view(view: View, i: int, weights: Mapping[str, bytes]) -> dict[str, Any]:
+    features = {"features": thaw(view.features)}
+    if view.encoder is None:
+        return features
+    return features | {"encoder_sha256": hashlib.sha256(weights[_encoder(i)]).hexdigest()}
+
+
+def _view(path: Path, row: Mapping[str, Any]) -> View:
+    features = freeze(FeatureConfig, row["features"], "features")
+    if "encoder_sha256" not in row:
+        return View(features)
+    return View(features, jax.tree.map(_restored, _weights(path, row["encoder_sha256"])["encoder"]))
+
+
+def _encoder(i: int) -> str:
+    """The file of the encoder of the i-th view."""
+    return f"encoder{i or ''}.npz"
+
+
+def _trained(description: Mapping[str, Any], views: tuple[View, ...], arrays: Mapping[str, Any]) -> Trained:
     members = []
     for i, member in enumerate(description["members"]):
         tree = arrays[str(i)]
         scaler = Scaler(tree["scaler"]["mean"], tree["scaler"]["std"])
         variables = {"params": tree["params"], "stats": tree["stats"] if "stats" in tree else {}}
-        members.append(Member(member["architecture"], member["options"], member["weight"], variables, scaler))
+        view = member["view"] if "view" in member else 0
+        members.append(Member(member["architecture"], member["options"], member["weight"], variables, scaler, view))
     return Trained(
         architecture=description["architecture"],
         options=description["options"],
         labels=tuple(description["labels"]),
-        features=freeze(FeatureConfig, description["features"], "features"),
+        views=views,
         temperature=description["temperature"],
         members=members,
         meta=description["meta"],

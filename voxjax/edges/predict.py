@@ -16,6 +16,7 @@ import numpy as np
 from voxjax import models
 from voxjax.audio import features, io, normalize
 from voxjax.config import FeatureConfig, in_range
+from voxjax.data.examples import Extract
 from voxjax.edges import encoding, model_folder
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -35,11 +36,19 @@ class _Member(NamedTuple):
     scaler: normalize.Scaler
 
 
+class _View(NamedTuple):
+    """Features, what makes them, and the members that see them."""
+
+    features: FeatureConfig
+    extract: Extract
+    members: tuple[_Member, ...]
+
+
 class _Clip(NamedTuple):
     """A source as read, or why it could not be."""
 
     duration_s: float
-    windows: list[np.ndarray]
+    windows: tuple[list[np.ndarray], ...]  # one list a view
     error: VoxJaxError | None
 
 
@@ -68,13 +77,13 @@ class EmotionPredictor:
         trained = model_folder.load(folder)
         self.model = str(folder)
         self.labels = trained.labels
-        self.features = trained.features
         self.meta = trained.meta
         self.temperature = trained.temperature
-        self._extract = encoding.extractor(trained.features, trained.encoder)
-        self._members = [_ready(member, len(trained.labels)) for member in trained.members]
-        self.parameters = sum(models.size(member.variables) for member in self._members)
-        shares = np.array([member.weight for member in trained.members], np.float64)
+        self.sample_rate_hz = trained.views[0].features.sample_rate_hz  # all views have it
+        used = sorted({member.view for member in trained.members})
+        self._views = tuple(_seen(trained, i) for i in used)
+        self.parameters = sum(models.size(member.variables) for view in self._views for member in view.members)
+        shares = np.array([m.weight for i in used for m in trained.members if m.view == i])
         self._shares = shares / shares.sum()
 
     def predict(self, source: Source) -> Result:
@@ -133,21 +142,23 @@ class EmotionPredictor:
 
     def _read(self, source: Source) -> _Clip:
         try:
-            samples = io.read(source, self.features.sample_rate_hz)
+            samples = io.read(source, self.sample_rate_hz)
         except VoxJaxError as error:
-            return _Clip(0.0, [], error)
-        duration_s = len(samples) / self.features.sample_rate_hz
-        return _Clip(duration_s, features.windows(self.features, features.prepare(self.features, samples)), None)
+            return _Clip(0.0, (), error)
+        windows = (features.windows(view.features, features.prepare(view.features, samples)) for view in self._views)
+        return _Clip(len(samples) / self.sample_rate_hz, tuple(windows), None)
 
     def _answers(self, clips: Sequence[_Clip]) -> list[Result]:
-        windows = [window for clip in clips for window in clip.windows]
-        logits = self._logits(windows)
-        ends = np.cumsum([len(clip.windows) for clip in clips])
-        answers = []
-        for clip, end in zip(clips, ends, strict=True):
-            mean = logits[end - len(clip.windows) : end].mean(axis=0)  # [members, K]
-            answers.append(self._answer(mean, clip.duration_s))
-        return answers
+        means = [self._means(view, [clip.windows[i] for clip in clips]) for i, view in enumerate(self._views)]
+        logits = np.concatenate(means, axis=1)  # [clips, members, K]
+        return [self._answer(own, clip.duration_s) for own, clip in zip(logits, clips, strict=True)]
+
+    def _means(self, view: _View, clips: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+        """The mean logits over each clip's windows: `[clips, members of the view, K]`."""
+        logits = self._logits(view, [window for windows in clips for window in windows])
+        ends = np.cumsum([len(windows) for windows in clips])
+        means = [logits[end - len(windows) : end].mean(axis=0) for windows, end in zip(clips, ends, strict=True)]
+        return np.stack(means) if means else np.zeros((0, len(view.members), len(self.labels)), np.float32)
 
     def _answer(self, logits: np.ndarray, duration_s: float) -> Result:
         """Members vote with their probabilities; the vote is calibrated: `[members, K]` to an answer."""
@@ -164,29 +175,29 @@ class EmotionPredictor:
             **({"rejected": refused} if self.reject_below else {}),
         }
 
-    def _logits(self, windows: Sequence[np.ndarray]) -> np.ndarray:
+    def _logits(self, view: _View, windows: Sequence[np.ndarray]) -> np.ndarray:
         """Logits of windows, batched into few shapes as each is compiled: `[windows, members, K]`."""
-        sizes = np.array([_padded(self.features, len(window)) for window in windows], np.int64)
+        sizes = np.array([_padded(view.features, len(window)) for window in windows], np.int64)
         if len(windows) <= _ROWS[-1]:
             sizes[:] = sizes.max(initial=0)  # one batch, and so one compilation, for a few files
-        out = np.zeros((len(windows), len(self._members), len(self.labels)), np.float32)
+        out = np.zeros((len(windows), len(view.members), len(self.labels)), np.float32)
         for size in np.unique(sizes):
             which = np.flatnonzero(sizes == size)
             rows = _ROWS[min(len(which), 2) - 1]
             for start in range(0, len(which), rows):
                 here = which[start : start + rows]
-                out[here] = self._batch([windows[i] for i in here], rows, int(size))
+                out[here] = self._batch(view, [windows[i] for i in here], rows, int(size))
         return out
 
-    def _batch(self, windows: Sequence[np.ndarray], rows: int, size: int) -> np.ndarray:
+    def _batch(self, view: _View, windows: Sequence[np.ndarray], rows: int, size: int) -> np.ndarray:
         """`[windows, members, K]`, computed at the shape `[rows, size]`."""
         samples, lengths = np.zeros((rows, size), np.float32), np.ones(rows, np.int32)
         for i, window in enumerate(windows):
             samples[i, : len(window)] = window
             lengths[i] = len(window)
-        values, positions = self._extract(samples, lengths)
+        values, positions = view.extract(samples, lengths)
         try:
-            scores = [_score(self.features, *member, values, positions) for member in self._members]
+            scores = [_score(view.features, *member, values, positions) for member in view.members]
         except Exception as error:
             if not type(error).__module__.startswith("flax"):
                 raise
@@ -222,6 +233,13 @@ def _score(
     """Logits of a batch of features: `[B, T, C], [B] -> [B, K]`."""
     mask = jnp.arange(values.shape[1])[None, :] < positions[:, None]
     return network.apply(variables, normalize.apply(config, scaler, values.astype(jnp.float32), mask), mask)
+
+
+def _seen(trained: model_folder.Trained, i: int) -> _View:
+    """A view with the members that have it."""
+    view, classes = trained.views[i], len(trained.labels)
+    members = tuple(_ready(member, classes) for member in trained.members if member.view == i)
+    return _View(view.features, encoding.extractor(view.features, view.encoder), members)
 
 
 def _ready(member: model_folder.Member, classes: int) -> _Member:

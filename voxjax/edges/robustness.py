@@ -35,7 +35,7 @@ def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str
         clips: to disturb; each is decoded once.
         seed: of all draws. Clip i meets the same noise under the same seed, whatever other clips there are.
     """
-    rate_hz = predictor.features.sample_rate_hz
+    rate_hz = predictor.sample_rate_hz
     sounds = [read(path, rate_hz) for path in tqdm(clips.paths, desc="decoding", unit="clip", disable=None)]
     rows = [_figures(UNDISTURBED, predictor, [(sound, rate_hz) for sound in sounds], clips)]
     for i, condition in enumerate(tqdm(conditions.CONDITIONS, desc="conditions", disable=None)):

@@ -14,7 +14,7 @@ from voxjax.data import corpora, splits
 from voxjax.edges import files, hosts, judge, members, progress_file, report
 from voxjax.edges.assemble import Assembled, Fold, assemble, cut
 from voxjax.edges.checkpoint import Checkpoints
-from voxjax.edges.model_folder import Member, Trained, save
+from voxjax.edges.model_folder import Member, Trained, View, save
 from voxjax.edges.watch import Unwatched, Watch
 from voxjax.errors import UsageError, mismatch
 from voxjax.frozen import thaw
@@ -56,14 +56,13 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
         architecture=config.architecture if len(specs) == 1 else "ensemble",
         options=specs[0].options if len(specs) == 1 else {},
         labels=assembled.manifest.labels,
-        features=config.features,
+        views=tuple(View(seen.features, seen.encoder.params if seen.encoder else None) for seen in assembled.seen),
         temperature=verdict[0].temperature,
         members=[
-            Member(spec.architecture, spec.options, float(weight), one.best._asdict(), fold.scaler)
+            _member(spec, float(weight), one, fold)
             for spec, weight, one in zip(specs, verdict[0].weights, progress[0].members, strict=True)
         ],
         meta=_about(config, assembled, fold, figures),
-        encoder=assembled.encoder.params if assembled.encoder else None,
     )
     hosts.once(lambda: save(workdir / "model", trained))
     return figures
@@ -208,6 +207,11 @@ def flat(values: dict[str, Any]) -> dict[str, Any]:
     """As JSON has them, those of `config` at the top."""
     values = json.loads(json.dumps(values))
     return {**values.pop("config"), **values}
+
+
+def _member(spec: members.Spec, weight: float, trained: standing.Standing, fold: Fold) -> Member:
+    scaler = fold.shares[spec.view].scaler
+    return Member(spec.architecture, spec.options, weight, trained.best._asdict(), scaler, spec.view)
 
 
 def _about(config: Config, assembled: Assembled, fold: Fold, figures: dict[str, Any]) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def init(task: step.Task, clips: step.Clips, member: Member) -> step.State:
 
 def train_step(
     program: Program,
-    clips: step.Clips,
+    clips: tuple[step.Clips, ...],
     members: tuple[Member, ...],
     states: tuple[step.State, ...],
     indices: tuple[Array, ...],
@@ -121,7 +121,7 @@ def train_step(
 
     Args:
         program: static.
-        clips: the same for all members.
+        clips: a set for each view, which all members of that view share.
         members: their own numbers.
         states: before the step. Their buffers may be donated.
         indices: int32 `[M, B]`, each member's batch.
@@ -136,7 +136,7 @@ def train_step(
 
 def evaluate(
     program: Program,
-    clips: step.Clips,
+    clips: tuple[step.Clips, ...],
     members: tuple[Member, ...],
     variables: tuple[Variables, ...],
     indices: tuple[Array, ...],
@@ -164,7 +164,9 @@ def _data(clips: step.Clips, member: Member) -> step.Data:
     return step.Data(clips, member.scaler, member.class_weights, member.total_steps)
 
 
-def _each(program: Program, one: Callable[..., Tree], clips: step.Clips, *own: tuple[Tree, ...]) -> list[Tree]:
+def _each(
+    program: Program, one: Callable[..., Tree], clips: tuple[step.Clips, ...], *own: tuple[Tree, ...]
+) -> list[Tree]:
     """`one(task, clips, *own of a member)` for all members, group by group.
 
     Where the mesh's member axis divides a group, each device holds and computes its share of the members,
@@ -185,7 +187,7 @@ def _each(program: Program, one: Callable[..., Tree], clips: step.Clips, *own: t
             axis_names={"member"},
             check_vma=False,
         )
-        results.append(function(clips, *mine))
+        results.append(function(clips[group.task.view], *mine))
     return results
 
 

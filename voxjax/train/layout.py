@@ -28,7 +28,7 @@ def choose(
     via: str,
     tasks: Sequence[step.Task],
     members: Sequence[ensemble.Member],
-    clips: step.Clips,
+    clips: tuple[step.Clips, ...],
     batch_size: int,
     mesh: Mesh,
     cache: Cache,
@@ -42,7 +42,7 @@ def choose(
     Args:
         via: `vmap`, `map`, `unroll` or `auto`.
         tasks, members: of the run.
-        clips: on the host; a few are taken to measure with.
+        clips: on the host, one a view; a few are taken to measure with.
         batch_size: of the run.
         mesh: of the run.
         cache: of earlier measurements.
@@ -70,14 +70,14 @@ def _seconds(
     form: str,
     task: step.Task,
     member: ensemble.Member,
-    clips: step.Clips,
+    clips: tuple[step.Clips, ...],
     batch_size: int,
     mesh: Mesh,
     cache: Cache,
 ) -> float:
     """Seconds of a step of two members, for each: measured, or read from the cache."""
     device = mesh.devices.flat[0]
-    shape = (form, repr(task), batch_size, clips.features.shape[1:], device.device_kind, jax.__version__)
+    shape = (form, repr(task), batch_size, clips[task.view].features.shape[1:], device.device_kind, jax.__version__)
     name = "layout-" + hashlib.sha256(repr(shape).encode()).hexdigest()[:16]
     kept = cache.read(name)
     if kept is not None:
@@ -88,16 +88,16 @@ def _seconds(
 
 
 def _measured(
-    form: str, task: step.Task, member: ensemble.Member, clips: step.Clips, batch_size: int, mesh: Mesh
+    form: str, task: step.Task, member: ensemble.Member, clips: tuple[step.Clips, ...], batch_size: int, mesh: Mesh
 ) -> float:
     """The fastest of a few steps of two such members."""
     program = ensemble.Program(ensemble.grouped([task] * _STACKED, form), mesh)
     placed = devices.everywhere(program, clips)
     members = devices.by_member(program, ensemble.stack(program.groups, [member] * _STACKED))
-    batch = np.resize(np.arange(len(clips.labels), dtype=np.int32), batch_size)
+    batch = np.resize(np.arange(len(clips[task.view].labels), dtype=np.int32), batch_size)
     indices = devices.by_batch(program, ensemble.stack(program.groups, [batch] * _STACKED))
     active = devices.by_member(program, ensemble.stack(program.groups, [np.array(True)] * _STACKED))
-    state = jax.device_get(jax.jit(ensemble.init, static_argnames="task")(task, clips, member))
+    state = jax.device_get(jax.jit(ensemble.init, static_argnames="task")(task, clips[task.view], member))
     states = devices.by_member(program, ensemble.stack(program.groups, [state] * _STACKED))
     function = jax.jit(ensemble.train_step, static_argnames="program", donate_argnames="states")
     times = []

@@ -37,7 +37,7 @@ def begin(setup: Setup) -> Progress:
     tasks = {place: group.task for group in setup.program.groups for place in group.places}
     blank = jax.tree.map(lambda x: np.zeros((1, *x.shape[1:]), x.dtype), setup.clips)  # its shape matters alone
     each = [
-        jax.tree.map(np.array, jax.device_get(init_state(tasks[place], blank, course.member)))
+        jax.tree.map(np.array, jax.device_get(init_state(tasks[place], blank[tasks[place].view], course.member)))
         for place, course in enumerate(setup.courses)
     ]
     states = devices.by_member(setup.program, ensemble.stack(setup.program.groups, each))

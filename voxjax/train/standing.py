@@ -32,7 +32,7 @@ class Setup(NamedTuple):
     """All that a run is, before its first epoch."""
 
     program: ensemble.Program
-    clips: step.Clips  # on the devices
+    clips: tuple[step.Clips, ...]  # on the devices, one a view
     courses: tuple[Course, ...]
     plan: TrainConfig
     guard: GuardConfig

@@ -26,6 +26,7 @@ class Task:
     classes: int
     loss: str = "focal"  # a name in `losses.LOSSES`
     crop: int = 0  # frames that a step sees of a clip at most; 0 shows it whole
+    view: int = 0  # which of a run's sets of clips it learns from, where members have different features
 
 
 class Clips(NamedTuple):

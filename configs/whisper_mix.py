@@ -1,0 +1,50 @@
+"""Whisper mix: heads on the frozen blocks of two Whispers and a network on log-mels, trained in one program; they vote.
+
+python scripts/train.py --config=configs/whisper_mix.py --config.corpus=ravdess --data_dir=DATA \
+    --encoder_weights=WEIGHTS --workdir=runs/whisper_mix
+
+WEIGHTS is the folder with the weights of whisper_tiny_en and whisper_base.
+"""
+
+from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, MemberConfig, TrainConfig, config_dict
+from voxjax.models import options
+
+
+def get_config():
+    head = options("encoder_head", {"project": 256, "dense": (128,)})
+    hybrid = options("hybrid", {"stem": (16, 32, 48), "filters": (64, 96), "kernel": 3, "lstm": (64,)})
+    tiny = {"kind": "encoder", "encoder": "whisper_tiny_en", "blocks": (2,), "hop_ms": 20.0}
+    base = {"kind": "encoder", "encoder": "whisper_base", "blocks": (3,), "hop_ms": 20.0}
+    copies = {"augmentation_factor": 5, "methods": ("speed", "stretch", "speed+stretch", "noise", "speed+noise")}
+    # The encoders' copies vary tempo where the encoder hears it; a step varies it no further.
+    numbers = {
+        "learning_rate": 1e-3,
+        "head_dropout": 0.3,
+        "label_smoothing": 0.08,
+        "copy_share": 0.8,
+        "frequency_mask_share": 0.1,
+        "stretch": 0.0,
+    }
+    return config_dict(
+        Config(
+            name="whisper_mix",
+            n_members=3,
+            members=(
+                MemberConfig("encoder_head", head, numbers, tiny, copies),
+                MemberConfig("encoder_head", head, numbers, base, copies),
+                MemberConfig("hybrid", hybrid),
+            ),
+            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
+            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            hyper=Hyper(
+                learning_rate=1.5e-3,
+                weight_decay=2e-2,
+                ema_decay=0.995,
+                dropout=0.2,
+                head_dropout=0.35,
+                mixup_alpha=0.3,
+                ramp_share=0.25,
+            ),
+            train=TrainConfig(epochs=50, patience_epochs=50, crop_s=2.72, valid_share=0.06, keep="last"),
+        )
+    )
