@@ -1,29 +1,18 @@
 """Hybrid, a member of the guide's ensemble: convolutions, then a bidirectional LSTM.
 
 python scripts/train.py --config=configs/hybrid.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/hybrid
+
+Shape and values are those of `ensemble.py`; `mixup_alpha` is that of the run, not of its hybrid.
 """
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict
-from voxjax.models import options
+import pathlib
+import runpy
 
 
 def get_config():
-    return config_dict(
-        Config(
-            name="hybrid",
-            architecture="hybrid",
-            model=options("hybrid", {"stem": (16, 32, 48), "filters": (64, 96), "kernel": 3, "lstm": (64,)}),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
-            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
-            hyper=Hyper(
-                learning_rate=1.5e-3,
-                weight_decay=2e-2,
-                ema_decay=0.995,
-                dropout=0.2,
-                head_dropout=0.35,
-                mixup_alpha=0.3,
-                ramp_share=0.25,
-            ),
-            train=TrainConfig(epochs=70, patience_epochs=70, crop_s=2.56, valid_share=0.06, keep="last"),
-        )
-    )
+    config = runpy.run_path(str(pathlib.Path(__file__).with_name("ensemble.py")))["get_config"]()
+    member = config.members[2]
+    config.name = config.architecture = "hybrid"
+    config.model = member["model"]
+    config.n_members, config.members = 1, ()
+    return config

@@ -28,15 +28,19 @@ def frame_mask(length: Array, frames: int, hop_samples: int) -> Array:
 
 
 def frame(samples: Array, window_samples: int, hop_samples: int) -> Array:
-    """Overlapping frames, centred: `[time] -> [frames, window]`, frames = time // hop + 1.
+    """Overlapping frames, centred: `[time] -> [frames, window]`, frames = time // hop + 1."""
+    frames = samples.shape[-1] // hop_samples + 1
+    return frames_from(jnp.pad(samples, (window_samples // 2, 0)), frames, window_samples, hop_samples)
+
+
+def frames_from(samples: Array, frames: int, window_samples: int, hop_samples: int) -> Array:
+    """Overlapping frames from the first sample on, zeros behind the last: `[time] -> [frames, window]`.
 
     Built from slices of whole hops, which XLA turns into copies where an index gather would be slow.
     """
-    frames = samples.shape[-1] // hop_samples + 1
     blocks = -(-window_samples // hop_samples)  # hops that a window touches
     total = (frames + blocks - 1) * hop_samples
-    left = window_samples // 2
-    padded = jnp.pad(samples, (left, max(0, total - samples.shape[-1] - left)))[:total]
+    padded = jnp.pad(samples, (0, max(0, total - samples.shape[-1])))[:total]
     hops = padded.reshape(-1, hop_samples)  # [frames + blocks - 1, hop]
     parts = [hops[i : i + frames] for i in range(blocks)]
     return jnp.concatenate(parts, axis=-1)[:, :window_samples]

@@ -57,9 +57,7 @@ def bring(name: str, source: Source, data_dir: Path, patience: Patience, mirror:
         return
     made = _gathered(source, Site(work, patience, mirror))
     count = _refuse_other_count(name, source, made)
-    write_record(made, {"corpus": name, "page": source.page, "licence": source.licence})
-    os.rename(made, folder)
-    shutil.rmtree(work)
+    settle(made, work, folder, {"corpus": name, "page": source.page, "licence": source.licence})
     yield f"{name}: {count} clips in {folder}\nlicence: {source.licence}"
 
 
@@ -84,16 +82,21 @@ def verify(name: str, folder: Path) -> int:
     return len(known)
 
 
-def write_record(folder: Path, about: dict[str, str]) -> None:
-    """Writes down what was fetched into a folder, for `verify`.
+def settle(made: Path, work: Path, folder: Path, about: dict[str, str]) -> None:
+    """Writes down what was fetched, for `verify`, and puts it in its place.
 
     Args:
+        made: what was fetched, whole and verified, below `work`.
+        work: of the fetching; it is removed.
+        folder: where it belongs.
         about: what it is, where from, and on what terms.
     """
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    rows = {path.relative_to(folder).as_posix(): _row(path) for path in paths}
+    paths = sorted(path for path in made.rglob("*") if path.is_file())
+    rows = {path.relative_to(made).as_posix(): _row(path) for path in paths}
     record = {**about, "voxjax": voxjax.__version__, "files": rows}
-    files.write(folder / RECORD, json.dumps(record, indent=1) + "\n")
+    files.write(made / RECORD, json.dumps(record, indent=1) + "\n")
+    os.rename(made, folder)
+    shutil.rmtree(work)
 
 
 def listing(data_dir: Path) -> Iterator[str]:

@@ -1,7 +1,6 @@
 """An encoder's weights: fetched, verified, recorded, and only then put where training looks for them."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,9 +53,7 @@ def bring(name: str, source: Published, weights_dir: Path, patience: Patience, m
         yield f"{name}: already there, verified ({download.verify(name, folder)} files in {folder})"
         return
     made = huggingface.gather(Site(work, patience, mirror), source.repository, source.commit, source.files)
-    download.write_record(made, {"encoder": name, "page": source.page, "licence": note})
-    os.rename(made, folder)
-    shutil.rmtree(work)
+    download.settle(made, work, folder, {"encoder": name, "page": source.page, "licence": note})
     yield f"{name}: weights in {folder}; train on them with --config.features.encoder={name}\nlicence: {note}"
 
 

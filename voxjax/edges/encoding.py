@@ -49,7 +49,8 @@ def load(config: FeatureConfig, cache: Path) -> Encoder | None:
         return None
     path = _located(config, cache)
     params = encoders.of(config).params(tensors.read(path), config.blocks)
-    return Encoder(params, "".join([*map(digest, tensors.files(path)), params.get("layout", "")]))
+    layout = params["layout"] if "layout" in params else ""
+    return Encoder(params, "".join([*map(digest, tensors.files(path)), layout]))
 
 
 def refuse_one_file(names: Iterable[str]) -> None:
@@ -58,11 +59,10 @@ def refuse_one_file(names: Iterable[str]) -> None:
     Raises:
         UsageError: where it does.
     """
-    given = ENCODER_WEIGHTS.value if flags.FLAGS.is_parsed() else None
-    names = sorted(set(names))
-    if given and len(names) > 1 and Path(given).is_file():
+    named, names = _named(), sorted(set(names))
+    if named is not None and len(names) > 1 and named.is_file():
         do = "name the folder that holds them under their usual names"
-        raise UsageError(mismatch("--encoder_weights", "a folder, for " + " and ".join(names), f"the file {given}", do))
+        raise UsageError(mismatch("--encoder_weights", "a folder, for " + " and ".join(names), f"the file {named}", do))
 
 
 def extractor(config: FeatureConfig, params: Any) -> Extract:
@@ -126,8 +126,7 @@ def rows(
 
 def _located(config: FeatureConfig, cache: Path) -> Path:
     """The file of weights: named by the flag, in its folder, in `VOXJAX_WEIGHTS`, or in the cache."""
-    given = ENCODER_WEIGHTS.value if flags.FLAGS.is_parsed() else None
-    named = Path(given) if given else None
+    named = _named()
     if named is not None and named.is_file():
         return named
     places = [named] if named is not None else [*_environment(), cache / "encoders"]
@@ -142,6 +141,12 @@ def _located(config: FeatureConfig, cache: Path) -> Path:
     do = f"run python scripts/download.py --encoder={config.encoder}, or add --encoder_weights=FILE_OR_FOLDER"
     found = "none in " + ", ".join(map(str, places))
     raise VoxJaxError(mismatch(f"weights of {config.encoder}", " or ".join(wanted), found, do))
+
+
+def _named() -> Path | None:
+    """What the flag names; None without it, and outside a command."""
+    given = ENCODER_WEIGHTS.value if flags.FLAGS.is_parsed() else None
+    return Path(given) if given else None
 
 
 def _environment() -> Sequence[Path]:

@@ -1,12 +1,15 @@
 """Patches of 96 log-mel frames, which networks trained on YouTube's sounds hear (Hershey et al. 2017)."""
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from voxjax.audio import dsp
+from voxjax.errors import UsageError, mismatch
 
 Array = jax.Array
 
@@ -42,11 +45,36 @@ def cut(samples: Array, lengths: Array, hop_frames: int, offset: float) -> tuple
     return made, jnp.arange(count)[None, :] < own[:, None]
 
 
+def each(patches: Array, mask: Array, network: Callable[[Array], Any]) -> Array:
+    """A network's output for each patch, zero where `mask` is false.
+
+    Args:
+        patches, mask: as `cut` gives them.
+        network: from `[N, 96, 64]` to `[N, C]`.
+
+    Returns:
+        float32 `[batch, patches, 1, C]`.
+    """
+    outputs = network(patches.reshape(-1, *patches.shape[2:])).reshape(*mask.shape, 1, -1)
+    return jnp.where(mask[..., None, None], outputs, 0.0)
+
+
+def only(encoder: str, layers: int, blocks: Sequence[int]) -> int:
+    """The one layer that is chosen.
+
+    Raises:
+        UsageError: at none, more than one, or one that there is not.
+    """
+    if len(blocks) != 1 or not 1 <= blocks[0] <= layers:
+        found = ", ".join(map(str, blocks)) or "none"
+        do = f"choose one, as config.features.blocks=({layers},): layers differ in their channels"
+        raise UsageError(mismatch(encoder, f"one layer from 1 to {layers}", found, do))
+    return blocks[0]
+
+
 def _levels(frames: int, offset: float, samples: Array) -> Array:
     """Log-mels of one clip's frames, uncentred: `[time] -> [frames, 64]`."""
-    blocks = -(-_WINDOW // _HOP)
-    hops = jnp.pad(samples, (0, blocks * _HOP))[: (frames + blocks - 1) * _HOP].reshape(-1, _HOP)
-    windows = jnp.concatenate([hops[i : i + frames] for i in range(blocks)], axis=-1)[:, :_WINDOW]
+    windows = dsp.frames_from(samples, frames, _WINDOW, _HOP)
     spectrum = jnp.abs(jnp.fft.rfft(windows * dsp.hann(_WINDOW)[None], _FFT))
     return jnp.log(dsp.project(spectrum, _filters()) + offset)
 

@@ -6,8 +6,9 @@ The last layer is taken before any activation, as the published definition has i
 pre-activation" (README of tensorflow/models, research/audioset/vggish). The PyTorch port puts a ReLU behind it.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -15,7 +16,6 @@ import jax.numpy as jnp
 
 from voxjax.encoders import mel_patches, vggish_input
 from voxjax.encoders.tensors import Tensors
-from voxjax.errors import UsageError, mismatch
 
 Array = jax.Array
 
@@ -75,10 +75,8 @@ def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, leng
         float32 `[batch, P, 1, C]`, zero beyond each clip, and bool `[batch, P]`; 0.96 s from patch to patch.
     """
     patches, mask = vggish_input.patches(samples, lengths)
-    flat = patches.reshape(-1, *patches.shape[2:])
     module = VGGish(tuple(params[name]["bias"].shape[0] for name in _NAMES[: _only(blocks)]))
-    outputs = cast(Array, module.apply({"params": params}, flat)).reshape(*mask.shape, 1, -1)
-    return jnp.where(mask[..., None, None], outputs, 0.0), mask
+    return mel_patches.each(patches, mask, functools.partial(module.apply, {"params": params})), mask
 
 
 def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
@@ -119,8 +117,4 @@ def _ported(tensors: Tensors, name: str, into: int) -> dict[str, Any]:
 
 
 def _only(blocks: Sequence[int]) -> int:
-    if len(blocks) != 1 or not 1 <= blocks[0] <= len(_LAYERS):
-        found = ", ".join(map(str, blocks)) or "none"
-        do = f"choose one, as config.features.blocks=({len(_LAYERS)},): layers differ in their channels"
-        raise UsageError(mismatch("VGGish", f"one layer from 1 to {len(_LAYERS)}", found, do))
-    return blocks[0]
+    return mel_patches.only("VGGish", len(_LAYERS), blocks)

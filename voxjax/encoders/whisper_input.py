@@ -33,7 +33,7 @@ def log_mels(samples: Array, lengths: Array) -> tuple[Array, Array]:
 def _one(samples: Array, length: Array) -> tuple[Array, Array]:
     frames = samples.size // _HOP
     mask = jnp.arange(frames) < jnp.maximum(length // _HOP, 1)
-    windowed = _frames(_mirrored(samples, length), frames) * dsp.hann(_WINDOW)[None]
+    windowed = dsp.frames_from(_mirrored(samples, length), frames, _WINDOW, _HOP) * dsp.hann(_WINDOW)[None]
     spectrum = jnp.fft.rfft(windowed)
     power = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
     mels = dsp.project(power, dsp.mel_filters(RATE_HZ, _WINDOW, MELS, 0.0, RATE_HZ / 2))
@@ -47,10 +47,3 @@ def _mirrored(samples: Array, length: Array) -> Array:
     place = jnp.abs(jnp.arange(samples.size + _WINDOW) - _WINDOW // 2)
     place = jnp.where(place < length, place, 2 * (length - 1) - place)
     return samples[jnp.clip(place, 0, length - 1)]
-
-
-def _frames(padded: Array, frames: int) -> Array:
-    """`[time + window] -> [frames, window]`, from slices of whole hops."""
-    blocks = -(-_WINDOW // _HOP)
-    hops = jnp.pad(padded, (0, blocks * _HOP))[: (frames + blocks - 1) * _HOP].reshape(-1, _HOP)
-    return jnp.concatenate([hops[i : i + frames] for i in range(blocks)], axis=-1)[:, :_WINDOW]

@@ -3,16 +3,16 @@
 Letters: B clips, P patches of 0.96 s, C channels.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from voxjax.encoders import yamnet_input
+from voxjax.encoders import mel_patches, yamnet_input
 from voxjax.encoders.tensors import Tensors
-from voxjax.errors import UsageError, mismatch
 
 Array = jax.Array
 
@@ -73,9 +73,8 @@ def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, leng
         float32 `[batch, P, 1, C]`, zero beyond each clip, and bool `[batch, P]`; 0.48 s from patch to patch.
     """
     patches, mask = yamnet_input.patches(samples, lengths)
-    flat = patches.reshape(-1, *patches.shape[2:])
-    outputs = cast(Array, YAMNet(_only(blocks)).apply({"params": params}, flat)).reshape(*mask.shape, 1, -1)
-    return jnp.where(mask[..., None, None], outputs, 0.0), mask
+    network = functools.partial(YAMNet(_only(blocks)).apply, {"params": params})
+    return mel_patches.each(patches, mask, network), mask
 
 
 def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
@@ -107,8 +106,4 @@ def _conv(tensors: Tensors, name: str, shape: tuple[int, ...]) -> dict[str, Any]
 
 
 def _only(blocks: Sequence[int]) -> int:
-    if len(blocks) != 1 or not 1 <= blocks[0] <= len(_LAYERS):
-        found = ", ".join(map(str, blocks))
-        do = "choose one, as config.features.blocks=(14,): layers differ in their channels"
-        raise UsageError(mismatch("YAMNet", f"one layer from 1 to {len(_LAYERS)}", found, do))
-    return blocks[0]
+    return mel_patches.only("YAMNet", len(_LAYERS), blocks)
