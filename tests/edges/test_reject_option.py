@@ -17,7 +17,8 @@ from voxjax.errors import UsageError, VoxJaxError
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     meta = {"name": "tiny", "reject": {"0.7": 0.5, "0.9": None}}
-    trained = model_folder.Trained("optimized", parts.SMALL, parts.LABELS, parts.CONFIG, 1.0, [parts.member(0)], meta)
+    views = (model_folder.View(parts.CONFIG),)
+    trained = model_folder.Trained("optimized", parts.SMALL, parts.LABELS, views, 1.0, [parts.member(0)], meta)
     model_folder.save(folder, trained)
     return folder
 
