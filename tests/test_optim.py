@@ -31,12 +31,13 @@ def test_schedule_matches_optax():
 def test_steps_match_optax_adamw_under_traced_rates():
     params = {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}
     gradient = jax.tree.map(lambda x: 0.1 * x, params)
-    hyper = Hyper(weight_decay=0.3, clip_norm=1e9)
+    hyper = Hyper(learning_rate=0.01, warmup_share=0.0, floor_share=1.0, weight_decay=0.3, clip_norm=1e9)
+    progress = jnp.float32(0.5)
     theirs = optax.adamw(0.01, weight_decay=0.3, mask={"kernel": True, "bias": False})
     ours, mine, his, state = params, optim.adamw(hyper, jnp.float32(0)).init(params), params, theirs.init(params)
-    update = jax.jit(lambda h, r, g, s, p: optim.update(h, r, g, s, p))
+    update = jax.jit(optim.update)
     for _ in range(3):
-        ours, mine = update(jax.tree.map(jnp.float32, hyper), jnp.float32(0.01), gradient, mine, ours)
+        ours, mine = update(jax.tree.map(jnp.float32, hyper), progress, gradient, mine, ours)
         with jax.numpy_dtype_promotion("standard"):
             change, state = theirs.update(gradient, state, his)
         his = optax.apply_updates(his, change)

@@ -22,6 +22,7 @@ class FeatureConfig:
     kind: str = "frames"  # vector | frames | encoder
     encoder: str = ""  # kind `encoder`: a name in `encoders.ENCODERS`
     blocks: tuple[int, ...] = ()  # kind `encoder`: whose outputs are taken, counted from 1
+    tuned_blocks: int = 0  # kind `encoder`: further blocks, which architecture `encoder_tuned` trains on
     sample_rate_hz: int = 16_000
     window_ms: float = 32.0  # also the FFT length: 512 samples at 16 kHz
     hop_ms: float = 16.0
@@ -32,7 +33,7 @@ class FeatureConfig:
     channels: tuple[str, ...] = ("logmel",)  # groups of `frames` channels, in this order
     trim_db: float = 40.0  # head and tail this far below the loudest frame are cut; 200 cuts nothing
     level: str = "keep"  # keep | peak: `peak` scales each clip to a peak of 1
-    centre: str = "corpus"  # corpus | clip: whose mean spectrum is taken off; `clip` fades voice and microphone
+    centre: str = "corpus"  # corpus | clip | none: whose mean is taken off; `clip` fades voice and microphone
     max_duration_s: float = 6.0  # longer clips are cut into windows of this length
 
     def __post_init__(self) -> None:
@@ -41,7 +42,8 @@ class FeatureConfig:
             do = "set features.encoder and features.blocks, as configs/whisper_tiny.py does"
             raise UsageError(mismatch("features.kind encoder", "an encoder and its blocks", "neither or one", do))
         one_of("features.level", self.level, ("keep", "peak"))
-        one_of("features.centre", self.centre, ("corpus", "clip"))
+        one_of("features.centre", self.centre, ("corpus", "clip", "none"))
+        in_range("features.tuned_blocks", self.tuned_blocks, 0, 1_000)
         in_range("features.trim_db", self.trim_db, 1.0, 200.0)
         in_range("features.max_duration_s", self.max_duration_s, 0.5, 60.0)
         in_range("features.mel_high_hz", self.mel_high_hz, self.mel_low_hz, self.sample_rate_hz / 2)
@@ -102,6 +104,9 @@ class Hyper:
     focal_gamma: Any = 0.0  # 0 is cross-entropy
     loss_ramp_share: Any = 0.0  # focal gamma and class weights rise from none over this share of all steps
     l2: Any = 0.0  # penalty on kernels in the loss itself; `weight_decay` is the better kind
+    tuned_rate: Any = 0.1  # learning rate of an encoder's highest block, as a share of the head's
+    tuned_decay: Any = 0.7  # each block below learns at this share of the one above
+    tuned_from: Any = 0.1  # share of all steps until the highest block begins to learn; each below waits as long again
     ramp_share: Any = 0.2  # augmentation and regularisation rise linearly over this share of all steps
     copy_share: Any = 0.5  # chance that an offline copy stands in for the clip
     shift_frames: Any = 8.0  # largest delay of the clip

@@ -1,5 +1,6 @@
 """Schedule, AdamW and averaged weights, with every rate traced."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -10,6 +11,8 @@ from voxjax.config import Hyper
 
 Array = jax.Array
 Tree = Any
+
+TUNED = "tuned_"  # modules of this name and a number hold what was learned on a pretrained block
 
 
 def ramp(progress: Array, share: Array) -> Array:
@@ -41,12 +44,26 @@ def adamw(hyper: Hyper, rate: Array) -> optax.GradientTransformation:
 
 
 def update(
-    hyper: Hyper, rate: Array, gradient: Tree, state: optax.OptState, params: Tree
+    hyper: Hyper, progress: Array, gradient: Tree, state: optax.OptState, params: Tree
 ) -> tuple[Tree, optax.OptState]:
-    """The parameters after one step of `adamw`, and its new moments."""
+    """The parameters after one step of `adamw`, at the rate that is due, and its new moments."""
     with jax.numpy_dtype_promotion("standard"):  # Optax raises a float to an integer count
-        updates, state = adamw(hyper, rate).update(gradient, state, params)
+        updates, state = adamw(hyper, learning_rate(hyper, progress)).update(gradient, state, params)
+    updates = jax.tree_util.tree_map_with_path(lambda path, leaf: _layerwise(hyper, progress, path, leaf), updates)
     return optax.apply_updates(params, updates), state
+
+
+def _layerwise(hyper: Hyper, progress: Array, path: Sequence[Any], leaf: Array) -> Array:
+    """An update as it is, or what is left of it for a pretrained block: `tuned_0` is the highest.
+
+    Layers below learn less (Howard and Ruder 2018, as gradual unfreezing, the same).
+    """
+    names = [str(part.key) for part in path if hasattr(part, "key")]
+    depth = next((int(name.removeprefix(TUNED)) for name in names if name.startswith(TUNED)), None)
+    if depth is None:
+        return leaf
+    begun = progress >= (depth + 1) * hyper.tuned_from
+    return jnp.where(begun, hyper.tuned_rate * hyper.tuned_decay**depth, 0.0) * leaf
 
 
 def half_square(params: Tree) -> Array:

@@ -13,7 +13,7 @@ from tests.encoders import test_wav2vec2_weights as wavlm
 from tests.encoders.test_whisper import random_tensors
 from tests.voices import write_folder
 from voxjax import EmotionPredictor, encoders, models
-from voxjax.config import Config, CopiesConfig, FeatureConfig, TrainConfig
+from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig
 from voxjax.data import examples
 from voxjax.edges import assemble, encoding, model_folder, run
 from voxjax.encoders import tensors
@@ -95,6 +95,37 @@ def test_a_run_leaves_a_model_that_needs_nothing_else(folder, weights, tmp_path,
     (tmp_path / "run/model/encoder.npz").write_bytes(b"other")
     with pytest.raises(VoxJaxError, match=r"encoder\.npz: expected the weights that model\.json describes"):
         model_folder.load(tmp_path / "run/model")
+
+
+TUNED = dataclasses.replace(
+    CONFIG,
+    architecture="encoder_tuned",
+    model=models.options("encoder_tuned", {"head": {"project": 8, "dense": (8,)}}),
+    features=dataclasses.replace(FEATURES, blocks=(1,), tuned_blocks=1, centre="none"),
+    n_members=2,
+    hyper=Hyper(tuned_rate=1.0, tuned_from=0.0),
+)
+
+
+@pytest.mark.parametrize("via", ["vmap", "unroll"])
+def test_members_tune_blocks_that_they_share(folder, weights, tmp_path, monkeypatch, via):
+    """In one compiled pass; the folder holds the published weights once and what each member changed."""
+    config = dataclasses.replace(TUNED, members_via=via)
+    figures = run.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
+    assert figures["compiles"] == 1 and figures["n"] > 0
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    assert_predicts_as_reported(tmp_path / "run", folder)
+    trained = model_folder.load(tmp_path / "run/model")
+    assert set(trained.views[0].encoder) >= {"block1", "block2"}
+    changes = [member.variables["params"]["tuned_0"]["mlp_in_kernel"] for member in trained.members]
+    assert all(np.abs(change).max() > 0 for change in changes) and np.abs(changes[0] - changes[1]).max() > 0
+
+
+def test_features_are_encoded_once_for_frozen_and_tuned(folder, weights, tmp_path, monkeypatch):
+    frozen = dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, blocks=(1,)))
+    assemble.assemble(frozen, folder, tmp_path)
+    monkeypatch.setattr(examples, "build", lambda *_: pytest.fail("encoded again"))
+    assemble.assemble(TUNED, folder, tmp_path)
 
 
 def test_a_model_without_an_encoder_is_readable_by_older_programs(tmp_path):

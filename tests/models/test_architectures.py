@@ -19,8 +19,9 @@ SMALL = {
     "lstm": {"project": 6, "lstm": (4, 4), "dense": (8,)},
     "optimized": {"filters": (4,), "lstm": (4,), "dense": (8,)},
 }
+ELSEWHERE = {"encoder_tuned"}  # tried where there are pretrained blocks
 VARIANTS = [
-    *((name, {}) for name in models.ARCHITECTURES),
+    *((name, {}) for name in SMALL),
     *((name, {"stem": (3, 4), "stem_bins": 8}) for name in ("advanced", "cnn", "hybrid")),
     *((name, {"pooling": "attention", "heads": 2}) for name in ("advanced", "cnn", "enhanced", "lstm")),
     *((name, {"pooling": "mean"}) for name in ("cnn", "hybrid", "lstm")),
@@ -42,7 +43,7 @@ def built(name, more, inputs, mask):
 
 
 def test_each_architecture_is_tried():
-    assert set(SMALL) == set(models.ARCHITECTURES)
+    assert set(SMALL) | ELSEWHERE == set(models.ARCHITECTURES)
 
 
 @pytest.mark.parametrize(("name", "more"), VARIANTS)
@@ -59,7 +60,7 @@ def test_padding_never_changes_an_answer(name, more):
     np.testing.assert_allclose(apply(variables, *longer), logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", models.ARCHITECTURES)
+@pytest.mark.parametrize("name", SMALL)
 def test_an_answer_depends_on_its_own_clip_alone(name):
     inputs, mask = example()
     network, variables = built(name, {}, inputs, mask)
@@ -70,7 +71,7 @@ def test_an_answer_depends_on_its_own_clip_alone(name):
     )
 
 
-@pytest.mark.parametrize("name", models.ARCHITECTURES)
+@pytest.mark.parametrize("name", SMALL)
 def test_vectors_are_learnt_from_too(name):
     """The guide's 392 numbers, as a sequence of one channel; every weight gets a finite gradient."""
     inputs, mask = jax.random.normal(KEY, (4, 392, 1)), jnp.ones((4, 392), bool)

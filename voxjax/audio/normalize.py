@@ -46,7 +46,10 @@ def apply(config: FeatureConfig, scaler: Scaler, features: jax.Array, mask: jax.
 
     With `config.centre="clip"` log-mels, MFCCs and encoder outputs then lose their mean over the clip, which holds the
     long-term spectrum of voice and microphone (Atal 1974). Energy, where it is among the channels, keeps the level.
+    With "none" features stay as they are, as an encoder's own blocks need them.
     """
+    if config.centre == "none":
+        return jnp.where(mask[..., None], features, 0.0)
     lead = (1,) * (features.ndim - 2)
     mean, std = (jnp.reshape(part, (*lead, *part.shape)) for part in scaler)
     values = jnp.where(mask[..., None], (features - mean) / std, 0.0)

@@ -48,7 +48,7 @@ def load(config: FeatureConfig, cache: Path) -> Encoder | None:
     if config.kind != "encoder":
         return None
     path = _located(config, cache)
-    params = encoders.of(config).params(tensors.read(path), config.blocks)
+    params = encoders.params(config, tensors.read(path))
     layout = params["layout"] if "layout" in params else ""
     return Encoder(params, "".join([*map(digest, tensors.files(path)), layout]))
 
@@ -105,7 +105,7 @@ def rows(
     key = [
         _VERSION,
         encoder.digest,
-        thaw(view.features),
+        {**thaw(view.features), "centre": "corpus", "tuned_blocks": 0},  # neither changes what an encoder says
         thaw(view.copies),
         [one.content for one in manifest.clips],
     ]

@@ -6,13 +6,12 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from voxjax import losses, models, vote
+from voxjax import encoders, losses, models, vote
 from voxjax.config import Config, FeatureConfig, Hyper, TrainConfig, one_of
 from voxjax.data import batches
-from voxjax.data.examples import Examples
 from voxjax.data.manifest import Manifest
 from voxjax.edges import views
-from voxjax.edges.assemble import Assembled, Fold
+from voxjax.edges.assemble import Assembled, Fold, Seen
 from voxjax.errors import UsageError, mismatch
 from voxjax.frozen import freeze, thaw
 from voxjax.train import devices, ensemble, layout, standing, step
@@ -65,7 +64,7 @@ def setup(config: Config, assembled: Assembled, folds: Sequence[Fold], cache: la
     labels, kinds = assembled.manifest.labels, specs(config)
     tasks = [_task(config, spec, len(labels)) for spec in kinds] * len(folds)
     courses = tuple(_course(config.train, fold, spec, m) for fold in folds for m, spec in enumerate(kinds))
-    host = tuple(_clips(assembled.manifest, seen.rows) for seen in assembled.seen)
+    host = tuple(_clips(assembled.manifest, seen) for seen in assembled.seen)
     mesh = devices.mesh(config.devices.member, config.devices.data)
     members = [course.member for course in courses]
     via = layout.choose(config.members_via, tasks, members, host, config.train.batch_size, mesh, cache)
@@ -99,5 +98,8 @@ def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> standing.Cours
     return standing.Course(name, member, share.rows.astype(np.int32), share.valid)
 
 
-def _clips(manifest: Manifest, rows: Examples) -> step.Clips:
-    return step.Clips(rows.features, rows.lengths, manifest.targets[rows.owners].astype(np.int32))
+def _clips(manifest: Manifest, seen: Seen) -> step.Clips:
+    rows, encoder = seen.rows, seen.encoder
+    pretrained = encoders.pretrained(seen.features, encoder.params) if encoder else {}
+    labels = manifest.targets[rows.owners].astype(np.int32)
+    return step.Clips(rows.features, rows.lengths, labels, pretrained)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from voxjax import models
+from voxjax import encoders, models
 from voxjax.audio import features, io, normalize
 from voxjax.config import FeatureConfig, in_range
 from voxjax.data.examples import Extract
@@ -41,6 +41,7 @@ class _View(NamedTuple):
 
     features: FeatureConfig
     extract: Extract
+    pretrained: Any  # of an encoder, what members have tuned further
     members: tuple[_Member, ...]
 
 
@@ -197,7 +198,7 @@ class EmotionPredictor:
             lengths[i] = len(window)
         values, positions = view.extract(samples, lengths)
         try:
-            scores = [_score(view.features, *member, values, positions) for member in view.members]
+            scores = [_score(view.features, *member, view.pretrained, values, positions) for member in view.members]
         except Exception as error:
             if not type(error).__module__.startswith("flax"):
                 raise
@@ -227,19 +228,23 @@ def _score(
     network: models.Network,
     variables: models.Variables,
     scaler: normalize.Scaler,
+    pretrained: Any,
     values: Array,
     positions: Array,
 ) -> Array:
     """Logits of a batch of features: `[B, T, C], [B] -> [B, K]`."""
     mask = jnp.arange(values.shape[1])[None, :] < positions[:, None]
-    return network.apply(variables, normalize.apply(config, scaler, values.astype(jnp.float32), mask), mask)
+    inputs = normalize.apply(config, scaler, values.astype(jnp.float32), mask)
+    return network.apply(variables, inputs, mask, pretrained)
 
 
 def _seen(trained: model_folder.Trained, i: int) -> _View:
     """A view with the members that have it."""
     view, classes = trained.views[i], len(trained.labels)
     members = tuple(_ready(member, classes) for member in trained.members if member.view == i)
-    return _View(view.features, encoding.extractor(view.features, view.encoder), members)
+    pretrained = encoders.pretrained(view.features, view.encoder) if view.encoder else {}
+    extract = encoding.extractor(view.features, view.encoder)
+    return _View(view.features, extract, jax.device_put(pretrained), members)
 
 
 def _ready(member: model_folder.Member, classes: int) -> _Member:

@@ -24,7 +24,20 @@ class Encoder(NamedTuple):
     rate_hz: int  # of the samples it hears
     file: str  # its weights' usual name, without suffix
     note: str  # source and licence
+    tunable: str = ""  # a name in `TUNABLE`; empty where its blocks can't be trained further
 
+
+class Tunable(NamedTuple):
+    """Blocks that can be trained further, each by itself."""
+
+    weights: Callable[[Any, int], Any]  # of one block, counted from 1, among an encoder's `params`
+    apply: Callable[[Any, Array, Array], Array]  # these, [B, T, D] and bool [B, T] to [B, T, D]
+
+
+TUNABLE = {
+    "whisper": Tunable(whisper.block_weights, whisper.block),
+    "wav2vec2": Tunable(wav2vec2.block_weights, wav2vec2.block),
+}
 
 _OPENAI = "Whisper's weights are OpenAI's, under the MIT licence (Radford et al. 2022)."
 
@@ -38,12 +51,12 @@ _VGGISH = "VGGish's weights are Google's, under the Apache licence 2.0 (Hershey 
 
 
 def _whisper(size: str) -> Encoder:
-    return Encoder(whisper.params, whisper.apply, 20.0, 16_000, f"whisper_{size}_encoder", _OPENAI)
+    return Encoder(whisper.params, whisper.apply, 20.0, 16_000, f"whisper_{size}_encoder", _OPENAI, "whisper")
 
 
 def _wav2vec2(kind: str, file: str, note: str) -> Encoder:
     params = functools.partial(wav2vec2.params, kind)
-    return Encoder(params, wav2vec2.apply, wav2vec2_config.HOP_MS, wav2vec2_config.RATE_HZ, file, note)
+    return Encoder(params, wav2vec2.apply, wav2vec2_config.HOP_MS, wav2vec2_config.RATE_HZ, file, note, "wav2vec2")
 
 
 ENCODERS = {
@@ -81,6 +94,37 @@ def of(config: FeatureConfig) -> Encoder:
                 mismatch(f"features.{name}", f"{wanted:g}, as {config.encoder} has", f"{found:g}", "set it")
             )
     return encoder
+
+
+def params(config: FeatureConfig, tensors: Tensors) -> Any:
+    """The weights that features need, and those of the blocks above that are to be tuned.
+
+    Raises:
+        VoxJaxError, UsageError: as the encoder's own function.
+    """
+    last = max(config.blocks)
+    return of(config).params(tensors, (*config.blocks, *range(last + 1, last + 1 + config.tuned_blocks)))
+
+
+def pretrained(config: FeatureConfig, params: Any) -> dict[str, Any]:
+    """What a network that tunes blocks starts from: `{"blocks": {kind: {depth: weights}}}`, depth 0 the highest block.
+
+    Raises:
+        UsageError: where the encoder's blocks can't be tuned, or features of several blocks are to be.
+    """
+    if not config.tuned_blocks:
+        return {}
+    kind, first = of(config).tunable, max(config.blocks) + 1
+    if not kind:
+        known = ", ".join(name for name, encoder in ENCODERS.items() if encoder.tunable)
+        do = "choose one of these, or set tuned_blocks to 0"
+        raise UsageError(mismatch("features.tuned_blocks", f"one of {known}", config.encoder, do))
+    if len(config.blocks) > 1 or config.centre != "none":
+        found = f"blocks {config.blocks}, centre '{config.centre}'"
+        do = "set features.blocks to the block below those that are tuned, and features.centre to none"
+        raise UsageError(mismatch("features.tuned_blocks", "one block's outputs, unscaled", found, do))
+    numbers = range(first + config.tuned_blocks - 1, first - 1, -1)
+    return {"blocks": {kind: {str(depth): TUNABLE[kind].weights(params, k) for depth, k in enumerate(numbers)}}}
 
 
 @functools.partial(jax.jit, static_argnums=0)

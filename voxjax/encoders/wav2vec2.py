@@ -192,6 +192,26 @@ def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, leng
     return cast(tuple[Array, Array], network.apply(variables, samples, lengths))
 
 
+def block(weights: Mapping[str, Any], x: Array, mask: Array) -> Array:
+    """One block by itself, on what the block below gave: `[B, T, D], [B, T] -> [B, T, D]`."""
+    module = Block(wav2vec2_config.parsed(weights["layout"]))
+    tree = {name: part for name, part in weights.items() if name != "layout"}
+    return cast(tuple[Array, Any], module.apply({"params": tree}, x, mask, None))[0]
+
+
+def block_weights(params: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The weights of one block, counted from 1, among those that `params` returned, and the layout.
+
+    Raises:
+        UsageError: at a WavLM, whose blocks hand a bias of positions on from the first.
+    """
+    config = wav2vec2_config.parsed(params["layout"])
+    if config.model_type == "wavlm":
+        do = "use architecture encoder_head, or another encoder"
+        raise UsageError(mismatch("features.tuned_blocks", "an encoder whose blocks stand alone", "wavlm", do))
+    return {**params["encoder"][f"layers_{number - 1}"], "layout": params["layout"]}
+
+
 def params(kind: str, tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
     """Weights of a published encoder, none beyond the last chosen block, and its layout.
 

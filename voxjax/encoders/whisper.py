@@ -129,6 +129,17 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
     return tree | {f"block{i + 1}": _block(known, f"blocks.{i}", channels) for i in range(max(blocks))}
 
 
+def block(weights: Mapping[str, Any], x: Array, mask: Array) -> Array:
+    """One block by itself, on what the block below gave: `[B, T, D], [B, T] -> [B, T, D]`."""
+    module = Block(x.shape[-1] // _HEAD_CHANNELS)
+    return cast(Array, module.apply({"params": weights}, x, mask))
+
+
+def block_weights(params: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """The weights of one block, counted from 1, among those that `params` returned."""
+    return dict(params[f"block{number}"])
+
+
 def _conv(known: Tensors, name: str, into: int, out: int) -> dict[str, np.ndarray]:
     kernel = known.take(f"{name}.weight", (out, into, 3))
     return {"kernel": kernel.transpose(2, 1, 0), "bias": known.take(f"{name}.bias", (out,))}

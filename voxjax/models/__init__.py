@@ -9,7 +9,7 @@ import jax
 
 from voxjax.config import one_of
 from voxjax.frozen import freeze, thaw
-from voxjax.models import advanced, baseline, cnn, encoder_head, enhanced, hybrid, lstm, optimized
+from voxjax.models import advanced, baseline, cnn, encoder_head, encoder_tuned, enhanced, hybrid, lstm, optimized
 from voxjax.models.layers import Rates
 
 __all__ = ["ARCHITECTURES", "Network", "Rates", "Variables", "build", "options", "size"]
@@ -22,6 +22,7 @@ ARCHITECTURES: dict[str, tuple[Any, Any]] = {
     "baseline": (baseline.Options, baseline.Baseline),
     "cnn": (cnn.Options, cnn.CNN),
     "encoder_head": (encoder_head.Options, encoder_head.EncoderHead),
+    "encoder_tuned": (encoder_tuned.Options, encoder_tuned.EncoderTuned),
     "enhanced": (enhanced.Options, enhanced.Enhanced),
     "hybrid": (hybrid.Options, hybrid.Hybrid),
     "lstm": (lstm.Options, lstm.LSTM),
@@ -38,27 +39,32 @@ class Variables(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A module as pure functions. Hashable, so that it can be a static argument of `jit`."""
+    """A module as pure functions. Hashable, so that it can be a static argument of `jit`.
+
+    `pretrained` are an encoder's own blocks, for a network that learns on top of them; others take no notice.
+    """
 
     module: nn.Module
 
-    def init(self, key: Array, inputs: Array, mask: Array) -> Variables:
+    def init(self, key: Array, inputs: Array, mask: Array, pretrained: Any = ()) -> Variables:
         """Fresh weights for inputs of this shape, `[B, T, C]` and bool `[B, T]`."""
-        variables = self.module.init(key, inputs, mask, None)
+        made = ["params", "batch_stats"]
+        given = {"pretrained": pretrained} if pretrained else {}
+        _, variables = self.module.apply(given, inputs, mask, None, rngs={"params": key}, mutable=made)
         return Variables(variables["params"], variables.get("batch_stats", {}))
 
-    def apply(self, variables: Variables, inputs: Array, mask: Array) -> Array:
+    def apply(self, variables: Variables, inputs: Array, mask: Array, pretrained: Any = ()) -> Array:
         """Logits of evaluation: `[B, T, C], [B, T] -> [B, K]`."""
-        logits = self.module.apply(_collections(variables), inputs, mask, None)
+        logits = self.module.apply(_collections(variables, pretrained), inputs, mask, None)
         return cast(Array, logits)
 
     def apply_train(
-        self, variables: Variables, inputs: Array, mask: Array, rates: Rates, key: Array
+        self, variables: Variables, inputs: Array, mask: Array, rates: Rates, key: Array, pretrained: Any = ()
     ) -> tuple[Array, Any]:
         """Logits of training, with dropout, and the new statistics."""
-        logits, updates = self.module.apply(
-            _collections(variables), inputs, mask, rates, rngs={"dropout": key}, mutable=["batch_stats"]
-        )
+        collections = _collections(variables, pretrained)
+        rngs = {"dropout": key}
+        logits, updates = self.module.apply(collections, inputs, mask, rates, rngs=rngs, mutable=["batch_stats"])
         return logits, updates.get("batch_stats", {})
 
 
@@ -93,5 +99,6 @@ def size(variables: Variables) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(variables.params))
 
 
-def _collections(variables: Variables) -> dict[str, Any]:
-    return {"params": variables.params, "batch_stats": variables.stats}
+def _collections(variables: Variables, pretrained: Any) -> dict[str, Any]:
+    learned = {"params": variables.params, "batch_stats": variables.stats}
+    return {**learned, "pretrained": pretrained} if pretrained else learned

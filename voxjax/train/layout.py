@@ -54,7 +54,7 @@ def choose(
     shared = [task for task in dict.fromkeys(tasks) if tasks.count(task) >= _STACKED]
     if not shared:
         return "unroll"
-    few = jax.tree.map(lambda x: x[: 2 * batch_size], clips)
+    few = tuple(each.each(lambda x: x[: 2 * batch_size]) for each in clips)
     per_member: dict[str, float] = {"unroll": 0.0, "vmap": 0.0}
     for task in shared:
         member = members[tasks.index(task)]

@@ -35,7 +35,7 @@ def compilations() -> int:
 def begin(setup: Setup) -> Progress:
     """Fresh weights, before the first epoch."""
     tasks = {place: group.task for group in setup.program.groups for place in group.places}
-    blank = jax.tree.map(lambda x: np.zeros((1, *x.shape[1:]), x.dtype), setup.clips)  # its shape matters alone
+    blank = [clips.each(lambda x: np.zeros((1, *x.shape[1:]), x.dtype)) for clips in setup.clips]  # the shape matters
     each = [
         jax.tree.map(np.array, jax.device_get(init_state(tasks[place], blank[tasks[place].view], course.member)))
         for place, course in enumerate(setup.courses)

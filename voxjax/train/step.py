@@ -35,6 +35,12 @@ class Clips(NamedTuple):
     features: Array | np.ndarray  # [clips, copies, T, C]
     lengths: Array | np.ndarray  # int32 [clips, copies]
     labels: Array | np.ndarray  # int32 [clips]
+    pretrained: Any = ()  # an encoder's blocks above those that made the features; no step changes them
+
+    def each(self, change: Callable[[Any], Any]) -> "Clips":
+        """The same with every array changed that has a row a clip."""
+        features, lengths, labels = map(change, self[:3])
+        return Clips(features, lengths, labels, self.pretrained)
 
 
 class Data(NamedTuple):
@@ -79,7 +85,7 @@ def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
     """Fresh weights and moments; `key` names the member."""
     shape = (2, *data.clips.features.shape[2:])
     inputs, mask = jnp.zeros(shape), jnp.ones(shape[:2], bool)
-    variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask)
+    variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask, data.clips.pretrained)
     optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
     # The copy keeps a donated state from holding one buffer twice.
     averaged = jax.tree.map(jnp.copy, variables)
@@ -128,7 +134,7 @@ def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Arra
     objective = _objective(task, hyper, progress, state.variables.stats, data, examples, jax.random.fold_in(key, 1))
     (loss, (hits, stats)), gradient = jax.value_and_grad(objective, has_aux=True)(state.variables.params)
     norm, rate = optax.tree.norm(gradient), optim.learning_rate(hyper, progress)
-    params, optimizer = optim.update(hyper, rate, gradient, state.optimizer, state.variables.params)
+    params, optimizer = optim.update(hyper, progress, gradient, state.optimizer, state.variables.params)
     variables = Variables(params, stats)
     averaged = optim.average(hyper.ema_decay, state.step, state.averaged, variables)
     finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -155,7 +161,8 @@ def _objective(
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
         variables = Variables(params, stats)
-        logits, new = task.network.apply_train(variables, examples.inputs, examples.mask, rates, key)
+        inputs, mask, pretrained = examples.inputs, examples.mask, data.clips.pretrained
+        logits, new = task.network.apply_train(variables, inputs, mask, rates, key, pretrained)
         each = jax.vmap(losses.LOSSES[task.loss], (0, 0, None))(logits, targets, mature * hyper.focal_gamma)
         hits = jnp.argmax(logits, -1) == jnp.argmax(examples.targets, -1)
         loss = jnp.mean(weights * each) + hyper.l2 * optim.half_square(params)
@@ -169,7 +176,7 @@ def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Ar
     features, lengths = data.clips.features[indices, 0], data.clips.lengths[indices, 0]
     mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
     inputs = normalize.apply(task.features, data.scaler, features.astype(jnp.float32), mask)
-    return task.network.apply(variables, inputs, mask)
+    return task.network.apply(variables, inputs, mask, data.clips.pretrained)
 
 
 def _choose_copy(key: Array, share: Array, copies: int) -> Array:
