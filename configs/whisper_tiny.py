@@ -14,7 +14,7 @@ def get_config():
             name="whisper_tiny",
             architecture="encoder_head",
             model=options("encoder_head", {"project": 256, "dense": (128,)}),
-            features=FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(2,), hop_ms=20.0),
+            features=FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(2,), hop_ms=40.0),
             copies=CopiesConfig(
                 augmentation_factor=5, methods=("speed", "stretch", "speed+stretch", "noise", "speed+noise")
             ),
@@ -32,6 +32,6 @@ def get_config():
                 frequency_mask_share=0.1,
                 stretch=0.0,  # the copies vary tempo where the encoder hears it
             ),
-            train=TrainConfig(epochs=30, patience_epochs=30, crop_s=2.72, valid_share=0.06, keep="last"),
+            train=TrainConfig(epochs=30, patience_epochs=30, crop_s=4.4, valid_share=0.06, keep="last"),
         )
     )

@@ -34,6 +34,31 @@ def test_rows_equal_each_clip_alone(clips):
         assert not built.features[i, 0, length[0] :].any()
 
 
+def test_an_encoders_clips_keep_their_order_though_short_ones_go_first(clips, monkeypatch):
+    """Each at a padding of its own; the copies' randomness goes with the clip."""
+    monkeypatch.setattr(examples, "_CHUNK", 2)
+    config = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(1,), hop_ms=20.0, trim_db=200.0)
+    lengths = (30_000, 9_000, 40_000, 9_500, 20_000)
+    sounds = [np.resize(clip, length) for clip, length in zip(clips, lengths, strict=True)]
+    shapes, told = set(), []
+
+    def extract(samples, lengths):
+        shapes.add(samples.shape)
+        sums = np.cumsum(np.asarray(samples), 1)[:, ::320, None]
+        counts = np.asarray(lengths) // 320
+        return np.where(np.arange(sums.shape[1])[None, :, None] < counts[:, None, None], sums, 0.0), counts
+
+    copying = CopiesConfig(augmentation_factor=1, methods=("noise",))
+    built = examples.build(config, sounds, told.append, copying, [5, 6, 7, 8, 9], extract)
+    assert len(shapes) == 3 and sum(told) == 5 and built.features.shape[2] == 125
+    for i, sound in enumerate(sounds):
+        count = len(sound) // 320
+        assert built.lengths[i, 0] == count and not built.features[i, 0, count:].any()
+        np.testing.assert_allclose(built.features[i, 0, :count, 0], np.cumsum(sound)[::320][:count], atol=1e-2)
+        alone = examples.build(config, [sound], silent, copying, [5 + i], extract)
+        np.testing.assert_allclose(built.features[i, 1, :count], alone.features[0, 1, :count], atol=1e-2)
+
+
 def test_long_clips_give_windows_that_vote_together(clips):
     config = dataclasses.replace(CONFIG, max_duration_s=0.5)
     built = examples.build(config, clips, silent)

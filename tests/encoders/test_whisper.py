@@ -1,5 +1,6 @@
 """Whisper's encoder: front end, masks, readers; against PyTorch's, and stored outputs of the real weights."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -166,6 +167,22 @@ def test_config_and_encoder_must_agree():
         encoders.of(FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(2,)))
     with pytest.raises(UsageError, match="did you mean 'whisper_tiny_en'"):
         encoders.of(FeatureConfig(kind="encoder", encoder="whisper_tinyen", blocks=(2,)))
+
+
+def test_a_longer_hop_averages_neighbours_within_the_clip(params):
+    samples, lengths = voices()
+    config = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0)
+    plain, counts = encoders.extract(config, params, samples, lengths)
+    merged, merged_counts = encoders.extract(dataclasses.replace(config, hop_ms=60.0), params, samples, lengths)
+    assert merged.dtype == jnp.float16 and merged.shape[1] == -(-plain.shape[1] // 3)
+    for values, count, expected, row in zip(merged, merged_counts, plain, counts, strict=True):
+        assert int(count) == -(-int(row) // 3) and not np.any(values[int(count) :])
+        for k in (0, int(count) - 1):
+            part = expected[3 * k : min(3 * k + 3, int(row))].astype(np.float32)
+            np.testing.assert_allclose(values[k].astype(np.float32), part.mean(0), rtol=1e-3, atol=2e-3)
+    for wrong in (50.0, 10.0):
+        with pytest.raises(UsageError, match="a multiple of 20, as whisper_tiny_en has, found"):
+            encoders.of(dataclasses.replace(config, hop_ms=wrong))
 
 
 def test_mel_filters_are_the_published_ones(weights_dir):

@@ -60,13 +60,15 @@ def build(
             owners.append(i)
     ids = np.array([clip_ids[i] for i in owners] if copying else owners, np.uint32)
     make = _Maker(config.sample_rate_hz, extract or functools.partial(features.extract, config), copying)
-    size = _padded(max(len(piece) for piece in pieces), config)
+    longest = max(len(piece) for piece in pieces)
+    sizes = [_padded(len(piece) if config.kind == "encoder" else longest, config) for piece in pieces]
+    order = np.argsort(sizes, kind="stable")  # an encoder's time on padding would be most of it
     parts = []
     for start in range(0, len(pieces), _CHUNK):
-        here = slice(start, start + _CHUNK)
-        parts.append(_chunk(make, pieces[here], ids[here], size))
-        report(len(parts[-1][1]))
-    values, lengths = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        here = order[start : start + _CHUNK]
+        parts.append(_chunk(make, [pieces[i] for i in here], ids[here], sizes[here[-1]]))
+        report(len(here))
+    values, lengths = _in_order(order, parts)
     return Examples(values, lengths, np.array(owners))
 
 
@@ -104,6 +106,20 @@ def _chunk(make: _Maker, pieces: Sequence[np.ndarray], ids: np.ndarray, size: in
     widest = max(values.shape[1] for values, _ in sets)
     wide = [np.pad(v, ((0, 0), (0, widest - v.shape[1]), (0, 0)))[:rows] for v, _ in sets]
     return np.stack(wide, 1), np.stack([n[:rows] for _, n in sets], 1)
+
+
+def _in_order(order: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Chunks of rows that were taken in this order, in the order of the clips, all as wide as the widest."""
+    _, copies, _, channels = parts[0][0].shape
+    values = np.zeros((len(order), copies, max(v.shape[2] for v, _ in parts), channels), parts[0][0].dtype)
+    lengths = np.zeros((len(order), copies), parts[0][1].dtype)
+    start = 0
+    while parts:
+        some, counts = parts.pop(0)  # so that few chunks are there twice
+        here = order[start : start + len(some)]
+        values[here, :, : some.shape[2]], lengths[here] = some, counts
+        start += len(some)
+    return values, lengths
 
 
 def _padded(samples: int, config: FeatureConfig) -> int:

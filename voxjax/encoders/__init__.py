@@ -81,18 +81,17 @@ def of(config: FeatureConfig) -> Encoder:
     """The encoder that a feature config names.
 
     Raises:
-        UsageError: at an unknown one, or where hop or rate of the config are not the encoder's.
+        UsageError: at an unknown one, at a hop that is no multiple of the encoder's, or at another rate.
     """
     one_of("features.encoder", config.encoder, ENCODERS)
     encoder = ENCODERS[config.encoder]
-    for name, wanted, found in (
-        ("hop_ms", encoder.hop_ms, config.hop_ms),
-        ("sample_rate_hz", encoder.rate_hz, config.sample_rate_hz),
+    multiple = config.hop_ms >= encoder.hop_ms and config.hop_ms % encoder.hop_ms == 0
+    for name, wanted, fits, found in (
+        ("hop_ms", f"a multiple of {encoder.hop_ms:g}", multiple, config.hop_ms),
+        ("sample_rate_hz", encoder.rate_hz, config.sample_rate_hz == encoder.rate_hz, config.sample_rate_hz),
     ):
-        if wanted != found:
-            raise UsageError(
-                mismatch(f"features.{name}", f"{wanted:g}, as {config.encoder} has", f"{found:g}", "set it")
-            )
+        if not fits:
+            raise UsageError(mismatch(f"features.{name}", f"{wanted}, as {config.encoder} has", f"{found:g}", "set it"))
     return encoder
 
 
@@ -131,8 +130,10 @@ def pretrained(config: FeatureConfig, params: Any) -> dict[str, Any]:
 def extract(config: FeatureConfig, params: Any, samples: Array, lengths: Array) -> tuple[Array, Array]:
     """Features of kind `encoder` of a batch of zero-padded clips.
 
+    Where the hop is a multiple of the encoder's, so many neighbouring positions are averaged into one.
+
     Args:
-        config: names encoder and blocks.
+        config: names encoder, blocks and hop.
         params: as the encoder's `params` gives them.
         samples: float32 `[batch, time]`, zeros beyond each length.
         lengths: int32 `[batch]`, in samples.
@@ -140,5 +141,19 @@ def extract(config: FeatureConfig, params: Any, samples: Array, lengths: Array) 
     Returns:
         float16 `[batch, positions, blocks * channels]`, zero beyond each clip, and int32 `[batch]`, its positions.
     """
-    outputs, mask = of(config).apply(config.blocks, params, samples, lengths)
-    return outputs.reshape(*mask.shape, -1).astype(jnp.float16), jnp.sum(mask, axis=1, dtype=jnp.int32)
+    encoder = of(config)
+    outputs, mask = encoder.apply(config.blocks, params, samples, lengths)
+    outputs, mask = _pooled(round(config.hop_ms / encoder.hop_ms), outputs.reshape(*mask.shape, -1), mask)
+    return outputs.astype(jnp.float16), jnp.sum(mask, axis=1, dtype=jnp.int32)
+
+
+def _pooled(factor: int, values: Array, mask: Array) -> tuple[Array, Array]:
+    """Means of so many neighbours within the clip: `[B, T, C], [B, T] -> [B, T / factor, C], [B, T / factor]`."""
+    if factor == 1:
+        return values, mask
+    spare = -mask.shape[1] % factor
+    mask = jnp.pad(mask, ((0, 0), (0, spare))).reshape(len(mask), -1, factor)
+    values = jnp.pad(values, ((0, 0), (0, spare), (0, 0))).reshape(*mask.shape, -1)
+    count = jnp.maximum(jnp.sum(mask, axis=2), 1).astype(values.dtype)
+    total = jnp.sum(jnp.where(mask[..., None], values, 0.0), axis=2)
+    return total / count[..., None], jnp.any(mask, axis=2)
