@@ -34,6 +34,18 @@ def test_each_clip_is_tested_once_and_sides_never_meet(protocol):
     assert sorted(tested) == list(range(len(corpus)))
 
 
+def test_all_learns_from_every_clip_but_those_that_choose():
+    corpus = made()
+    split = splits.split(corpus, "all", 0, 0.1, seed=3)
+    guard.check(corpus, split)
+    assert sorted([*split.train, *split.valid]) == list(range(len(corpus)))
+    assert np.array_equal(split.test, split.valid)
+    assert not {corpus.speakers[i] for i in split.train} & {corpus.speakers[i] for i in split.valid}
+    heard = dataclasses.replace(split, train=np.append(split.train, split.valid[0]))
+    with pytest.raises(guard.LeakError, match="train and valid side"):
+        guard.check(corpus, heard)
+
+
 def test_speaker_and_statement_are_both_unheard_and_every_clip_is_tested_once():
     clips = [dataclasses.replace(c, statement=("dogs", "kids")[i % 2]) for i, c in enumerate(made().clips)]
     corpus, tested = Manifest(None, tuple(clips)), []

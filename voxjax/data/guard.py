@@ -3,7 +3,7 @@
 import numpy as np
 
 from voxjax.data.manifest import Manifest
-from voxjax.data.splits import PAIRS, PROTOCOLS, Split
+from voxjax.data.splits import PROTOCOLS, Split
 from voxjax.errors import VoxJaxError, mismatch
 
 
@@ -21,7 +21,7 @@ def check(manifest: Manifest, split: Split) -> None:
     for name, side in sides.items():
         if not len(side):
             raise LeakError(mismatch(f"{name} side", "at least one clip", "none", "use more clips"))
-    for first, second in PAIRS:
+    for first, second in PROTOCOLS[split.protocol].pairs:
         a, b = ([manifest.clips[i] for i in sides[name]] for name in (first, second))
         _refuse("clip", first, second, {c.path: c.path for c in a}, {c.path: c.path for c in b})
         _refuse("audio", first, second, {c.content: c.path for c in a}, {c.content: c.path for c in b})

@@ -21,7 +21,10 @@ class Run(NamedTuple):
     figures: Mapping[str, Any]  # metrics.json
     clips: np.ndarray  # [rows]
     speakers: np.ndarray  # [rows]
+    genders: np.ndarray  # [rows], '' where unknown
+    folds: np.ndarray  # int [rows]
     truth: np.ndarray  # int [rows]
+    chances: np.ndarray  # [rows, K], calibrated
     predicted: np.ndarray  # int [rows]
 
 
@@ -41,7 +44,7 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
         VoxJaxError: at a folder without a report, or two that were not tested on the same clips.
     """
     a, b = read(first), read(second)
-    _refuse_unlike(a, b)
+    refuse_unlike(a, b)
     unit = a.figures["interval_over"]
     names = {"speakers": (a.speakers, b.speakers), "clips": (a.clips, b.clips)}[unit]
     classes = len(a.figures["labels"])
@@ -86,9 +89,13 @@ def read(folder: Path) -> Run:
         place = {label: i for i, label in enumerate(labels)}
         chances = np.array([[float(row[label]) for label in labels] for row in rows])
         clips, speakers = (np.array([row[key] for row in rows]) for key in ("clip", "speaker"))
+        known = figures["genders"] if "genders" in figures else {}
+        genders = np.array([known[speaker] if speaker in known else "" for speaker in speakers])
+        folds = np.array([int(row["fold"]) for row in rows])
         truth = np.array([place[row["truth"]] for row in rows])
         needed = {key: figures[key] for key in ("protocol", "corpus", "seeds", "model", "interval_over")}
-        return Run(f"{folder} ({needed['model']})", figures, clips, speakers, truth, chances.argmax(-1))
+        name = f"{folder} ({needed['model']})"
+        return Run(name, figures, clips, speakers, genders, folds, truth, chances, chances.argmax(-1))
     except (ValueError, KeyError, TypeError) as error:
         do = "make the report again, or copy the run whole"
         raise VoxJaxError(
@@ -96,8 +103,12 @@ def read(folder: Path) -> Run:
         ) from error
 
 
-def _refuse_unlike(a: Run, b: Run) -> None:
-    """Refuses runs that answer other questions."""
+def refuse_unlike(a: Run, b: Run) -> None:
+    """Refuses runs that answer other questions.
+
+    Raises:
+        VoxJaxError: at another corpus, protocol or set of labels, or other test clips.
+    """
     for key in ("corpus", "protocol", "labels"):
         if a.figures[key] != b.figures[key]:
             what, found = f"{a.name} and {b.name}", f"{a.figures[key]} and {b.figures[key]}"

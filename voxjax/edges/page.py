@@ -10,6 +10,7 @@ _PROTOCOLS = {
     "random5": "stratified 5-fold over files; the same speakers are on both sides",
     "speaker5": "five folds of speakers; no test speaker was heard in training",
     "speaker6": "six folds of speakers; no test speaker was heard in training",
+    "all": "every clip was learnt from but the validation side, of which these figures are",
     "speaker_statement": "neither the test speakers nor their sentences were heard in training",
     "corpus": "trained on some corpora, tested on another",
     "guide": "copies made first, then split at random: leaks, and measures nothing",

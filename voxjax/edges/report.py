@@ -115,6 +115,7 @@ def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str
         | {
             "temperature": float(np.exp(np.mean(np.log(run.temperature)))),
             "interval_over": over,
+            "genders": dict(zip(run.speakers, run.genders, strict=True)),
             "per_fold": _per_fold(run, after),
             **_rejected(run, after),
             "warnings": [*warnings_about(meta["protocol"], meta["corpus"]), *_collapses(meta)],
@@ -153,6 +154,8 @@ def warnings_about(protocol: str, corpus: str) -> list[str]:
             "The protocol of the training guide leaks: copies of a clip lie on both sides of the "
             "split, so these figures measure nothing. It is kept to show the leak."
         )
+    if protocol == "all":
+        found.append("Nothing was held out: these figures are of the validation clips, and no result.")
     return found
 
 

@@ -1,0 +1,25 @@
+"""Lets finished runs vote on their test clips, and joins their models: `python scripts/vote.py RUN_A RUN_B …`."""
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.edges import commands, report, vote_runs
+
+WORKDIR = flags.DEFINE_string("workdir", None, "For report and model; runs/vote-TIME where not given.")
+
+
+def main(runs: Sequence[str]) -> None:
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    workdir = Path(WORKDIR.value or f"runs/vote-{now}")
+    figures = vote_runs.vote([Path(run) for run in runs], workdir)
+    print(report.printout(figures))
+    print(f"report: {workdir / 'report' / 'report.html'}")
+    if (workdir / "model").is_dir():
+        print(f"model:  {workdir / 'model'}")
+
+
+if __name__ == "__main__":
+    commands.run_on(main, "RUN_A RUN_B …")
