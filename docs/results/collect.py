@@ -41,8 +41,10 @@ UNITS = {"s": "s", "ms": "ms", "mib": "MiB"}
 def take(name, run):
     """Copies one run's figures."""
     figures = json.loads((run / "report/metrics.json").read_text())
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    figures["train_seconds_quiet"] = len(rows) * float(np.quantile([row["seconds"] for row in rows], 0.25))
+    curve = run / "metrics.jsonl"
+    if curve.is_file():  # a vote has none
+        rows = [json.loads(line) for line in curve.read_text().splitlines()]
+        figures["train_seconds_quiet"] = len(rows) * float(np.quantile([row["seconds"] for row in rows], 0.25))
     (HERE / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n")
 
 
