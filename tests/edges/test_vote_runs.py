@@ -53,12 +53,18 @@ def test_seeds_vote_one_by_one_and_rows_may_come_in_any_order(runs, tmp_path):
     columns = {name: [getattr(base, name)[i] for i in places] for name in ("clips", "speakers", "genders")}
     arrays = {name: np.asarray(getattr(base, name))[places] for name in ("folds", "truth")}
     logits = np.concatenate([base.logits, better(2.0)[order]])
-    both = [reported(tmp_path / name, logits=logits, **columns, **arrays) for name in "cd"]
+    meta = {**base.meta, "seeds": [0, 1]}
+    both = [reported(tmp_path / name, logits=logits, meta=meta, **columns, **arrays) for name in "cd"]
     figures = vote_runs.vote(both, tmp_path / "vote")
     alone = json.loads((both[0] / "report/metrics.json").read_text())
     assert figures["uar"] == pytest.approx(alone["uar"]) and figures["n"] == alone["n"]
+    seed0 = vote_runs.vote([runs[1], both[0]], tmp_path / "seed0")  # both are of the example's logits there
+    assert seed0["seeds"] == [0] and seed0["uar"] == pytest.approx(seed0["members"][0]["uar"])
+    assert seed0["members"][0]["uar"] == pytest.approx(seed0["members"][1]["uar"]) and seed0["n"] == len(base.truth)
+    apart = reported(tmp_path / "e", logits=better(2.0), meta={**base.meta, "seeds": [7]})
+    assert vote_runs.vote([runs[1], apart], tmp_path / "apart")["seeds"] == [0, 7]
     with pytest.raises(VoxJaxError, match="as many seeds"):
-        vote_runs.vote([runs[0], both[0]], tmp_path / "other")
+        vote_runs.vote([apart, both[0]], tmp_path / "other")
 
 
 @pytest.mark.parametrize(

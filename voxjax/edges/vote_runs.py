@@ -23,7 +23,8 @@ def vote(folders: Sequence[Path], workdir: Path) -> dict[str, Any]:
     """Reports the vote of runs in `workdir`, and leaves a model of all their members if each run has a model.
 
     Each run has the same weight, and its probabilities are those it calibrated on its own validation clips, so that no
-    test clip chooses anything. Runs of several seeds vote seed by seed.
+    test clip chooses anything. Runs vote seed by seed, under the seeds they have in common; where they have none, as
+    runs of one seed each, the first of each vote together, and so on.
 
     Args:
         folders: of runs with `report/predictions.csv`, all of the same test clips in the same folds.
@@ -44,11 +45,12 @@ def vote(folders: Sequence[Path], workdir: Path) -> dict[str, Any]:
     runs = [compare.read(folder) for folder in folders]
     for other in runs[1:]:
         compare.refuse_unlike(runs[0], other)
-    orders = [_order(run) for run in runs]
+    common = sorted(set.intersection(*(set(run.figures["seeds"]) for run in runs)))
+    orders = [_rows(run, common) for run in runs]
     for run, order in zip(runs[1:], orders[1:], strict=True):
         _refuse_other_rows(runs[0], orders[0], run, order)
     configs = [json.loads((folder / "config.json").read_text()) for folder in folders]
-    figures = report.write_report(workdir / "report", _told(runs, orders, configs))
+    figures = report.write_report(workdir / "report", _told(runs, orders, common, configs))
     if all((folder / "model").is_dir() for folder in folders):
         model_folder.save(workdir / "model", joined([model_folder.load(folder / "model") for folder in folders]))
     sources = {"vote": [str(folder) for folder in folders]}
@@ -113,14 +115,18 @@ def _about(models: Sequence[Trained]) -> dict[str, Any]:
     }
 
 
-def _order(run: Run) -> np.ndarray:
-    """Rows sorted by seed, then by clip: the k-th row of a clip is of the k-th seed."""
+def _rows(run: Run, seeds: Sequence[int]) -> np.ndarray:
+    """Rows under these seeds, all where there are none: by seed, then by clip. A clip's k-th row is its k-th seed's."""
     seen: dict[str, int] = {}
     times = []
     for clip in run.clips.tolist():
         seen[clip] = seen.setdefault(clip, -1) + 1
         times.append(seen[clip])
-    return np.lexsort((run.clips, np.array(times)))
+    order = np.lexsort((run.clips, np.array(times)))
+    if not seeds:
+        return order
+    known = np.array(sorted(run.figures["seeds"]))
+    return order[np.isin(known[np.array(times)[order]], seeds)]
 
 
 def _refuse_other_rows(a: Run, ours: np.ndarray, b: Run, theirs: np.ndarray) -> None:
@@ -132,7 +138,9 @@ def _refuse_other_rows(a: Run, ours: np.ndarray, b: Run, theirs: np.ndarray) -> 
         raise VoxJaxError(mismatch(what, "the same folds", "others", "run both under the same protocol"))
 
 
-def _told(runs: Sequence[Run], orders: Sequence[np.ndarray], configs: Sequence[dict[str, Any]]) -> report.ReportInput:
+def _told(
+    runs: Sequence[Run], orders: Sequence[np.ndarray], seeds: Sequence[int], configs: Sequence[dict[str, Any]]
+) -> report.ReportInput:
     """The vote, as the report takes it."""
     first, rows = runs[0], orders[0]
     chances = np.stack([run.chances[order] for run, order in zip(runs, orders, strict=True)])
@@ -146,7 +154,7 @@ def _told(runs: Sequence[Run], orders: Sequence[np.ndarray], configs: Sequence[d
         "corpus": first.figures["corpus"],
         "model": "vote of " + ", ".join(member["architecture"] for member in members),
         "folds": first.figures["folds"],
-        "seeds": sorted({seed for run in runs for seed in run.figures["seeds"]}),
+        "seeds": list(seeds) or sorted({seed for run in runs for seed in run.figures["seeds"]}),
         "chosen_by": _CHOSEN_BY + "; ".join(dict.fromkeys(run.figures["chosen_by"] for run in runs)),
         "train_seconds": sum(run.figures["train_seconds"] for run in runs),
         "parameters": sum(run.figures["parameters"] for run in runs),
