@@ -12,8 +12,17 @@ from voxjax.errors import UsageError, mismatch
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the best one in checkpoints/ if not given.")
 FORMAT = flags.DEFINE_enum("format", "text", list(answers.FORMATS), "How answers are written.")
 REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
+OTHERS = {  # of one clip
+    "text": flags.DEFINE_string("text", None, "What is said in the one clip, for a model that fuses text."),
+    "face": flags.DEFINE_string("face", None, "Its face: action units as CSV, or embeddings as .npy."),
+    "physio": flags.DEFINE_string("physio", None, "Its physiology: CSV with time_s and a column a signal."),
+}
 RIGHT = flags.DEFINE_float("right", None, "As --reject_below, at the model's own confidence for this share right.")
 OUT = flags.DEFINE_string("out", None, "File for the answers, in place of the terminal.")
+
+
+def others() -> dict[str, str]:
+    return {name: flag.value for name, flag in OTHERS.items() if flag.value is not None}
 
 
 def main(paths: Sequence[str]) -> int:
@@ -26,7 +35,7 @@ def main(paths: Sequence[str]) -> int:
     predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0)
     if RIGHT.value is not None:
         predictor.reject_below = predictor.threshold(RIGHT.value)
-    lines = answers.lines(predictor, paths, style, lambda *told: counts.extend(told))
+    lines = answers.lines(predictor, paths, style, lambda *told: counts.extend(told), others())
     if OUT.value is None:
         for line in lines:
             print(line, flush=True)
@@ -39,4 +48,4 @@ def main(paths: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    commands.run_on(main, "FILE_OR_DIR…")
+    commands.run_on(main, "FILE_OR_DIR…", least=lambda: 0 if others() else 1)

@@ -9,7 +9,7 @@ import pytest
 
 from voxjax import labels
 from voxjax.data import corpora
-from voxjax.edges import sources
+from voxjax.edges import download, sources
 from voxjax.edges.sources import by_hand
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -51,6 +51,14 @@ def test_table_of_speeds_equals_its_figures():
         assert figure["ratio"] == pytest.approx(figure["one_program"] / figure["one_by_one"])
 
 
+def test_table_of_modalities_equals_its_run():
+    figures = RESULTS["fusion_demo_modal"]
+    lines = between("subsets", "docs/fusion.md")
+    assert lines == collect()["subsets_table"](figures) and len(lines) == 2**4 - 1 + 2
+    assert figures["subsets"][-1]["uar"] == figures["uar"]
+    assert figures["uar"] > max(row["uar"] for row in figures["subsets"] if len(row["modalities"]) == 1)
+
+
 def cells(name, page):
     """A table of a page as rows of its cells, without the rule below the head."""
     rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in between(name, page)]
@@ -70,9 +78,11 @@ def test_table_of_corpora_names_them_all():
 
 
 def test_every_corpus_can_be_fetched_or_is_explained():
-    known = {"demo", *sources.SOURCES, *by_hand.BY_HAND}
+    made = {name for name, corpus in corpora.CORPORA.items() if not corpus.needs_folder}
+    known = {*download.MADE_HERE, *sources.SOURCES, *by_hand.BY_HAND}
+    assert set(download.MADE_HERE) == made
     assert known == set(corpora.CORPORA)
-    assert set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/download.md").read_text(), re.M)) == known - {"demo"}
+    assert set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/download.md").read_text(), re.M)) == known - made
 
 
 def test_guide_json_equals_the_runs_it_names():

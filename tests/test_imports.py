@@ -24,6 +24,7 @@ ROWS = (
         "voxjax.significance",
         "voxjax.vote",
     ),
+    ("voxjax.modalities",),
     ("voxjax.encoders",),
     ("voxjax.data",),
     ("voxjax.audio",),

@@ -117,6 +117,7 @@ class Hyper:
     warp: Any = 0.08  # vocal-tract length is multiplied by exp(U(-1, 1) * this)
     time_mask_share: Any = 0.15  # widest of two time masks, as a share of the clip
     frequency_mask_share: Any = 0.15  # widest of two frequency masks, as a share of the channels
+    modality_dropout: Any = 0.25  # chance that a fusing network is not shown a modality that the clip has
 
 
 @dataclasses.dataclass(frozen=True)

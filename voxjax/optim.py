@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import optax
 
 from voxjax.config import Hyper
+from voxjax.encoders.layout import TUNED
 
 Array = jax.Array
 Tree = Any
-
-TUNED = "tuned_"  # modules of this name and a number hold what was learned on a pretrained block
 
 
 def ramp(progress: Array, share: Array) -> Array:

@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 README = HERE.parents[1] / "README.md"
 DEVICES = HERE.parent / "many-devices.md"
 RESULTS = HERE.parent / "results.md"
+FUSION = HERE.parent / "fusion.md"
 
 # The guide's five rows: title, config, its accuracy (or what it aims at), its minutes.
 GUIDE = (
@@ -110,7 +111,9 @@ def runs_table(found):
         low, high = (100 * end for end in figures["uar_ci"])
         folds = f"fold {next(iter(figures['per_fold']))}" if figures["folds"] == 1 else f"{figures['folds']} folds"
         seeds = "seed " + ", ".join(map(str, figures["seeds"]))
-        cells = [f"[{figures['model']}](docs/results/{name}.json)", f"{figures['protocol']}, {folds}, {seeds}"]
+        made = any("synthetic" in warning for warning in figures["warnings"])
+        where = f" on {figures['corpus']}, which is synthetic" if made else ""
+        cells = [f"[{figures['model']}](docs/results/{name}.json){where}", f"{figures['protocol']}, {folds}, {seeds}"]
         cells += [f"{100 * figures['uar']:.1f} %", f"{low:.1f} to {high:.1f}", f"{100 * figures['accuracy']:.1f} %"]
         lines.append("| " + " | ".join([*cells, time_text(minutes(figures))]) + " |")
     return lines
@@ -146,6 +149,15 @@ def speed_table(figures):
     return lines
 
 
+def subsets_table(figures):
+    """What the same trained model is worth when it is shown only some of its modalities."""
+    lines = ["| shown | UAR | accuracy | clips |", "|---|---|---|---|"]
+    for row in figures["subsets"]:
+        cells = [" + ".join(row["modalities"]), f"{100 * row['uar']:.1f} %", f"{100 * row['accuracy']:.1f} %"]
+        lines.append("| " + " | ".join([*cells, str(row["n"])]) + " |")
+    return lines
+
+
 def put(text, name, lines):
     """The text with other lines between its markers of this name."""
     head, tail = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
@@ -165,6 +177,7 @@ def main(arguments):
     RESULTS.write_text(put(RESULTS.read_text(), "commands", commands(found)))
     speed = json.loads((HERE / "benchmark_ensemble.json").read_text())
     DEVICES.write_text(put(DEVICES.read_text(), "speed", speed_table(speed)))
+    FUSION.write_text(put(FUSION.read_text(), "subsets", subsets_table(found["fusion_demo_modal"])))
 
 
 if __name__ == "__main__":

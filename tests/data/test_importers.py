@@ -238,6 +238,7 @@ def test_meld_by_its_tables(tree):
         table(data / f"meld/{part}_sent_emo.csv", head, rows)
     clips = loaded("meld", data)
     assert len(clips) == 9_989 + 1_109 + 2_610 - 2
+    assert all(clip.text == "Oh, “hi”, you" for clip in clips)
     assert counts(clips)["happy"] == 1_743 + 163 + 402 and counts(clips)["surprised"] == 1_205 + 150 + 281
     assert {(c.speaker, c.gender) for c in clips} == {("Ross", "male"), ("Monica", "female"), ("Nurse", "")}
     (data / "meld/dev/dia0_utt5.wav").unlink()
@@ -293,6 +294,32 @@ def test_own_table(tree, text, message):
     clips = loaded("csv", data)
     assert [(clip.path, clip.emotion) for clip in clips] == [("csv/a/1.wav", "glad"), ("csv/b.wav", "low")]
     assert {clip.speaker for clip in clips} in ({"ann", "bo"}, {"unknown"})
+
+
+BESIDE = [
+    ("path,emotion,text,face\na/1.wav,glad,I won,a/1.npy\nb.wav,low,,\n", ""),
+    ("path;emotion;physio\na/1.wav;glad;a/2.csv\nb.wav;low;\n", "line 2, physio: expected a file.*'a/2.csv'"),
+    ("path,emotion,face\na/1.wav,glad,../../sound.wav\nb.wav,low,\n", "line 2, face: expected a file below"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BESIDE)
+def test_own_table_names_words_and_files_beside_the_sound(tree, text, message):
+    """Empty cells stay empty, files are named from the manifest's root, and follow when corpora are joined."""
+    data = tree("csv/a/1.wav", "csv/b.wav", "folder/glad/x.wav", "folder/low/y.wav")
+    np.save(data / "csv/a/1.npy", np.zeros(3))
+    (data / "csv/list.csv").write_text(text, encoding="utf-8")
+    if message:
+        with pytest.raises(VoxJaxError, match=message):
+            loaded("csv", data)
+        return
+    first, second = loaded("csv", data)
+    assert (first.text, first.face, first.physio) == ("I won", "csv/a/1.npy", "")
+    assert (second.text, second.face, second.physio) == ("", "", "")
+    joined = corpora.load("folder+csv", data, data)
+    (own,) = [clip for clip in joined.clips if clip.text]
+    assert (joined.root / own.face).samefile(data / "csv/a/1.npy")
+    assert sum(bool(clip.face) for clip in joined.clips) == 1
 
 
 @pytest.mark.parametrize("name", ["tess", "cremad", "emodb", "savee", "esd"])

@@ -292,21 +292,21 @@ def lines(names, data_dir="unused"):
 
 
 def test_names_that_are_not_fetched_say_why():
-    assert lines("demo") == [download.MADE]
+    assert lines("demo+demo_modal") == [f"demo {download.MADE}", f"demo_modal {download.MADE}"]
     for name, row in by_hand.BY_HAND.items():
         with pytest.raises(
             VoxJaxError, match=f"^{name}: expected a corpus that anyone may fetch, found one {row.why}; "
         ):
             lines(name)
     with pytest.raises(
-        UsageError, match=r"--corpus: expected one of demo, ravdess.*'ravdes'; did you mean 'ravdess'\?"
+        UsageError, match=r"--corpus: expected one of demo, demo_modal, ravdess.*'ravdes'; did you mean 'ravdess'\?"
     ):
         lines("demo+ravdes")
 
 
 def test_the_table_is_complete():
     listed = list(download.listing(pathlib.Path("unused")))
-    assert [line.split()[0] for line in listed] == ["demo", *sources.SOURCES, *by_hand.BY_HAND]
+    assert [line.split()[0] for line in listed] == [*download.MADE_HERE, *sources.SOURCES, *by_hand.BY_HAND]
     page = (ROOT / "docs/download.md").read_text()
     for name, source in sources.SOURCES.items():
         cells = re.search(rf"^\| `{name}` \|(.*)\|$", page, re.MULTILINE)[1]

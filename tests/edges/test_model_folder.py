@@ -1,5 +1,6 @@
 """The model folder: whole, equal after reading, and plain about what is wrong with it."""
 
+import dataclasses
 import json
 import zipfile
 
@@ -78,6 +79,26 @@ def test_objects_are_never_pickled(tmp_path):
     assert not (tmp_path / "model.json").exists()
 
 
+def test_scalers_of_other_modalities_come_back_under_a_newer_format(tmp_path):
+    face = Scaler(np.arange(7, dtype=np.float32)[None], np.ones((1, 7), np.float32))
+    plain = member(0)
+    fused = dataclasses.replace(plain, other_scalers={"face": face}, columns={"face": ("a", "b")})
+    model_folder.save(tmp_path / "fused", trained(fused, plain))
+    model_folder.save(tmp_path / "plain", trained(plain))
+    first, second = model_folder.load(tmp_path / "fused").members
+    np.testing.assert_equal(first.other_scalers["face"]._asdict(), face._asdict())
+    assert first.modalities == {"face": 7} and second.modalities == {}
+    assert first.columns == {"face": ("a", "b")} and second.columns == {}
+    formats = [json.loads((tmp_path / name / "model.json").read_text())["format"] for name in ("fused", "plain")]
+    assert formats == [4, 1]
+    for other in (
+        {"other_scalers": {"face": Scaler(face.mean[:, :6], face.std[:, :6])}},
+        {"columns": {"face": ("c",)}},
+    ):
+        with pytest.raises(VoxJaxError, match="modality face, of all members: expected 7 numbers a, b, found"):
+            trained(fused, dataclasses.replace(fused, **other))
+
+
 def edit(**changes):
     def change(folder):
         path = folder / "model.json"
@@ -121,7 +142,7 @@ def other_weights(folder):
         (without("labels"), "KeyError 'labels'"),
         (without("members"), "KeyError 'members'"),
         (edit(members="x"), "expected a whole description"),
-        (edit(format=4), r"expected format 3 or older, found 4 \(by VoxJAX .*install a newer VoxJAX"),
+        (edit(format=5), r"expected format 4 or older, found 5 \(by VoxJAX .*install a newer VoxJAX"),
         (edit(features={"mells": 3}), "did you mean 'features.mels'"),
     ],
 )

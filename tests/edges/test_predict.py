@@ -18,7 +18,7 @@ from voxjax import EmotionPredictor, models
 from voxjax.audio import features, normalize
 from voxjax.audio.io import AudioError
 from voxjax.config import FeatureConfig
-from voxjax.edges import answers, model_folder, predict
+from voxjax.edges import answers, model_folder, predict, scoring
 from voxjax.errors import VoxJaxError
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -161,11 +161,11 @@ def test_a_broken_source_stops_or_is_answered_in_place(predictor, clips):
 
 
 def test_compiles_few_shapes(model, clips):
-    predict._score.clear_cache()
+    scoring._score.clear_cache()
     predictor = EmotionPredictor(model)
     for seed, duration_s in enumerate(np.linspace(0.11, 0.99, 12)):
         predictor.predict((voice(duration_s, seed), RATE_HZ))
-    assert predict._score._cache_size() <= 3
+    assert scoring._score._cache_size() <= 3
 
 
 def test_weights_of_another_network_are_refused(tmp_path):

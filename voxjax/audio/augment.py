@@ -6,7 +6,7 @@ raise them from 0, where each function changes nothing.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -177,10 +177,13 @@ def hide(key: Array, hyper: Hyper, ramp: Array, values: Array, length: Array) ->
 
 
 class Batch(NamedTuple):
-    """What the network and the loss see: `[B, T, C]`, bool `[B, T]`, class shares `[B, K]`."""
+    """What the network and the loss see: `[B, T, C]`, bool `[B, T]`, class shares `[B, K]`.
 
-    inputs: Array
-    mask: Array
+    For a network that fuses modalities, inputs and mask are dictionaries of such arrays, T and C differing.
+    """
+
+    inputs: Any
+    mask: Any
     targets: Array
 
 
@@ -196,9 +199,13 @@ def mixup(key: Array, alpha: Array, share: Array, batch: Batch) -> Batch:
     weight = jax.random.beta(weight_key, jnp.maximum(alpha, 1e-2), jnp.maximum(alpha, 1e-2), (size,))
     mixed = (jax.random.uniform(coin_key, (size,)) < share) & (alpha > 0.0)
     own = jnp.where(mixed, jnp.maximum(weight, 1.0 - weight), 1.0)
-    inputs = own[:, None, None] * batch.inputs + (1.0 - own)[:, None, None] * batch.inputs[partner]
-    targets = own[:, None] * batch.targets + (1.0 - own)[:, None] * batch.targets[partner]
-    return Batch(inputs, batch.mask | (batch.mask[partner] & mixed[:, None]), targets)
+
+    def blend(x: Array) -> Array:
+        share = own.reshape(-1, *(1,) * (x.ndim - 1))
+        return share * x + (1.0 - share) * x[partner]
+
+    mask = jax.tree.map(lambda valid: valid | (valid[partner] & mixed[:, None]), batch.mask)
+    return Batch(jax.tree.map(blend, batch.inputs), mask, blend(batch.targets))
 
 
 _NEPER = 0.1 * 2.302585092994046  # decibels of power to natural logarithm

@@ -50,15 +50,20 @@ def apply(config: FeatureConfig, scaler: Scaler, features: jax.Array, mask: jax.
     """
     if config.centre == "none":
         return jnp.where(mask[..., None], features, 0.0)
-    lead = (1,) * (features.ndim - 2)
-    mean, std = (jnp.reshape(part, (*lead, *part.shape)) for part in scaler)
-    values = jnp.where(mask[..., None], (features - mean) / std, 0.0)
+    values = standardised(scaler, features, mask)
     if config.centre == "corpus" or config.kind == "vector":
         return values
     count = jnp.maximum(jnp.sum(mask, axis=-1), 1).astype(values.dtype)[..., None, None]
     own = jnp.sum(values, axis=-2, keepdims=True) / count  # [..., 1, channels]
     own = own * _spectral(config, values.shape[-1]).reshape((1,) * (values.ndim - 1) + (-1,))
     return jnp.where(mask[..., None], values - own, 0.0)
+
+
+def standardised(scaler: Scaler, features: jax.Array, mask: jax.Array) -> jax.Array:
+    """By the scaler alone, padding at zero: `[..., time, channels]` with `mask [..., time]`."""
+    lead = (1,) * (features.ndim - 2)
+    mean, std = (jnp.reshape(part, (*lead, *part.shape)) for part in scaler)
+    return jnp.where(mask[..., None], (features - mean) / std, 0.0)
 
 
 def _spectral(config: FeatureConfig, channels: int) -> np.ndarray:

@@ -28,6 +28,9 @@ class Clip:
     repetition: str
     sha256: str  # of the file's bytes
     votes: str = ""  # what listeners heard, as "angry=7 neutral=2"
+    text: str = ""  # what is said, word for word
+    face: str = ""  # a file of what the face does, named as `path` is
+    physio: str = ""  # a file of heart rate, skin conductance and the like, named as `path` is
     sound: str = ""  # SHA-256 of the decoded samples, once they are known
 
     @property
@@ -79,6 +82,7 @@ class Manifest:
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Clip))
+FILES = ("path", "face", "physio")  # fields that name a file below the manifest's root
 
 
 def digest(path: Path) -> str:

@@ -3,11 +3,11 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from voxjax.audio import io as audio
-from voxjax.errors import VoxJaxError
+from voxjax.errors import UsageError, VoxJaxError, mismatch
 
 _WIDEST = 72  # characters of a path before its columns stop lining up
 _SHOWN = 3  # likeliest other emotions in a line of text
@@ -28,7 +28,13 @@ class Format(NamedTuple):
     row: Callable[[Layout, dict[str, Any]], str]
 
 
-def lines(predictor: Any, arguments: Sequence[str], style: Format, report: Callable[[int, int], None]) -> Iterator[str]:
+def lines(
+    predictor: Any,
+    arguments: Sequence[str],
+    style: Format,
+    report: Callable[[int, int], None],
+    others: Mapping[str, str] | None = None,
+) -> Iterator[str]:
     """Answers for files and folders, as soon as they are known, broken files among them.
 
     Args:
@@ -36,18 +42,30 @@ def lines(predictor: Any, arguments: Sequence[str], style: Format, report: Calla
         arguments: paths of sound files and folders.
         style: of `FORMATS`.
         report: told once, at the end, how many could not be answered, and of how many.
+        others: what the one clip has beside its sound, as of `predict`; without a sound its path is "-".
 
     Yields:
         Lines without their ends.
+
+    Raises:
+        UsageError: at other modalities beside several sound files.
     """
     paths, broken = _found(arguments)
+    if others and len(paths) + len(broken) > 1:
+        found = f"{len(paths) + len(broken)} sound files"
+        do = "text, face and physiology belong to one clip: predict one at a time"
+        raise UsageError(mismatch("other modalities", "one sound file at most", found, do))
+    sources: list[str | None] = [*paths]
+    if others and not arguments:
+        paths, sources = ["-"], [None]
     width = min(_WIDEST, max(len(path) for path in [*paths, *arguments]))
     layout = Layout(predictor.labels, width)
     yield from style.head(layout)
     for answer in broken:
         yield style.row(layout, answer)
     failed = len(broken)
-    for path, answer in zip(paths, predictor.predict_many(paths, _error), strict=True):
+    found = predictor.predict_many(sources, _error, [others] if others and sources else None)
+    for path, answer in zip(paths, found, strict=True):
         failed += "error" in answer
         yield style.row(layout, {"path": path, **answer})
     report(failed, len(broken) + len(paths))

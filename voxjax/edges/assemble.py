@@ -1,18 +1,20 @@
 """From a config to arrays: corpus, split, guard, store, features and the scaler."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
+from voxjax import modalities
 from voxjax.audio import normalize
 from voxjax.config import Config, FeatureConfig
 from voxjax.data import corpora, examples, guard, labelling, splits, store
 from voxjax.data.examples import Examples
 from voxjax.data.manifest import Clip, Manifest
-from voxjax.edges import encoding, views
+from voxjax.edges import encoding, others, views
 from voxjax.errors import UsageError, mismatch
 from voxjax.train.standing import Side
 
@@ -31,6 +33,7 @@ class Assembled(NamedTuple):
     manifest: Manifest
     sounds: store.Store
     seen: tuple[Seen, ...]  # in the order of `views.distinct`
+    others: Mapping[str, modalities.Column]  # modalities beside the audio that members fuse, a row a clip
 
 
 class Share(NamedTuple):
@@ -49,6 +52,7 @@ class Fold(NamedTuple):
     split: splits.Split
     seed: int
     shares: tuple[Share, ...]  # one a view
+    other_scalers: Mapping[str, normalize.Scaler]  # of `Assembled.others`
 
 
 def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
@@ -63,10 +67,11 @@ def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
         cache: where decoded clips are kept.
 
     Raises:
-        VoxJaxError: at a missing corpus, or broken clips.
+        VoxJaxError: at a missing corpus, broken clips, or a modality that no clip has.
     """
     manifest = chosen(config, corpora.load(_corpora(config), data_dir, cache))
     manifest, sounds = decoded(manifest, config.features.sample_rate_hz, cache, config.broken_clips)
+    beside = others.read(config, others.Sounds(manifest, sounds, config.features.sample_rate_hz))
     chosen_views = views.distinct(config)
     encoding.refuse_one_file({view.features.encoder for view in chosen_views if view.features.kind == "encoder"})
     seen = []
@@ -78,8 +83,9 @@ def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
     if config.protocol == "guide":
         copies = chosen_views[0].copies.augmentation_factor + 1
         seen = [one._replace(rows=_copies_apart(one.rows)) for one in seen]
+        beside = others.rows(beside, np.repeat(np.arange(len(manifest)), copies))
         manifest = dataclasses.replace(manifest, clips=_each_copy(manifest, copies))
-    return Assembled(manifest, sounds, tuple(seen))
+    return Assembled(manifest, sounds, tuple(seen), beside)
 
 
 def chosen(config: Config, manifest: Manifest) -> Manifest:
@@ -120,7 +126,7 @@ def cut(config: Config, assembled: Assembled, fold: int, seed: int) -> Fold:
     split = splits.split(assembled.manifest, config.protocol, fold, config.train.valid_share, seed)
     guard.check(assembled.manifest, split)
     shares = (_share(config, assembled.manifest, seen, split) for seen in assembled.seen)
-    return Fold(split, seed, tuple(shares))
+    return Fold(split, seed, tuple(shares), others.scalers(assembled.others, split))
 
 
 def _share(config: Config, manifest: Manifest, seen: Seen, split: splits.Split) -> Share:

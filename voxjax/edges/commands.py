@@ -44,17 +44,18 @@ def run(main: Callable[[], Code]) -> None:
     sys.exit(status(work))
 
 
-def run_on(main: Callable[[Sequence[str]], Code], arguments: str) -> None:
-    """As `run`, for a command that also takes one argument or more.
+def run_on(main: Callable[[Sequence[str]], Code], arguments: str, least: Callable[[], int] = lambda: 1) -> None:
+    """As `run`, for a command that also takes arguments.
 
     Args:
         main: is given the arguments.
         arguments: how the help spells them, as "FILE_OR_DIR…".
+        least: how many there must be, asked once flags are parsed.
     """
 
     def work() -> Code:
         given = _parse(sys.argv, arguments)
-        if not given:
+        if len(given) < least():
             raise UsageError(mismatch(_program(), arguments, "nothing", "name at least one (--help shows how)"))
         return main(given)
 

@@ -14,7 +14,8 @@ from voxjax.edges.fetch_all import Site
 from voxjax.edges.sources import Source, by_hand
 from voxjax.errors import VoxJaxError, mismatch
 
-MADE = "demo is made on the spot, not fetched: any command makes it where it is asked for, as scripts/train.py"
+MADE_HERE = ("demo", "demo_modal")
+MADE = "is made on the spot, not fetched: any command makes it where it is asked for, as scripts/train.py"
 RECORD = "download.json"
 
 
@@ -34,7 +35,7 @@ def download(names: str, data_dir: Path, patience: Patience, mirror: str) -> Ite
     """
     fetch_all.refuse_mirror(mirror)
     for name in names.split("+"):
-        one_of("--corpus", name, ("demo", *sources.SOURCES, *by_hand.BY_HAND))
+        one_of("--corpus", name, (*MADE_HERE, *sources.SOURCES, *by_hand.BY_HAND))
     for name in names.split("+"):
         yield from _one(name, data_dir, patience, mirror)
 
@@ -43,7 +44,7 @@ def _one(name: str, data_dir: Path, patience: Patience, mirror: str) -> Iterator
     if name in by_hand.BY_HAND:
         raise VoxJaxError(by_hand.instructions(name))
     if name not in sources.SOURCES:
-        yield MADE
+        yield f"{name} {MADE}"
         return
     yield from bring(name, sources.SOURCES[name], data_dir, patience, mirror)
 
@@ -101,7 +102,7 @@ def settle(made: Path, work: Path, folder: Path, about: dict[str, str]) -> None:
 
 def listing(data_dir: Path) -> Iterator[str]:
     """A line for each corpus: how it is got, and whether it is there."""
-    yield f"{'demo':<8} {'made on the spot':<17} Apache-2.0"
+    yield from (f"{name:<8} {'made on the spot':<17} Apache-2.0" for name in MADE_HERE)
     for name, source in sources.SOURCES.items():
         there = "  [there]" if (data_dir / name / RECORD).is_file() else ""
         yield f"{name:<8} {source.size:<17} {source.licence}{there}"

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from voxjax import labels
 from voxjax.data import corpora
 from voxjax.data.manifest import Manifest
-from voxjax.edges import report, robustness
+from voxjax.edges import others, report, robustness
 from voxjax.edges.predict import EmotionPredictor
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -41,7 +41,8 @@ def evaluate(model: Path | None, corpus: str, data_dir: Path | None, workdir: Pa
     if left_out:
         notes.append(f"{left_out} clips have labels that the model does not know and are left out.")
     paths = [known.root / clip.path for clip in known.clips]
-    answers = tqdm(predictor.predict_many(paths), total=len(paths), desc="clips", unit="clip", disable=None)
+    found = predictor.predict_many(paths, others=_beside(predictor, known))
+    answers = tqdm(found, total=len(paths), desc="clips", unit="clip", disable=None)
     calibrated = np.array([list(answer["probabilities"].values()) for answer in answers])
     place = {label: i for i, label in enumerate(predictor.labels)}
     told = report.ReportInput(
@@ -90,9 +91,15 @@ def under_disturbance(
     known, _ = _known(predictor, manifest)
     place = {label: i for i, label in enumerate(predictor.labels)}
     truth = np.array([place[clip.emotion] for clip in known.clips])
-    rows = robustness.table(predictor, robustness.Clips([known.root / c.path for c in known.clips], truth), seed)
+    clips = robustness.Clips([known.root / c.path for c in known.clips], truth, _beside(predictor, known))
+    rows = robustness.table(predictor, clips, seed)
     robustness.write(workdir / "report", rows, f"{predictor.meta['name']} on {corpus}, {len(truth)} clips")
     return rows
+
+
+def _beside(predictor: EmotionPredictor, manifest: Manifest) -> list[dict[str, str]]:
+    """What each clip has of the modalities that the model fuses with the audio."""
+    return [others.of_clip(clip, manifest.root, predictor.modalities) for clip in manifest.clips]
 
 
 def _unseen(predictor: EmotionPredictor, manifest: Manifest, corpus: str) -> tuple[Manifest, list[str], str]:

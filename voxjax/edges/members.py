@@ -9,8 +9,7 @@ import numpy as np
 from voxjax import encoders, losses, models, vote
 from voxjax.config import Config, FeatureConfig, Hyper, TrainConfig, one_of
 from voxjax.data import batches
-from voxjax.data.manifest import Manifest
-from voxjax.edges import views
+from voxjax.edges import others, views
 from voxjax.edges.assemble import Assembled, Fold, Seen
 from voxjax.errors import UsageError, mismatch
 from voxjax.frozen import freeze, thaw
@@ -32,10 +31,11 @@ def specs(config: Config) -> list[Spec]:
     """The members of a run: `n_members`, taken in turn from `members`.
 
     Raises:
-        UsageError: at an unknown architecture, option, loss or number.
+        UsageError: at an unknown architecture, option, modality, loss or number.
     """
     one_of("config.loss", config.loss, losses.LOSSES)
     one_of("config.vote", config.vote, vote.CHOICES)
+    others.fused(config)
     kinds, distinct = views.kinds(config), views.distinct(config)
     found: list[Spec] = []
     for i in range(config.n_members):
@@ -64,7 +64,7 @@ def setup(config: Config, assembled: Assembled, folds: Sequence[Fold], cache: la
     labels, kinds = assembled.manifest.labels, specs(config)
     tasks = [_task(config, spec, len(labels)) for spec in kinds] * len(folds)
     courses = tuple(_course(config.train, fold, spec, m) for fold in folds for m, spec in enumerate(kinds))
-    host = tuple(_clips(assembled.manifest, seen) for seen in assembled.seen)
+    host = tuple(_clips(assembled, seen, _fused(kinds, view)) for view, seen in enumerate(assembled.seen))
     mesh = devices.mesh(config.devices.member, config.devices.data)
     members = [course.member for course in courses]
     via = layout.choose(config.members_via, tasks, members, host, config.train.batch_size, mesh, cache)
@@ -81,7 +81,8 @@ def via(setup: standing.Setup) -> str:
 def _task(config: Config, spec: Spec, classes: int) -> step.Task:
     network = models.build(spec.architecture, spec.options, classes)
     crop = round(1000 * config.train.crop_s / spec.features.hop_ms)
-    return step.Task(network, spec.features, classes, config.loss, crop, spec.view)
+    fused = models.modalities(spec.options)
+    return step.Task(network, spec.features, classes, config.loss, crop, modalities=fused, view=spec.view)
 
 
 def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> standing.Course:
@@ -93,13 +94,21 @@ def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> standing.Cours
         class_weights=share.class_weights,
         total_steps=np.float32(steps),
         key=jax.random.fold_in(jax.random.key(fold.seed), m),
+        other_scalers={name: fold.other_scalers[name] for name in models.modalities(spec.options)},
     )
     name = f"{spec.name} (fold {fold.split.fold}, seed {fold.seed})"
     return standing.Course(name, member, share.rows.astype(np.int32), share.valid)
 
 
-def _clips(manifest: Manifest, seen: Seen) -> step.Clips:
+def _fused(kinds: Sequence[Spec], view: int) -> set[str]:
+    """What members of a view see beside the audio."""
+    return {name for spec in kinds if spec.view == view for name in models.modalities(spec.options)}
+
+
+def _clips(assembled: Assembled, seen: Seen, fused: set[str]) -> step.Clips:
     rows, encoder = seen.rows, seen.encoder
     pretrained = encoders.pretrained(seen.features, encoder.params) if encoder else {}
-    labels = manifest.targets[rows.owners].astype(np.int32)
-    return step.Clips(rows.features, rows.lengths, labels, pretrained)
+    labels = assembled.manifest.targets[rows.owners].astype(np.int32)
+    beside = {name: one for name, one in assembled.others.items() if name in fused}
+    own = others.sequences(others.rows(beside, rows.owners))
+    return step.Clips(rows.features, rows.lengths, labels, own, pretrained)

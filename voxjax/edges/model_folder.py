@@ -22,6 +22,7 @@ from voxjax.frozen import freeze, thaw
 FORMAT = 1  # raised when older programs could not read what is written
 _WITH_ENCODER = 2
 _WITH_VIEWS = 3
+_WITH_MODALITIES = 4
 _DESCRIPTION, _WEIGHTS = "model.json", "weights.npz"
 
 
@@ -42,7 +43,8 @@ class Member:
     """One network.
 
     `variables` is `{"params": …, "stats": …}`, nested dictionaries of arrays; `weight` is the
-    member's share of the vote, relative to the others; `view` numbers the model's views.
+    member's share of the vote, relative to the others; `view` numbers the model's views; `other_scalers` are those
+    of the modalities that it sees beside the audio, and `columns` name the numbers of these, where they have names.
     """
 
     architecture: str
@@ -51,6 +53,13 @@ class Member:
     variables: Mapping[str, Any]
     scaler: Scaler
     view: int = 0
+    other_scalers: Mapping[str, Scaler] = dataclasses.field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def modalities(self) -> dict[str, int]:
+        """How many numbers a position each of them has."""
+        return {name: scaler.mean.shape[-1] for name, scaler in self.other_scalers.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +67,9 @@ class Trained:
     """A trained model, an ensemble being several members.
 
     `meta` is free JSON: name, corpus, protocol, figures, licence note.
+
+    Raises:
+        VoxJaxError: where members see other numbers of the same modality.
     """
 
     architecture: str
@@ -67,6 +79,15 @@ class Trained:
     temperature: float
     members: list[Member]
     meta: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        known: dict[str, str] = {}
+        for member in self.members:
+            for name, size in member.modalities.items():
+                own = f"{size} numbers {', '.join(member.columns[name] if name in member.columns else ())}".strip()
+                if known.setdefault(name, own) != own:
+                    do = "train the members on the same columns"
+                    raise VoxJaxError(mismatch(f"modality {name}, of all members", known[name], own, do))
 
 
 def save(folder: Path, trained: Trained) -> None:
@@ -102,10 +123,10 @@ def load(folder: Path) -> Trained:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         version = description["format"]
-        if version > _WITH_VIEWS:
-            found = f"{version} (by VoxJAX {description['voxjax']})"
-            raise VoxJaxError(mismatch(str(path), f"format {_WITH_VIEWS} or older", found, "install a newer VoxJAX"))
-        rows = description["views"] if version == _WITH_VIEWS else [description]
+        if version > _WITH_MODALITIES:
+            expected, found = f"format {_WITH_MODALITIES} or older", f"{version} (by VoxJAX {description['voxjax']})"
+            raise VoxJaxError(mismatch(str(path), expected, found, "install a newer VoxJAX"))
+        rows = description["views"] if "views" in description else [description]
         views = tuple(_view(folder / _encoder(i), row) for i, row in enumerate(rows))
         return _trained(description, views, _weights(folder / _WEIGHTS, description["sha256"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -125,10 +146,11 @@ def _described(trained: Trained, weights: Mapping[str, bytes]) -> dict[str, Any]
     members = [
         {"architecture": m.architecture, "options": dict(m.options), "weight": m.weight}
         | ({} if one else {"view": m.view})
+        | ({"modalities": m.modalities, "columns": dict(m.columns)} if m.modalities else {})
         for m in trained.members
     ]
     return {
-        "format": (_WITH_ENCODER if trained.views[0].encoder else FORMAT) if one else _WITH_VIEWS,
+        "format": _format(trained),
         "voxjax": voxjax.__version__,
         "jax": jax.__version__,
         "architecture": trained.architecture,
@@ -140,6 +162,15 @@ def _described(trained: Trained, weights: Mapping[str, bytes]) -> dict[str, Any]
         "sha256": hashlib.sha256(weights[_WEIGHTS]).hexdigest(),
         "meta": dict(trained.meta),
     }
+
+
+def _format(trained: Trained) -> int:
+    """The lowest that says all: older programs then read what they can."""
+    if any(member.modalities for member in trained.members):
+        return _WITH_MODALITIES
+    if len(trained.views) > 1:
+        return _WITH_VIEWS
+    return _WITH_ENCODER if trained.views[0].encoder else FORMAT
 
 
 def _described_view(view: View, i: int, weights: Mapping[str, bytes]) -> dict[str, Any]:
@@ -165,10 +196,19 @@ def _trained(description: Mapping[str, Any], views: tuple[View, ...], arrays: Ma
     members = []
     for i, member in enumerate(description["members"]):
         tree = arrays[str(i)]
-        scaler = Scaler(tree["scaler"]["mean"], tree["scaler"]["std"])
-        variables = {"params": tree["params"], "stats": tree["stats"] if "stats" in tree else {}}
-        view = member["view"] if "view" in member else 0
-        members.append(Member(member["architecture"], member["options"], member["weight"], variables, scaler, view))
+        named = member["modalities"] if "modalities" in member else {}
+        members.append(
+            Member(
+                architecture=member["architecture"],
+                options=member["options"],
+                weight=member["weight"],
+                variables={"params": tree["params"], "stats": tree["stats"] if "stats" in tree else {}},
+                scaler=Scaler(**tree["scaler"]),
+                view=member["view"] if "view" in member else 0,
+                other_scalers={name: Scaler(**tree["others"][name]) for name in named},
+                columns={name: tuple(names) for name, names in member["columns"].items()} if named else {},
+            )
+        )
     return Trained(
         architecture=description["architecture"],
         options=description["options"],
@@ -205,7 +245,10 @@ def _flat(members: list[Member]) -> dict[str, np.ndarray]:
     """All arrays under names as `0/params/Dense_0/kernel`."""
     flat: dict[str, np.ndarray] = {}
     for i, member in enumerate(members):
-        flat |= _named(str(i), {**member.variables, "scaler": member.scaler._asdict()})
+        scalers = {"scaler": member.scaler._asdict()}
+        if member.other_scalers:
+            scalers["others"] = {name: scaler._asdict() for name, scaler in member.other_scalers.items()}
+        flat |= _named(str(i), {**member.variables, **scalers})
     return flat
 
 

@@ -54,6 +54,7 @@ def render(
         section("Speakers", _groups(figures, "gender"), _groups(figures, "speaker")),
         section("Folds", _folds(figures)) if len(figures["per_fold"]) > 1 else "",
         section("Members", _members(figures)) if len(figures["members"]) > 1 else "",
+        section("Modalities", _subsets(figures)) if "subsets" in figures else "",
         section("Notes", *(f"<p>{escape(note)}</p>" for note in notes)) if notes else "",
         section("Configuration", _config(config)),
         section("Made by", _provenance(figures)),
@@ -166,6 +167,16 @@ def _members(figures: Mapping[str, Any]) -> str:
         rows.append(["<b>vote</b>", bar(vote["uar"]), bar(vote["accuracy"]), "", "", f"{vote['weights']} weights"])
     shown = table(("member", "UAR", "accuracy", "validation UAR", "weight", ""), rows)
     return shown + (_diversity(figures["diversity"]) if "diversity" in figures else "")
+
+
+def _subsets(figures: Mapping[str, Any]) -> str:
+    """What the model is worth when it is shown only some of its modalities."""
+    rows = [
+        [escape(" + ".join(row["modalities"])), bar(row["uar"]), bar(row["accuracy"]), str(row["n"])]
+        for row in figures["subsets"]
+    ]
+    said = "The same trained model, shown only these of each test clip; clips that have none of them are left out."
+    return f"<p>{said}</p>" + table(("shown", "UAR", "accuracy", "clips"), rows)
 
 
 def _diversity(found: Mapping[str, Any]) -> str:

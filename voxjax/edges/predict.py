@@ -1,55 +1,36 @@
 """From sound files to emotions, with a model folder and nothing else."""
 
-import functools
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from voxjax import encoders, models
-from voxjax.audio import features, io, normalize
-from voxjax.config import FeatureConfig, in_range
-from voxjax.data.examples import Extract
-from voxjax.edges import encoding, model_folder
+from voxjax import modalities, models
+from voxjax.audio import features, io
+from voxjax.config import in_range
+from voxjax.edges import model_folder, scoring
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.models.fusion import AUDIO
 
-Array = jax.Array
-Source = Any  # a path, a binary file object, or (samples, sample rate)
+Source = Any  # a path, a binary file object, or (samples, sample rate); None where there is no sound
+Others = Mapping[str, Any]  # modalities beside it, by name: words, a path, or an array
 Result = dict[str, Any]
 
 DEFAULT_MODEL = "checkpoints/optimized"
 _AT_ONCE = 64  # sources that are in memory together
-_ROWS = (1, 16)  # rows of a compiled batch: one file answers at once, many in one go
-_SHARES = (0.25, 0.5, 1.0)  # of the longest window: lengths that batches are padded to
-
-
-class _Member(NamedTuple):
-    network: models.Network
-    variables: models.Variables
-    scaler: normalize.Scaler
-
-
-class _View(NamedTuple):
-    """Features, what makes them, and the members that see them."""
-
-    features: FeatureConfig
-    extract: Extract
-    pretrained: Any  # of an encoder, what members have tuned further
-    members: tuple[_Member, ...]
 
 
 class _Clip(NamedTuple):
     """A source as read, or why it could not be."""
 
     duration_s: float
-    windows: tuple[list[np.ndarray], ...]  # one list a view
+    windows: tuple[list[np.ndarray], ...]  # one list a view; a window of no samples where there is no sound
+    others: Mapping[str, np.ndarray]  # float32 [T, D] each
     error: VoxJaxError | None
 
 
@@ -82,27 +63,32 @@ class EmotionPredictor:
         self.temperature = trained.temperature
         self.sample_rate_hz = trained.views[0].features.sample_rate_hz  # all views have it
         used = sorted({member.view for member in trained.members})
-        self._views = tuple(_seen(trained, i) for i in used)
+        self._views = tuple(scoring.ready(self.model, trained, i) for i in used)
         self.parameters = sum(models.size(member.variables) for view in self._views for member in view.members)
-        shares = np.array([m.weight for i in used for m in trained.members if m.view == i])
-        self._shares = shares / shares.sum()
+        self.modalities = {name: size for m in trained.members for name, size in m.modalities.items()}
+        self._columns = {name: names for m in trained.members for name, names in m.columns.items()}
+        self._shares = np.array([m.weight for i in used for m in trained.members if m.view == i])
+        self._fused = [set(member.fused) for view in self._views for member in view.members]
 
-    def predict(self, source: Source) -> Result:
+    def predict(self, source: Source, others: Others | None = None) -> Result:
         """The emotion of one recording.
 
         Args:
             source: path of a sound file, binary file object, or `(samples, sample_rate_hz)` with
-                samples `[time]` or `[time, channels]` in [-1, 1].
+                samples `[time]` or `[time, channels]` in [-1, 1]; None where another modality speaks alone.
+            others: of a model that fuses modalities, any of those in `modalities`: `{"text": "I won!"}`, a path, or
+                numbers `[T, D]`.
 
         Returns:
             `emotion`; `confidence`, its calibrated probability in [0, 1]; `probabilities` by label,
-            summing to 1; `duration_s`; `model`, the folder. With `reject_below` also `rejected`, and where
-            that is true `emotion` is None.
+            summing to 1; `duration_s`, 0 without sound; `model`, the folder. With `reject_below` also `rejected`, and
+            where that is true `emotion` is None. Of a model that fuses, also `modalities`, what it was shown.
 
         Raises:
             AudioError: at sound that can't be used.
+            VoxJaxError: at a modality that the model does not know or that can't be read, and at nothing at all.
         """
-        return next(self.predict_many([source]))
+        return next(self.predict_many([source], others=[others or {}]))
 
     def threshold(self, right: float) -> float:
         """The confidence at which this share of the answers to validation clips was right.
@@ -122,48 +108,80 @@ class EmotionPredictor:
         return float(known[f"{right:g}"])
 
     def predict_many(
-        self, sources: Iterable[Source], on_error: Callable[[Source, VoxJaxError], Result] = stop
+        self,
+        sources: Iterable[Source],
+        on_error: Callable[[Source, VoxJaxError], Result] = stop,
+        others: Iterable[Others] | None = None,
     ) -> Iterator[Result]:
         """The emotions of many recordings, in their order, as `predict` gives them one by one.
 
         Args:
             sources: as for `predict`; taken as needed, so they may be many.
             on_error: gives the answer for a source that can't be read.
+            others: what each has beside its sound, one mapping a source; None where none has any.
 
         Yields:
             One answer a source.
         """
-        remaining = iter(sources)
+        remaining = zip(sources, itertools.repeat({})) if others is None else zip(sources, others, strict=True)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             while chunk := list(itertools.islice(remaining, _AT_ONCE)):
                 clips = list(pool.map(self._read, chunk))
                 answers = iter(self._answers([clip for clip in clips if clip.error is None]))
-                for source, clip in zip(chunk, clips, strict=True):
+                for (source, _), clip in zip(chunk, clips, strict=True):
                     yield next(answers) if clip.error is None else on_error(source, clip.error)
 
-    def _read(self, source: Source) -> _Clip:
+    def _read(self, given: tuple[Source, Others]) -> _Clip:
+        source, others = given
         try:
-            samples = io.read(source, self.sample_rate_hz)
+            self._refuse(source, others)
+            samples = np.zeros(0, np.float32) if source is None else io.read(source, self.sample_rate_hz)
+            duration_s = len(samples) / self.sample_rate_hz
+            pieces = {name: self._piece(name, value, duration_s or math.inf) for name, value in others.items()}
         except VoxJaxError as error:
-            return _Clip(0.0, (), error)
+            return _Clip(0.0, (), {}, error)
+        if source is None:
+            return _Clip(0.0, tuple([samples] for _ in self._views), pieces, None)
         windows = (features.windows(view.features, features.prepare(view.features, samples)) for view in self._views)
-        return _Clip(len(samples) / self.sample_rate_hz, tuple(windows), None)
+        return _Clip(duration_s, tuple(windows), pieces, None)
+
+    def _refuse(self, source: Source, others: Others) -> None:
+        """Refuses modalities that no member knows, and nothing at all."""
+        known = ", ".join(self.modalities) or "sound alone"
+        if unknown := [name for name in others if name not in self.modalities]:
+            do = "leave it out, or use a model that was trained with it"
+            raise VoxJaxError(mismatch(f"{self.model}, modalities", known, ", ".join(unknown), do))
+        if source is None and not others:
+            expected = "sound" + (f", or any of {known}" if self.modalities else "")
+            raise VoxJaxError(mismatch(self.model, expected, "nothing", "give at least one"))
+
+    def _piece(self, name: str, value: Any, duration_s: float) -> np.ndarray:
+        """One modality of a clip: float32 `[T, D]`."""
+        piece = modalities.read(name, value, duration_s)
+        names = self._columns[name] if name in self._columns else ()
+        modalities.refuse_other(f"{name}, for {self.model}", piece, self.modalities[name], names)
+        return piece.values
 
     def _answers(self, clips: Sequence[_Clip]) -> list[Result]:
-        means = [self._means(view, [clip.windows[i] for clip in clips]) for i, view in enumerate(self._views)]
+        means = [self._means(view, i, clips) for i, view in enumerate(self._views)]
         logits = np.concatenate(means, axis=1)  # [clips, members, K]
-        return [self._answer(own, clip.duration_s) for own, clip in zip(logits, clips, strict=True)]
+        return [self._answer(own, clip) for own, clip in zip(logits, clips, strict=True)]
 
-    def _means(self, view: _View, clips: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-        """The mean logits over each clip's windows: `[clips, members of the view, K]`."""
-        logits = self._logits(view, [window for windows in clips for window in windows])
-        ends = np.cumsum([len(windows) for windows in clips])
-        means = [logits[end - len(windows) : end].mean(axis=0) for windows, end in zip(clips, ends, strict=True)]
+    def _means(self, view: scoring.View, i: int, clips: Sequence[_Clip]) -> np.ndarray:
+        """The mean logits over each clip's windows in view `i`: `[clips, members of the view, K]`."""
+        logits = scoring.logits(
+            view, [scoring.Window(samples, clip.others) for clip in clips for samples in clip.windows[i]]
+        )
+        counts = [len(clip.windows[i]) for clip in clips]
+        means = [logits[end - n : end].mean(axis=0) for n, end in zip(counts, np.cumsum(counts), strict=True)]
         return np.stack(means) if means else np.zeros((0, len(view.members), len(self.labels)), np.float32)
 
-    def _answer(self, logits: np.ndarray, duration_s: float) -> Result:
-        """Members vote with their probabilities; the vote is calibrated: `[members, K]` to an answer."""
-        vote = self._shares @ np.exp(_log_softmax(logits.astype(np.float64)))
+    def _answer(self, logits: np.ndarray, clip: _Clip) -> Result:
+        """Members that perceive anything of a clip vote; the vote is calibrated: `[members, K]` to an answer."""
+        shown = [AUDIO] * bool(clip.duration_s) + list(clip.others)
+        voters = [i for i, fused in enumerate(self._fused) if {AUDIO, *fused} & set(shown)]
+        shares = self._shares[voters] / self._shares[voters].sum()
+        vote = shares @ np.exp(_log_softmax(logits[voters].astype(np.float64)))
         probabilities = np.exp(_log_softmax(np.log(np.maximum(vote, 1e-300)) / self.temperature))
         best = int(probabilities.argmax())
         refused = bool(probabilities[best] < self.reject_below)
@@ -171,41 +189,11 @@ class EmotionPredictor:
             "emotion": None if refused else self.labels[best],
             "confidence": float(probabilities[best]),
             "probabilities": dict(zip(self.labels, probabilities.tolist(), strict=True)),
-            "duration_s": duration_s,
+            "duration_s": clip.duration_s,
             "model": self.model,
             **({"rejected": refused} if self.reject_below else {}),
+            **({"modalities": shown} if self.modalities else {}),
         }
-
-    def _logits(self, view: _View, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """Logits of windows, batched into few shapes as each is compiled: `[windows, members, K]`."""
-        sizes = np.array([_padded(view.features, len(window)) for window in windows], np.int64)
-        if len(windows) <= _ROWS[-1]:
-            sizes[:] = sizes.max(initial=0)  # one batch, and so one compilation, for a few files
-        out = np.zeros((len(windows), len(view.members), len(self.labels)), np.float32)
-        for size in np.unique(sizes):
-            which = np.flatnonzero(sizes == size)
-            rows = _ROWS[min(len(which), 2) - 1]
-            for start in range(0, len(which), rows):
-                here = which[start : start + rows]
-                out[here] = self._batch(view, [windows[i] for i in here], rows, int(size))
-        return out
-
-    def _batch(self, view: _View, windows: Sequence[np.ndarray], rows: int, size: int) -> np.ndarray:
-        """`[windows, members, K]`, computed at the shape `[rows, size]`."""
-        samples, lengths = np.zeros((rows, size), np.float32), np.ones(rows, np.int32)
-        for i, window in enumerate(windows):
-            samples[i, : len(window)] = window
-            lengths[i] = len(window)
-        values, positions = view.extract(samples, lengths)
-        try:
-            scores = [_score(view.features, *member, view.pretrained, values, positions) for member in view.members]
-        except Exception as error:
-            if not type(error).__module__.startswith("flax"):
-                raise
-            do = "copy the model folder again"
-            what = mismatch(self.model, "weights that fit its model.json", " ".join(str(error).split()), do)
-            raise VoxJaxError(what) from error
-        return np.stack(jax.device_get(scores), axis=1)[: len(windows)]
 
 
 def default_model() -> Path:
@@ -220,43 +208,6 @@ def default_model() -> Path:
             return place
     do = "run from the repository root, or name a model folder (--model=DIR)"
     raise VoxJaxError(mismatch("model", f"{DEFAULT_MODEL} here or beside the source tree", "neither", do))
-
-
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def _score(
-    config: FeatureConfig,
-    network: models.Network,
-    variables: models.Variables,
-    scaler: normalize.Scaler,
-    pretrained: Any,
-    values: Array,
-    positions: Array,
-) -> Array:
-    """Logits of a batch of features: `[B, T, C], [B] -> [B, K]`."""
-    mask = jnp.arange(values.shape[1])[None, :] < positions[:, None]
-    inputs = normalize.apply(config, scaler, values.astype(jnp.float32), mask)
-    return network.apply(variables, inputs, mask, pretrained)
-
-
-def _seen(trained: model_folder.Trained, i: int) -> _View:
-    """A view with the members that have it."""
-    view, classes = trained.views[i], len(trained.labels)
-    members = tuple(_ready(member, classes) for member in trained.members if member.view == i)
-    pretrained = encoders.pretrained(view.features, view.encoder) if view.encoder else {}
-    extract = encoding.extractor(view.features, view.encoder)
-    return _View(view.features, extract, jax.device_put(pretrained), members)
-
-
-def _ready(member: model_folder.Member, classes: int) -> _Member:
-    """The member with its arrays on the device."""
-    network = models.build(member.architecture, member.options, classes)
-    variables = models.Variables(member.variables["params"], member.variables["stats"])
-    return _Member(network, *jax.device_put((variables, member.scaler)))
-
-
-def _padded(config: FeatureConfig, samples: int) -> int:
-    """The shortest of the compiled lengths that holds so many samples."""
-    return next(size for share in _SHARES if (size := math.ceil(share * config.max_samples)) >= samples)
 
 
 def _log_softmax(x: np.ndarray) -> np.ndarray:

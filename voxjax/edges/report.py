@@ -15,7 +15,7 @@ from voxjax.edges.provenance import provenance
 
 # In these the same speakers are on both sides, so clips are what is independent.
 _CLIP_PROTOCOLS = ("random5", "guide")
-_SYNTHETIC = ("demo",)
+_SYNTHETIC = ("demo", "demo_modal")
 
 
 class Meta(TypedDict):
@@ -35,6 +35,7 @@ class Meta(TypedDict):
     diversity: NotRequired[dict[str, Any]]  # as `voxjax.vote.diversity`
     collapse: NotRequired[list[str]]  # what the collapse guard said
     advice: NotRequired[list[str]]  # what the curves say, as `voxjax.edges.advice`
+    subsets: NotRequired[list[dict[str, Any]]]  # of modalities: `modalities`, `uar`, `accuracy`, `n`
     compiles: NotRequired[int]  # of the training step
     members_via: NotRequired[str]
 
@@ -85,6 +86,8 @@ def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
     files.write(folder / "confusion.csv", report_tables.confusion(figures))
     if len(figures["members"]) > 1:
         files.write(folder / "members.csv", report_tables.members(figures))
+    if "subsets" in figures:
+        files.write(folder / "subsets.csv", report_tables.subsets(figures))
     columns = (run.clips, run.speakers, run.folds, run.truth, after)
     files.write(folder / "predictions.csv", report_tables.predictions(run.labels, *columns))
     content = page.render(figures, pictures, run.meta["config"], run.notes)
@@ -148,7 +151,7 @@ def warnings_about(protocol: str, corpus: str) -> list[str]:
     """Sentences that must stand beside every figure of this protocol and corpus."""
     found = []
     if set(corpus.split("+")) & set(_SYNTHETIC):
-        found.append("The demo corpus is synthetic speech: these figures say nothing about people's voices.")
+        found.append("The corpus is synthetic: these figures say nothing about people.")
     if protocol == "guide":
         found.append(
             "The protocol of the training guide leaks: copies of a clip lie on both sides of the "
@@ -184,6 +187,7 @@ def printout(figures: Mapping[str, Any]) -> str:
         f"after temperature {figures['temperature']:.2f}",
     ]
     members = [*report_tables.member_lines(figures), ""] if len(figures["members"]) > 1 else []
+    members += [*report_tables.subset_lines(figures), ""] if "subsets" in figures else []
     classes, confusions = report_tables.class_lines(figures), report_tables.confusion_lines(figures)
     said = ["", *(f"ADVICE: {text}" for text in figures["advice"])] if "advice" in figures else []
     return "\n".join([*head, "", *members, *classes, "", *confusions, *said, rule])

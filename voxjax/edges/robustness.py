@@ -14,7 +14,7 @@ from voxjax import metrics
 from voxjax.audio import conditions
 from voxjax.audio.io import read
 from voxjax.edges import files, robustness_plot
-from voxjax.edges.predict import EmotionPredictor
+from voxjax.edges.predict import EmotionPredictor, Others
 
 _COLUMNS = ("kind", "strength", "uar", "accuracy", "uar_drop", "accuracy_drop", "n")
 UNDISTURBED = ("none", "as recorded")
@@ -25,6 +25,7 @@ class Clips(NamedTuple):
 
     paths: Sequence[Path]
     truth: np.ndarray  # [n], indices into the model's labels
+    others: Sequence[Others] | None = None  # modalities beside the audio, which stay as they are
 
 
 def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str, Any]]:
@@ -82,7 +83,7 @@ def _figures(
     name: tuple[str, ...], predictor: EmotionPredictor, sources: Sequence[Any], clips: Clips
 ) -> dict[str, Any]:
     place = {label: i for i, label in enumerate(predictor.labels)}
-    predicted = np.array([place[answer["emotion"]] for answer in predictor.predict_many(sources)])
+    predicted = np.array([place[answer["emotion"]] for answer in predictor.predict_many(sources, others=clips.others)])
     groups = ["all"] * len(predicted)
     counts = metrics.grouped(clips.truth, predicted, groups, len(place))["all"]
     kind, strength = name

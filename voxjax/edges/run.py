@@ -9,9 +9,10 @@ import jax
 import numpy as np
 
 import voxjax
+from voxjax import models
 from voxjax.config import Config, one_of
 from voxjax.data import corpora, splits
-from voxjax.edges import files, hosts, judge, members, progress_file, report
+from voxjax.edges import files, hosts, judge, members, progress_file, report, subsets
 from voxjax.edges.assemble import Assembled, Fold, assemble, cut
 from voxjax.edges.checkpoint import Checkpoints
 from voxjax.edges.model_folder import Member, Trained, View, save
@@ -59,7 +60,7 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
         views=tuple(View(seen.features, seen.encoder.params if seen.encoder else None) for seen in assembled.seen),
         temperature=verdict[0].temperature,
         members=[
-            _member(spec, float(weight), one, fold)
+            _member(spec, float(weight), one, fold, assembled)
             for spec, weight, one in zip(specs, verdict[0].weights, progress[0].members, strict=True)
         ],
         meta=_about(config, assembled, fold, figures),
@@ -122,6 +123,7 @@ def _trained(
     """Trains part after part, each one program, then reports."""
     found: list[judge.Verdict] = []
     done: list[standing.Progress] = []
+    answered: list[dict[subsets.Subset, np.ndarray]] = []
     compiled, forms = 0, set()
     with Watch(workdir, config, assembled, folds[0].split.train) if hosts.first() else Unwatched() as watch:
         for i, part in enumerate(parts):
@@ -131,9 +133,14 @@ def _trained(
             progress = fit(setup, workdir / "checkpoints" / f"part{i}", watch)
             compiled += loop.compilations() - before
             assert compiled <= len(parts), "one compilation a program"
-            found += judge.verdicts(config, setup, progress, part)
+            verdicts = judge.verdicts(config, setup, progress, part)
+            found += verdicts
+            if assembled.others:
+                answered += subsets.answers(config, assembled, setup, progress, verdicts)
             done.append(progress)
-        more = {"compiles": compiled, "members_via": "+".join(sorted(forms))}
+        more: dict[str, Any] = {"compiles": compiled, "members_via": "+".join(sorted(forms))}
+        if answered:
+            more["subsets"] = subsets.table(assembled, found, answered)
         told = judge.report_input(config, assembled, members.specs(config), found, done, more)
         hosts.once(lambda: watch.finish(report.write_report(workdir / "report", told)))
     return json.loads((workdir / "report" / "metrics.json").read_text()), found, done
@@ -209,9 +216,18 @@ def flat(values: dict[str, Any]) -> dict[str, Any]:
     return {**values.pop("config"), **values}
 
 
-def _member(spec: members.Spec, weight: float, trained: standing.Standing, fold: Fold) -> Member:
-    scaler = fold.shares[spec.view].scaler
-    return Member(spec.architecture, spec.options, weight, trained.best._asdict(), scaler, spec.view)
+def _member(spec: members.Spec, weight: float, trained: standing.Standing, fold: Fold, assembled: Assembled) -> Member:
+    fused = models.modalities(spec.options)
+    return Member(
+        architecture=spec.architecture,
+        options=spec.options,
+        weight=weight,
+        variables=trained.best._asdict(),
+        scaler=fold.shares[spec.view].scaler,
+        view=spec.view,
+        other_scalers={name: fold.other_scalers[name] for name in fused},
+        columns={name: names for name in fused if (names := assembled.others[name].names)},
+    )
 
 
 def _about(config: Config, assembled: Assembled, fold: Fold, figures: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,8 @@
-"""What of an encoder's weights is no array: the numbers that say how a network is laid out."""
+"""What of an encoder's weights is no array: how a network is laid out, and what its trained parts are called."""
 
 import jax
+
+TUNED = "tuned_"  # modules of this name and a number hold what was learned on a pretrained block
 
 
 @jax.tree_util.register_static

@@ -9,10 +9,21 @@ import jax
 
 from voxjax.config import one_of
 from voxjax.frozen import freeze, thaw
-from voxjax.models import advanced, baseline, cnn, encoder_head, encoder_tuned, enhanced, hybrid, lstm, optimized
+from voxjax.models import (
+    advanced,
+    baseline,
+    cnn,
+    encoder_head,
+    encoder_tuned,
+    enhanced,
+    fusion,
+    hybrid,
+    lstm,
+    optimized,
+)
 from voxjax.models.layers import Rates
 
-__all__ = ["ARCHITECTURES", "Network", "Rates", "Variables", "build", "options", "size"]
+__all__ = ["ARCHITECTURES", "Network", "Rates", "Variables", "build", "modalities", "options", "size"]
 
 Array = jax.Array
 
@@ -24,6 +35,7 @@ ARCHITECTURES: dict[str, tuple[Any, Any]] = {
     "encoder_head": (encoder_head.Options, encoder_head.EncoderHead),
     "encoder_tuned": (encoder_tuned.Options, encoder_tuned.EncoderTuned),
     "enhanced": (enhanced.Options, enhanced.Enhanced),
+    "fusion": (fusion.Options, fusion.Fusion),
     "hybrid": (hybrid.Options, hybrid.Hybrid),
     "lstm": (lstm.Options, lstm.LSTM),
     "optimized": (optimized.Options, optimized.Optimized),
@@ -46,20 +58,20 @@ class Network:
 
     module: nn.Module
 
-    def init(self, key: Array, inputs: Array, mask: Array, pretrained: Any = ()) -> Variables:
-        """Fresh weights for inputs of this shape, `[B, T, C]` and bool `[B, T]`."""
+    def init(self, key: Array, inputs: Any, mask: Any, pretrained: Any = ()) -> Variables:
+        """Fresh weights for inputs of this shape, `[B, T, C]` and bool `[B, T]`; dictionaries where it fuses."""
         made = ["params", "batch_stats"]
         given = {"pretrained": pretrained} if pretrained else {}
         _, variables = self.module.apply(given, inputs, mask, None, rngs={"params": key}, mutable=made)
         return Variables(variables["params"], variables.get("batch_stats", {}))
 
-    def apply(self, variables: Variables, inputs: Array, mask: Array, pretrained: Any = ()) -> Array:
+    def apply(self, variables: Variables, inputs: Any, mask: Any, pretrained: Any = ()) -> Array:
         """Logits of evaluation: `[B, T, C], [B, T] -> [B, K]`."""
         logits = self.module.apply(_collections(variables, pretrained), inputs, mask, None)
         return cast(Array, logits)
 
     def apply_train(
-        self, variables: Variables, inputs: Array, mask: Array, rates: Rates, key: Array, pretrained: Any = ()
+        self, variables: Variables, inputs: Any, mask: Any, rates: Rates, key: Array, pretrained: Any = ()
     ) -> tuple[Array, Any]:
         """Logits of training, with dropout, and the new statistics."""
         collections = _collections(variables, pretrained)
@@ -76,6 +88,11 @@ def options(architecture: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     one_of("config.architecture", architecture, ARCHITECTURES)
     return thaw(freeze(ARCHITECTURES[architecture][0], values, "config.model"))
+
+
+def modalities(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a network sees beside the audio, by its complete options."""
+    return tuple(values["modalities"]) if "modalities" in values else ()
 
 
 def build(architecture: str, values: Mapping[str, Any], classes: int) -> Network:

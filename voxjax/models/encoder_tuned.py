@@ -13,9 +13,9 @@ import jax.numpy as jnp
 
 from voxjax import encoders
 from voxjax.config import in_range
+from voxjax.encoders.layout import TUNED
 from voxjax.errors import UsageError, mismatch
 from voxjax.models import encoder_head, layers
-from voxjax.optim import TUNED
 
 Array = jax.Array
 

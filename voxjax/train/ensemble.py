@@ -31,6 +31,7 @@ class Member(NamedTuple):
     class_weights: Array  # [K]
     total_steps: Array  # float32 []
     key: Array  # names the member: all its draws derive from it
+    other_scalers: Any = ()  # of the modalities beside the audio, by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,7 +162,7 @@ def _step(
 
 
 def _data(clips: step.Clips, member: Member) -> step.Data:
-    return step.Data(clips, member.scaler, member.class_weights, member.total_steps)
+    return step.Data(clips, member.scaler, member.class_weights, member.total_steps, member.other_scalers)
 
 
 def _each(

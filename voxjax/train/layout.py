@@ -77,7 +77,9 @@ def _seconds(
 ) -> float:
     """Seconds of a step of two members, for each: measured, or read from the cache."""
     device = mesh.devices.flat[0]
-    shape = (form, repr(task), batch_size, clips[task.view].features.shape[1:], device.device_kind, jax.__version__)
+    own = clips[task.view]
+    shapes = [leaf.shape[1:] for leaf in jax.tree.leaves((own.features, own.others))]
+    shape = (form, repr(task), batch_size, shapes, device.device_kind, jax.__version__)
     name = "layout-" + hashlib.sha256(repr(shape).encode()).hexdigest()[:16]
     kept = cache.read(name)
     if kept is not None:

@@ -13,6 +13,7 @@ from voxjax import losses, optim
 from voxjax.audio import augment, normalize
 from voxjax.config import FeatureConfig, Hyper
 from voxjax.models import Network, Rates, Variables
+from voxjax.train import modalities
 
 Array = jax.Array
 
@@ -26,6 +27,7 @@ class Task:
     classes: int
     loss: str = "focal"  # a name in `losses.LOSSES`
     crop: int = 0  # frames that a step sees of a clip at most; 0 shows it whole
+    modalities: tuple[str, ...] = ()  # beside the audio, that the network fuses
     view: int = 0  # which of a run's sets of clips it learns from, where members have different features
 
 
@@ -35,12 +37,12 @@ class Clips(NamedTuple):
     features: Array | np.ndarray  # [clips, copies, T, C]
     lengths: Array | np.ndarray  # int32 [clips, copies]
     labels: Array | np.ndarray  # int32 [clips]
+    others: Any = ()  # modalities beside the audio, by name: `modalities.Sequences`
     pretrained: Any = ()  # an encoder's blocks above those that made the features; no step changes them
 
     def each(self, change: Callable[[Any], Any]) -> "Clips":
         """The same with every array changed that has a row a clip."""
-        features, lengths, labels = map(change, self[:3])
-        return Clips(features, lengths, labels, self.pretrained)
+        return jax.tree.map(change, self._replace(pretrained=()))._replace(pretrained=self.pretrained)
 
 
 class Data(NamedTuple):
@@ -50,6 +52,7 @@ class Data(NamedTuple):
     scaler: normalize.Scaler
     class_weights: Array  # [K], mean 1 over the member's training clips
     total_steps: Array  # float32 []
+    other_scalers: Any = ()  # of `clips.others`, by name
 
 
 class State(NamedTuple):
@@ -84,7 +87,10 @@ def traced(hyper: Hyper) -> Hyper:
 def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
     """Fresh weights and moments; `key` names the member."""
     shape = (2, *data.clips.features.shape[2:])
-    inputs, mask = jnp.zeros(shape), jnp.ones(shape[:2], bool)
+    inputs: Any = jnp.zeros(shape)
+    if task.modalities:
+        inputs = modalities.blank(task.modalities, data.clips.others, inputs)
+    mask = jax.tree.map(lambda x: jnp.ones(x.shape[:2], bool), inputs)
     variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask, data.clips.pretrained)
     optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
     # The copy keeps a donated state from holding one buffer twice.
@@ -107,9 +113,13 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
         values = augment.hide(hide_key, hyper, strength, values, clip.length)
         return jnp.where(mask[:, None], values, 0.0), mask
 
-    inputs, mask = jax.vmap(one)(example_keys, indices)
+    shown: tuple[Any, Any] = jax.vmap(one)(example_keys, indices)
+    if task.modalities:
+        hide_keys = jax.vmap(jax.random.fold_in, (0, None))(example_keys, 3)
+        joined = _joined(task, data, indices, *shown)
+        shown = modalities.drop(hide_keys, strength * hyper.modality_dropout, *joined)
     targets = jax.nn.one_hot(clips.labels[indices], task.classes)
-    plain = augment.Batch(inputs, mask, targets)
+    plain = augment.Batch(*shown, targets)
     share = strength * hyper.mixup_share
     return augment.mixup(jax.random.fold_in(key, 1), hyper.mixup_alpha, share, plain)
 
@@ -175,8 +185,14 @@ def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Ar
     """Logits of whole clips, untouched by augmentation: `[B] -> [B, K]`."""
     features, lengths = data.clips.features[indices, 0], data.clips.lengths[indices, 0]
     mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
-    inputs = normalize.apply(task.features, data.scaler, features.astype(jnp.float32), mask)
+    inputs: Any = normalize.apply(task.features, data.scaler, features.astype(jnp.float32), mask)
+    if task.modalities:
+        inputs, mask = _joined(task, data, indices, inputs, mask)
     return task.network.apply(variables, inputs, mask, data.clips.pretrained)
+
+
+def _joined(task: Task, data: Data, indices: Array, inputs: Array, mask: Array) -> tuple[Any, Any]:
+    return modalities.joined(task.modalities, data.clips.others, data.other_scalers, indices, (inputs, mask))
 
 
 def _choose_copy(key: Array, share: Array, copies: int) -> Array:

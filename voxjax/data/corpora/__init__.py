@@ -6,8 +6,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from voxjax.config import one_of
-from voxjax.data.corpora import cremad, demo, emodb, esd, folder, iemocap, listed, meld, nemo, ravdess, savee, tess
-from voxjax.data.manifest import Clip, Manifest
+from voxjax.data.corpora import (
+    cremad,
+    demo,
+    demo_modal,
+    emodb,
+    esd,
+    folder,
+    iemocap,
+    listed,
+    meld,
+    nemo,
+    ravdess,
+    savee,
+    tess,
+)
+from voxjax.data.manifest import FILES, Clip, Manifest
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 
 
@@ -22,6 +36,7 @@ class Corpus(NamedTuple):
 
 CORPORA = {
     "demo": Corpus(demo.find, 0, 1, demo.NOTE),
+    "demo_modal": Corpus(demo_modal.find, 0, 1, demo_modal.NOTE),
     "ravdess": Corpus(ravdess.find, 1, 1, ravdess.NOTE),
     "ravdess_song": Corpus(ravdess.find_song, 1, 1, ravdess.NOTE),
     "tess": Corpus(tess.find, 1, 1, tess.NOTE),
@@ -85,5 +100,6 @@ def _root(name: str, data_dir: Path | None, cache: Path) -> Path:
 
 
 def _joined(clip: Clip, root: Path, shared: Path) -> Clip:
-    path = (root / clip.path).relative_to(shared).as_posix()
-    return dataclasses.replace(clip, path=path, speaker=f"{clip.corpus}/{clip.speaker}")
+    own = dataclasses.asdict(clip)
+    moved = {name: (root / own[name]).relative_to(shared).as_posix() for name in FILES if own[name]}
+    return dataclasses.replace(clip, **moved, speaker=f"{clip.corpus}/{clip.speaker}")

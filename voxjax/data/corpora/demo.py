@@ -1,12 +1,11 @@
 """The built-in demo corpus: synthetic speech, made once and kept in the cache."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import soundfile
 
 from voxjax.data import synthetic
+from voxjax.data.corpora import made
 from voxjax.data.manifest import Clip, digest
 
 NOTE = "Demo corpus: synthetic speech made by voxjax.data.synthetic, Apache-2.0. Not recorded from people."
@@ -21,9 +20,7 @@ def find(cache: Path) -> list[Clip]:
     Raises:
         OSError: if the cache can't be written; nothing is left half made.
     """
-    folder = cache / _FOLDER
-    if not folder.is_dir():
-        _make(folder)
+    made.once(cache / _FOLDER, _write)
     return [
         Clip(
             path=_path(speaker, emotion, take),
@@ -46,22 +43,11 @@ def _path(speaker: synthetic.Speaker, emotion: str, take: int) -> str:
     return f"{_FOLDER}/{speaker.name}/{emotion}_{take + 1}.wav"
 
 
-def _make(folder: Path) -> None:
-    """Renders beside the place, then renames. If another process was first, its folder is kept."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{_FOLDER}."))
-    try:
-        for speaker in synthetic.SPEAKERS:
-            for emotion in synthetic.MANNERS:
-                for take in range(synthetic.TAKES):
-                    path = made / Path(_path(speaker, emotion, take)).relative_to(_FOLDER)
-                    path.parent.mkdir(exist_ok=True)
-                    samples = synthetic.render(speaker, emotion, take)
-                    soundfile.write(path, samples, synthetic.SAMPLE_RATE_HZ, subtype="PCM_16")
-        try:
-            made.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+def _write(folder: Path) -> None:
+    for speaker in synthetic.SPEAKERS:
+        for emotion in synthetic.MANNERS:
+            for take in range(synthetic.TAKES):
+                path = folder / Path(_path(speaker, emotion, take)).relative_to(_FOLDER)
+                path.parent.mkdir(exist_ok=True)
+                samples = synthetic.render(speaker, emotion, take)
+                soundfile.write(path, samples, synthetic.SAMPLE_RATE_HZ, subtype="PCM_16")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from voxjax.audio import io
 from voxjax.data.corpora import rows, tree
-from voxjax.data.manifest import FIELDS, Clip
+from voxjax.data.manifest import FIELDS, FILES, Clip
 from voxjax.errors import VoxJaxError, mismatch
 
 NOTE = "Own recordings: their licence and the speakers' consent are the user's to state."
@@ -19,8 +19,9 @@ def find(data_dir: Path) -> list[Clip]:
     """Clips of the tables `data_dir/csv/*.csv`, or where there is no such folder, of `data_dir/*.csv`.
 
     Columns `path` (beside the table, or absolute but below `data_dir`) and `emotion` are needed; `speaker`,
-    `gender`, `statement`, `intensity`, `repetition` and `votes` may be there. Without a speaker it is
-    "unknown", and protocols by speaker refuse the corpus. Commas, semicolons and tabs are understood.
+    `gender`, `statement`, `intensity`, `repetition` and `votes` may be there, and so may `text` (the transcript),
+    `face` and `physio` (files, named as sounds are), whose cells are empty where a clip lacks them. Without a speaker
+    it is "unknown", and protocols by speaker refuse the corpus. Commas, semicolons and tabs are understood.
 
     Raises:
         VoxJaxError: without a table, at other columns, at an empty label, at files that are missing or no
@@ -65,8 +66,24 @@ def _clip(data_dir: Path, table: Path, row: rows.Row) -> Clip:
     if not path.is_file() or not io.is_sound(path):
         found = f"'{row.values['path']}', which is " + ("no sound file" if path.is_file() else "not there")
         raise VoxJaxError(mismatch(what, "a sound file, its path given from the table's folder", found, "correct it"))
+    place = _below(data_dir, path, what)
+    about = {name: row.values[name] for name in _OWN if name in row.values and name not in (*_NEEDED, "speaker")}
+    for name in set(FILES) & {name for name, value in about.items() if value}:
+        about[name] = _beside(data_dir, table, about[name], f"{what}, {name}")
+    speaker = row.values["speaker"] if "speaker" in row.values else ""
+    return tree.clip(data_dir.resolve(), place, "csv", speaker or "unknown", row.values["emotion"], **about)
+
+
+def _beside(data_dir: Path, table: Path, value: str, what: str) -> str:
+    """A further file of a clip, as the manifest names it."""
+    path = table.parent / value
+    if not path.is_file():
+        do = "correct it, or leave the cell empty"
+        raise VoxJaxError(mismatch(what, "a file, its path given from the table's folder", f"'{value}'", do))
+    return _below(data_dir, path, what).relative_to(data_dir.resolve()).as_posix()
+
+
+def _below(data_dir: Path, path: Path, what: str) -> Path:
     if not path.resolve().is_relative_to(data_dir.resolve()):
         raise VoxJaxError(mismatch(what, f"a file below {data_dir}", str(path), "move it, or give a higher --data_dir"))
-    about = {name: row.values[name] for name in _OWN if name in row.values and name not in (*_NEEDED, "speaker")}
-    speaker = row.values["speaker"] if "speaker" in row.values else ""
-    return tree.clip(data_dir.resolve(), path.resolve(), "csv", speaker or "unknown", row.values["emotion"], **about)
+    return path.resolve()

@@ -76,5 +76,5 @@ def _clip(data_dir: Path, path: Path, table: Path, row: rows.Row) -> Clip:
         what = f"{table.name}, line {row.line}"
         raise VoxJaxError(mismatch(what, expected, f"'{emotion}'", "fetch the table again"))
     gender = _GENDERS[speaker] if speaker in _GENDERS else ""
-    about = {"gender": gender, "statement": row.values["Utterance"]}
+    about = {"gender": gender, "statement": row.values["Utterance"], "text": row.values["Utterance"]}
     return tree.clip(data_dir, path, "meld", speaker, _EMOTIONS[emotion], **about)

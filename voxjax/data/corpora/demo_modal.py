@@ -1,0 +1,65 @@
+"""The built-in demo corpus of several modalities: voice, words, face and physiology, made once, kept in the cache."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from voxjax.data import synthetic, synthetic_modal
+from voxjax.data.corpora import made
+from voxjax.data.manifest import Clip, digest
+
+NOTE = (
+    "Demo corpus of several modalities: voice, words, face and physiology made by voxjax.data.synthetic_modal, "
+    "Apache-2.0. Not recorded from people."
+)
+
+_FOLDER = "demo_modal-1"  # a new number where `synthetic_modal` changes what it makes
+
+
+def find(cache: Path) -> list[Clip]:
+    """Clips of 12 speakers, 6 emotions and 4 takes; a fifth lacks words, a fifth a face, a fifth physiology.
+
+    Raises:
+        OSError: if the cache can't be written; nothing is left half made.
+    """
+    made.once(cache / _FOLDER, _write)
+    return [_clip(cache, take) for take in synthetic_modal.takes()]
+
+
+def _clip(cache: Path, take: synthetic_modal.Take) -> Clip:
+    path, words = _path(take), synthetic_modal.words(take)
+    beside = {name: f"{path}.{name}.csv" for name in ("face", "physio")}
+    return Clip(
+        path=f"{path}.wav",
+        corpus="demo_modal",
+        speaker=take.speaker.name,
+        gender=take.speaker.gender,
+        emotion=take.emotion,
+        statement=words,
+        intensity="",
+        repetition=str(take.take + 1),
+        sha256=digest(cache / f"{path}.wav"),
+        text=words,
+        **{name: file for name, file in beside.items() if (cache / file).is_file()},
+    )
+
+
+def _path(take: synthetic_modal.Take) -> str:
+    return f"{_FOLDER}/{take.speaker.name}/{take.emotion}_{take.take + 1}"
+
+
+def _write(folder: Path) -> None:
+    for take in synthetic_modal.takes():
+        path = folder / Path(_path(take)).relative_to(_FOLDER)
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(
+            f"{path}.wav", synthetic_modal.voice(take), synthetic.SAMPLE_RATE_HZ, format="WAV", subtype="PCM_16"
+        )
+        _series(Path(f"{path}.face.csv"), synthetic_modal.UNITS, synthetic_modal.face(take))
+        _series(Path(f"{path}.physio.csv"), synthetic_modal.SIGNALS, synthetic_modal.body(take))
+
+
+def _series(path: Path, columns: tuple[str, ...], values: np.ndarray | None) -> None:
+    if values is not None:
+        np.savetxt(path, values, "%.3f", ",", header=",".join(("time_s", *columns)), comments="")

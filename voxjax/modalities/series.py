@@ -1,0 +1,94 @@
+"""Time series in tables: read whole, resampled to a steady rate, and cut to the clip."""
+
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from voxjax.errors import VoxJaxError, mismatch
+from voxjax.modalities.piece import Piece
+
+TIMES = ("time_s", "timestamp")  # columns that say when, in seconds
+
+
+class Series(NamedTuple):
+    """Columns of numbers; NaN where a cell is empty."""
+
+    names: tuple[str, ...]
+    values: np.ndarray  # float64 [T, D]
+    times_s: np.ndarray | None  # float64 [T], rising; None where no column says
+
+
+def read(path: Path, wanted: Callable[[str], object]) -> Series:
+    """The columns of a CSV whose names are wanted, by alphabet, whatever their order in the file.
+
+    Raises:
+        VoxJaxError: at a file that is missing or no table, without such a column or any row, at a cell that is no
+            number, or at times that don't rise.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        do = "check the path and the file"
+        raise VoxJaxError(mismatch(str(path), "a table (CSV in UTF-8)", error, do)) from error
+    header, body = (rows[0], rows[1:]) if rows else ([], [])
+    chosen = sorted((i for i, name in enumerate(header) if name not in TIMES and wanted(name)), key=header.__getitem__)
+    if not chosen or not body:
+        found = "no row" if chosen else ", ".join(header) or "an empty file"
+        do = "name its columns in the first line"
+        raise VoxJaxError(mismatch(str(path), "columns of numbers under known names", found, do))
+    clock = [i for i, name in enumerate(header) if name in TIMES][:1]
+    table = np.array([_numbers(path, line, header, row, [*chosen, *clock]) for line, row in enumerate(body, 2)])
+    times_s = table[:, -1] if clock else None
+    if times_s is not None and not (np.isfinite(times_s[0]) and np.all(np.diff(times_s) > 0)):
+        raise VoxJaxError(mismatch(f"{path}: {header[clock[0]]}", "times that rise", "others", "sort the rows"))
+    return Series(tuple(header[i] for i in chosen), table[:, : len(chosen)], times_s)
+
+
+def resampled(path: Path, series: Series, rate_hz: float, duration_s: float) -> Piece:
+    """At a steady rate over the clip, linearly; gaps are bridged, and ends held: `[T, D]`.
+
+    Args:
+        path: for messages.
+        series: with times.
+        rate_hz: of the result.
+        duration_s: of the clip, which begins at time 0; infinite takes the whole series.
+
+    Raises:
+        VoxJaxError: without times, where a column has no number, or the series lies outside the clip.
+    """
+    if series.times_s is None:
+        do = "add it, in seconds from the clip's beginning"
+        raise VoxJaxError(mismatch(str(path), "a column " + " or ".join(TIMES), "none", do))
+    if series.times_s[-1] < 0 or series.times_s[0] > duration_s:
+        found = f"{series.times_s[0]:g} to {series.times_s[-1]:g} s"
+        do = "count the time from the clip's beginning"
+        raise VoxJaxError(mismatch(str(path), f"times within the clip, 0 to {duration_s:g} s", found, do))
+    end_s = duration_s if math.isfinite(duration_s) else series.times_s[-1]
+    at = np.arange(max(1, round(end_s * rate_hz))) / rate_hz
+    columns = []
+    for name, values in zip(series.names, series.values.T, strict=True):
+        known = np.isfinite(values)
+        if not known.any():
+            raise VoxJaxError(mismatch(f"{path}: {name}", "at least one number", "none", "leave the file out"))
+        columns.append(np.interp(at, series.times_s[known], values[known]))
+    return Piece(np.stack(columns, axis=1), series.names)
+
+
+def _numbers(path: Path, line: int, header: list[str], row: list[str], chosen: list[int]) -> list[float]:
+    if len(row) != len(header):
+        do = "give each row a cell for each column"
+        raise VoxJaxError(mismatch(f"{path}, line {line}", f"{len(header)} cells", len(row), do))
+    return [_number(path, line, header[i], row[i]) for i in chosen]
+
+
+def _number(path: Path, line: int, name: str, cell: str) -> float:
+    try:
+        return float(cell or "nan")
+    except ValueError as error:
+        what = f"{path}, line {line}, {name}"
+        raise VoxJaxError(mismatch(what, "a number", f"'{cell}'", "correct it, or leave the cell empty")) from error
