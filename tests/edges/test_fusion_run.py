@@ -142,7 +142,7 @@ def test_table_of_subsets_equals_what_the_predictor_answers(trained, corpus, pre
 def test_clips_are_shown_what_a_subset_names_and_no_more(names):
     lengths = np.array([3, 2], np.int32)
     beside = {name: Sequences(np.ones((2, 3, 1), np.float32), lengths) for name in ("face", "physio")}
-    clips = subsets._only(step.Clips(np.ones((2, 1, 3, 4)), lengths[:, None], lengths, beside), names)
+    clips = subsets._only(step.Clips(np.ones((2, 1, 3, 4)), lengths[:, None], lengths, others=beside), names)
     found = {"audio": clips.lengths[:, 0]} | {name: one.lengths for name, one in clips.others.items()}
     for name, kept in found.items():
         np.testing.assert_array_equal(kept, lengths if name in names else 0 * lengths)

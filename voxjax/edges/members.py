@@ -111,4 +111,4 @@ def _clips(assembled: Assembled, seen: Seen, fused: set[str]) -> step.Clips:
     labels = assembled.manifest.targets[rows.owners].astype(np.int32)
     beside = {name: one for name, one in assembled.others.items() if name in fused}
     own = others.sequences(others.rows(beside, rows.owners))
-    return step.Clips(rows.features, rows.lengths, labels, own, pretrained)
+    return step.Clips(rows.features, rows.lengths, labels, pretrained, own)

@@ -37,8 +37,8 @@ class Clips(NamedTuple):
     features: Array | np.ndarray  # [clips, copies, T, C]
     lengths: Array | np.ndarray  # int32 [clips, copies]
     labels: Array | np.ndarray  # int32 [clips]
-    others: Any = ()  # modalities beside the audio, by name: `modalities.Sequences`
     pretrained: Any = ()  # an encoder's blocks above those that made the features; no step changes them
+    others: Any = ()  # modalities beside the audio, by name: `modalities.Sequences`
 
     def each(self, change: Callable[[Any], Any]) -> "Clips":
         """The same with every array changed that has a row a clip."""
