@@ -36,6 +36,6 @@ def get_config():
                 tuned_rate=0.1,
                 tuned_from=0.3,
             ),
-            train=TrainConfig(epochs=20, patience_epochs=20, crop_s=4.4, valid_share=0.06, keep="last"),
+            train=TrainConfig(epochs=20, patience_epochs=20, crop_s=3.2, valid_share=0.06, keep="last"),
         )
     )
