@@ -117,6 +117,9 @@ def test_members_tune_blocks_that_they_share(folder, weights, tmp_path, monkeypa
     assert_predicts_as_reported(tmp_path / "run", folder)
     trained = model_folder.load(tmp_path / "run/model")
     assert set(trained.views[0].encoder) >= {"block1", "block2"}
+    with np.load(tmp_path / "run/model/weights.npz") as kept:
+        assert kept["1/params/tuned_0/mlp_in_kernel"].dtype == np.float16
+        assert kept["1/params/head/Dense_0/kernel"].dtype == np.float32
     changes = [member.variables["params"]["tuned_0"]["mlp_in_kernel"] for member in trained.members]
     assert all(np.abs(change).max() > 0 for change in changes) and np.abs(changes[0] - changes[1]).max() > 0
 

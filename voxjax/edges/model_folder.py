@@ -15,7 +15,7 @@ import voxjax
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FeatureConfig
 from voxjax.edges import files
-from voxjax.encoders.layout import Layout
+from voxjax.encoders.layout import TUNED, Layout
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.frozen import freeze, thaw
 
@@ -202,7 +202,10 @@ def _trained(description: Mapping[str, Any], views: tuple[View, ...], arrays: Ma
                 architecture=member["architecture"],
                 options=member["options"],
                 weight=member["weight"],
-                variables={"params": tree["params"], "stats": tree["stats"] if "stats" in tree else {}},
+                variables={
+                    "params": jax.tree.map(_restored, tree["params"]),
+                    "stats": tree["stats"] if "stats" in tree else {},
+                },
                 scaler=Scaler(**tree["scaler"]),
                 view=member["view"] if "view" in member else 0,
                 other_scalers={name: Scaler(**tree["others"][name]) for name in named},
@@ -242,14 +245,14 @@ def _weights(path: Path, sha256: str) -> dict[str, Any]:
 
 
 def _flat(members: list[Member]) -> dict[str, np.ndarray]:
-    """All arrays under names as `0/params/Dense_0/kernel`."""
+    """All arrays under names as `0/params/Dense_0/kernel`; what was learned on an encoder is halved, as the encoder."""
     flat: dict[str, np.ndarray] = {}
     for i, member in enumerate(members):
         scalers = {"scaler": member.scaler._asdict()}
         if member.other_scalers:
             scalers["others"] = {name: scaler._asdict() for name, scaler in member.other_scalers.items()}
         flat |= _named(str(i), {**member.variables, **scalers})
-    return flat
+    return {name: leaf.astype(np.float16) if f"/{TUNED}" in name else leaf for name, leaf in flat.items()}
 
 
 def _named(first: str, tree: Any) -> dict[str, np.ndarray]:
@@ -259,5 +262,5 @@ def _named(first: str, tree: Any) -> dict[str, np.ndarray]:
 
 
 def _restored(leaf: np.ndarray) -> Any:
-    """An encoder's array in full precision, or its layout."""
+    """An array in full precision, or an encoder's layout."""
     return Layout(leaf.item()) if leaf.dtype.kind == "U" else leaf.astype(np.float32)
