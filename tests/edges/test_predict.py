@@ -180,11 +180,11 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 def test_default_model_is_looked_for_here_then_beside_the_source(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "checkpoints" / "optimized").mkdir(parents=True)
-    assert predict.default_model() == pathlib.Path("checkpoints/optimized")
+    (tmp_path / predict.DEFAULT_MODEL).mkdir(parents=True)
+    assert predict.default_model() == pathlib.Path(predict.DEFAULT_MODEL)
     monkeypatch.chdir("/")
     monkeypatch.setattr(predict, "__file__", str(tmp_path / "voxjax" / "edges" / "predict.py"))
-    assert predict.default_model() == tmp_path / "checkpoints" / "optimized"
+    assert predict.default_model() == tmp_path / predict.DEFAULT_MODEL
     monkeypatch.setattr(predict, "__file__", str(tmp_path / "a" / "b" / "c" / "predict.py"))
     with pytest.raises(VoxJaxError, match="--model=DIR"):
         predict.default_model()
