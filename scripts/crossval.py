@@ -1,7 +1,6 @@
 """Trains all folds of a protocol in one program: `python scripts/crossval.py --config=… --protocol=speaker5`."""
 
 import dataclasses
-import datetime
 from pathlib import Path
 
 from absl import flags
@@ -22,9 +21,8 @@ flags.adopt_module_key_flags(encoding)
 
 def main(config: Config) -> None:
     hosts.join()
-    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
-    workdir = Path(WORKDIR.value or f"runs/{config.name}-{config.protocol}-{now}")
+    workdir = commands.workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     start = "resume" if RESUME.value else "new"
     plan = run.Plan(SEEDS.value, PARALLEL_FOLDS.value)

@@ -1,6 +1,5 @@
 """Searches hyperparameters in one program: `python scripts/sweep.py --search=learning_rate:1e-4:1e-2:log`."""
 
-import datetime
 from pathlib import Path
 
 from absl import flags
@@ -24,8 +23,7 @@ flags.adopt_module_key_flags(encoding)
 
 def main(config: Config) -> None:
     hosts.join()
-    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    workdir = Path(WORKDIR.value or f"runs/sweep-{config.name}-{now}")
+    workdir = commands.workdir(WORKDIR.value, f"sweep-{config.name}")
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     axes = tuple(sweep.axis(text) for text in SEARCH.value)
     plan = sweep.Plan(axes, TRIALS.value, DRAW.value, HALVE_AFTER.value)

@@ -1,6 +1,5 @@
 """Trains one model under one split, then reports: `python scripts/train.py --config=configs/optimized.py`."""
 
-import datetime
 from pathlib import Path
 
 from absl import flags
@@ -18,8 +17,7 @@ flags.adopt_module_key_flags(encoding)
 
 def main(config: Config) -> None:
     hosts.join()
-    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    workdir = Path(WORKDIR.value or f"runs/{config.name}-{now}")
+    workdir = commands.workdir(WORKDIR.value, config.name)
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     start = "resume" if RESUME.value else "new"
     figures = run.train(config, data_dir, workdir, commands.cache_dir(), start)

@@ -1,6 +1,5 @@
 """Lets finished runs vote on their test clips, and joins their models: `python scripts/vote.py RUN_A RUN_B …`."""
 
-import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +11,7 @@ WORKDIR = flags.DEFINE_string("workdir", None, "For report and model; runs/vote-
 
 
 def main(runs: Sequence[str]) -> None:
-    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    workdir = Path(WORKDIR.value or f"runs/vote-{now}")
+    workdir = commands.workdir(WORKDIR.value, "vote")
     figures = vote_runs.vote([Path(run) for run in runs], workdir)
     print(report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}")

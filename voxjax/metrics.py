@@ -55,7 +55,7 @@ def divide(total: Mapping[str, Any]) -> dict[str, float]:
     """Ratios of all sums, on the host: `uar`, `accuracy` and `nll` (nats a clip)."""
     confusion = np.asarray(total["confusion"], np.float64)
     nll = float(total["nll"]) / float(total["count"])
-    return {"uar": float(uar(confusion)), "accuracy": float(accuracy(confusion)), "nll": nll}
+    return {**scores(confusion), "nll": nll}
 
 
 def recalls(confusion: np.ndarray) -> np.ndarray:
@@ -81,6 +81,16 @@ def grouped(truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], cla
     counts = np.zeros((len(names), classes, classes), np.int64)
     np.add.at(counts, (index, truth, predicted), 1)
     return {str(name): matrix for name, matrix in zip(names, counts, strict=True)}
+
+
+def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """The confusion matrix of all clips together: int64 `[K, K]`."""
+    return grouped(truth, predicted, ["all"] * len(truth), classes)["all"]
+
+
+def scores(confusion: np.ndarray) -> dict[str, float]:
+    """`uar` and `accuracy` of a confusion matrix `[K, K]`."""
+    return {"uar": float(uar(confusion)), "accuracy": float(accuracy(confusion))}
 
 
 def interval(confusions: np.ndarray, figure: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> list[float]:

@@ -1,5 +1,6 @@
 """What every command shares: flags, one-line errors, exit codes, logging and the cache."""
 
+import datetime
 import errno
 import io
 import logging
@@ -111,6 +112,12 @@ def one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return mismatch(str(error.filename), "to use it", error.strerror, "check the path and its permissions")
     return f"{type(error).__name__}: {text[:300]}; run again with --verbosity=1 to see where"
+
+
+def workdir(given: str | None, name: str) -> Path:
+    """The folder of a run: the one given, else `runs/NAME-TIME`."""
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path(given or f"runs/{name}-{now}")
 
 
 def cache_dir() -> Path:

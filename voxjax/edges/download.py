@@ -8,13 +8,13 @@ from pathlib import Path
 
 import voxjax
 from voxjax.config import one_of
+from voxjax.data.corpora.made import NAMES as MADE_HERE
 from voxjax.edges import checksum, fetch_all, files, sources
 from voxjax.edges.fetch import Patience
 from voxjax.edges.fetch_all import Site
 from voxjax.edges.sources import Source, by_hand
 from voxjax.errors import VoxJaxError, mismatch
 
-MADE_HERE = ("demo", "demo_modal")
 MADE = "is made on the spot, not fetched: any command makes it where it is asked for, as scripts/train.py"
 RECORD = "download.json"
 

@@ -192,8 +192,7 @@ def _ensemble(
 
 
 def _scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    counts = metrics.grouped(truth, logits.argmax(-1), ["all"] * len(truth), logits.shape[-1])["all"]
-    return {"uar": float(metrics.uar(counts)), "accuracy": float(metrics.accuracy(counts))}
+    return metrics.scores(metrics.confusion(truth, logits.argmax(-1), logits.shape[-1]))
 
 
 def _best_epoch(standings: Sequence[standing.Standing], epochs: int) -> str:

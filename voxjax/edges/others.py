@@ -49,11 +49,14 @@ def read(config: Config, sounds: Sounds) -> dict[str, modalities.Column]:
     Raises:
         UsageError, VoxJaxError: as `fused` and `modalities.read_all`.
     """
+    names = fused(config)
+    if not names:  # then no sound needs to be opened for its duration
+        return {}
     rows = [dataclasses.asdict(clip) for clip in sounds.manifest.clips]
     durations_s = [len(sounds.clips.clip(i)) / sounds.sample_rate_hz for i in range(len(rows))]
     return {
         name: modalities.read_all(name, [row[name] for row in rows], sounds.manifest.root, durations_s)
-        for name in fused(config)
+        for name in names
     }
 
 

@@ -10,12 +10,12 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 
 from voxjax import calibrate, metrics, reject
+from voxjax.data.corpora import made
 from voxjax.edges import files, page, plots, report_tables
 from voxjax.edges.provenance import provenance
 
 # In these the same speakers are on both sides, so clips are what is independent.
 _CLIP_PROTOCOLS = ("random5", "guide")
-_SYNTHETIC = ("demo", "demo_modal")
 
 
 class Meta(TypedDict):
@@ -150,7 +150,7 @@ def draw(run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after
 def warnings_about(protocol: str, corpus: str) -> list[str]:
     """Sentences that must stand beside every figure of this protocol and corpus."""
     found = []
-    if set(corpus.split("+")) & set(_SYNTHETIC):
+    if set(corpus.split("+")) & set(made.NAMES):
         found.append("The corpus is synthetic: these figures say nothing about people.")
     if protocol == "guide":
         found.append(
@@ -205,8 +205,7 @@ def _per_fold(run: ReportInput, after: np.ndarray) -> dict[str, dict[str, float]
     parts = metrics.grouped(run.truth, after.argmax(-1), names, len(run.labels))
     return {
         name: {
-            "uar": float(metrics.uar(counts)),
-            "accuracy": float(metrics.accuracy(counts)),
+            **metrics.scores(counts),
             "n": int(counts.sum()),
         }
         for name, counts in sorted(parts.items(), key=lambda part: int(part[0]))

@@ -84,13 +84,10 @@ def _figures(
 ) -> dict[str, Any]:
     place = {label: i for i, label in enumerate(predictor.labels)}
     predicted = np.array([place[answer["emotion"]] for answer in predictor.predict_many(sources, others=clips.others)])
-    groups = ["all"] * len(predicted)
-    counts = metrics.grouped(clips.truth, predicted, groups, len(place))["all"]
     kind, strength = name
     return {
         "kind": kind,
         "strength": strength,
-        "uar": float(metrics.uar(counts)),
-        "accuracy": float(metrics.accuracy(counts)),
+        **metrics.scores(metrics.confusion(clips.truth, predicted, len(place))),
         "n": len(predicted),
     }

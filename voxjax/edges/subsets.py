@@ -65,9 +65,7 @@ def _row(subset: Subset, truth: np.ndarray, predicted: np.ndarray, assembled: As
     known = predicted != _UNSEEN
     row: dict[str, Any] = {"modalities": list(subset), "uar": None, "accuracy": None, "n": int(known.sum())}
     if row["n"]:
-        groups, classes = ["all"] * row["n"], len(assembled.manifest.labels)
-        counts = metrics.grouped(truth[known], predicted[known], groups, classes)["all"]
-        row |= {"uar": float(metrics.uar(counts)), "accuracy": float(metrics.accuracy(counts))}
+        row |= metrics.scores(metrics.confusion(truth[known], predicted[known], len(assembled.manifest.labels)))
     return row
 
 

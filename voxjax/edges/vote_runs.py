@@ -147,7 +147,6 @@ def _told(
     voted = voting.soft(chances, np.ones(len(runs)))
     truth = first.truth[rows]
     members = [_member(run, truth, each) for run, each in zip(runs, chances, strict=True)]
-    counts = _counts(truth, voted)
     best = max(member["uar"] for member in members)
     meta: Any = {
         "protocol": first.figures["protocol"],
@@ -159,7 +158,7 @@ def _told(
         "train_seconds": sum(run.figures["train_seconds"] for run in runs),
         "parameters": sum(run.figures["parameters"] for run in runs),
         "members": members,
-        "vote": {"weights": "equal", **_scores(counts), "best_member_uar": best},
+        "vote": {"weights": "equal", **_scores(truth, voted), "best_member_uar": best},
         "diversity": voting.diversity(chances.argmax(-1), truth),
         "config": {run.name: config for run, config in zip(runs, configs, strict=True)},
     }
@@ -188,16 +187,12 @@ def _member(run: Run, truth: np.ndarray, chances: np.ndarray) -> dict[str, Any]:
     return {
         "architecture": figures["model"],
         "name": figures["model"],
-        **_scores(_counts(truth, chances)),
+        **_scores(truth, chances),
         "weight": 1.0,
         "parameters": figures["parameters"],
         "status": "trained",
     }
 
 
-def _counts(truth: np.ndarray, chances: np.ndarray) -> np.ndarray:
-    return metrics.grouped(truth, chances.argmax(-1), ["all"] * len(truth), chances.shape[-1])["all"]
-
-
-def _scores(counts: np.ndarray) -> dict[str, float]:
-    return {"uar": float(metrics.uar(counts)), "accuracy": float(metrics.accuracy(counts))}
+def _scores(truth: np.ndarray, chances: np.ndarray) -> dict[str, float]:
+    return metrics.scores(metrics.confusion(truth, chances.argmax(-1), chances.shape[-1]))

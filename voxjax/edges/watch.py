@@ -132,7 +132,7 @@ class Watch:
         labels = self._assembled.manifest.labels
         truth = np.concatenate([course.valid.labels for course in self._setup.courses])
         predicted = np.concatenate([one.argmax(-1) for one in logits])
-        counts = metrics.grouped(truth, predicted, ["all"] * len(truth), len(labels))["all"]
+        counts = metrics.confusion(truth, predicted, len(labels))
         assert self._monitor is not None
         self._monitor.confusion(point, labels, counts)
         self._monitor.history(point, judge.curves([progress]))

@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+NAMES = ("demo", "demo_modal")
+
 
 def once(folder: Path, write: Callable[[Path], None]) -> None:
     """Writes a folder beside its place, then renames it. If another process was first, its folder is kept.
