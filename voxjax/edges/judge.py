@@ -94,7 +94,9 @@ def report_input(
     if warned:
         meta["collapse"] = warned
     if len(specs) > 1:
-        meta |= _ensemble(config, found, truth, meta["members"])
+        own = np.concatenate([verdict.members for verdict in found], axis=1)
+        voted = np.concatenate([verdict.logits for verdict in found])
+        meta |= ensemble(config.vote, truth, own, voted, meta["members"])
     return report.ReportInput(
         labels=assembled.manifest.labels,
         clips=[clip.path for clip in clips],
@@ -180,15 +182,21 @@ def _member_rows(
     return rows
 
 
-def _ensemble(
-    config: Config, found: Sequence[Verdict], truth: np.ndarray, rows: Sequence[dict[str, Any]]
+def ensemble(
+    weights: str, truth: np.ndarray, members: np.ndarray, voted: np.ndarray, rows: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """How the vote compares with its members, and how they differ."""
-    predicted = np.concatenate([verdict.members.argmax(-1) for verdict in found], axis=1)
-    scores = _scores(truth, np.concatenate([verdict.logits for verdict in found]))
+    """Fields of `metrics.json`: how the vote compares with its members, and how they differ.
+
+    Args:
+        weights: a name in `vote.CHOICES`.
+        truth: integer `[n]`.
+        members: scores or probabilities `[M, n, K]`.
+        voted: the vote's, `[n, K]`.
+        rows: the members' own, each with a `uar`.
+    """
     best = max(row["uar"] for row in rows)
-    voted = {"weights": config.vote, **scores, "best_member_uar": best}
-    return {"vote": voted, "diversity": vote.diversity(predicted, truth)}
+    told = {"weights": weights, **_scores(truth, voted), "best_member_uar": best}
+    return {"vote": told, "diversity": vote.diversity(members.argmax(-1), truth)}
 
 
 def _scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:

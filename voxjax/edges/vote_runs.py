@@ -11,7 +11,7 @@ import numpy as np
 
 from voxjax import metrics
 from voxjax import vote as voting
-from voxjax.edges import compare, files, model_folder, report
+from voxjax.edges import compare, files, judge, model_folder, report
 from voxjax.edges.compare import Run
 from voxjax.edges.model_folder import Trained, View
 from voxjax.errors import UsageError, VoxJaxError, mismatch
@@ -147,7 +147,6 @@ def _told(
     voted = voting.soft(chances, np.ones(len(runs)))
     truth = first.truth[rows]
     members = [_member(run, truth, each) for run, each in zip(runs, chances, strict=True)]
-    best = max(member["uar"] for member in members)
     meta: Any = {
         "protocol": first.figures["protocol"],
         "corpus": first.figures["corpus"],
@@ -158,8 +157,7 @@ def _told(
         "train_seconds": sum(run.figures["train_seconds"] for run in runs),
         "parameters": sum(run.figures["parameters"] for run in runs),
         "members": members,
-        "vote": {"weights": "equal", **_scores(truth, voted), "best_member_uar": best},
-        "diversity": voting.diversity(chances.argmax(-1), truth),
+        **judge.ensemble("equal", truth, chances, voted, members),
         "config": {run.name: config for run, config in zip(runs, configs, strict=True)},
     }
     return report.ReportInput(
