@@ -18,8 +18,8 @@ def test_undoes_a_known_factor(factor):
     assert calibrate.fit_temperature(factor * logits, targets) == pytest.approx(factor, rel=0.06)
 
 
-def test_is_the_least_loss_on_a_fine_grid():
-    logits, targets = calibrated_logits(n=2000)
+def test_is_the_least_loss_of_many_clips_on_a_fine_grid():
+    logits, targets = calibrated_logits(n=20_000)
     found = calibrate.fit_temperature(2.5 * logits, targets)
     grid = np.geomspace(0.5, 8, 400)
     best = grid[np.argmin([calibrate.nll(2.5 * logits / t, targets) for t in grid])]
@@ -31,6 +31,14 @@ def test_never_raises_the_loss(seed):
     logits, targets = calibrated_logits(n=20, seed=seed)
     fitted = calibrate.fit_temperature(logits, targets)
     assert calibrate.nll(logits / fitted, targets) <= calibrate.nll(logits, targets)
+
+
+def test_few_clips_are_believed_less_than_many():
+    logits, targets = calibrated_logits()
+    few = [calibrate.fit_temperature(0.4 * logits[at : at + 60], targets[at : at + 60]) for at in range(0, 600, 60)]
+    many = calibrate.fit_temperature(0.4 * logits, targets)
+    assert many < 0.45
+    assert all(many + 0.05 < one < 1 for one in few)  # on the way there, and not beyond
 
 
 def test_a_set_without_errors_sharpens_little():
