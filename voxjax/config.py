@@ -127,6 +127,7 @@ class TrainConfig:
     epochs: int = 60
     batch_size: int = 32
     crop_s: float = 0.0  # a step sees at most so much of a clip, from a random place; 0 shows it whole
+    precision: str = "float32"  # float32 | bfloat16: of the network in a step; bfloat16 is for accelerators
     patience_epochs: int = 30  # epochs without a better validation UAR before stopping
     checkpoint_every_epochs: int = 5
     checkpoints_kept: int = 2
@@ -142,6 +143,7 @@ class TrainConfig:
         in_range("train.checkpoints_kept", self.checkpoints_kept, 1, 1_000)
         in_range("train.valid_share", self.valid_share, 0.01, 0.5)
         one_of("train.keep", self.keep, ("best", "last"))
+        one_of("train.precision", self.precision, ("float32", "bfloat16"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -96,6 +96,20 @@ def test_every_change_gets_a_gradient_and_recomputing_is_the_same(params):
     assert all(float(jnp.max(jnp.abs(leaf))) > 0 for leaf in jax.tree.leaves(changes))
 
 
+@pytest.mark.parametrize("rank", [0, 2])
+def test_half_precision_stays_half(params, rank):
+    pretrained = encoders.pretrained(FEATURES, params)
+    low, mask = heard(params, (1,))
+    tuned = network(rank=rank)
+    variables = tuned.init(KEY, low, mask, pretrained)
+    rates = models.Rates(jnp.float32(0.25), jnp.float32(0.25))
+    fine, _ = tuned.apply_train(variables, low, mask, rates, KEY, pretrained)
+    halved, low, pretrained = jax.tree.map(lambda x: x.astype(jnp.bfloat16), (variables.params, low, pretrained))
+    coarse, _ = tuned.apply_train(variables._replace(params=halved), low, mask, rates, KEY, pretrained)
+    assert coarse.dtype == jnp.bfloat16
+    np.testing.assert_allclose(coarse.astype(jnp.float32), fine, atol=0.1 * float(jnp.std(fine)) + 0.05)
+
+
 def test_low_rank_changes_are_thin(params):
     pretrained = encoders.pretrained(FEATURES, params)
     low, mask = heard(params, (1,))

@@ -199,3 +199,22 @@ def test_gamma_and_class_weights_come_in_over_their_ramp():
     full = dataclasses.replace(hyper, loss_ramp_share=0.0)
     assert loss(hyper, 50) == pytest.approx(loss(full, 50), rel=1e-5)
     assert loss(full, 50) != pytest.approx(loss(plain, 50), rel=1e-2)
+
+
+def test_in_bfloat16_a_step_learns_much_the_same_and_keeps_all_state_in_float32():
+    fine, coarse = (dataclasses.replace(task(), precision=name) for name in ("float32", "bfloat16"))
+    indices = jnp.arange(8, dtype=jnp.int32)
+    states = []
+    for one in (fine, coarse):
+        before = step.init(one, step.traced(CALM), KEY, data())
+        state, sums = jax.jit(step.train_step, static_argnums=0)(one, step.traced(CALM), before, data(), indices, KEY)
+        assert sums.loss.dtype == jnp.float32 and jnp.isfinite(sums.loss)
+        assert all(leaf.dtype in (jnp.float32, jnp.int32) for leaf in jax.tree.leaves(state))
+        states.append(state)
+    for name, a in head_gradients(states[0]).items():
+        a, b = (
+            jnp.concatenate([jnp.ravel(x) for x in jax.tree.leaves(tree)])
+            for tree in (a, head_gradients(states[1])[name])
+        )
+        assert not jnp.array_equal(a, b)  # it was indeed computed otherwise
+        assert jnp.vdot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)) > 0.97, name

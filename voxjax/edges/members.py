@@ -80,9 +80,9 @@ def via(setup: standing.Setup) -> str:
 
 def _task(config: Config, spec: Spec, classes: int) -> step.Task:
     network = models.build(spec.architecture, spec.options, classes)
-    crop = round(1000 * config.train.crop_s / spec.features.hop_ms)
-    fused = models.modalities(spec.options)
-    return step.Task(network, spec.features, classes, config.loss, crop, modalities=fused, view=spec.view)
+    plan, fused = config.train, models.modalities(spec.options)
+    crop = round(1000 * plan.crop_s / spec.features.hop_ms)
+    return step.Task(network, spec.features, classes, config.loss, crop, plan.precision, fused, spec.view)
 
 
 def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> standing.Course:

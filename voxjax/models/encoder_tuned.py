@@ -70,7 +70,8 @@ class EncoderTuned(nn.Module):
             apply = jax.checkpoint(apply)
         for depth in reversed(range(len(blocks))):
             weights = Changed(self.options.rank, name=f"{TUNED}{depth}")(blocks[f"{depth}"])
-            x = apply(weights, x, mask)
+            with jax.numpy_dtype_promotion("standard"):  # the statistics of its norms are float32 whatever x is
+                x = apply(weights, x, mask)
         x = jnp.where(mask[..., None], x, 0.0)
         x = layers.BatchNorm(name="outputs")(x, mask, rates)  # each channel by itself: a few are far larger than others
         return encoder_head.EncoderHead(self.options.head, self.classes, name="head")(x, mask, rates)

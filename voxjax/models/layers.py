@@ -35,7 +35,7 @@ class Dropout(nn.Module):
         bits = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(-1)[: x.size].reshape(x.shape)
         cut = jnp.round(256.0 * rate)
         kept = bits.astype(jnp.float32) >= cut
-        return jnp.where(kept, x / (1.0 - cut / 256.0), 0.0)
+        return jnp.where(kept, x / (1.0 - cut / 256.0).astype(x.dtype), 0.0)
 
 
 class BatchNorm(nn.Module):
@@ -46,7 +46,8 @@ class BatchNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: Rates | None) -> Array:
         norm = nn.BatchNorm(use_running_average=rates is None, momentum=self.momentum)
-        return norm(x, mask=mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
+        with jax.numpy_dtype_promotion("standard"):  # its statistics are float32 whatever x is
+            return norm(x, mask=mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
 
 
 class MultiScaleConv(nn.Module):

@@ -27,6 +27,7 @@ class Task:
     classes: int
     loss: str = "focal"  # a name in `losses.LOSSES`
     crop: int = 0  # frames that a step sees of a clip at most; 0 shows it whole
+    precision: str = "float32"  # of the network in a step; weights, moments, statistics and loss are float32
     modalities: tuple[str, ...] = ()  # beside the audio, that the network fuses
     view: int = 0  # which of a run's sets of clips it learns from, where members have different features
 
@@ -170,15 +171,22 @@ def _objective(
     weights = 1.0 + mature * (examples.targets @ data.class_weights - 1.0)
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
-        variables = Variables(params, stats)
-        inputs, mask, pretrained = examples.inputs, examples.mask, data.clips.pretrained
-        logits, new = task.network.apply_train(variables, inputs, mask, rates, key, pretrained)
+        low = (params, examples.inputs, data.clips.pretrained)
+        lowered, inputs, pretrained = _cast(low, jnp.dtype(task.precision))
+        variables = Variables(lowered, stats)
+        logits, new = task.network.apply_train(variables, inputs, examples.mask, rates, key, pretrained)
+        logits = logits.astype(jnp.float32)
         each = jax.vmap(losses.LOSSES[task.loss], (0, 0, None))(logits, targets, mature * hyper.focal_gamma)
         hits = jnp.argmax(logits, -1) == jnp.argmax(examples.targets, -1)
         loss = jnp.mean(weights * each) + hyper.l2 * optim.half_square(params)
         return loss, (jnp.sum(hits, dtype=jnp.float32), new)
 
     return objective
+
+
+def _cast(tree: Any, dtype: Any) -> Any:
+    """The floats of a tree in another precision."""
+    return jax.tree.map(lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)
 
 
 def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Array:
