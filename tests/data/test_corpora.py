@@ -27,6 +27,7 @@ def test_ravdess_names_are_read(tmp_path):
         ("Actor_12", "female", "fearful", "strong", "2"),
     ]
     assert clips[1].statement.startswith("Kids") and clips[0].statement.startswith("Dogs")
+    assert all(clip.text == clip.statement for clip in clips)  # the words are known
 
 
 def test_unknown_ravdess_names_are_listed_not_guessed(tmp_path):

@@ -44,5 +44,6 @@ def _clip(data_dir: Path, path: Path, row: rows.Row) -> Clip:
     if emotion not in _EMOTIONS:
         expected = "one of " + ", ".join(_EMOTIONS)
         raise VoxJaxError(mismatch(f"data.tsv, line {row.line}", expected, f"'{emotion}'", "fetch the table again"))
-    about = {"gender": row.values["gender"], "statement": row.values["normalized_text"]}
+    words = row.values["normalized_text"]
+    about = {"gender": row.values["gender"], "statement": words, "text": words}
     return tree.clip(data_dir, path, "nemo", row.values["speaker_id"], _EMOTIONS[emotion], **about)

@@ -64,6 +64,7 @@ def _clip(data_dir: Path, one: tree.Named, corpus: str) -> Clip:
         gender="male" if actor % 2 else "female",
         emotion=_EMOTIONS[emotion - 1],
         statement=_STATEMENTS[statement - 1],
+        text=_STATEMENTS[statement - 1],
         intensity=_INTENSITIES[intensity - 1],
         repetition=str(repetition),
     )
