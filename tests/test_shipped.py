@@ -51,5 +51,8 @@ def test_its_card_says_what_was_measured(folder):
         for key, row in (("uar", "UAR"), ("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
             assert percent(result[key]) in table[row], (name, key)
         assert result["protocol"] in card and result["model"] == meta["name"]
+    first = json.loads((ROOT / "docs/results" / f"{names[0]}.json").read_text())
+    row = re.search(rf"^\| \[`{folder.name}`\].+$", (ROOT / "checkpoints/README.md").read_text(), re.MULTILINE)
+    assert row and percent(first["uar"]) in row[0]
     own = meta["figures"]
     assert f"has {percent(own['uar'])} UAR and {percent(own['accuracy'])} accuracy" in card
