@@ -127,3 +127,11 @@ def test_card_of_each_checkpoint_gives_its_figures():
         assert percent(figures["accuracy"]) in card and percent(figures["uar"]) in card
         for part in ("Licence", "Protocol", "Limits", "Intended use"):
             assert f"## {part}" in card, part
+
+
+def test_words_of_ravdess_carry_nothing_as_the_page_says():
+    text = (ROOT / "docs/fusion.md").read_text()
+    known = {"+".join(row["modalities"]): row["uar"] for row in RESULTS["fusion_ravdess_text"]["subsets"]}
+    assert known["text"] == 1 / 8
+    for names, words in (("text", "words alone"), ("audio", "voice alone"), ("audio+text", "both")):
+        assert f"{words} {percent(known[names])}" in text
