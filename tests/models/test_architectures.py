@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.models.half import assert_stays_half
 from voxjax import models
 from voxjax.errors import UsageError
 
@@ -90,17 +91,8 @@ def test_vectors_are_learnt_from_too(name):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_half_precision_stays_half_to_the_last_layer(name):
-    """No float32 slips in between, which would undo the saving; statistics alone stay float32."""
     inputs, mask = example()
-    network, variables = built(name, {}, inputs, mask)
-    rates = models.Rates(jnp.float32(0.25), jnp.float32(0.25))
-    learn = jax.jit(lambda params, x: network.apply_train(variables._replace(params=params), x, mask, rates, KEY))
-    fine, _ = learn(variables.params, inputs)
-    half = jax.tree.map(lambda x: x.astype(jnp.bfloat16), (variables.params, inputs))
-    coarse, stats = learn(*half)
-    assert coarse.dtype == jnp.bfloat16
-    assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(stats))
-    np.testing.assert_allclose(coarse.astype(jnp.float32), fine, atol=0.1 * float(jnp.std(fine)) + 0.05)
+    assert_stays_half(*built(name, {}, inputs, mask), inputs, mask)
 
 
 def test_guides_shapes_are_the_defaults():

@@ -9,6 +9,7 @@ import pytest
 
 from tests.encoders import test_wav2vec2
 from tests.encoders.test_whisper import random_tensors
+from tests.models.half import assert_stays_half
 from voxjax import encoders, models
 from voxjax.config import FeatureConfig, Hyper
 from voxjax.encoders import tensors, wav2vec2, wav2vec2_config
@@ -101,13 +102,7 @@ def test_half_precision_stays_half(params, rank):
     pretrained = encoders.pretrained(FEATURES, params)
     low, mask = heard(params, (1,))
     tuned = network(rank=rank)
-    variables = tuned.init(KEY, low, mask, pretrained)
-    rates = models.Rates(jnp.float32(0.25), jnp.float32(0.25))
-    fine, _ = tuned.apply_train(variables, low, mask, rates, KEY, pretrained)
-    halved, low, pretrained = jax.tree.map(lambda x: x.astype(jnp.bfloat16), (variables.params, low, pretrained))
-    coarse, _ = tuned.apply_train(variables._replace(params=halved), low, mask, rates, KEY, pretrained)
-    assert coarse.dtype == jnp.bfloat16
-    np.testing.assert_allclose(coarse.astype(jnp.float32), fine, atol=0.1 * float(jnp.std(fine)) + 0.05)
+    assert_stays_half(tuned, tuned.init(KEY, low, mask, pretrained), low, mask, pretrained)
 
 
 def test_low_rank_changes_are_thin(params):

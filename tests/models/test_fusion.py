@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.models.half import assert_stays_half
 from voxjax import models
 from voxjax.errors import UsageError
 
@@ -52,14 +53,7 @@ def test_any_subset_gives_finite_scores_and_gradients(fuse, names):
 
 @both
 def test_half_precision_stays_half(fuse):
-    network, variables = built(fuse)
-    inputs, masks = example(("audio", "text"))
-    rates = models.Rates(jnp.float32(0.2), jnp.float32(0.2))
-    fine, _ = network.apply_train(variables, inputs, masks, rates, KEY)
-    params, inputs = jax.tree.map(lambda x: x.astype(jnp.bfloat16), (variables.params, inputs))
-    coarse, _ = network.apply_train(variables._replace(params=params), inputs, masks, rates, KEY)
-    assert coarse.dtype == jnp.bfloat16
-    np.testing.assert_allclose(coarse.astype(jnp.float32), fine, atol=0.1 * float(jnp.std(fine)) + 0.05)
+    assert_stays_half(*built(fuse), *example(("audio", "text")))
 
 
 @both

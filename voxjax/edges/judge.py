@@ -163,14 +163,14 @@ def _member_rows(
     rows = []
     for m, spec in enumerate(specs):
         mine = standings[m :: len(specs)]
-        scores = _scores(truth, np.concatenate([verdict.members[m] for verdict in found]))
+        own = scores(truth, np.concatenate([verdict.members[m] for verdict in found]))
         warned = [one.warning for one in mine if one.warning]
         rows.append(
             {
                 "architecture": spec.architecture,
                 "name": spec.name,
                 "features": spec.features.encoder if spec.features.kind == "encoder" else spec.features.kind,
-                **scores,
+                **own,
                 "valid_uar": float(np.mean([one.best_uar for one in mine])),
                 "best_epoch": round(float(np.mean([one.best_epoch for one in mine]))),
                 "epochs": max(len(one.history) for one in mine),
@@ -195,11 +195,12 @@ def ensemble(
         rows: the members' own, each with a `uar`.
     """
     best = max(row["uar"] for row in rows)
-    told = {"weights": weights, **_scores(truth, voted), "best_member_uar": best}
+    told = {"weights": weights, **scores(truth, voted), "best_member_uar": best}
     return {"vote": told, "diversity": vote.diversity(members.argmax(-1), truth)}
 
 
-def _scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+def scores(truth: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    """`uar` and `accuracy` of the likeliest classes: integer `[n]`, scores or probabilities `[n, K]`."""
     return metrics.scores(metrics.confusion(truth, logits.argmax(-1), logits.shape[-1]))
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from voxjax import metrics
 from voxjax import vote as voting
 from voxjax.edges import compare, files, judge, model_folder, report
 from voxjax.edges.compare import Run
@@ -185,12 +184,8 @@ def _member(run: Run, truth: np.ndarray, chances: np.ndarray) -> dict[str, Any]:
     return {
         "architecture": figures["model"],
         "name": figures["model"],
-        **_scores(truth, chances),
+        **judge.scores(truth, chances),
         "weight": 1.0,
         "parameters": figures["parameters"],
         "status": "trained",
     }
-
-
-def _scores(truth: np.ndarray, chances: np.ndarray) -> dict[str, float]:
-    return metrics.scores(metrics.confusion(truth, chances.argmax(-1), chances.shape[-1]))

@@ -171,8 +171,8 @@ def _objective(
     weights = 1.0 + mature * (examples.targets @ data.class_weights - 1.0)
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
-        low = (params, examples.inputs, data.clips.pretrained)
-        lowered, inputs, pretrained = _cast(low, jnp.dtype(task.precision))
+        whole = (params, examples.inputs, data.clips.pretrained)
+        lowered, inputs, pretrained = optax.tree.cast(whole, task.precision)
         variables = Variables(lowered, stats)
         logits, new = task.network.apply_train(variables, inputs, examples.mask, rates, key, pretrained)
         logits = logits.astype(jnp.float32)
@@ -182,11 +182,6 @@ def _objective(
         return loss, (jnp.sum(hits, dtype=jnp.float32), new)
 
     return objective
-
-
-def _cast(tree: Any, dtype: Any) -> Any:
-    """The floats of a tree in another precision."""
-    return jax.tree.map(lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x, tree)
 
 
 def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Array:
