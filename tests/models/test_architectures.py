@@ -15,6 +15,7 @@ SMALL = {
     "baseline": {"filters": (4,), "dense": (8,)},
     "cnn": {"filters": (4, 4), "dense": (8,)},
     "encoder_head": {"project": 8, "filters": (4,), "reduction": 3, "lstm": (4,), "dense": (8,)},
+    "encoder_statistics": {"dense": 8},
     "enhanced": {"filters": (4, 6, 4), "dense": (8,)},
     "hybrid": {"filters": (4,), "lstm": (4,), "dense": (8,)},
     "lstm": {"project": 6, "lstm": (4, 4), "dense": (8,)},
