@@ -16,12 +16,13 @@ def get_config():
     config = runpy.run_path(str(_TINY))["get_config"]()
     config.name = "whisper_statistics"
     config.architecture = "encoder_statistics"
-    config.model = options("encoder_statistics", {})
+    config.model = options("encoder_statistics", {"dense": 512})
     config.features.blocks = (1, 2, 3)
     config.hyper.dropout = 0.8  # of the statistics
-    config.hyper.head_dropout = 0.5
+    config.hyper.head_dropout = 0.7
+    config.hyper.mixup_alpha = 0.0  # the deviation of two sounds' sum is not the sum of theirs
     config.hyper.ema_decay = 0.99
     config.hyper.time_mask_share = 0.0
     config.hyper.frequency_mask_share = 0.0
-    config.train.epochs = config.train.patience_epochs = 60
+    config.train.epochs = config.train.patience_epochs = 90
     return config
