@@ -21,7 +21,7 @@ Source = Any  # a path, a binary file object, or (samples, sample rate); None wh
 Others = Mapping[str, Any]  # modalities beside it, by name: words, a path, or an array
 Result = dict[str, Any]
 
-DEFAULT_MODEL = "checkpoints/whisper_tiny"
+DEFAULT_MODEL = "checkpoints/whisper_statistics"
 _AT_ONCE = 64  # sources that are in memory together
 
 
