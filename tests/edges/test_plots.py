@@ -25,8 +25,12 @@ def test_confusion_shows_share_and_count_of_every_cell_with_clips():
     assert found == ["70%", "7", "30%", "3", "100%", "1200", "0%", "1", "50%", "2", "50%", "2"]
 
 
-def test_confusion_clips_no_label():
-    figure = plots.confusion(LABELS, COUNTS, "optimized on ravdess")
+MANY = "vote of " + ", ".join(["whisper_statistics_base"] * 7) + " on ravdess, protocol speaker5"
+
+
+@pytest.mark.parametrize("title", ["optimized on ravdess", MANY, "W" * 60])
+def test_confusion_clips_no_label(title):
+    figure = plots.confusion(LABELS, COUNTS, title)
     plots.pixels(figure)
     axes = figure.axes[0]
     names = [label.get_text() for label in axes.get_xticklabels()]

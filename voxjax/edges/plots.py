@@ -1,6 +1,7 @@
 """The report's pictures. The only room that knows matplotlib."""
 
 import io
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ BLUE, ORANGE, GREEN = "#2266c4", "#d9622b", "#1f8a5b"
 _TOO_SURE, _TOO_UNSURE = "#f3c3a8", "#9bd0b5"
 _DPI = 150
 _LONGEST = 18  # letters of a label beside the matrix
+_LETTERS = 8.5  # of a title, an inch
 STYLE: Any = {
     "font.family": glyphs.families(),
     "font.size": 10.5,
@@ -88,7 +90,7 @@ def confusion(labels: Sequence[str], counts: np.ndarray, title: str = "Confusion
     edges = np.arange(len(labels) + 1) - 0.5
     axes.hlines(edges, edges[0], edges[-1], color="white", linewidth=2)
     axes.vlines(edges, edges[0], edges[-1], color="white", linewidth=2)
-    axes.set(xlabel="predicted", ylabel="truth", title=glyphs.drawable(title))
+    axes.set(xlabel="predicted", ylabel="truth", title=wrapped(title, size))
     bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30, pad=0.02, format=_percent)
     bar.set_label("share of the true class")
     bar.outline.set_visible(False)
@@ -278,3 +280,8 @@ def short(label: str) -> str:
     """A label that can be drawn and fits beside its row."""
     label = glyphs.drawable(label)
     return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
+
+
+def wrapped(title: str, inches: float) -> str:
+    """A title that can be drawn, in lines of at most this width."""
+    return textwrap.fill(glyphs.drawable(title), int(_LETTERS * inches))

@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from voxjax.edges import glyphs, plots
+from voxjax.edges import plots
 
 
 def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
@@ -31,7 +31,7 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
         axes.text(row["uar"] + 0.008, at, f"{row['uar']:.1%}", va="center", fontsize=9)
     axes.set_yticks(places, [f"{row['kind']}, {row['strength']}" for row in rows])
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel="UAR", title=glyphs.drawable(title))
+    axes.set(xlim=(0, 1), xlabel="UAR", title=plots.wrapped(title, 7.0))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.grid(axis="x")
     return plots.png(figure)
