@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from voxjax.edges import plots
 
 
+@matplotlib.rc_context(plots.STYLE)
 def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     """A PNG: one bar of UAR a condition, kinds in blocks, the undisturbed figure as a line across.
 
