@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from voxjax.config import in_range
 from voxjax.models import checks, layers
 
 Array = jax.Array
@@ -21,9 +22,13 @@ class Options:
     """Shape of the network. Its input holds the outputs of encoder blocks side by side."""
 
     dense: int = 256  # units beside the linear answer
+    bandwidth: float = (
+        0.0  # positions nearer than this share their weight (mean square difference); 0: all weigh the same
+    )
 
     def __post_init__(self) -> None:
         checks.sizes(self, ())
+        in_range("config.model.bandwidth", self.bandwidth, 0.0, 100.0)
 
 
 class EncoderStatistics(nn.Module):
@@ -37,15 +42,35 @@ class EncoderStatistics(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
-        x = mean_and_deviation(x, mask)  # [B, 2C]
+        weights = rarity(x, mask, self.options.bandwidth) if self.options.bandwidth else jnp.asarray(mask, x.dtype)
+        x = mean_and_deviation(x, weights)  # [B, 2C]
         x = layers.BatchNorm()(x, jnp.any(mask, axis=1), rates)  # deviations vary less than means do
         x = layers.Dropout()(x, None if rates is None else rates.block)
         linear = nn.Dense(self.classes, use_bias=False, kernel_init=nn.initializers.zeros, name="linear")(x)
         return linear + layers.head(x, (self.options.dense,), self.classes, rates)  # [B, K]
 
 
-def mean_and_deviation(x: Array, mask: Array) -> Array:
-    """Mean and standard deviation over valid positions, side by side: `[B, T, C] -> [B, 2C]`."""
-    mean = layers.masked_mean(x, mask)
-    variance = layers.masked_mean(jnp.square(x - mean[:, None, :]), mask)
+def rarity(x: Array, mask: Array, bandwidth: float) -> Array:
+    """Weight of each position, one over how many of its clip lie near it: `[B, T, C] -> [B, T]`, 0 beyond the clip.
+
+    A silence or a long vowel then counts as about one sound, however many positions it fills. Near is told by a
+    Gaussian kernel (Parzen 1962) on the mean square difference over channels.
+    """
+    squares = jnp.mean(jnp.square(x), axis=-1)  # [B, T]
+    products = jnp.einsum("bsc,btc->bst", x, x) / x.shape[-1]
+    distance = jnp.maximum(squares[:, :, None] + squares[:, None, :] - 2.0 * products, 0.0)
+    near = jnp.where(mask[:, None, :], jnp.exp(-distance / bandwidth), 0.0)  # [B, T, T]
+    return jnp.where(mask, 1.0 / jnp.maximum(jnp.sum(near, axis=-1), 1.0), 0.0)  # a position is near itself
+
+
+def mean_and_deviation(x: Array, weights: Array) -> Array:
+    """Weighted mean and standard deviation over positions, side by side: `[B, T, C]`, `[B, T]` to `[B, 2C]`."""
+    mean = _weighted_mean(x, weights)
+    variance = _weighted_mean(jnp.square(x - mean[:, None, :]), weights)
     return jnp.concatenate([mean, jnp.sqrt(jnp.maximum(variance, 1e-6))], axis=-1)
+
+
+def _weighted_mean(x: Array, weights: Array) -> Array:
+    heard = weights[..., None] > 0.0  # whatever stands beyond the clip
+    total = jnp.sum(weights, axis=1)[:, None]  # 0 for a clip without a position
+    return jnp.sum(jnp.where(heard, weights[..., None] * x, 0.0), axis=1) / jnp.where(total > 0.0, total, 1.0)
