@@ -8,11 +8,14 @@ from absl import flags
 from voxjax.edges import commands, report, vote_runs
 
 WORKDIR = flags.DEFINE_string("workdir", None, "For report and model; runs/vote-TIME where not given.")
+PRIORS = flags.DEFINE_enum(
+    "priors", "learnt", vote_runs.PRIORS, "Class frequencies to answer under; equal favours UAR."
+)
 
 
 def main(runs: Sequence[str]) -> None:
     workdir = commands.workdir(WORKDIR.value, "vote")
-    figures = vote_runs.vote([Path(run) for run in runs], workdir)
+    figures = vote_runs.vote([Path(run) for run in runs], workdir, PRIORS.value)
     print(report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}")
     if (workdir / "model").is_dir():

@@ -66,3 +66,12 @@ def test_diversity_of_known_predictions():
 def test_diversity_where_nobody_errs():
     found = vote.diversity(np.tile(TRUTH, (3, 1)), TRUTH)
     assert found["error_correlation"] is None and found["disagreement"] == 0
+
+
+def test_under_equal_priors_a_rare_class_is_believed_as_a_frequent_one():
+    """Bayes' rule: with likelihoods 3 and 1 and frequencies 1 and 9, a fair world answers 0.75."""
+    learnt = np.array([[3 * 0.1, 1 * 0.9]])
+    got = vote.under_equal_priors(learnt / learnt.sum(), np.array([[10.0, 90.0]]))
+    np.testing.assert_allclose(got, [[0.75, 0.25]])
+    with pytest.raises(VoxJaxError, match="clips of each class"):
+        vote.under_equal_priors(learnt, np.array([[0.0, 1.0]]))

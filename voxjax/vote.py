@@ -29,6 +29,26 @@ def soft(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.tensordot(weights / weights.sum(), probabilities, axes=1)
 
 
+def under_equal_priors(probabilities: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """Probabilities as they would be, were each class as frequent as any other: `[n, K], [n, K] -> [n, K]`.
+
+    A network answers under the frequencies it learnt from; UAR counts each class the same, and is greatest in
+    expectation where each probability is divided by its class's frequency (Menon et al. 2021, "logit adjustment").
+
+    Args:
+        probabilities: of each clip.
+        frequencies: of each class where the clip's network was trained, above 0, in any unit.
+
+    Raises:
+        VoxJaxError: at a frequency that is not above 0.
+    """
+    if not (frequencies > 0).all():
+        found = "a class without a clip to learn from"
+        raise VoxJaxError(mismatch("equal priors", "clips of each class", found, "leave the class out, or the priors"))
+    shares = probabilities / frequencies
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
 def equal(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The same weight for each member, as in the training guide: `[M]`, summing to 1."""
     del targets

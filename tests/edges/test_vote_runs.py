@@ -46,6 +46,28 @@ def test_the_vote_is_the_mean_of_calibrated_probabilities(runs, tmp_path):
     assert figures["per_gender"] and not (tmp_path / "vote/model").exists()
 
 
+def test_equal_priors_divide_by_what_other_folds_hold(tmp_path):
+    """Fold 0's clips by the counts of fold 1, and the other way round: its own labels never count."""
+    base = example()
+    pair = [reported(tmp_path / "a", logits=better(1.0)), reported(tmp_path / "b")]
+    vote_runs.vote(pair, tmp_path / "learnt")
+    figures = vote_runs.vote(pair, tmp_path / "equal", "equal")
+    learnt, adjusted = (predictions(tmp_path / name) for name in ("learnt", "equal"))
+    assert figures["model"].endswith(", under equal priors")
+    for clip, fold in zip(base.clips, base.folds, strict=True):
+        counts = np.bincount(base.truth[base.folds != fold], minlength=len(base.labels))
+        shares = np.array(learnt[clip]) / counts
+        np.testing.assert_allclose(adjusted[clip], shares / shares.sum(), atol=1e-5)
+
+
+def test_equal_priors_need_a_second_fold(tmp_path):
+    pair = [reported(tmp_path / name, folds=np.zeros_like(example().folds)) for name in "ab"]
+    with pytest.raises(VoxJaxError, match="clips of each class"):
+        vote_runs.vote(pair, tmp_path / "vote", "equal")
+    with pytest.raises(UsageError, match="learnt"):
+        vote_runs.vote(pair, tmp_path / "vote", "even")
+
+
 def test_seeds_vote_one_by_one_and_rows_may_come_in_any_order(runs, tmp_path):
     base = example()
     order = np.random.default_rng(3).permutation(len(base.truth))

@@ -10,15 +10,18 @@ import jax
 import numpy as np
 
 from voxjax import vote as voting
+from voxjax.config import one_of
 from voxjax.edges import compare, files, judge, model_folder, report
 from voxjax.edges.compare import Run
 from voxjax.edges.model_folder import Trained, View
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 
 _CHOSEN_BY = "the same weight for each run; in each, "
+_PRIORS_NAMED = {"learnt": "", "equal": ", under equal priors"}
+PRIORS = tuple(_PRIORS_NAMED)  # how frequent the classes are taken to be
 
 
-def vote(folders: Sequence[Path], workdir: Path) -> dict[str, Any]:
+def vote(folders: Sequence[Path], workdir: Path, priors: str = "learnt") -> dict[str, Any]:
     """Reports the vote of runs in `workdir`, and leaves a model of all their members if each run has a model.
 
     Each run has the same weight, and its probabilities are those it calibrated on its own validation clips, so that no
@@ -28,14 +31,18 @@ def vote(folders: Sequence[Path], workdir: Path) -> dict[str, Any]:
     Args:
         folders: of runs with `report/predictions.csv`, all of the same test clips in the same folds.
         workdir: an unused folder.
+        priors: "learnt", or "equal" for `vote.under_equal_priors`, by the frequencies in the other folds; then no model
+            is joined, as its members would answer under those they learnt.
 
     Returns:
         The content of `report/metrics.json`.
 
     Raises:
         UsageError: at fewer than two runs, or a folder in use.
-        VoxJaxError: at a folder without a report, or runs of other test clips, folds or numbers of seeds.
+        VoxJaxError: at a folder without a report, runs of other test clips, folds or numbers of seeds, or equal priors
+            where no other fold tells of a class.
     """
+    one_of("--priors", priors, PRIORS)
     if len(folders) < 2:
         raise UsageError(mismatch("vote.py", "RUN_A RUN_B …", f"{len(folders)} folders", "name two runs or more"))
     if (workdir / "report").exists():
@@ -49,10 +56,10 @@ def vote(folders: Sequence[Path], workdir: Path) -> dict[str, Any]:
     for run, order in zip(runs[1:], orders[1:], strict=True):
         _refuse_other_rows(runs[0], orders[0], run, order)
     configs = [json.loads((folder / "config.json").read_text()) for folder in folders]
-    figures = report.write_report(workdir / "report", _told(runs, orders, common, configs))
-    if all((folder / "model").is_dir() for folder in folders):
+    figures = report.write_report(workdir / "report", _told(runs, orders, common, configs, priors))
+    if priors == "learnt" and all((folder / "model").is_dir() for folder in folders):
         model_folder.save(workdir / "model", joined([model_folder.load(folder / "model") for folder in folders]))
-    sources = {"vote": [str(folder) for folder in folders]}
+    sources = {"vote": [str(folder) for folder in folders], "priors": priors}
     files.write(workdir / "config.json", json.dumps(sources, indent=1) + "\n")
     return figures
 
@@ -138,18 +145,24 @@ def _refuse_other_rows(a: Run, ours: np.ndarray, b: Run, theirs: np.ndarray) -> 
 
 
 def _told(
-    runs: Sequence[Run], orders: Sequence[np.ndarray], seeds: Sequence[int], configs: Sequence[dict[str, Any]]
+    runs: Sequence[Run],
+    orders: Sequence[np.ndarray],
+    seeds: Sequence[int],
+    configs: Sequence[dict[str, Any]],
+    priors: str,
 ) -> report.ReportInput:
     """The vote, as the report takes it."""
     first, rows = runs[0], orders[0]
     chances = np.stack([run.chances[order] for run, order in zip(runs, orders, strict=True)])
     voted = voting.soft(chances, np.ones(len(runs)))
     truth = first.truth[rows]
+    if priors == "equal":
+        voted = voting.under_equal_priors(voted, _elsewhere(truth, first.folds[rows], voted.shape[1]))
     members = [_member(run, truth, each) for run, each in zip(runs, chances, strict=True)]
     meta: Any = {
         "protocol": first.figures["protocol"],
         "corpus": first.figures["corpus"],
-        "model": "vote of " + ", ".join(member["architecture"] for member in members),
+        "model": "vote of " + ", ".join(member["architecture"] for member in members) + _PRIORS_NAMED[priors],
         "folds": first.figures["folds"],
         "seeds": list(seeds) or sorted({seed for run in runs for seed in run.figures["seeds"]}),
         "chosen_by": _CHOSEN_BY + "; ".join(dict.fromkeys(run.figures["chosen_by"] for run in runs)),
@@ -171,6 +184,14 @@ def _told(
         meta=meta,
         notes=[f"A vote of {', '.join(run.name for run in runs)}."],
     )
+
+
+def _elsewhere(truth: np.ndarray, folds: np.ndarray, classes: int) -> np.ndarray:
+    """How many clips each class has in the folds other than a clip's own, which its networks learnt from: `[n, K]`."""
+    counts = np.zeros((len(truth), classes))
+    for fold in np.unique(folds):
+        counts[folds == fold] = np.bincount(truth[folds != fold], minlength=classes)
+    return counts
 
 
 def _genders(runs: Sequence[Run], orders: Sequence[np.ndarray]) -> list[str]:
