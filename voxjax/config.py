@@ -23,6 +23,8 @@ class FeatureConfig:
     encoder: str = ""  # kind `encoder`: a name in `encoders.ENCODERS`
     blocks: tuple[int, ...] = ()  # kind `encoder`: whose outputs are taken, counted from 1
     tuned_blocks: int = 0  # kind `encoder`: further blocks, which architecture `encoder_tuned` trains on
+    part: str = "output"  # kind `encoder`, of each block: output | hidden, its feed-forward layer's hidden units
+    pooling: str = "none"  # kind `encoder`: none | statistics, a clip's mean and deviation over time, as one frame
     sample_rate_hz: int = 16_000
     window_ms: float = 32.0  # also the FFT length: 512 samples at 16 kHz
     hop_ms: float = 16.0
@@ -41,6 +43,11 @@ class FeatureConfig:
         if self.kind == "encoder" and not (self.encoder and self.blocks):
             do = "set features.encoder and features.blocks, as configs/whisper_tiny.py does"
             raise UsageError(mismatch("features.kind encoder", "an encoder and its blocks", "neither or one", do))
+        one_of("features.part", self.part, ("output", "hidden"))
+        one_of("features.pooling", self.pooling, ("none", "statistics"))
+        if self.pooling == "statistics" and self.centre == "clip":
+            do = "set features.centre to corpus"
+            raise UsageError(mismatch("features.pooling statistics", "a mean of the corpus", "the clip's own", do))
         one_of("features.level", self.level, ("keep", "peak"))
         one_of("features.centre", self.centre, ("corpus", "clip", "none"))
         in_range("features.tuned_blocks", self.tuned_blocks, 0, 1_000)

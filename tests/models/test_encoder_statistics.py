@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from voxjax import models
+from voxjax.audio.pooling import mean_and_deviation
 from voxjax.errors import UsageError
-from voxjax.models.encoder_statistics import mean_and_deviation, rarity
+from voxjax.models.encoder_statistics import rarity
 
 KEY = jax.random.key(7)
 

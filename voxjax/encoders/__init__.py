@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from voxjax.audio import pooling
 from voxjax.config import FeatureConfig, one_of
 from voxjax.encoders import mel_patches, vggish, vggish_input, wav2vec2, wav2vec2_config, whisper, yamnet, yamnet_input
 from voxjax.encoders.tensors import Tensors
@@ -25,6 +26,8 @@ class Encoder(NamedTuple):
     file: str  # its weights' usual name, without suffix
     note: str  # source and licence
     tunable: str = ""  # a name in `TUNABLE`; empty where its blocks can't be trained further
+    # As `apply`, of the hidden units of feed-forward layers; None where it doesn't show them.
+    hidden: Callable[[Sequence[int], Any, Array, Array], tuple[Array, Array]] | None = None
 
 
 class Tunable(NamedTuple):
@@ -39,6 +42,8 @@ TUNABLE = {
     "wav2vec2": Tunable(wav2vec2.block_weights, wav2vec2.block),
 }
 
+_LEAST_VARIANCE = 1e-10  # of a unit that is hardly ever active
+
 _OPENAI = "Whisper's weights are OpenAI's, under the MIT licence (Radford et al. 2022)."
 
 _FACEBOOK = "The weights that Meta published are under the Apache licence 2.0; a model tuned further has its own terms."
@@ -51,7 +56,8 @@ _VGGISH = "VGGish's weights are Google's, under the Apache licence 2.0 (Hershey 
 
 
 def _whisper(size: str) -> Encoder:
-    return Encoder(whisper.params, whisper.apply, 20.0, 16_000, f"whisper_{size}_encoder", _OPENAI, "whisper")
+    file = f"whisper_{size}_encoder"
+    return Encoder(whisper.params, whisper.apply, 20.0, 16_000, file, _OPENAI, "whisper", whisper.hidden)
 
 
 def _wav2vec2(kind: str, file: str, note: str) -> Encoder:
@@ -81,7 +87,8 @@ def of(config: FeatureConfig) -> Encoder:
     """The encoder that a feature config names.
 
     Raises:
-        UsageError: at an unknown one, at a hop that is no multiple of the encoder's, or at another rate.
+        UsageError: at an unknown one, at a hop that is no multiple of the encoder's, at another rate, or where
+            hidden units are asked for that it doesn't show.
     """
     one_of("features.encoder", config.encoder, ENCODERS)
     encoder = ENCODERS[config.encoder]
@@ -92,6 +99,10 @@ def of(config: FeatureConfig) -> Encoder:
     ):
         if not fits:
             raise UsageError(mismatch(f"features.{name}", f"{wanted}, as {config.encoder} has", f"{found:g}", "set it"))
+    if config.part == "hidden" and encoder.hidden is None:
+        known = ", ".join(name for name, one in ENCODERS.items() if one.hidden)
+        do = "choose one of these, or set features.part to output"
+        raise UsageError(mismatch("features.part hidden", f"one of {known}", config.encoder, do))
     return encoder
 
 
@@ -118,9 +129,9 @@ def pretrained(config: FeatureConfig, params: Any) -> dict[str, Any]:
         known = ", ".join(name for name, encoder in ENCODERS.items() if encoder.tunable)
         do = "choose one of these, or set tuned_blocks to 0"
         raise UsageError(mismatch("features.tuned_blocks", f"one of {known}", config.encoder, do))
-    if len(config.blocks) > 1 or config.centre != "none":
-        found = f"blocks {config.blocks}, centre '{config.centre}'"
-        do = "set features.blocks to the block below those that are tuned, and features.centre to none"
+    if len(config.blocks) > 1 or (config.centre, config.part, config.pooling) != ("none", "output", "none"):
+        found = f"blocks {config.blocks}, centre '{config.centre}', part '{config.part}', pooling '{config.pooling}'"
+        do = "set features.blocks to the block below those that are tuned, and the others to none, output and none"
         raise UsageError(mismatch("features.tuned_blocks", "one block's outputs, unscaled", found, do))
     numbers = range(first + config.tuned_blocks - 1, first - 1, -1)
     return {"blocks": {kind: {str(depth): TUNABLE[kind].weights(params, k) for depth, k in enumerate(numbers)}}}
@@ -130,20 +141,26 @@ def pretrained(config: FeatureConfig, params: Any) -> dict[str, Any]:
 def extract(config: FeatureConfig, params: Any, samples: Array, lengths: Array) -> tuple[Array, Array]:
     """Features of kind `encoder` of a batch of zero-padded clips.
 
-    Where the hop is a multiple of the encoder's, so many neighbouring positions are averaged into one.
+    Where the hop is a multiple of the encoder's, so many neighbouring positions are averaged into one. With
+    `config.pooling="statistics"` a clip is one position: means over time, then standard deviations.
 
     Args:
-        config: names encoder, blocks and hop.
+        config: names encoder, blocks, their part, hop and pooling.
         params: as the encoder's `params` gives them.
         samples: float32 `[batch, time]`, zeros beyond each length.
         lengths: int32 `[batch]`, in samples.
 
     Returns:
-        float16 `[batch, positions, blocks * channels]`, zero beyond each clip, and int32 `[batch]`, its positions.
+        float16 `[batch, positions, blocks * channels]`, zero beyond each clip, and int32 `[batch]`, its positions;
+        of statistics `[batch, 1, 2 * blocks * channels]`.
     """
     encoder = of(config)
-    outputs, mask = encoder.apply(config.blocks, params, samples, lengths)
+    apply = encoder.hidden if config.part == "hidden" and encoder.hidden else encoder.apply
+    outputs, mask = apply(config.blocks, params, samples, lengths)
     outputs, mask = _pooled(round(config.hop_ms / encoder.hop_ms), outputs.reshape(*mask.shape, -1), mask)
+    if config.pooling == "statistics":
+        outputs = pooling.mean_and_deviation(outputs, mask.astype(outputs.dtype), _LEAST_VARIANCE)[:, None]
+        mask = jnp.any(mask, axis=1, keepdims=True)
     return outputs.astype(jnp.float16), jnp.sum(mask, axis=1, dtype=jnp.int32)
 
 

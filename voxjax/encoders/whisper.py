@@ -43,25 +43,32 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a dense layer four times as wide, each normed before and added: `[B, T, D] -> [B, T, D]`."""
+    """Attention, then a dense layer four times as wide, each normed before and added: `[B, T, D] -> [B, T, D]`.
+
+    Beside the output it gives that layer's hidden units, `[B, T, 4D]`, each of which answers to some pattern of
+    sounds (for words: Geva et al. 2021).
+    """
 
     heads: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Array, mask: Array) -> tuple[Array, Array]:
         x = x + Attention(self.heads, name="attn")(nn.LayerNorm(_EPSILON, name="attn_ln")(x), mask)
         hidden = nn.Dense(4 * x.shape[-1], name="mlp_in")(nn.LayerNorm(_EPSILON, name="mlp_ln")(x))
-        return x + nn.Dense(x.shape[-1], name="mlp_out")(nn.gelu(hidden, approximate=False))
+        hidden = nn.gelu(hidden, approximate=False)
+        return x + nn.Dense(x.shape[-1], name="mlp_out")(hidden), hidden
 
 
 class Whisper(nn.Module):
     """From log-mels `[B, F, 80]` with bool `[B, F]` to the outputs of chosen blocks `[B, T, N, D]` with bool `[B, T]`.
 
-    T is F / 2, rounded up. Block 0 stands for what enters the first block.
+    T is F / 2, rounded up. Block 0 stands for what enters the first block. With `hidden` it gives the blocks' hidden
+    units instead, `[B, T, N, 4D]`, and has no block 0.
     """
 
     channels: int
     blocks: tuple[int, ...]
+    hidden: bool = False
 
     @nn.compact
     def __call__(self, mels: Array, mask: Array) -> tuple[Array, Array]:
@@ -72,8 +79,8 @@ class Whisper(nn.Module):
         x = x + self.param("positions", nn.initializers.zeros, (x.shape[1], self.channels))[None]
         outputs = [x]
         for i in range(max(self.blocks)):
-            x = Block(self.channels // _HEAD_CHANNELS, name=f"block{i + 1}")(x, mask)
-            outputs.append(x)
+            x, hidden = Block(self.channels // _HEAD_CHANNELS, name=f"block{i + 1}")(x, mask)
+            outputs.append(hidden if self.hidden else x)
         chosen = jnp.stack([outputs[k] for k in self.blocks], axis=2)
         return jnp.where(mask[..., None, None], chosen, 0.0), mask
 
@@ -93,13 +100,24 @@ def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, leng
     Raises:
         UsageError: at clips longer than the positions that the encoder knows (30 s).
     """
+    return _apply(blocks, False, params, samples, lengths)
+
+
+def hidden(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
+    """Hidden units of the feed-forward layers of chosen blocks, after GELU: as `apply`, with 4D channels a block."""
+    return _apply(blocks, True, params, samples, lengths)
+
+
+def _apply(
+    blocks: Sequence[int], hidden: bool, params: Mapping[str, Any], samples: Array, lengths: Array
+) -> tuple[Array, Array]:
     mels, mask = whisper_input.log_mels(samples, lengths)
     longest, known = -(-mels.shape[1] // 2), params["positions"].shape[0]
     if longest > known:
         do = "lower config.features.max_duration_s"
         raise UsageError(mismatch("Whisper", f"at most {known // 50} s", f"{longest / 50:g} s", do))
     params = {**params, "positions": params["positions"][:longest]}
-    module = Whisper(params["conv1"]["bias"].shape[0], tuple(blocks))
+    module = Whisper(params["conv1"]["bias"].shape[0], tuple(blocks), hidden)
     return cast(tuple[Array, Array], module.apply({"params": params}, mels, mask))
 
 
@@ -132,7 +150,7 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
 def block(weights: Mapping[str, Any], x: Array, mask: Array) -> Array:
     """One block by itself, on what the block below gave: `[B, T, D], [B, T] -> [B, T, D]`."""
     module = Block(x.shape[-1] // _HEAD_CHANNELS)
-    return cast(Array, module.apply({"params": weights}, x, mask))
+    return cast(tuple[Array, Array], module.apply({"params": weights}, x, mask))[0]
 
 
 def block_weights(params: Mapping[str, Any], number: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from voxjax.models import (
     advanced,
     baseline,
     cnn,
+    discriminant,
     encoder_head,
     encoder_statistics,
     encoder_tuned,
@@ -33,6 +34,7 @@ ARCHITECTURES: dict[str, tuple[Any, Any]] = {
     "advanced": (advanced.Options, advanced.Advanced),
     "baseline": (baseline.Options, baseline.Baseline),
     "cnn": (cnn.Options, cnn.CNN),
+    "discriminant": (discriminant.Options, discriminant.Discriminant),
     "encoder_head": (encoder_head.Options, encoder_head.EncoderHead),
     "encoder_statistics": (encoder_statistics.Options, encoder_statistics.EncoderStatistics),
     "encoder_tuned": (encoder_tuned.Options, encoder_tuned.EncoderTuned),
@@ -66,6 +68,15 @@ class Network:
         given = {"pretrained": pretrained} if pretrained else {}
         _, variables = self.module.apply(given, inputs, mask, None, rngs={"params": key}, mutable=made)
         return Variables(variables["params"], variables.get("batch_stats", {}))
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether `fit` finds the weights, and not steps."""
+        return hasattr(self.module, "fit")
+
+    def fit(self, variables: Variables, inputs: Array, mask: Array, labels: Array) -> Variables:
+        """The weights that clips of the training side ask for: `[n, T, C]`, bool `[n, T]` and int32 `[n]`."""
+        return variables._replace(params=cast(Any, self.module).fit(inputs, mask, labels))
 
     def apply(self, variables: Variables, inputs: Any, mask: Any, pretrained: Any = ()) -> Array:
         """Logits of evaluation: `[B, T, C], [B, T] -> [B, K]`."""

@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from voxjax.audio.pooling import mean_and_deviation
 from voxjax.config import in_range
 from voxjax.models import checks, layers
 
@@ -19,12 +20,10 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Shape of the network. Its input holds the outputs of encoder blocks side by side."""
+    """Shape of the network. Its input holds encoder blocks side by side, or their statistics (`features.pooling`)."""
 
     dense: int = 256  # units beside the linear answer
-    bandwidth: float = (
-        0.0  # positions nearer than this share their weight (mean square difference); 0: all weigh the same
-    )
+    bandwidth: float = 0.0  # positions with a mean square difference below it share their weight; 0: each has its own
 
     def __post_init__(self) -> None:
         checks.sizes(self, ())
@@ -42,12 +41,21 @@ class EncoderStatistics(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
-        weights = rarity(x, mask, self.options.bandwidth) if self.options.bandwidth else jnp.asarray(mask, x.dtype)
-        x = mean_and_deviation(x, weights)  # [B, 2C]
+        x = statistics(x, mask, self.options.bandwidth)  # [B, 2C]
         x = layers.BatchNorm()(x, jnp.any(mask, axis=1), rates)  # deviations vary less than means do
         x = layers.Dropout()(x, None if rates is None else rates.block)
         linear = nn.Dense(self.classes, use_bias=False, kernel_init=nn.initializers.zeros, name="linear")(x)
         return linear + layers.head(x, (self.options.dense,), self.classes, rates)  # [B, K]
+
+
+def statistics(x: Array, mask: Array, bandwidth: float = 0.0) -> Array:
+    """Means and deviations over positions: `[B, T, C]` with bool `[B, T]` to `[B, 2C]`.
+
+    Where a clip is one position its statistics were taken before (`features.pooling`): `[B, 1, C]` to `[B, C]`.
+    """
+    if x.shape[1] == 1:
+        return jnp.where(mask, x[:, 0], 0.0)
+    return mean_and_deviation(x, rarity(x, mask, bandwidth) if bandwidth else jnp.asarray(mask, x.dtype))
 
 
 def rarity(x: Array, mask: Array, bandwidth: float) -> Array:
@@ -61,16 +69,3 @@ def rarity(x: Array, mask: Array, bandwidth: float) -> Array:
     distance = jnp.maximum(squares[:, :, None] + squares[:, None, :] - 2.0 * products, 0.0)
     near = jnp.where(mask[:, None, :], jnp.exp(-distance / bandwidth), 0.0)  # [B, T, T]
     return jnp.where(mask, 1.0 / jnp.maximum(jnp.sum(near, axis=-1), 1.0), 0.0)  # a position is near itself
-
-
-def mean_and_deviation(x: Array, weights: Array) -> Array:
-    """Weighted mean and standard deviation over positions, side by side: `[B, T, C]`, `[B, T]` to `[B, 2C]`."""
-    mean = _weighted_mean(x, weights)
-    variance = _weighted_mean(jnp.square(x - mean[:, None, :]), weights)
-    return jnp.concatenate([mean, jnp.sqrt(jnp.maximum(variance, 1e-6))], axis=-1)
-
-
-def _weighted_mean(x: Array, weights: Array) -> Array:
-    heard = weights[..., None] > 0.0  # whatever stands beyond the clip
-    total = jnp.sum(weights, axis=1)[:, None]  # 0 for a clip without a position
-    return jnp.sum(jnp.where(heard, weights[..., None] * x, 0.0), axis=1) / jnp.where(total > 0.0, total, 1.0)

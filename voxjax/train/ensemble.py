@@ -110,6 +110,11 @@ def init(task: step.Task, clips: step.Clips, member: Member) -> step.State:
     return step.init(task, member.hyper, member.key, _data(clips, member))
 
 
+def fit(task: step.Task, clips: step.Clips, member: Member, state: step.State, rows: Array) -> step.State:
+    """The state of one member whose network is fitted in closed form, to the clips that it learns from."""
+    return step.fit(task, state, _data(clips, member), rows)
+
+
 def train_step(
     program: Program,
     clips: tuple[step.Clips, ...],

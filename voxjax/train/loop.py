@@ -24,6 +24,7 @@ _EVALUATED_AT_ONCE = 64  # rows; the last chunk is padded, so one compilation se
 train_step = jax.jit(ensemble.train_step, static_argnames="program", donate_argnames="states")
 evaluate_step = jax.jit(ensemble.evaluate, static_argnames="program")
 init_state = jax.jit(ensemble.init, static_argnames="task")
+fit_state = jax.jit(ensemble.fit, static_argnames="task")
 _sums = jax.jit(metrics.sums)
 
 
@@ -33,13 +34,16 @@ def compilations() -> int:
 
 
 def begin(setup: Setup) -> Progress:
-    """Fresh weights, before the first epoch."""
+    """Fresh weights, before the first epoch; of a network with a closed form, those that are fitted."""
     tasks = {place: group.task for group in setup.program.groups for place in group.places}
     blank = [clips.each(lambda x: np.zeros((1, *x.shape[1:]), x.dtype)) for clips in setup.clips]  # the shape matters
-    each = [
-        jax.tree.map(np.array, jax.device_get(init_state(tasks[place], blank[tasks[place].view], course.member)))
-        for place, course in enumerate(setup.courses)
-    ]
+    each = []
+    for place, course in enumerate(setup.courses):
+        task = tasks[place]
+        state = init_state(task, blank[task.view], course.member)
+        if task.network.closed_form:
+            state = fit_state(task, setup.clips[task.view], course.member, state, course.rows)
+        each.append(jax.tree.map(np.array, jax.device_get(state)))
     states = devices.by_member(setup.program, ensemble.stack(setup.program.groups, each))
     members = tuple(
         Standing(course.member.hyper, state.averaged, -math.inf, 0, (), (), "")

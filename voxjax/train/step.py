@@ -99,6 +99,13 @@ def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
     return State(jnp.int32(0), variables, optimizer, averaged)
 
 
+def fit(task: Task, state: State, data: Data, rows: Array) -> State:
+    """The state of a network that is fitted in closed form, to whole clips: int32 `[n]`, rows of `data.clips`."""
+    inputs, mask = _whole(task, data, rows)
+    variables = task.network.fit(state.variables, inputs, mask, data.clips.labels[rows])
+    return state._replace(variables=variables, averaged=jax.tree.map(jnp.copy, variables))
+
+
 def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array, key: Array) -> augment.Batch:
     """Gathers, distorts, scales, hides and mixes the clips at `indices`: `[B] -> Batch`."""
     clips, strength = data.clips, optim.ramp(progress, hyper.ramp_share)
@@ -186,12 +193,16 @@ def _objective(
 
 def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Array:
     """Logits of whole clips, untouched by augmentation: `[B] -> [B, K]`."""
+    inputs, mask = _whole(task, data, indices)
+    return task.network.apply(variables, inputs, mask, data.clips.pretrained)
+
+
+def _whole(task: Task, data: Data, indices: Array) -> tuple[Any, Any]:
+    """What a network is shown of clips that are judged: scaled, nothing else done to them."""
     features, lengths = data.clips.features[indices, 0], data.clips.lengths[indices, 0]
     mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
     inputs: Any = normalize.apply(task.features, data.scaler, features.astype(jnp.float32), mask)
-    if task.modalities:
-        inputs, mask = _joined(task, data, indices, inputs, mask)
-    return task.network.apply(variables, inputs, mask, data.clips.pretrained)
+    return _joined(task, data, indices, inputs, mask) if task.modalities else (inputs, mask)
 
 
 def _joined(task: Task, data: Data, indices: Array, inputs: Array, mask: Array) -> tuple[Any, Any]:

@@ -1,0 +1,30 @@
+"""A linear discriminant on the hidden units of Whisper tiny.en's first three blocks: fitted in seconds.
+
+python scripts/train.py --config=configs/whisper_discriminant.py --config.corpus=ravdess --data_dir=DATA \
+    --encoder_weights=WEIGHTS --workdir=runs/whisper_discriminant
+"""
+
+from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict
+from voxjax.models import options
+
+
+def get_config():
+    return config_dict(
+        Config(
+            name="whisper_discriminant",
+            architecture="discriminant",
+            model=options("discriminant", {"shrinkage": 0.85}),
+            features=FeatureConfig(
+                kind="encoder",
+                encoder="whisper_tiny_en",
+                blocks=(1, 2, 3),
+                part="hidden",
+                pooling="statistics",
+                hop_ms=20.0,
+                trim_db=200.0,  # the pauses around speech tell something, too
+            ),
+            copies=CopiesConfig(augmentation_factor=0),  # the discriminant is fitted to the clips themselves
+            hyper=Hyper(weight_decay=0.0),
+            train=TrainConfig(epochs=1, valid_share=0.06, keep="last"),  # nothing is left to learn in steps
+        )
+    )
