@@ -23,5 +23,5 @@ def get_config():
         MemberConfig(architecture="discriminant", model=model, features=base),
     )
     config.n_members = len(members)
-    config.members = thaw(members)
+    config.members = tuple(thaw(member) for member in members)
     return config

@@ -13,7 +13,7 @@ from tests.encoders import test_wav2vec2_weights as wavlm
 from tests.encoders.test_whisper import random_tensors
 from tests.voices import write_folder
 from voxjax import EmotionPredictor, encoders, models
-from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig
+from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, MemberConfig, TrainConfig
 from voxjax.data import examples
 from voxjax.edges import assemble, encoding, model_folder, run
 from voxjax.encoders import tensors
@@ -122,6 +122,32 @@ def test_members_tune_blocks_that_they_share(folder, weights, tmp_path, monkeypa
         assert kept["1/params/head/Dense_0/kernel"].dtype == np.float32
     changes = [member.variables["params"]["tuned_0"]["mlp_in_kernel"] for member in trained.members]
     assert all(np.abs(change).max() > 0 for change in changes) and np.abs(changes[0] - changes[1]).max() > 0
+
+
+def test_a_closed_form_is_fitted_and_predicts(folder, weights, tmp_path, monkeypatch):
+    """On hidden units' statistics: two members on other blocks, one frame a clip, each fitted before the first step."""
+    hidden = dataclasses.replace(FEATURES, blocks=(2,), part="hidden", pooling="statistics")
+    config = dataclasses.replace(
+        CONFIG,
+        architecture="discriminant",
+        features=hidden,
+        copies=CopiesConfig(augmentation_factor=0),
+        hyper=Hyper(weight_decay=0.0),
+        train=TrainConfig(epochs=1, keep="last"),
+        n_members=2,
+        members=(
+            MemberConfig("discriminant", {"shrinkage": 0.5}),
+            MemberConfig("discriminant", {"shrinkage": 0.9}, features={"blocks": (1, 2)}),
+        ),
+    )
+    figures = run.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
+    assert figures["compiles"] == 1 and figures["n"] > 0
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    assert_predicts_as_reported(tmp_path / "run", folder)
+    trained = model_folder.load(tmp_path / "run/model")
+    kernels = [member.variables["params"]["kernel"] for member in trained.members]
+    assert [len(kernel) for kernel in kernels] == [2 * 256, 2 * 2 * 256]
+    assert all(np.abs(kernel).max() > 0 for kernel in kernels)
 
 
 def test_features_are_encoded_once_for_frozen_and_tuned(folder, weights, tmp_path, monkeypatch):

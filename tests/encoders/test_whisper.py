@@ -160,6 +160,45 @@ def test_clips_beyond_the_known_positions_are_refused(params):
         whisper.apply((1,), params, jnp.zeros((1, 31 * 16_000)), jnp.array([31 * 16_000], jnp.int32))
 
 
+def test_hidden_units_are_what_a_block_adds_up(params):
+    """A block's output less what it was after attention is its second dense layer on these units."""
+    samples, lengths = voices()
+    units, mask = jax.jit(whisper.hidden, static_argnums=0)((1,), params, samples, lengths)
+    outputs, masks = ENCODE((0, 1), params, samples, lengths)
+    np.testing.assert_array_equal(mask, masks)
+    assert units.shape == (*mask.shape, 1, 4 * CHANNELS) and not np.any(units[~np.asarray(mask)])
+    weights = params["block1"]
+    first = whisper.Attention(CHANNELS // 64)
+    before = np.asarray(outputs[:, :, 0], np.float64)
+    norm = weights["attn_ln"]
+    scaled = (before - before.mean(-1, keepdims=True)) / np.sqrt(before.var(-1, keepdims=True) + 1e-5)
+    heard = first.apply({"params": weights["attn"]}, jnp.float32(scaled * norm["scale"] + norm["bias"]), mask)
+    told = np.asarray(units[:, :, 0]) @ weights["mlp_out"]["kernel"] + weights["mlp_out"]["bias"]
+    valid = np.asarray(mask)
+    np.testing.assert_allclose((before + heard + told)[valid], np.asarray(outputs[:, :, 1])[valid], atol=2e-4)
+
+
+def test_statistics_are_numpys_over_a_clips_own_positions(params):
+    samples, lengths = voices()
+    config = FeatureConfig(
+        kind="encoder", encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0, part="hidden", pooling="statistics"
+    )
+    got, counts = encoders.extract(config, params, samples, lengths)
+    units, mask = whisper.hidden((1, 3), params, samples, lengths)
+    assert got.shape == (3, 1, 2 * 2 * 4 * CHANNELS) and got.dtype == jnp.float16
+    np.testing.assert_array_equal(counts, [1, 1, 1])
+    for row, clip, valid in zip(np.asarray(got[:, 0], np.float32), np.asarray(units), np.asarray(mask), strict=True):
+        own = clip[valid].reshape(valid.sum(), -1)
+        np.testing.assert_allclose(row, np.concatenate([own.mean(0), own.std(0)]), rtol=2e-3, atol=2e-3)
+
+
+def test_an_encoder_without_hidden_units_says_so():
+    with pytest.raises(UsageError, match=r"features\.part hidden: expected one of whisper_tiny_en, .* found yamnet"):
+        encoders.of(FeatureConfig(kind="encoder", encoder="yamnet", blocks=(9,), hop_ms=480.0, part="hidden"))
+    with pytest.raises(UsageError, match=r"features\.pooling statistics.*centre"):
+        FeatureConfig(kind="encoder", encoder="yamnet", blocks=(9,), pooling="statistics", centre="clip")
+
+
 def test_config_and_encoder_must_agree():
     config = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(2,), hop_ms=20.0)
     assert encoders.of(config).hop_ms == 20.0

@@ -21,7 +21,7 @@ SMALL = {
     "lstm": {"project": 6, "lstm": (4, 4), "dense": (8,)},
     "optimized": {"filters": (4,), "lstm": (4,), "dense": (8,)},
 }
-ELSEWHERE = {"encoder_tuned", "fusion"}  # tried where there are pretrained blocks, or further modalities
+ELSEWHERE = {"discriminant", "encoder_tuned", "fusion"}  # fitted, or with pretrained blocks or further modalities
 VARIANTS = [
     *((name, {}) for name in SMALL),
     *((name, {"stem": (3, 4), "stem_bins": 8}) for name in ("advanced", "cnn", "hybrid")),
