@@ -115,6 +115,23 @@ def test_it_is_fitted_to_its_own_clips_alone():
     assert hits.mean() > 0.8 > 0.6 > (data.clips.labels[known] == 0).mean()
 
 
+def test_copies_are_fitted_as_clips_of_their_own():
+    """A clip and a copy give what two clips would; the scores of a copy that is the clip itself change nothing."""
+    task, data = task_and_data()
+    state = step.init(task, Hyper(), jax.random.key(0), data)
+    clean = data.clips.features
+    noisy = clean + np.random.default_rng(3).normal(0.0, 1.0, clean.shape).astype(np.float32)
+    lengths = data.clips.lengths
+    pairs = step.Clips(np.concatenate([clean, noisy], 1), np.concatenate([lengths, lengths], 1), data.clips.labels)
+    both = step.fit(task, state, data._replace(clips=pairs), jnp.arange(72)).averaged.params
+    apart = np.stack([clean[:72, 0], noisy[:72, 0]], 1).reshape(144, 1, 1, 10)
+    alone = step.Clips(apart, np.ones((144, 1), np.int32), np.repeat(data.clips.labels[:72], 2))
+    again = step.fit(task, state, data._replace(clips=alone), jnp.arange(144)).averaged.params
+    jax.tree.map(np.testing.assert_array_equal, both, again)
+    plain = step.fit(task, state, data, jnp.arange(72)).averaged.params
+    assert np.abs(plain["kernel"] - both["kernel"]).max() > 1e-3
+
+
 def test_steps_leave_it_as_it_was_fitted():
     task, data = task_and_data()
     hyper = step.traced(dataclasses.replace(Hyper(), weight_decay=0.0))

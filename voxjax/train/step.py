@@ -100,9 +100,18 @@ def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
 
 
 def fit(task: Task, state: State, data: Data, rows: Array) -> State:
-    """The state of a network that is fitted in closed form, to whole clips: int32 `[n]`, rows of `data.clips`."""
-    inputs, mask = _whole(task, data, rows)
-    variables = task.network.fit(state.variables, inputs, mask, data.clips.labels[rows])
+    """The state of a network that is fitted in closed form, to whole clips and all their copies.
+
+    Args:
+        task, data: as for `train_step`.
+        state: from `init`.
+        rows: int32 `[n]`, of `data.clips`.
+    """
+    copies = data.clips.lengths.shape[1]
+    shown = [_whole(task, data, rows, copy) for copy in range(copies)]
+    inputs, mask = (jnp.stack(parts, axis=1).reshape(-1, *parts[0].shape[1:]) for parts in zip(*shown, strict=True))
+    labels = jnp.repeat(data.clips.labels[rows], copies)  # a clip's copies behind it
+    variables = task.network.fit(state.variables, inputs, mask, labels)
     return state._replace(variables=variables, averaged=jax.tree.map(jnp.copy, variables))
 
 
@@ -197,9 +206,9 @@ def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Ar
     return task.network.apply(variables, inputs, mask, data.clips.pretrained)
 
 
-def _whole(task: Task, data: Data, indices: Array) -> tuple[Any, Any]:
-    """What a network is shown of clips that are judged: scaled, nothing else done to them."""
-    features, lengths = data.clips.features[indices, 0], data.clips.lengths[indices, 0]
+def _whole(task: Task, data: Data, indices: Array, copy: int = 0) -> tuple[Any, Any]:
+    """What a network is shown of clips that are judged: scaled, nothing else done to them. Copy 0 is the clip."""
+    features, lengths = data.clips.features[indices, copy], data.clips.lengths[indices, copy]
     mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
     inputs: Any = normalize.apply(task.features, data.scaler, features.astype(jnp.float32), mask)
     return _joined(task, data, indices, inputs, mask) if task.modalities else (inputs, mask)
