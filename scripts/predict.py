@@ -9,7 +9,7 @@ from absl import flags
 from voxjax.edges import answers, commands, files
 from voxjax.errors import UsageError, mismatch
 
-MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the best one in checkpoints/ if not given.")
+MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; checkpoints/whisper_statistics if not given.")
 FORMAT = flags.DEFINE_enum("format", "text", list(answers.FORMATS), "How answers are written.")
 REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
 OTHERS = {  # of one clip

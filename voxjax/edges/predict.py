@@ -43,7 +43,7 @@ class EmotionPredictor:
     """A trained model that is ready to answer.
 
     Args:
-        model: the model folder; None is the best one that comes with VoxJAX.
+        model: the model folder; None is `DEFAULT_MODEL`, which comes with VoxJAX.
         reject_below: confidence in [0, 1] below which no emotion is named; 0 names one always. `threshold` gives
             the model's own.
 
