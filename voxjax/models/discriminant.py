@@ -36,7 +36,7 @@ class Options:
 class Discriminant(nn.Module):
     """Scores of the classes from a clip's statistics: `[B, T, C]` with bool `[B, T]` to logits `[B, K]`.
 
-    Steps leave it as it was fitted: its gradient is 0. `rates` say nothing.
+    Steps leave it as it was fitted, where `hyper.weight_decay` is 0: it has no gradient. `rates` say nothing.
     """
 
     options: Options
