@@ -68,6 +68,15 @@ def test_history_of_several_folds_shows_their_mean():
     np.testing.assert_allclose(mean.get_ydata(), [0.25, 0.55, 0.75])
 
 
+def test_history_of_one_epoch_is_seen():
+    """As a network leaves that is fitted in closed form: points in place of lines, and whole epochs below."""
+    rows = [HISTORY[0] | {"fold": fold} for fold in range(3)]
+    for axes in plots.history(rows).axes:
+        means = [line for line in axes.lines if "mean of 3" in str(line.get_label())]
+        assert means and all(line.get_marker() == "o" for line in means)
+        assert all(float(tick).is_integer() for tick in axes.get_xticks())
+
+
 def test_history_skips_what_is_not_finite():
     left = plots.history([HISTORY[0], HISTORY[1] | {"valid_loss": float("nan")}, HISTORY[2]]).axes[0]
     line = next(line for line in left.lines if line.get_label() == "validation")

@@ -123,7 +123,7 @@ def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for axes in (left, right):
         axes.grid(axis="y")
         axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(loc="best")
     return figure
@@ -212,7 +212,7 @@ def _curves(axes: Axes, runs: Sequence[Sequence[Mapping[str, Any]]], names: Mapp
         if not drawn:
             continue
         if len(drawn) == 1:
-            axes.plot(*drawn[0], color=color, label=label, marker="o" if drawn[0][0].size == 1 else None)
+            axes.plot(*drawn[0], color=color, label=label, marker=_marker(drawn[0][0]))
             continue
         for epochs, values in drawn:
             axes.plot(epochs, values, color=color, linewidth=0.8, alpha=0.35)
@@ -224,7 +224,13 @@ def _curves(axes: Axes, runs: Sequence[Sequence[Mapping[str, Any]]], names: Mapp
             total[shared] / len(drawn),
             color=color,
             label=f"{label}, mean of {len(drawn)}",
+            marker=_marker(epochs),
         )
+
+
+def _marker(epochs: np.ndarray) -> str | None:
+    """A line of one point would not be seen."""
+    return "o" if epochs.size == 1 else None
 
 
 def kept_epoch(run: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

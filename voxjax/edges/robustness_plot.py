@@ -28,8 +28,9 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     axes = figure.add_subplot()
     axes.barh(places, [row["uar"] for row in rows], 0.8, color=[colours[row["kind"]] for row in rows])
     axes.axvline(rows[0]["uar"], color=plots.INK, linewidth=1.2, linestyle="--")
+    over_the_line = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
     for at, row in zip(places, rows, strict=True):
-        axes.text(row["uar"] + 0.008, at, f"{row['uar']:.1%}", va="center", fontsize=9)
+        axes.text(row["uar"] + 0.008, at, f"{row['uar']:.1%}", va="center", fontsize=9, bbox=over_the_line)
     axes.set_yticks(places, [f"{row['kind']}, {row['strength']}" for row in rows])
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="UAR", title=plots.wrapped(title, 7.0))
