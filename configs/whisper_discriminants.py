@@ -8,7 +8,7 @@ import pathlib
 import runpy
 
 from voxjax.config import MemberConfig
-from voxjax.frozen import thaw
+from voxjax.config_schema import thaw
 
 _TINY = pathlib.Path(__file__).with_name("whisper_discriminant.py")
 

@@ -5,10 +5,12 @@ from pathlib import Path
 
 from absl import flags
 
+from voxjax.benchmarks import ensemble_step
+from voxjax.cli import entrypoint
 from voxjax.config import Config
-from voxjax.edges import benchmark, commands
+from voxjax.storage import paths
 
-SUITES = {"ensemble": benchmark.over_members}
+SUITES = {"ensemble": ensemble_step.over_members}
 
 SUITE = flags.DEFINE_enum("suite", "ensemble", list(SUITES), "What is measured.")
 ROUNDS = flags.DEFINE_integer("rounds", 20, "How often each is timed.", lower_bound=1)
@@ -18,10 +20,10 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus, whe
 
 def main(config: Config) -> None:
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    plan = benchmark.Plan(ROUNDS.value, FOLDS.value)
-    for figure in SUITES[SUITE.value](config, data_dir, commands.cache_dir(), plan):
+    plan = ensemble_step.Plan(ROUNDS.value, FOLDS.value)
+    for figure in SUITES[SUITE.value](config, data_dir, paths.cache_dir(), plan):
         print(json.dumps(figure), flush=True)
 
 
 if __name__ == "__main__":
-    commands.run_with_config(main, default="configs/ensemble.py")
+    entrypoint.run_with_config(main, default="configs/ensemble.py")

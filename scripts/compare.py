@@ -6,10 +6,12 @@ from pathlib import Path
 
 from absl import flags
 
-from voxjax.edges import commands, compare, files
+from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
+from voxjax.evaluation import compare_runs
+from voxjax.storage import atomic
 
-FORMATS = {"text": compare.printout, "json": lambda found: json.dumps(found, indent=1)}
+FORMATS = {"text": compare_runs.printout, "json": lambda found: json.dumps(found, indent=1)}
 
 FORMAT = flags.DEFINE_enum("format", "text", list(FORMATS), "How the comparison is shown.")
 OUT = flags.DEFINE_string("out", None, "A file to write it to as well, as JSON.")
@@ -18,11 +20,11 @@ OUT = flags.DEFINE_string("out", None, "A file to write it to as well, as JSON."
 def main(runs: Sequence[str]) -> None:
     if len(runs) != 2:
         raise UsageError(mismatch("compare.py", "RUN_A RUN_B", f"{len(runs)} folders", "name two runs"))
-    found = compare.compare(*(Path(run) for run in runs))
+    found = compare_runs.compare(*(Path(run) for run in runs))
     print(FORMATS[FORMAT.value](found))
     if OUT.value:
-        files.write(Path(OUT.value), FORMATS["json"](found) + "\n")
+        atomic.write(Path(OUT.value), FORMATS["json"](found) + "\n")
 
 
 if __name__ == "__main__":
-    commands.run_on(main, "RUN_A RUN_B")
+    entrypoint.run_on(main, "RUN_A RUN_B")

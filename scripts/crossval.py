@@ -5,8 +5,12 @@ from pathlib import Path
 
 from absl import flags
 
+from voxjax.cli import distributed_flags, entrypoint
 from voxjax.config import Config
-from voxjax.edges import commands, encoding, hosts, report, run
+from voxjax.experiments import crossval
+from voxjax.pipeline import encoder_weights
+from voxjax.reporting import run_report
+from voxjax.storage import paths
 
 PROTOCOL = flags.DEFINE_string("protocol", None, "Split to test under; the config's own where not given.")
 SEEDS = flags.DEFINE_integer("seeds", 1, "How many seeds, from config.seed on.", lower_bound=1)
@@ -15,21 +19,21 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR
 WORKDIR = flags.DEFINE_string("workdir", None, "For all the run writes; runs/NAME-PROTOCOL-TIME where not given.")
 RESUME = flags.DEFINE_boolean("resume", False, "Goes on with the run in --workdir from its newest checkpoints.")
 
-flags.adopt_module_key_flags(hosts)
-flags.adopt_module_key_flags(encoding)
+flags.adopt_module_key_flags(distributed_flags)
+flags.adopt_module_key_flags(encoder_weights)
 
 
 def main(config: Config) -> None:
-    hosts.join()
+    distributed_flags.join()
     config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
-    workdir = commands.workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
+    workdir = paths.workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     start = "resume" if RESUME.value else "new"
-    plan = run.Plan(SEEDS.value, PARALLEL_FOLDS.value)
-    figures = run.crossval(config, plan, data_dir, workdir, commands.cache_dir(), start)
-    print(report.printout(figures))
+    plan = crossval.Plan(SEEDS.value, PARALLEL_FOLDS.value)
+    figures = crossval.crossval(config, plan, data_dir, workdir, paths.cache_dir(), start)
+    print(run_report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}")
 
 
 if __name__ == "__main__":
-    commands.run_with_config(main, default="configs/demo.py")
+    entrypoint.run_with_config(main, default="configs/demo.py")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from absl import flags
 
-from voxjax.edges import commands
+from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
 
 CORPUS = flags.DEFINE_string("corpus", None, "A corpus, or several joined by '+'; --list names them.")
@@ -26,23 +26,25 @@ def main() -> None:
 
 
 def _listing() -> Iterator[str]:
-    from voxjax.edges import download, download_weights  # only now, so that --help answers at once
+    from voxjax.downloads import corpora as corpus_downloads  # only now, so that --help answers at once
+    from voxjax.downloads import encoder_weights as encoder_downloads
 
-    yield from ("corpora (--corpus)", *download.listing(Path(DATA_DIR.value or ".")))
-    yield from ("", "encoders (--encoder)", *download_weights.listing(download_weights.place(WEIGHTS_DIR.value)))
+    yield from ("corpora (--corpus)", *corpus_downloads.listing(Path(DATA_DIR.value or ".")))
+    yield from ("", "encoders (--encoder)", *encoder_downloads.listing(encoder_downloads.place(WEIGHTS_DIR.value)))
 
 
 def _fetched() -> Iterator[str]:
-    from voxjax.edges import download, download_weights
-    from voxjax.edges.fetch import Patience
+    from voxjax.downloads import corpora as corpus_downloads
+    from voxjax.downloads import encoder_weights as encoder_downloads
+    from voxjax.downloads.http_file import Patience
 
     patience = Patience(TIMEOUT_S.value)
     match (CORPUS.value, ENCODER.value):
         case (None, str(names)):
-            folder = download_weights.place(WEIGHTS_DIR.value)
-            return download_weights.fetch(names, folder, patience, MIRROR.value)
+            folder = encoder_downloads.place(WEIGHTS_DIR.value)
+            return encoder_downloads.fetch(names, folder, patience, MIRROR.value)
         case (str(names), None) if DATA_DIR.value:
-            return download.download(names, Path(DATA_DIR.value), patience, MIRROR.value)
+            return corpus_downloads.download(names, Path(DATA_DIR.value), patience, MIRROR.value)
         case (str(), None):
             raise UsageError(mismatch("download.py", "--data_dir=DIR beside --corpus", "none", "add it"))
     do, found = "name one of them (--list shows the names)", "both" if CORPUS.value else "neither"
@@ -50,4 +52,4 @@ def _fetched() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    entrypoint.run(main)

@@ -4,7 +4,10 @@ from pathlib import Path
 
 from absl import flags
 
-from voxjax.edges import commands, evaluate, report, robustness
+from voxjax.cli import entrypoint
+from voxjax.experiments import evaluate, robustness
+from voxjax.reporting import run_report
+from voxjax.storage import paths
 
 MODEL = flags.DEFINE_string("model", None, "The model folder; the one that comes with VoxJAX where not given.")
 CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
@@ -18,9 +21,9 @@ def main() -> None:
     model = Path(MODEL.value) if MODEL.value else None
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     workdir = Path(WORKDIR.value)
-    asked = (model, CORPUS.value, data_dir, workdir, commands.cache_dir())
+    asked = (model, CORPUS.value, data_dir, workdir, paths.cache_dir())
     figures = evaluate.evaluate(*asked)
-    print(report.printout(figures))
+    print(run_report.printout(figures))
     if ROBUSTNESS.value:
         print(robustness.printout(evaluate.under_disturbance(*asked, SEED.value)))
         print(f"plot: {workdir / 'report' / 'robustness.png'}")
@@ -28,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    entrypoint.run(main)

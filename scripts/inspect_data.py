@@ -6,9 +6,10 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
+from voxjax.cli import entrypoint
 from voxjax.data import corpora, quality
 from voxjax.data.manifest import Manifest
-from voxjax.edges import commands, files
+from voxjax.storage import atomic, paths
 
 CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
@@ -21,7 +22,7 @@ FEATURES = flags.DEFINE_string(
 
 def main() -> int:
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    manifest = corpora.load(CORPUS.value, data_dir, commands.cache_dir())
+    manifest = corpora.load(CORPUS.value, data_dir, paths.cache_dir())
     if FEATURES.value:
         return checked(Path(FEATURES.value), manifest)
     with tqdm(total=len(manifest), desc="reading", unit="clip", disable=None) as bar:
@@ -30,9 +31,9 @@ def main() -> int:
     told = quality.figures(corpus, found)
     print(quality.text(told))
     if OUT.value:
-        files.write(Path(OUT.value), json.dumps(told, indent=1) + "\n")
+        atomic.write(Path(OUT.value), json.dumps(told, indent=1) + "\n")
     if WORKDIR.value:
-        from voxjax.edges import corpus_report  # only now, as it starts JAX and matplotlib
+        from voxjax.reporting import corpus_report  # only now, as it starts JAX and matplotlib
 
         corpus_report.write(Path(WORKDIR.value), CORPUS.value, corpus, found)
         print(f"\nreport: {Path(WORKDIR.value) / 'report.html'}")
@@ -40,12 +41,12 @@ def main() -> int:
 
 
 def checked(path: Path, manifest: Manifest) -> int:
-    from voxjax.edges import table_check
+    from voxjax.pipeline import feature_table_check
 
-    found = table_check.check(path, manifest)
+    found = feature_table_check.check(path, manifest)
     print("\n".join(found.lines))
     return 1 if found.faults else 0
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    entrypoint.run(main)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from absl import flags
 
-from voxjax.edges import answers, commands, files
+from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
+from voxjax.inference import prediction_formats
+from voxjax.storage import atomic
 
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; checkpoints/whisper_statistics if not given.")
-FORMAT = flags.DEFINE_enum("format", "text", list(answers.FORMATS), "How answers are written.")
+FORMAT = flags.DEFINE_enum("format", "text", list(prediction_formats.FORMATS), "How answers are written.")
 REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
 OTHERS = {  # of one clip
     "text": flags.DEFINE_string("text", None, "What is said in the one clip, for a model that fuses text."),
@@ -29,18 +31,18 @@ def main(paths: Sequence[str]) -> int:
     from voxjax import EmotionPredictor  # only now, so that --help answers at once
 
     counts: list[int] = []
-    style = answers.FORMATS[FORMAT.value]
+    style = prediction_formats.FORMATS[FORMAT.value]
     if REJECT_BELOW.value is not None and RIGHT.value is not None:
         raise UsageError(mismatch("predict.py", "one of --reject_below and --right", "both", "leave one out"))
     predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0)
     if RIGHT.value is not None:
         predictor.reject_below = predictor.threshold(RIGHT.value)
-    lines = answers.lines(predictor, paths, style, lambda *told: counts.extend(told), others())
+    lines = prediction_formats.lines(predictor, paths, style, lambda *told: counts.extend(told), others())
     if OUT.value is None:
         for line in lines:
             print(line, flush=True)
     else:
-        files.write(Path(OUT.value), "".join(f"{line}\n" for line in lines))
+        atomic.write(Path(OUT.value), "".join(f"{line}\n" for line in lines))
     failed, total = counts
     if failed:
         print(f"error: {failed} of {total} could not be answered; each says why", file=sys.stderr)
@@ -48,4 +50,4 @@ def main(paths: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    commands.run_on(main, "FILE_OR_DIR…", least=lambda: 0 if others() else 1)
+    entrypoint.run_on(main, "FILE_OR_DIR…", least=lambda: 0 if others() else 1)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 from absl import flags
 
+from voxjax.cli import entrypoint
 from voxjax.config import CopiesConfig
 from voxjax.data import corpora
-from voxjax.edges import assemble, commands, table
+from voxjax.pipeline import dataset, feature_table
+from voxjax.storage import paths
 
 CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
@@ -19,13 +21,13 @@ def main() -> None:
     started = time.perf_counter()
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     copying = CopiesConfig(augmentation_factor=FACTOR.value)
-    cache = commands.cache_dir()
+    cache = paths.cache_dir()
     manifest = corpora.load(CORPUS.value, data_dir, cache)
-    manifest, clips = assemble.decoded(manifest, table.FEATURES.sample_rate_hz, cache, "stop")
-    rows, columns = table.write(Path(OUT.value), manifest, clips, copying)
+    manifest, clips = dataset.decoded(manifest, feature_table.FEATURES.sample_rate_hz, cache, "stop")
+    rows, columns = feature_table.write(Path(OUT.value), manifest, clips, copying)
     seconds = time.perf_counter() - started
     print(f"{OUT.value}: {rows} rows x {columns} columns, in {seconds:.1f} s")
 
 
 if __name__ == "__main__":
-    commands.run(main)
+    entrypoint.run(main)

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from absl import flags
 
-from voxjax.edges import commands, report, vote_runs
+from voxjax.cli import entrypoint
+from voxjax.experiments import vote_runs
+from voxjax.reporting import run_report
+from voxjax.storage import paths
 
 WORKDIR = flags.DEFINE_string("workdir", None, "For report and model; runs/vote-TIME where not given.")
 PRIORS = flags.DEFINE_enum(
@@ -14,13 +17,13 @@ PRIORS = flags.DEFINE_enum(
 
 
 def main(runs: Sequence[str]) -> None:
-    workdir = commands.workdir(WORKDIR.value, "vote")
+    workdir = paths.workdir(WORKDIR.value, "vote")
     figures = vote_runs.vote([Path(run) for run in runs], workdir, PRIORS.value)
-    print(report.printout(figures))
+    print(run_report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}")
     if (workdir / "model").is_dir():
         print(f"model:  {workdir / 'model'}")
 
 
 if __name__ == "__main__":
-    commands.run_on(main, "RUN_A RUN_B …")
+    entrypoint.run_on(main, "RUN_A RUN_B …")

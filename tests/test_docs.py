@@ -9,8 +9,9 @@ import pytest
 
 from voxjax import labels
 from voxjax.data import corpora
-from voxjax.edges import download, sources
-from voxjax.edges.sources import by_hand
+from voxjax.downloads import corpora as corpus_downloads
+from voxjax.downloads import sources
+from voxjax.downloads.sources import by_hand
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "docs/results").glob("*.json"))}
@@ -79,8 +80,8 @@ def test_table_of_corpora_names_them_all():
 
 def test_every_corpus_can_be_fetched_or_is_explained():
     made = {name for name, corpus in corpora.CORPORA.items() if not corpus.needs_folder}
-    known = {*download.MADE_HERE, *sources.SOURCES, *by_hand.BY_HAND}
-    assert set(download.MADE_HERE) == made
+    known = {*corpus_downloads.MADE_HERE, *sources.SOURCES, *by_hand.BY_HAND}
+    assert set(corpus_downloads.MADE_HERE) == made
     assert known == set(corpora.CORPORA)
     assert set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/download.md").read_text(), re.M)) == known - made
 

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-__version__ = "0.1.0"
+from voxjax.version import __version__
+
 __all__ = ["EmotionPredictor", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
     """Loads the predictor at its first use, so that `import voxjax` stays light."""
     if name == "EmotionPredictor":
-        from voxjax.edges.predict import EmotionPredictor
+        from voxjax.inference.predictor import EmotionPredictor
 
         return EmotionPredictor
     raise AttributeError(f"module 'voxjax' has no attribute '{name}'")

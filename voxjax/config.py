@@ -7,8 +7,8 @@ from typing import Any
 
 import jax
 
+from voxjax.config_schema import thaw
 from voxjax.errors import UsageError, mismatch
-from voxjax.frozen import thaw
 
 
 @dataclasses.dataclass(frozen=True)

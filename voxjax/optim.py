@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from voxjax.config import Hyper
-from voxjax.encoders.layout import TUNED
+from voxjax.encoders.static_config import TUNED
 
 Array = jax.Array
 Tree = Any

@@ -8,7 +8,7 @@ import soundfile
 
 from tests.voices import write_folder
 from voxjax.data import corpora, quality
-from voxjax.data.quality import giveaway
+from voxjax.data.quality import shortcut_probe
 
 
 def inspected(root):
@@ -108,12 +108,12 @@ def test_a_level_that_tells_the_label_is_told_and_a_shuffled_one_is_chance():
     truth = ["angry", "calm"] * 60
     speakers = [f"p{i // 12}" for i in range(120)]
     levels = np.where(np.array(truth) == "angry", -20.0, -40.0) + random.normal(0, 4, 120)
-    told = giveaway.uar(levels, truth, speakers)
+    told = shortcut_probe.uar(levels, truth, speakers)
     assert told.chance == 0.5 and told.uar > 0.95
-    shuffled = giveaway.uar(random.permutation(levels), truth, speakers)
-    assert abs(shuffled.uar - 0.5) < giveaway.ENOUGH
-    assert giveaway.uar(levels[:30], truth[:30], speakers[:30]) is None
-    alone = giveaway.uar(levels, truth, [f"{label} voice {i % 3}" for i, label in enumerate(truth)])
+    shuffled = shortcut_probe.uar(random.permutation(levels), truth, speakers)
+    assert abs(shuffled.uar - 0.5) < shortcut_probe.ENOUGH
+    assert shortcut_probe.uar(levels[:30], truth[:30], speakers[:30]) is None
+    alone = shortcut_probe.uar(levels, truth, [f"{label} voice {i % 3}" for i, label in enumerate(truth)])
     assert alone.uar > 0.9, "speakers with one label only: clips are left out in place of speakers"
 
 

@@ -14,7 +14,7 @@ from tests.train.test_loop import PLAN, fit, setup
 from tests.train.test_step import CALM
 from voxjax import models
 from voxjax.config import FeatureConfig
-from voxjax.train import devices, ensemble, loop, step
+from voxjax.train import ensemble, loop, sharding, step
 
 MEMBERS = 8
 COLLECTIVE = re.compile(r"= \S+ (all-reduce|all-gather|all-to-all|reduce-scatter|collective-permute)[\w-]*\((.*)")
@@ -26,16 +26,16 @@ def run_on(member, data):
     tasks = [step.Task(network, FeatureConfig(mels=16), 4)] * MEMBERS
     hypers = [dataclasses.replace(CALM, learning_rate=1e-3 * (m + 1)) for m in range(MEMBERS)]
     run = setup(dataclasses.replace(PLAN, epochs=2), hypers, tasks=tasks)
-    program = ensemble.Program(run.program.groups, devices.mesh(member, data))
-    return run._replace(program=program, clips=devices.everywhere(program, jax.device_get(run.clips)))
+    program = ensemble.Program(run.program.groups, sharding.mesh(member, data))
+    return run._replace(program=program, clips=sharding.everywhere(program, jax.device_get(run.clips)))
 
 
 def compiled_text(run):
     progress = loop.begin(run)
     groups = run.program.groups
-    members = devices.by_member(run.program, ensemble.stack(groups, [course.member for course in run.courses]))
-    indices = devices.by_batch(run.program, ensemble.stack(groups, [np.arange(4, dtype=np.int32)] * MEMBERS))
-    active = devices.by_member(run.program, ensemble.stack(groups, [np.array(True)] * MEMBERS))
+    members = sharding.by_member(run.program, ensemble.stack(groups, [course.member for course in run.courses]))
+    indices = sharding.by_batch(run.program, ensemble.stack(groups, [np.arange(4, dtype=np.int32)] * MEMBERS))
+    active = sharding.by_member(run.program, ensemble.stack(groups, [np.array(True)] * MEMBERS))
     return loop.train_step.lower(run.program, run.clips, members, progress.states, indices, active).compile().as_text()
 
 

@@ -11,7 +11,7 @@ from tests.train.test_step import CALM, HYPER, KEY, data, task
 from voxjax import models
 from voxjax.config import FeatureConfig
 from voxjax.data import batches
-from voxjax.train import devices, ensemble, loop, step
+from voxjax.train import ensemble, loop, sharding, step
 
 HYPERS = (HYPER, dataclasses.replace(HYPER, learning_rate=1e-3, dropout=0.4), dataclasses.replace(HYPER, mixup_alpha=1))
 
@@ -81,9 +81,9 @@ def test_an_inactive_member_keeps_every_bit_and_counts_nothing():
     progress = loop.begin(run)
     before = [of_member(progress, run, m) for m in (0, 1)]
     batch = [np.arange(4, dtype=np.int32)] * 2
-    members = devices.by_member(run.program, ensemble.stack(run.program.groups, [c.member for c in run.courses]))
-    indices = devices.by_batch(run.program, ensemble.stack(run.program.groups, batch))
-    active = devices.by_member(run.program, (np.array([False, True]),))
+    members = sharding.by_member(run.program, ensemble.stack(run.program.groups, [c.member for c in run.courses]))
+    indices = sharding.by_batch(run.program, ensemble.stack(run.program.groups, batch))
+    active = sharding.by_member(run.program, (np.array([False, True]),))
     states, sums = loop.train_step(run.program, run.clips, members, progress.states, indices, active)
     after = ensemble.unstack(run.program.groups, host(states))
     assert_same(after[0], before[0])

@@ -10,14 +10,14 @@ import pytest
 from tests.train.test_step import HYPER, KEY, data, task
 from voxjax.config import GuardConfig, TrainConfig
 from voxjax.errors import VoxJaxError
-from voxjax.train import collapse, devices, ensemble, loop, standing, step
+from voxjax.train import collapse_detection, ensemble, loop, run_state, sharding, step
 
 PLAN = TrainConfig(epochs=4, batch_size=4, patience_epochs=10)
 LABELS = ("angry", "calm", "happy", "sad")
 
 
 def side(clips):
-    return standing.Side(np.arange(len(clips.labels)), lambda logits: logits, np.asarray(clips.labels))
+    return run_state.Side(np.arange(len(clips.labels)), lambda logits: logits, np.asarray(clips.labels))
 
 
 def setup(plan=PLAN, hypers=(HYPER,), own=None, via="vmap", guard=None, rows=None, valid=None, tasks=None):
@@ -26,19 +26,19 @@ def setup(plan=PLAN, hypers=(HYPER,), own=None, via="vmap", guard=None, rows=Non
     clips = own.clips
     rows = rows or [np.arange(len(clips.labels), dtype=np.int32)] * len(hypers)
     tasks = tasks or [task()] * len(hypers)
-    program = ensemble.Program(ensemble.grouped(tasks, via), devices.mesh(1, 1))
+    program = ensemble.Program(ensemble.grouped(tasks, via), sharding.mesh(1, 1))
     courses = []
     for m, hyper in enumerate(hypers):
         steps = plan.epochs * max(1, len(rows[m]) // plan.batch_size)
         numbers = (jax.tree.map(np.float32, hyper), jax.tree.map(np.asarray, own.scaler), np.asarray(own.class_weights))
         member = ensemble.Member(*numbers, np.float32(steps), jax.random.fold_in(KEY, m))
-        courses.append(standing.Course(f"optimized {m + 1}", member, rows[m], valid or side(clips)))
-    placed = devices.everywhere(program, (clips,))
-    return standing.Setup(program, placed, tuple(courses), plan, guard or GuardConfig(), LABELS)
+        courses.append(run_state.Course(f"optimized {m + 1}", member, rows[m], valid or side(clips)))
+    placed = sharding.everywhere(program, (clips,))
+    return run_state.Setup(program, placed, tuple(courses), plan, guard or GuardConfig(), LABELS)
 
 
 def fit(run, progress=None, on_step=lambda *_: None, told=None):
-    hooks = standing.Hooks(on_step, lambda *_: None, (told if told is not None else []).append)
+    hooks = run_state.Hooks(on_step, lambda *_: None, (told if told is not None else []).append)
     return loop.fit(run, progress or loop.begin(run), hooks)
 
 
@@ -61,7 +61,7 @@ def test_resumed_run_gives_the_same_bits():
     whole = fit(setup())
     run = setup()
     half = fit(run._replace(plan=dataclasses.replace(PLAN, epochs=2)))
-    kept = half._replace(states=devices.by_member(run.program, host(half.states)))
+    kept = half._replace(states=sharding.by_member(run.program, host(half.states)))
     resumed = fit(run, kept)
     assert_same(resumed.states, whole.states)
     assert [row["valid_uar"] for row in resumed.members[0].history] == [
@@ -74,7 +74,7 @@ def test_last_epoch_is_kept_however_good_another_was():
     member = progress.members[0]
     assert progress.epoch == 4 and member.best_epoch == 4  # and patience stopped nothing
     assert member.best_uar == member.history[-1]["valid_uar"]
-    assert_same(member.best, ensemble.unstack(setup().program.groups, devices.fetch(progress.states))[0].averaged)
+    assert_same(member.best, ensemble.unstack(setup().program.groups, sharding.fetch(progress.states))[0].averaged)
 
 
 def test_best_epoch_is_the_last_of_the_best_and_its_weights_are_kept():
@@ -112,7 +112,7 @@ def test_a_member_that_stops_is_frozen_while_the_others_go_on():
     worse = run.courses[0]._replace(valid=side(data().clips)._replace(per_clip=worsening()))
     run = run._replace(courses=(worse, steady))
     seen = []
-    hooks = standing.Hooks(lambda *_: None, lambda progress, _: seen.append(host(progress.states)[0]), lambda _: None)
+    hooks = run_state.Hooks(lambda *_: None, lambda progress, _: seen.append(host(progress.states)[0]), lambda _: None)
     progress = loop.fit(run, loop.begin(run), hooks)
     first, second = ([jax.tree.map(lambda x, m=m: x[m], state) for state in seen] for m in (0, 1))
     assert [int(state.step) for state in first] == [3, 6, 9, 12, 12, 12, 12, 12]
@@ -154,7 +154,7 @@ def test_a_collapse_is_told_once_and_named():
 def test_recovering_rolls_back_lowers_rate_and_gamma_and_goes_on():
     run = collapsed_run("recover", (4, 5))
     seen, told = [], []
-    hooks = standing.Hooks(lambda *_: None, lambda progress, _: seen.append(progress), told.append)
+    hooks = run_state.Hooks(lambda *_: None, lambda progress, _: seen.append(progress), told.append)
     states = []
     hooks = hooks._replace(on_epoch=lambda progress, _: (seen.append(progress), states.append(host(progress.states))))
     progress = loop.fit(run, loop.begin(run), hooks)
@@ -196,7 +196,7 @@ def test_shuffled_labels_give_chance():
     values = random.normal(-50, 10, (160, 1, 40, 16)).astype(np.float32)
     labels = random.integers(0, 4, 160).astype(np.int32)
     clips = step.Clips(jnp.asarray(values), jnp.full((160, 1), 40, jnp.int32), jnp.asarray(labels))
-    valid = standing.Side(np.arange(60, 160), lambda logits: logits, labels[60:])
+    valid = run_state.Side(np.arange(60, 160), lambda logits: logits, labels[60:])
     plan = dataclasses.replace(PLAN, epochs=8, batch_size=20)
     progress = fit(setup(plan, own=data()._replace(clips=clips), rows=[np.arange(60, dtype=np.int32)], valid=valid))
     assert abs(progress.members[0].history[-1]["valid_uar"] - 0.25) < 0.13  # three deviations of 100 clips
@@ -206,9 +206,9 @@ def test_signs_of_a_member_are_in_its_history():
     run = setup()
     logits = []
     progress = loop.fit(
-        run, loop.begin(run), standing.Hooks(lambda *_: None, lambda _, each: logits.append(each[0]), print)
+        run, loop.begin(run), run_state.Hooks(lambda *_: None, lambda _, each: logits.append(each[0]), print)
     )
     for row, seen in zip(progress.members[0].history, logits, strict=True):
-        signs = collapse.signs(seen.argmax(-1), run.courses[0].valid.labels, 4)
+        signs = collapse_detection.signs(seen.argmax(-1), run.courses[0].valid.labels, 4)
         assert (row["commonest_share"], row["commonest"]) == (signs.commonest_share, signs.commonest)
         assert (row["steps"], row["nonfinite_steps"], row["true_share"]) == (3, 0, 0.25)

@@ -1,6 +1,8 @@
 """From samples to what a network eats: `vector` (the guide's 392 numbers) or `frames` (`[frames, channels]`)."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -110,3 +112,6 @@ _LEVELS = {
     "keep": lambda samples: samples,
     "peak": lambda samples: samples / max(float(np.max(np.abs(samples))), 1e-4),
 }
+
+
+Extract = Callable[[Any, Any], tuple[jax.Array, jax.Array]]  # samples and lengths to features and lengths

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from voxjax.audio import copies, features, normalize
+from voxjax.audio import features, normalize, offline_augment
+from voxjax.audio.features import Extract
 from voxjax.config import CopiesConfig, FeatureConfig
-
-Extract = Callable[[Any, Any], tuple[jax.Array, jax.Array]]  # samples and lengths to features and lengths
 
 _CHUNK = 64  # clips that are transformed at once
 
@@ -89,7 +88,7 @@ class _Maker(NamedTuple):
         sounds: list[tuple[Any, Any]] = [(samples, lengths)]
         if self.copying is not None:
             for copy in range(1, self.copying.augmentation_factor + 1):
-                sounds.append(copies.make(self.copying, self.sample_rate_hz, samples, lengths, ids, copy))
+                sounds.append(offline_augment.make(self.copying, self.sample_rate_hz, samples, lengths, ids, copy))
         return jax.device_get([self.extract(*sound) for sound in sounds])
 
 

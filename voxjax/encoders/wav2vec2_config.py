@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from voxjax.config import in_range, one_of
-from voxjax.encoders.layout import Layout
+from voxjax.config_schema import freeze, thaw
+from voxjax.encoders.static_config import Layout
 from voxjax.errors import UsageError, VoxJaxError, mismatch
-from voxjax.frozen import freeze, thaw
 
 RATE_HZ = 16_000
 MODEL_TYPES = ("hubert", "wav2vec2", "wavlm")

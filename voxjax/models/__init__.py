@@ -8,18 +8,18 @@ import flax.linen as nn
 import jax
 
 from voxjax.config import one_of
-from voxjax.frozen import freeze, thaw
+from voxjax.config_schema import freeze, thaw
 from voxjax.models import (
     advanced,
     baseline,
     cnn,
-    discriminant,
     encoder_head,
     encoder_statistics,
     encoder_tuned,
     enhanced,
     fusion,
     hybrid,
+    lda,
     lstm,
     optimized,
 )
@@ -34,7 +34,7 @@ ARCHITECTURES: dict[str, tuple[Any, Any]] = {
     "advanced": (advanced.Options, advanced.Advanced),
     "baseline": (baseline.Options, baseline.Baseline),
     "cnn": (cnn.Options, cnn.CNN),
-    "discriminant": (discriminant.Options, discriminant.Discriminant),
+    "discriminant": (lda.Options, lda.Discriminant),
     "encoder_head": (encoder_head.Options, encoder_head.EncoderHead),
     "encoder_statistics": (encoder_statistics.Options, encoder_statistics.EncoderStatistics),
     "encoder_tuned": (encoder_tuned.Options, encoder_tuned.EncoderTuned),

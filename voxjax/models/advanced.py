@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from voxjax.models import checks, layers, stem
+from voxjax.models import conv_stem, layers, option_checks
 
 Array = jax.Array
 
@@ -27,8 +27,8 @@ class Options:
     dense: tuple[int, ...] = (256, 128)
 
     def __post_init__(self) -> None:
-        checks.sizes(self, ("filters", "lstm"))
-        checks.pooling(self.pooling, checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
+        option_checks.sizes(self, ("filters", "lstm"))
+        option_checks.pooling(self.pooling, option_checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
 
 
 class Stage(nn.Module):
@@ -56,7 +56,7 @@ class Advanced(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
-        x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        x, mask = conv_stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         for filters in self.options.filters:
             x, mask = Stage(filters, self.options)(x, mask, rates)
         for units in self.options.lstm:

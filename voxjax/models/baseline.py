@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from voxjax.models import checks, layers
+from voxjax.models import layers, option_checks
 
 Array = jax.Array
 
@@ -20,7 +20,7 @@ class Options:
     dense: tuple[int, ...] = (64,)
 
     def __post_init__(self) -> None:
-        checks.sizes(self, ("filters",))
+        option_checks.sizes(self, ("filters",))
 
 
 class Baseline(nn.Module):

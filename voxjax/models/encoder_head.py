@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from voxjax.errors import UsageError, mismatch
-from voxjax.models import checks, layers
+from voxjax.models import layers, option_checks
 
 Array = jax.Array
 
@@ -28,11 +28,11 @@ class Options:
     dense: tuple[int, ...] = (128,)
 
     def __post_init__(self) -> None:
-        checks.sizes(self, ())
+        option_checks.sizes(self, ())
         channels = len(self.kernels) * self.filters[-1] if self.filters else self.project
         channels = 2 * self.lstm[-1] if self.lstm else channels
-        kinds = checks.AFTER_LSTM if self.lstm else checks.AFTER_CONVOLUTIONS
-        checks.pooling(self.pooling, kinds, channels, self.heads)
+        kinds = option_checks.AFTER_LSTM if self.lstm else option_checks.AFTER_CONVOLUTIONS
+        option_checks.pooling(self.pooling, kinds, channels, self.heads)
 
 
 class BlockWeights(nn.Module):

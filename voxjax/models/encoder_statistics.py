@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from voxjax.audio.pooling import mean_and_deviation
 from voxjax.config import in_range
-from voxjax.models import checks, layers
+from voxjax.models import layers, option_checks
 
 Array = jax.Array
 
@@ -26,7 +26,7 @@ class Options:
     bandwidth: float = 0.0  # positions with a mean square difference below it share their weight; 0: each has its own
 
     def __post_init__(self) -> None:
-        checks.sizes(self, ())
+        option_checks.sizes(self, ())
         in_range("config.model.bandwidth", self.bandwidth, 0.0, 100.0)
 
 

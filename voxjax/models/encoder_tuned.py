@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from voxjax import encoders
 from voxjax.config import in_range
-from voxjax.encoders.layout import TUNED
+from voxjax.encoders.static_config import TUNED
 from voxjax.errors import UsageError, mismatch
 from voxjax.models import encoder_head, layers
 

@@ -9,12 +9,11 @@ import jax.numpy as jnp
 
 from voxjax.config import one_of
 from voxjax.errors import UsageError, mismatch
-from voxjax.models import checks, layers, optimized
+from voxjax.modalities.names import AUDIO
+from voxjax.models import layers, optimized, option_checks
 from voxjax.models.layers import Rates
 
 Array = jax.Array
-
-AUDIO = "audio"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +29,8 @@ class Options:
     dense: tuple[int, ...] = (64,)  # behind the fused embedding
 
     def __post_init__(self) -> None:
-        checks.sizes(self, ("modalities",))
-        checks.pooling("attention", checks.AFTER_CONVOLUTIONS, self.project, self.heads)
+        option_checks.sizes(self, ("modalities",))
+        option_checks.pooling("attention", option_checks.AFTER_CONVOLUTIONS, self.project, self.heads)
         one_of("config.model.fuse", self.fuse, FUSIONS)
         if len(set(self.modalities)) < len(self.modalities):
             found = ", ".join(self.modalities)

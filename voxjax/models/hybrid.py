@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from voxjax.models import checks, layers, stem
+from voxjax.models import conv_stem, layers, option_checks
 
 Array = jax.Array
 
@@ -25,8 +25,8 @@ class Options:
     dense: tuple[int, ...] = (128,)
 
     def __post_init__(self) -> None:
-        checks.sizes(self, ("filters", "lstm"))
-        checks.pooling(self.pooling, checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
+        option_checks.sizes(self, ("filters", "lstm"))
+        option_checks.pooling(self.pooling, option_checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
 
 
 class Hybrid(nn.Module):
@@ -37,7 +37,7 @@ class Hybrid(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
-        x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        x, mask = conv_stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         for filters in self.options.filters:
             x, mask = layers.ConvBlock(filters, self.options.kernel, self.options.pool)(x, mask, rates)
         for units in self.options.lstm:

@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from voxjax.models import checks, layers, stem
+from voxjax.models import conv_stem, layers, option_checks
 
 Array = jax.Array
 
@@ -24,8 +24,8 @@ class Options:
     dense: tuple[int, ...] = (128,)
 
     def __post_init__(self) -> None:
-        checks.sizes(self, ("lstm",))
-        checks.pooling(self.pooling, checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
+        option_checks.sizes(self, ("lstm",))
+        option_checks.pooling(self.pooling, option_checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
 
 
 class LSTM(nn.Module):
@@ -36,7 +36,7 @@ class LSTM(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
-        x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        x, mask = conv_stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         x, mask = layers.fold(x, mask, self.options.fold)
         x = nn.Dense(self.options.project, use_bias=False)(x)  # [B, T / fold, project]
         x = nn.relu(layers.BatchNorm()(x, mask, rates))

@@ -5,7 +5,7 @@ import dataclasses
 import flax.linen as nn
 import jax
 
-from voxjax.models import checks, layers, stem
+from voxjax.models import conv_stem, layers, option_checks
 
 Array = jax.Array
 
@@ -26,9 +26,9 @@ class Options:
     heads: int = 4  # of attention pooling
 
     def __post_init__(self) -> None:
-        checks.sizes(self, ("filters", "kernels"))
+        option_checks.sizes(self, ("filters", "kernels"))
         channels = 2 * self.lstm[-1] if self.lstm else len(self.kernels) * self.filters[-1]
-        checks.pooling(self.pooling, checks.AFTER_LSTM, channels, self.heads)
+        option_checks.pooling(self.pooling, option_checks.AFTER_LSTM, channels, self.heads)
 
 
 class Optimized(nn.Module):
@@ -43,7 +43,7 @@ class Optimized(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
-        x, mask = stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
+        x, mask = conv_stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         o = self.options
         for i, filters in enumerate(o.filters):
             block = layers.MultiScaleBlock(filters, o.kernels, o.reduction, o.pool, name=f"Block_{i}")

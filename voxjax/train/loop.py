@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from voxjax import metrics
 from voxjax.config import Hyper
 from voxjax.data import batches
+from voxjax.metrics import classification
 from voxjax.models import Variables
-from voxjax.train import collapse, devices, ensemble, halving, rescue, step
-from voxjax.train.standing import Hooks, Progress, Setup, Side, Standing, finished, kept, stopped
+from voxjax.train import collapse_detection, collapse_recovery, ensemble, sharding, step, successive_halving
+from voxjax.train.run_state import Hooks, Progress, Setup, Side, Standing, finished, kept, stopped
 
 Array = jax.Array
 
@@ -25,7 +25,7 @@ train_step = jax.jit(ensemble.train_step, static_argnames="program", donate_argn
 evaluate_step = jax.jit(ensemble.evaluate, static_argnames="program")
 init_state = jax.jit(ensemble.init, static_argnames="task")
 fit_state = jax.jit(ensemble.fit, static_argnames="task")
-_sums = jax.jit(metrics.sums)
+_sums = jax.jit(classification.sums)
 
 
 def compilations() -> int:
@@ -44,7 +44,7 @@ def begin(setup: Setup) -> Progress:
         if task.network.closed_form:
             state = fit_state(task, setup.clips[task.view], course.member, state, course.rows)
         each.append(jax.tree.map(np.array, jax.device_get(state)))
-    states = devices.by_member(setup.program, ensemble.stack(setup.program.groups, each))
+    states = sharding.by_member(setup.program, ensemble.stack(setup.program.groups, each))
     members = tuple(
         Standing(course.member.hyper, state.averaged, -math.inf, 0, (), (), "")
         for course, state in zip(setup.courses, each, strict=True)
@@ -81,7 +81,7 @@ def fit(setup: Setup, progress: Progress, hooks: Hooks) -> Progress:
         seconds = time.perf_counter() - started
         logits = logits_of(setup, members, tuple(s.averaged for s in states), [c.valid for c in setup.courses])
         progress = _judge(setup, progress._replace(states=states), going, sums, logits, seconds)
-        progress = halving.drop(setup, rescue.guard(setup, progress, going, hooks.on_collapse))
+        progress = successive_halving.drop(setup, collapse_recovery.guard(setup, progress, going, hooks.on_collapse))
         hooks.on_epoch(progress, logits)
     return progress
 
@@ -89,7 +89,7 @@ def fit(setup: Setup, progress: Progress, hooks: Hooks) -> Progress:
 def best_logits(setup: Setup, progress: Progress, sides: Sequence[Side]) -> list[np.ndarray]:
     """Each member's logits of its own side, with its best weights: `[clips, K]` each."""
     groups = setup.program.groups
-    best = devices.by_member(setup.program, ensemble.stack(groups, [m.best for m in progress.members]))
+    best = sharding.by_member(setup.program, ensemble.stack(groups, [m.best for m in progress.members]))
     members = _members(setup, [member.hyper for member in progress.members])
     return logits_of(setup, members, best, sides)
 
@@ -104,8 +104,8 @@ def logits_of(
     parts = []
     for start in range(0, most, _EVALUATED_AT_ONCE):
         chunk = [rows[start : start + _EVALUATED_AT_ONCE].astype(np.int32) for rows in padded]
-        indices = devices.by_batch(program, ensemble.stack(program.groups, chunk))
-        parts.append(devices.fetch(evaluate_step(program, setup.clips, members, variables, indices)))
+        indices = sharding.by_batch(program, ensemble.stack(program.groups, chunk))
+        parts.append(sharding.fetch(evaluate_step(program, setup.clips, members, variables, indices)))
     stacks = [np.concatenate(chunks, axis=1) for chunks in zip(*parts, strict=True)]
     each = ensemble.unstack(program.groups, stacks)
     return [side.per_clip(logits[: len(side.rows)]) for side, logits in zip(sides, each, strict=True)]
@@ -114,7 +114,7 @@ def logits_of(
 def _members(setup: Setup, hypers: Sequence[Hyper]) -> tuple[ensemble.Member, ...]:
     """The members' own numbers on the devices, a stack a group."""
     each = [course.member._replace(hyper=hyper) for course, hyper in zip(setup.courses, hypers, strict=True)]
-    return devices.by_member(setup.program, ensemble.stack(setup.program.groups, each))
+    return sharding.by_member(setup.program, ensemble.stack(setup.program.groups, each))
 
 
 def _agenda(setup: Setup, epoch: int, going: Sequence[bool]) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]:
@@ -129,7 +129,7 @@ def _agenda(setup: Setup, epoch: int, going: Sequence[bool]) -> list[tuple[tuple
         batch = [order[min(i, len(order) - 1)].astype(np.int32) for order in orders]
         active = [np.array(go and i < len(order)) for go, order in zip(going, orders, strict=True)]
         stacks = (ensemble.stack(program.groups, both) for both in (batch, active))
-        agenda.append((devices.by_batch(program, next(stacks)), devices.by_member(program, next(stacks))))
+        agenda.append((sharding.by_batch(program, next(stacks)), sharding.by_member(program, next(stacks))))
     return agenda
 
 
@@ -145,7 +145,7 @@ def _epoch(
     pending = None
 
     def take(sums: Any) -> None:
-        each = ensemble.unstack(setup.program.groups, devices.fetch(sums))
+        each = ensemble.unstack(setup.program.groups, sharding.fetch(sums))
         read.append(each)
         on_step(len(read), float(sum(s.loss for s in each) / max(1.0, sum(s.steps - s.nonfinite for s in each))))
 
@@ -188,9 +188,9 @@ def _judge(
 
 def _row(epoch: int, sums: step.Sums, logits: np.ndarray, labels: np.ndarray, seconds: float) -> dict[str, float]:
     """One line of a member's history."""
-    judged = metrics.divide(jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32))))
+    judged = classification.divide(jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32))))
     taken = max(1.0, float(sums.steps - sums.nonfinite))
-    signs = collapse.signs(logits.argmax(-1), labels, logits.shape[-1])
+    signs = collapse_detection.signs(logits.argmax(-1), labels, logits.shape[-1])
     return {
         "epoch": epoch,
         "train_loss": float(sums.loss) / taken,

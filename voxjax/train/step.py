@@ -12,8 +12,8 @@ import optax
 from voxjax import losses, optim
 from voxjax.audio import augment, normalize
 from voxjax.config import FeatureConfig, Hyper
+from voxjax.modalities import batch as modality_batch
 from voxjax.models import Network, Rates, Variables
-from voxjax.train import modalities
 
 Array = jax.Array
 
@@ -90,7 +90,7 @@ def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
     shape = (2, *data.clips.features.shape[2:])
     inputs: Any = jnp.zeros(shape)
     if task.modalities:
-        inputs = modalities.blank(task.modalities, data.clips.others, inputs)
+        inputs = modality_batch.blank(task.modalities, data.clips.others, inputs)
     mask = jax.tree.map(lambda x: jnp.ones(x.shape[:2], bool), inputs)
     variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask, data.clips.pretrained)
     optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
@@ -134,7 +134,7 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
     if task.modalities:
         hide_keys = jax.vmap(jax.random.fold_in, (0, None))(example_keys, 3)
         joined = _joined(task, data, indices, *shown)
-        shown = modalities.drop(hide_keys, strength * hyper.modality_dropout, *joined)
+        shown = modality_batch.drop(hide_keys, strength * hyper.modality_dropout, *joined)
     targets = jax.nn.one_hot(clips.labels[indices], task.classes)
     plain = augment.Batch(*shown, targets)
     share = strength * hyper.mixup_share
@@ -215,7 +215,7 @@ def _whole(task: Task, data: Data, indices: Array, copy: int = 0) -> tuple[Any, 
 
 
 def _joined(task: Task, data: Data, indices: Array, inputs: Array, mask: Array) -> tuple[Any, Any]:
-    return modalities.joined(task.modalities, data.clips.others, data.other_scalers, indices, (inputs, mask))
+    return modality_batch.joined(task.modalities, data.clips.others, data.other_scalers, indices, (inputs, mask))
 
 
 def _choose_copy(key: Array, share: Array, copies: int) -> Array:

@@ -8,13 +8,13 @@ from typing import NamedTuple
 from voxjax.config import one_of
 from voxjax.data.corpora import (
     cremad,
+    csv_table,
     demo,
     demo_modal,
     emodb,
     esd,
     folder,
     iemocap,
-    listed,
     meld,
     nemo,
     ravdess,
@@ -48,7 +48,7 @@ CORPORA = {
     "meld": Corpus(meld.find, 1, 1, meld.NOTE),
     "esd": Corpus(esd.find, 1, 1, esd.NOTE),
     "folder": Corpus(folder.find, 1, 0, folder.NOTE),
-    "csv": Corpus(listed.find, 1, 0, listed.NOTE),
+    "csv": Corpus(csv_table.find, 1, 0, csv_table.NOTE),
 }
 
 

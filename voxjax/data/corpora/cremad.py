@@ -4,7 +4,7 @@ import csv
 import re
 from pathlib import Path
 
-from voxjax.data.corpora import tree
+from voxjax.data.corpora import file_names
 from voxjax.data.manifest import Clip
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -43,7 +43,7 @@ _WOMEN = (
     1028, 1029, 1030, 1037, 1043, 1046, 1047, 1049, 1052, 1053, 1054, 1055, 1056, 1058, 1060,
     1061, 1063, 1072, 1073, 1074, 1075, 1076, 1078, 1079, 1082, 1084, 1089, 1091,
 )  # fmt: skip
-_NAMING = tree.Naming(
+_NAMING = file_names.Naming(
     "cremad",
     re.compile(
         rf"(10(?:0[1-9]|[1-8]\d|9[01]))_({'|'.join(_STATEMENTS)})_({'|'.join(_EMOTIONS)})_({'|'.join(_LEVELS)})"
@@ -67,13 +67,13 @@ def find(data_dir: Path) -> list[Clip]:
     folder = data_dir / "cremad"
     wav = folder / "AudioWAV"
     place = wav if wav.is_dir() else folder
-    recordings = tree.named(place, tree.sounds(place), _NAMING)
-    tree.refuse_twins("cremad", place, [(one.path.stem, one.path) for one in recordings])
+    recordings = file_names.named(place, file_names.sounds(place), _NAMING)
+    file_names.refuse_twins("cremad", place, [(one.path.stem, one.path) for one in recordings])
     votes = _votes(folder / _TABLE)
     return [_clip(data_dir, one, votes) for one in recordings]
 
 
-def _clip(data_dir: Path, one: tree.Named, votes: dict[str, str]) -> Clip:
+def _clip(data_dir: Path, one: file_names.Named, votes: dict[str, str]) -> Clip:
     actor, statement, emotion, level = one.parts.groups()
     about = {
         "gender": "female" if int(actor) in _WOMEN else "male",
@@ -81,7 +81,7 @@ def _clip(data_dir: Path, one: tree.Named, votes: dict[str, str]) -> Clip:
         "intensity": _LEVELS[level],
         "votes": votes[one.path.stem] if one.path.stem in votes else "",
     }
-    return tree.clip(data_dir, one.path, "cremad", actor, _EMOTIONS[emotion], **about)
+    return file_names.clip(data_dir, one.path, "cremad", actor, _EMOTIONS[emotion], **about)
 
 
 def _votes(path: Path) -> dict[str, str]:

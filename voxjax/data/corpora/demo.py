@@ -5,7 +5,7 @@ from pathlib import Path
 import soundfile
 
 from voxjax.data import synthetic
-from voxjax.data.corpora import made
+from voxjax.data.corpora import generated
 from voxjax.data.manifest import Clip, digest
 
 NOTE = "Demo corpus: synthetic speech made by voxjax.data.synthetic, Apache-2.0. Not recorded from people."
@@ -20,7 +20,7 @@ def find(cache: Path) -> list[Clip]:
     Raises:
         OSError: if the cache can't be written; nothing is left half made.
     """
-    made.once(cache / _FOLDER, _write)
+    generated.once(cache / _FOLDER, _write)
     return [
         Clip(
             path=_path(speaker, emotion, take),

@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 
 from voxjax.data import synthetic, synthetic_modal
-from voxjax.data.corpora import made
+from voxjax.data.corpora import generated
 from voxjax.data.manifest import Clip, digest
 
 NOTE = (
@@ -23,7 +23,7 @@ def find(cache: Path) -> list[Clip]:
     Raises:
         OSError: if the cache can't be written; nothing is left half made.
     """
-    made.once(cache / _FOLDER, _write)
+    generated.once(cache / _FOLDER, _write)
     return [_clip(cache, take) for take in synthetic_modal.takes()]
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from voxjax.data.corpora import tree
+from voxjax.data.corpora import file_names
 from voxjax.data.manifest import Clip
 
 NOTE = (
@@ -23,7 +23,7 @@ _EMOTIONS = {
 }
 _MEN, _WOMEN = ("03", "10", "11", "12", "15"), ("08", "09", "13", "14", "16")
 _TEXTS = ("a01", "a02", "a04", "a05", "a07", "b01", "b02", "b03", "b09", "b10")
-_NAMING = tree.Naming(
+_NAMING = file_names.Naming(
     "emodb",
     re.compile(rf"({'|'.join(_MEN + _WOMEN)})({'|'.join(_TEXTS)})([{''.join(_EMOTIONS)}])([a-z])"),
     "03a01Fa.wav",
@@ -37,13 +37,13 @@ def find(data_dir: Path) -> list[Clip]:
         VoxJaxError: without any, at names that are not EmoDB's, or at a clip that lies there twice.
     """
     folder = data_dir / "emodb"
-    recordings = tree.named(folder, tree.sounds(folder), _NAMING)
-    tree.refuse_twins("emodb", folder, [(one.path.stem, one.path) for one in recordings])
+    recordings = file_names.named(folder, file_names.sounds(folder), _NAMING)
+    file_names.refuse_twins("emodb", folder, [(one.path.stem, one.path) for one in recordings])
     return [_clip(data_dir, one) for one in recordings]
 
 
-def _clip(data_dir: Path, one: tree.Named) -> Clip:
+def _clip(data_dir: Path, one: file_names.Named) -> Clip:
     speaker, text, emotion, version = one.parts.groups()
     gender = "male" if speaker in _MEN else "female"
     about = {"gender": gender, "statement": text, "repetition": version}
-    return tree.clip(data_dir, one.path, "emodb", speaker, _EMOTIONS[emotion], **about)
+    return file_names.clip(data_dir, one.path, "emodb", speaker, _EMOTIONS[emotion], **about)

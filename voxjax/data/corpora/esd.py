@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from voxjax.data.corpora import tree
+from voxjax.data.corpora import file_names
 from voxjax.data.manifest import Clip
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -22,7 +22,7 @@ _EMOTIONS = {
 _SENTENCES = 350
 _WOMEN = (1, 2, 3, 7, 9, 15, 16, 17, 18, 19)
 _MANDARIN = range(1, 11)
-_NAMING = tree.Naming("esd", re.compile(r"(00(?:0[1-9]|1\d|20))_(\d{6})"), "0011/Angry/0011_000351.wav")
+_NAMING = file_names.Naming("esd", re.compile(r"(00(?:0[1-9]|1\d|20))_(\d{6})"), "0011/Angry/0011_000351.wav")
 
 
 def find(data_dir: Path) -> list[Clip]:
@@ -33,12 +33,12 @@ def find(data_dir: Path) -> list[Clip]:
             number belongs to another emotion than its folder.
     """
     folder = data_dir / "esd"
-    recordings = tree.named(folder, tree.sounds(folder), _NAMING)
-    tree.refuse_twins("esd", folder, [(one.path.stem, one.path) for one in recordings])
+    recordings = file_names.named(folder, file_names.sounds(folder), _NAMING)
+    file_names.refuse_twins("esd", folder, [(one.path.stem, one.path) for one in recordings])
     return [_clip(data_dir, one) for one in recordings]
 
 
-def _clip(data_dir: Path, one: tree.Named) -> Clip:
+def _clip(data_dir: Path, one: file_names.Named) -> Clip:
     speaker, number = int(one.parts[1]), int(one.parts[2]) - 1
     known = range(len(_EMOTIONS) * _SENTENCES)
     name = list(_EMOTIONS)[number // _SENTENCES] if number in known else "no emotion"
@@ -49,4 +49,4 @@ def _clip(data_dir: Path, one: tree.Named) -> Clip:
         "gender": "female" if speaker in _WOMEN else "male",
         "statement": f"{'Mandarin' if speaker in _MANDARIN else 'English'} {number % _SENTENCES + 1}",
     }
-    return tree.clip(data_dir, one.path, "esd", one.parts[1], _EMOTIONS[name], **about)
+    return file_names.clip(data_dir, one.path, "esd", one.parts[1], _EMOTIONS[name], **about)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from voxjax.data.corpora import tree
+from voxjax.data.corpora import file_names
 from voxjax.data.manifest import Clip
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -49,7 +49,7 @@ def find(data_dir: Path) -> list[Clip]:
         do = f"put its Session1 … Session5 folders into {folder}"
         raise VoxJaxError(mismatch("iemocap", "labelled turns in dialog/EmoEvaluation/*.txt", f"none in {folder}", do))
     if absent := [turn.name for turn in turns if not turn.path.is_file()]:
-        raise tree.missing("iemocap", absent, "unpack sentences/wav of each session")
+        raise file_names.missing("iemocap", absent, "unpack sentences/wav of each session")
     return [_clip(data_dir, turn) for turn in turns]
 
 
@@ -69,4 +69,4 @@ def _clip(data_dir: Path, turn: _Turn) -> Clip:
         raise VoxJaxError(mismatch(turn.name, expected, f"'{turn.label}'", "unpack the corpus again"))
     who = turn.name.rpartition("_")[2][0]  # a dialogue's name holds who wore the markers, a turn's end who speaks
     about = {"speaker": f"{turn.name[:5]}{who}", "gender": _GENDERS[who]}
-    return tree.clip(data_dir, turn.path, "iemocap", emotion=_EMOTIONS[turn.label], **about)
+    return file_names.clip(data_dir, turn.path, "iemocap", emotion=_EMOTIONS[turn.label], **about)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from voxjax.data.corpora import rows, tree
+from voxjax.data.corpora import file_names, rows
 from voxjax.data.manifest import Clip
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -37,7 +37,7 @@ _PARTS = (
     _Part("test_sent_emo.csv", ("output_repeated_splits_test", "test"), ()),
 )
 _COLUMNS = ("Utterance", "Speaker", "Emotion", "Dialogue_ID", "Utterance_ID")
-_NAMING = tree.Naming("meld", re.compile(r"(?:final_videos_test)?dia\d+_utt\d+"), "train/dia0_utt3.wav")
+_NAMING = file_names.Naming("meld", re.compile(r"(?:final_videos_test)?dia\d+_utt\d+"), "train/dia0_utt3.wav")
 _EXTRACT = "extract each video's sound, as ffmpeg -i train_splits/dia0_utt3.mp4 -ac 1 -ar 16000 train/dia0_utt3.wav"
 
 
@@ -61,11 +61,13 @@ def find(data_dir: Path) -> list[Clip]:
 
 def _part(data_dir: Path, folder: Path, table: Path, part: _Part) -> list[Clip]:
     turns = rows.read(table, ",", _COLUMNS, "meld")
-    files = {path.stem: path for name in part.folders for root in folder.rglob(name) for path in tree.sounds(root)}
-    tree.named(folder, files.values(), _NAMING)
+    files = {
+        path.stem: path for name in part.folders for root in folder.rglob(name) for path in file_names.sounds(root)
+    }
+    file_names.named(folder, files.values(), _NAMING)
     names = [f"dia{row.values['Dialogue_ID']}_utt{row.values['Utterance_ID']}" for row in turns]
     if absent := [name for name in names if name not in files and name not in part.unusable]:
-        raise tree.missing(f"meld, {part.folders[-1]}", absent, _EXTRACT)
+        raise file_names.missing(f"meld, {part.folders[-1]}", absent, _EXTRACT)
     return [_clip(data_dir, files[name], table, row) for name, row in zip(names, turns, strict=True) if name in files]
 
 
@@ -77,4 +79,4 @@ def _clip(data_dir: Path, path: Path, table: Path, row: rows.Row) -> Clip:
         raise VoxJaxError(mismatch(what, expected, f"'{emotion}'", "fetch the table again"))
     gender = _GENDERS[speaker] if speaker in _GENDERS else ""
     about = {"gender": gender, "statement": row.values["Utterance"], "text": row.values["Utterance"]}
-    return tree.clip(data_dir, path, "meld", speaker, _EMOTIONS[emotion], **about)
+    return file_names.clip(data_dir, path, "meld", speaker, _EMOTIONS[emotion], **about)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from voxjax.data.corpora import rows, tree
+from voxjax.data.corpora import file_names, rows
 from voxjax.data.manifest import Clip
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -19,7 +19,7 @@ _EMOTIONS = {
     "sadness": "sad",
     "surprised": "surprised",
 }
-_NAMING = tree.Naming("nemo", rows.ANY_NAME, "samples/…wav, each named in data.tsv")
+_NAMING = file_names.Naming("nemo", rows.ANY_NAME, "samples/…wav, each named in data.tsv")
 _COLUMNS = ("file_id", "emotion", "normalized_text", "speaker_id", "gender")
 
 
@@ -31,11 +31,11 @@ def find(data_dir: Path) -> list[Clip]:
     """
     folder = data_dir / "nemo"
     table = rows.read(folder / "data.tsv", "\t", _COLUMNS, "nemo")
-    files = {path.stem: path for path in tree.sounds(folder)}
+    files = {path.stem: path for path in file_names.sounds(folder)}
     named = {Path(row.values["file_id"]).stem: row for row in table}
     if absent := sorted(named.keys() - files.keys()):
-        raise tree.missing("nemo", absent, "fetch the corpus again")
-    tree.refuse_unknown(folder, [files[name] for name in sorted(files.keys() - named.keys())], _NAMING)
+        raise file_names.missing("nemo", absent, "fetch the corpus again")
+    file_names.refuse_unknown(folder, [files[name] for name in sorted(files.keys() - named.keys())], _NAMING)
     return [_clip(data_dir, files[name], row) for name, row in named.items()]
 
 
@@ -46,4 +46,4 @@ def _clip(data_dir: Path, path: Path, row: rows.Row) -> Clip:
         raise VoxJaxError(mismatch(f"data.tsv, line {row.line}", expected, f"'{emotion}'", "fetch the table again"))
     words = row.values["normalized_text"]
     about = {"gender": row.values["gender"], "statement": words, "text": words}
-    return tree.clip(data_dir, path, "nemo", row.values["speaker_id"], _EMOTIONS[emotion], **about)
+    return file_names.clip(data_dir, path, "nemo", row.values["speaker_id"], _EMOTIONS[emotion], **about)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from voxjax.data.corpora import tree
+from voxjax.data.corpora import file_names
 from voxjax.data.manifest import Clip
 
 NOTE = (
@@ -16,8 +16,8 @@ _INTENSITIES = ("normal", "strong")
 _STATEMENTS = ("Kids are talking by the door", "Dogs are sitting by the door")
 # modality (03 audio), channel (01 speech, 02 song), emotion, intensity, statement, repetition, actor
 _NAME = re.compile(r"03-(01|02)-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])")
-_SPEECH = tree.Naming("ravdess", _NAME, "03-01-05-01-02-01-12.wav")
-_SONG = tree.Naming("ravdess_song", _NAME, "03-02-05-01-02-01-12.wav")
+_SPEECH = file_names.Naming("ravdess", _NAME, "03-01-05-01-02-01-12.wav")
+_SONG = file_names.Naming("ravdess_song", _NAME, "03-02-05-01-02-01-12.wav")
 
 
 def find(data_dir: Path) -> list[Clip]:
@@ -45,18 +45,18 @@ def emotion(stem: str) -> str:
     return _EMOTIONS[int(parts.group(2)) - 1] if parts else ""
 
 
-def _channel(data_dir: Path, folder: Path, channel: str, naming: tree.Naming) -> list[Clip]:
-    files = tree.sounds(folder)
-    tree.refuse_unknown(folder, [path for path in files if not _NAME.fullmatch(path.stem)], naming)
+def _channel(data_dir: Path, folder: Path, channel: str, naming: file_names.Naming) -> list[Clip]:
+    files = file_names.sounds(folder)
+    file_names.refuse_unknown(folder, [path for path in files if not _NAME.fullmatch(path.stem)], naming)
     wanted = [path for path in files if path.stem.split("-")[1] == channel]
-    recordings = tree.named(folder, wanted, naming)
-    tree.refuse_twins(naming.corpus, folder, [(one.path.stem, one.path) for one in recordings])
+    recordings = file_names.named(folder, wanted, naming)
+    file_names.refuse_twins(naming.corpus, folder, [(one.path.stem, one.path) for one in recordings])
     return [_clip(data_dir, one, naming.corpus) for one in recordings]
 
 
-def _clip(data_dir: Path, one: tree.Named, corpus: str) -> Clip:
+def _clip(data_dir: Path, one: file_names.Named, corpus: str) -> Clip:
     _, emotion, intensity, statement, repetition, actor = map(int, one.parts.groups())
-    return tree.clip(
+    return file_names.clip(
         data_dir,
         one.path,
         corpus,

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from voxjax.data.corpora import tree
+from voxjax.data.corpora import file_names
 from voxjax.data.manifest import Clip
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -22,7 +22,7 @@ _EMOTIONS = {
     "su": "surprised",
 }
 _SPEAKERS = ("DC", "JE", "JK", "KL")
-_NAMING = tree.Naming(
+_NAMING = file_names.Naming(
     "savee",
     re.compile(rf"(?:({'|'.join(_SPEAKERS)})_)?({'|'.join(_EMOTIONS)})(0[1-9]|[12]\d|30)"),
     "AudioData/DC/a01.wav or DC_a01.wav",
@@ -37,13 +37,13 @@ def find(data_dir: Path) -> list[Clip]:
             there twice.
     """
     folder = data_dir / "savee"
-    recordings = tree.named(folder, tree.sounds(folder), _NAMING)
+    recordings = file_names.named(folder, file_names.sounds(folder), _NAMING)
     names = [(f"{_speaker(one)}_{one.parts[2]}{one.parts[3]}", one.path) for one in recordings]
-    tree.refuse_twins("savee", folder, names)
+    file_names.refuse_twins("savee", folder, names)
     return [_clip(data_dir, one) for one in recordings]
 
 
-def _speaker(one: tree.Named) -> str:
+def _speaker(one: file_names.Named) -> str:
     speaker = one.parts[1] or one.path.parent.name
     if speaker not in _SPEAKERS:
         do = "keep the archive's folders"
@@ -51,7 +51,7 @@ def _speaker(one: tree.Named) -> str:
     return speaker
 
 
-def _clip(data_dir: Path, one: tree.Named) -> Clip:
+def _clip(data_dir: Path, one: file_names.Named) -> Clip:
     _, emotion, number = one.parts.groups()
     about = {"gender": "male", "repetition": str(int(number))}
-    return tree.clip(data_dir, one.path, "savee", _speaker(one), _EMOTIONS[emotion], **about)
+    return file_names.clip(data_dir, one.path, "savee", _speaker(one), _EMOTIONS[emotion], **about)

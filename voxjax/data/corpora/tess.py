@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from voxjax.data.corpora import tree
+from voxjax.data.corpora import file_names
 from voxjax.data.manifest import Clip
 
 NOTE = (
@@ -22,7 +22,7 @@ _EMOTIONS = {
 }
 # One file of the published set lacks a letter: OA_bite_neutral.wav.
 _SPEAKERS = {"OAF": "OAF", "OA": "OAF", "YAF": "YAF"}
-_NAMING = tree.Naming(
+_NAMING = file_names.Naming(
     "tess", re.compile(rf"({'|'.join(_SPEAKERS)})_([a-z]+)_({'|'.join(_EMOTIONS)})"), "OAF_back_angry.wav"
 )
 
@@ -34,14 +34,14 @@ def find(data_dir: Path) -> list[Clip]:
         VoxJaxError: without any, at names that are not TESS's, or at a clip that lies there twice.
     """
     folder = data_dir / "tess"
-    recordings = tree.named(folder, tree.sounds(folder), _NAMING)
+    recordings = file_names.named(folder, file_names.sounds(folder), _NAMING)
     names = [("_".join((_SPEAKERS[one.parts[1]], *one.parts.groups()[1:])), one.path) for one in recordings]
-    tree.refuse_twins("tess", folder, names)
+    file_names.refuse_twins("tess", folder, names)
     return [_clip(data_dir, one) for one in recordings]
 
 
-def _clip(data_dir: Path, one: tree.Named) -> Clip:
+def _clip(data_dir: Path, one: file_names.Named) -> Clip:
     speaker, word, emotion = one.parts.groups()
     statement = f"Say the word {word}"
     about = {"gender": "female", "statement": statement, "repetition": "1"}
-    return tree.clip(data_dir, one.path, "tess", _SPEAKERS[speaker], _EMOTIONS[emotion], **about)
+    return file_names.clip(data_dir, one.path, "tess", _SPEAKERS[speaker], _EMOTIONS[emotion], **about)

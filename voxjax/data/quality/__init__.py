@@ -12,7 +12,7 @@ from voxjax.audio import io
 from voxjax.data.manifest import Clip, Manifest
 from voxjax.data.quality import checks
 from voxjax.data.quality.checks import CHECKS, Corpus, Finding
-from voxjax.data.quality.sounds import RATE_HZ, Sound, measure
+from voxjax.data.quality.clip_measurements import RATE_HZ, Sound, measure
 
 __all__ = ["CHECKS", "Corpus", "Finding", "Sound", "figures", "findings", "measure", "read", "text"]
 

@@ -11,8 +11,8 @@ from voxjax import labels
 from voxjax.audio import fingerprint
 from voxjax.data.corpora import ravdess
 from voxjax.data.manifest import Manifest
-from voxjax.data.quality import giveaway
-from voxjax.data.quality.sounds import Sound
+from voxjax.data.quality import shortcut_probe
+from voxjax.data.quality.clip_measurements import Sound
 
 _SILENT_DB = -70.0  # of full scale: below the hiss of a quiet room through a microphone
 _SHORT_S = 0.4  # a syllable or two; emotion is heard over words
@@ -139,10 +139,10 @@ def duration_tells(corpus: Corpus) -> Iterator[tuple[str, str]]:
 def _telling(corpus: Corpus, name: str, of: Callable[[Sound], float]) -> Iterator[tuple[str, str]]:
     places = list(corpus.sounds)
     clips = [corpus.manifest.clips[i] for i in places]
-    told = giveaway.uar(
+    told = shortcut_probe.uar(
         np.array([of(corpus.sounds[i]) for i in places]), [c.emotion for c in clips], [c.speaker for c in clips]
     )
-    if told is not None and told.uar > told.chance + giveaway.ENOUGH:
+    if told is not None and told.uar > told.chance + shortcut_probe.ENOUGH:
         yield name, f"alone gives {told.uar:.0%} UAR on unheard speakers or clips (chance {told.chance:.0%})"
 
 

@@ -1,0 +1,147 @@
+"""Checkpoints: bit-equal, newest kept, and never half a one."""
+
+import math
+import subprocess
+import sys
+import textwrap
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from voxjax.artifacts.checkpoint import Checkpoints
+from voxjax.errors import VoxJaxError
+
+
+def state(seed=0, wide=40):
+    rng = np.random.default_rng(seed)
+    return {
+        "params": {"dense": {"kernel": jnp.asarray(rng.normal(size=(wide, 50)), jnp.float32)}},
+        "half": jnp.asarray(rng.normal(size=7), jnp.bfloat16),
+        "step": jnp.uint32(seed),
+        "moments": (rng.normal(size=900).astype(np.float32), None),
+        "empty": {},
+    }
+
+
+def assert_same(tree, other):
+    assert jax.tree.structure(tree) == jax.tree.structure(other)
+    for a, b in zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True):
+        assert type(a) is type(b) and a.dtype == b.dtype
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A folder in which steps 1 and 2 were saved."""
+    with Checkpoints(tmp_path / "run" / "checkpoints", keep=2) as checkpoints:
+        checkpoints.save(1, state(1), {"epoch": 1})
+        checkpoints.save(2, state(2), {"epoch": 2})
+    return tmp_path / "run" / "checkpoints"
+
+
+def test_comes_back_bit_for_bit_with_its_extra(tmp_path):
+    extra = {"epoch": 3, "best_uar": -math.inf, "history": [{"loss": 0.1}]}
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        checkpoints.save(3, state(3), extra)
+        checkpoints.wait()
+        tree, back = checkpoints.restore(state(0))
+    assert_same(tree, state(3))
+    assert back == extra
+
+
+def test_survives_donation_right_after_saving(tmp_path):
+    update = jax.jit(lambda x: x * 0.0 - 1.0, donate_argnums=0)
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        x = jnp.arange(300_000, dtype=jnp.float32)
+        checkpoints.save(1, {"x": x}, {})
+        for _ in range(5):
+            x = update(x)
+        checkpoints.wait()
+        tree, _ = checkpoints.restore({"x": np.zeros(300_000, np.float32)})
+    np.testing.assert_array_equal(tree["x"], np.arange(300_000, dtype=np.float32))
+
+
+def test_another_process_finds_the_newest_and_only_those_kept(saved):
+    with Checkpoints(saved, keep=2) as checkpoints:
+        assert checkpoints.latest() == 2
+        checkpoints.save(5, state(5), {"epoch": 5})
+    with Checkpoints(saved, keep=2) as checkpoints:
+        assert checkpoints.latest() == 5
+        assert checkpoints.restore(state(), 2)[1] == {"epoch": 2}
+        assert_same(checkpoints.restore(state())[0], state(5))
+        with pytest.raises(VoxJaxError, match="a checkpoint, found none"):
+            checkpoints.restore(state(), 1)
+
+
+def test_none_there(tmp_path):
+    with Checkpoints(tmp_path, keep=1) as checkpoints:
+        assert checkpoints.latest() is None
+        with pytest.raises(VoxJaxError, match="expected a checkpoint, found none"):
+            checkpoints.restore(state())
+
+
+@pytest.mark.parametrize(
+    ("like", "said"),
+    [
+        (state(wide=41), r"kernel.*expected float32 \(41, 50\), found float32 \(40, 50\)"),
+        ({**state(), "step": jnp.float32(0)}, r"expected float32 \(\), found uint32 \(\)"),
+        ({**state(), "more": jnp.zeros(2)}, "more.*found no such array"),
+        ({k: v for k, v in state().items() if k != "half"}, "half.*expected no such array"),
+    ],
+)
+def test_refuses_another_networks_checkpoint(saved, like, said):
+    with Checkpoints(saved, keep=2) as checkpoints, pytest.raises(VoxJaxError, match=said):
+        checkpoints.restore(like)
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("pattern", ["state/ocdbt.process_0/d/*", "_CHECKPOINT_METADATA"])
+# Orbax abandons its own tasks when it meets damage.
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_refuses_damage_and_names_the_folder(saved, pattern):
+    files = list((saved / "2").glob(pattern))
+    assert files
+    for path in files:
+        flip(path)
+    with Checkpoints(saved, keep=2) as checkpoints:
+        with pytest.raises(VoxJaxError, match=f"{saved / '2'}: expected a whole checkpoint"):
+            checkpoints.restore(state())
+        assert_same(checkpoints.restore(state(), 1)[0], state(1))
+
+
+def test_a_killed_write_is_never_taken_for_a_checkpoint(tmp_path):
+    script = textwrap.dedent(
+        f"""
+        import os, pathlib
+        import numpy as np
+        from voxjax.artifacts.checkpoint import Checkpoints
+        checkpoints = Checkpoints(pathlib.Path({str(tmp_path)!r}), keep=2)
+        tree = {{"x": np.ones(9000)}}
+        checkpoints.save(1, tree, {{}})
+        checkpoints.wait()
+        os.rename = os.replace = lambda *names: os._exit(9)  # killed with all written but the name
+        checkpoints.save(2, tree, {{}})
+        checkpoints.wait()
+        """
+    )
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 9
+    assert len(list(tmp_path.iterdir())) == 2  # the whole one and the cut-off one
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        assert checkpoints.latest() == 1
+        assert [path.name for path in tmp_path.iterdir()] == ["1"]
+        checkpoints.save(2, state(2), {})  # and it is not in the way
+    with Checkpoints(tmp_path, keep=2) as checkpoints:
+        assert_same(checkpoints.restore(state())[0], state(2))
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(VoxJaxError, match="expected a folder for checkpoints"):
+        Checkpoints(tmp_path / "file", keep=1)

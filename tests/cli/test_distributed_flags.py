@@ -1,0 +1,81 @@
+"""One run in two processes: the same result as in one, everything written once; and flags that do not fit."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.experiments.test_train import ROOT
+from tests.voices import write_folder
+
+SMALL = [
+    "--config=configs/baseline.py", "--config.model.filters=(6,)", "--config.model.dense=(8,)", "--config.n_members=2",
+    "--config.corpus=folder", "--config.features.mels=16", "--config.train.batch_size=8", "--config.train.epochs=4",
+    "--config.train.checkpoint_every_epochs=2", "--config.train.valid_share=0.2", "--config.members_via=vmap",
+    "--config.devices.member=2",
+]  # fmt: skip
+
+
+def start(corpus, workdir, devices, *more):
+    environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    command = [sys.executable, "scripts/train.py", *SMALL, f"--data_dir={corpus}", f"--workdir={workdir}", *more]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def start_two(corpus, workdir, *more):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    flags = [f"--coordinator=127.0.0.1:{port}", "--processes=2", *more]
+    return [start(corpus, workdir, 1, *flags, f"--process={i}") for i in range(2)]
+
+
+def finished(processes):
+    answers = [process.communicate(timeout=300) for process in processes]
+    return [process.returncode for process in processes], answers
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives_and_write_once(tmp_path):
+    corpus = write_folder(tmp_path / "corpus")
+    codes, answers = finished([start(corpus, tmp_path / "one", 2)])
+    assert codes == [0], answers
+    codes, answers = finished(start_two(corpus, tmp_path / "two"))
+    assert codes == [0, 0], answers
+    assert "Test UAR" in answers[0][0] and "UAR" not in answers[1][0]
+    with np.load(tmp_path / "one/model/weights.npz") as ours, np.load(tmp_path / "two/model/weights.npz") as theirs:
+        assert ours.files == theirs.files
+        for name in ours.files:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-6)
+    one, two = (json.loads((tmp_path / name / "report/metrics.json").read_text()) for name in ("one", "two"))
+    assert one["confusion"] == two["confusion"] and two["compiles"] == 1
+    assert len((tmp_path / "two/metrics.jsonl").read_text().splitlines()) == 4
+    assert len(list((tmp_path / "two/tensorboard").glob("events*"))) == 1
+    assert {path.name for path in (tmp_path / "two/checkpoints/part0").iterdir()} == {"2", "4"}
+    # Both go on from the last checkpoint together, here straight to the report.
+    (tmp_path / "two/report/metrics.json").unlink()
+    codes, answers = finished(start_two(corpus, tmp_path / "two", "--resume"))
+    assert codes == [0, 0], answers
+    assert json.loads((tmp_path / "two/report/metrics.json").read_text())["confusion"] == two["confusion"]
+    # A folder in use is refused by all, and none waits for the others.
+    codes, answers = finished(start_two(corpus, tmp_path / "two"))
+    assert codes[0] == 2 and codes[1] != 0 and "--resume" in answers[0][1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--processes=2"], "--coordinator: expected an address"),
+        (["--coordinator=127.0.0.1:1", "--processes=2"], "--processes and --process beside it"),
+        (["--coordinator=127.0.0.1:1", "--processes=2", "--process=2"], "a number below 2"),
+    ],
+)
+def test_flags_that_do_not_fit_are_refused(tmp_path, flags, message):
+    [code], [(_, told)] = finished([start(tmp_path, tmp_path / "run", 1, *flags)])
+    assert code == 2 and message in told and len(told.strip().splitlines()) == 1

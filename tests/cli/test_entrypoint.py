@@ -1,0 +1,226 @@
+"""Commands: each way to use one wrongly gives one helpful line and exit code 2."""
+
+import errno
+import pathlib
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from absl import flags
+
+from voxjax.cli import config_flag, entrypoint, usage
+from voxjax.errors import UsageError, VoxJaxError
+from voxjax.storage import paths
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONFIG = "configs/optimized.py"
+
+
+@pytest.fixture
+def values():
+    """A few flags, as a command would define them."""
+    values = flags.FlagValues()
+    flags.DEFINE_integer("epochs", 3, "How many.", flag_values=values)
+    flags.DEFINE_enum("format", "text", ["text", "json"], "How it is written.", flag_values=values)
+    flags.DEFINE_float("share", 0.5, "Of the whole.", flag_values=values)
+    flags.DEFINE_string("config", None, "Stands in for the config.", flag_values=values)
+    return values
+
+
+def test_flags_and_arguments_may_mix(values):
+    assert usage.parse(["x", "a.wav", "--epochs=5", "b.wav", "--", "--c.wav"], values) == [
+        "a.wav",
+        "b.wav",
+        "--c.wav",
+    ]
+    assert values.epochs == 5
+
+
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        ("--epoch=3", "flags: expected a known flag, found '--epoch'; did you mean '--epochs'?"),
+        ("--zzz", "flags: expected a known flag, found '--zzz'; --help lists the flags"),
+        ("--confg.a.b=3", "flags: expected a known flag, found '--confg.a.b'; did you mean '--config.a.b'?"),
+        ("--epochs=2.5", "--epochs: expected a whole number, found '2.5'; give one"),
+        ("--share=half", "--share: expected a number, found 'half'; give one"),
+        ("--format=jsn", "--format: expected one of text, json, found 'jsn'; did you mean 'json'?"),
+        ("--epochs", "--epochs: expected a value, found none; write --epochs=VALUE"),
+    ],
+)
+def test_a_wrong_flag_gives_one_line(values, argument, line):
+    with pytest.raises(UsageError) as caught:
+        usage.parse(["x", argument], values)
+    assert str(caught.value) == line
+
+
+def test_a_required_flag_that_is_missing_is_named(values):
+    flags.DEFINE_string("out", None, "File to write.", required=True, flag_values=values)
+    with pytest.raises(UsageError, match=r"--out: expected a value, found none; add --out=…: File to write"):
+        usage.parse(["x"], values)
+
+
+@pytest.fixture
+def config():
+    """Resolves a command line to the config it means, leaving absl's flags as they were."""
+    before = set(flags.FLAGS)
+
+    def resolve(*arguments):
+        argv = config_flag.define(["train.py", *arguments], CONFIG)
+        usage.parse(argv, flags.FLAGS)
+        return config_flag.resolved()
+
+    yield resolve
+    for name in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, name)
+    flags.FLAGS.unparse_flags()
+
+
+def test_overrides_reach_the_config_in_any_order(config):
+    found = config("--config.train.epochs=7", "--config.hyper.dropout", "0", f"--config={CONFIG}", "--config.seed=4")
+    assert (found.train.epochs, found.hyper.dropout, found.seed) == (7, 0.0, 4)
+    assert isinstance(found.hyper.dropout, float)
+
+
+@pytest.mark.parametrize("value", ["logmel,energy", "('logmel','energy')"])
+def test_a_tuple_is_written_with_commas(config, value):
+    assert config(f"--config.features.channels={value}").features.channels == ("logmel", "energy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--config.trian.epochs=3"], "--config: expected a known key, found 'trian'; did you mean 'train'?"),
+        (
+            ["--config.train.epoch=3"],
+            "--config.train: expected a known key, found 'epoch'; did you mean 'epochs'?",
+        ),
+        (
+            ["--config.train.zzz=3"],
+            "--config.train: expected a known key, found 'zzz'; choose one of batch_size,",
+        ),
+        (["--config.train.epochs.x=3"], "--config.train.epochs: expected no key below this one, found 'x'"),
+        (["--config.train.epochs=3.5"], "--config.train.epochs: expected a whole number, found '3.5'"),
+        (["--config.hyper.dropout=x"], "--config.hyper.dropout: expected a number, found 'x'"),
+        (["--config.hyper=3"], "--config.hyper: expected a value that fits, found '3'"),
+        (["--config.train.epochs=0"], "train.epochs: expected a number from 1 to"),
+        (["--config.train.epochs"], "--config.train.epochs: expected a value, found none"),
+        (["--config"], "--config: expected a file, found nothing"),
+        (["--config=configs/optimised.py"], "did you mean 'configs/optimized.py'?"),
+    ],
+)
+def test_a_wrong_config_gives_one_line(config, monkeypatch, arguments, said):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(UsageError) as caught:
+        config(*arguments)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_config_file_that_fails_is_named(config, tmp_path):
+    (tmp_path / "mine.py").write_text("def get_config():\n    return 1 / 0\n")
+    with pytest.raises(UsageError, match=r"mine\.py: expected a get_config.*ZeroDivisionError"):
+        config(f"--config={tmp_path / 'mine.py'}")
+
+
+def test_the_default_config_is_found_from_any_folder(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(ROOT / "scripts" / "train.py")])
+    assert config().name == "optimized"
+
+
+def raising(error):
+    def work():
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("work", "code", "line"),
+    [
+        (lambda: None, 0, ""),
+        (lambda: 1, 1, ""),
+        (raising(VoxJaxError("clip: expected\n speech")), 1, "error: clip: expected speech\n"),
+        (raising(UsageError("wrong")), 2, "error: wrong\n"),
+        (
+            raising(OSError(errno.ENOSPC, "No space left on device", "f")),
+            1,
+            "error: disk: expected room to write",
+        ),
+        (
+            raising(OSError(errno.EACCES, "Permission denied", "f")),
+            1,
+            "error: f: expected to use it, found Permission",
+        ),
+        (raising(MemoryError("x")), 1, "error: memory: expected enough"),
+        (raising(KeyError("k")), 1, "error: KeyError: 'k'; run again with --verbosity=1"),
+        (raising(KeyboardInterrupt()), 130, "interrupted\n"),
+    ],
+)
+def test_failures_are_one_line_and_a_code(capsys, work, code, line):
+    assert entrypoint.status(work) == code
+    said = capsys.readouterr().err
+    assert said.startswith(line) and said.count("\n") == bool(line)
+
+
+def test_the_stack_trace_is_there_on_request(capsys, monkeypatch):
+    monkeypatch.setattr(flags.FLAGS["verbosity"], "_value", 1)
+    entrypoint.status(raising(VoxJaxError("gone")))
+    said = capsys.readouterr().err
+    assert "Traceback" in said and said.endswith("error: gone\n")
+
+
+def test_cache_folder_is_made_or_explained(tmp_path, monkeypatch):
+    monkeypatch.setenv("VOXJAX_CACHE", str(tmp_path / "a" / "b"))
+    assert paths.cache_dir() == tmp_path / "a" / "b" and paths.cache_dir().is_dir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("VOXJAX_CACHE", str(tmp_path / "file" / "b"))
+    with pytest.raises(VoxJaxError, match="VOXJAX_CACHE"):
+        paths.cache_dir()
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    """Runs a small command in a process of its own."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    path = tmp_path / "scripts" / "small.py"
+    path.parent.mkdir()
+
+    def run(entry, *arguments):
+        body = f"""
+            '''A small command.'''
+            import logging
+            from absl import flags
+            from voxjax.cli import entrypoint
+            flags.DEFINE_integer("n", 1, "How many.")
+            def main(*given):
+                logging.getLogger("voxjax.x").warning("beware")
+                print(flags.FLAGS.n, *given)
+            entrypoint.{entry}
+        """
+        path.write_text(textwrap.dedent(body))
+        command = [sys.executable, str(path), *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
+def test_a_command_end_to_end(script):
+    assert script("run(main)", "--n=3") == (0, "3\n", "warning: beware\n")
+    assert script("run_on(main, 'FILE…')", "a", "--n=3", "b") == (0, "3 ['a', 'b']\n", "warning: beware\n")
+    code, out, said = script("run(main)", "extra")
+    assert (code, out) == (2, "") and said.startswith("error: small.py: expected flags alone, found 'extra'")
+    code, out, said = script("run_on(main, 'FILE…')")
+    assert (code, out) == (2, "") and "expected FILE…, found nothing" in said
+
+
+def test_help_and_version_answer_with_0(script):
+    code, out, said = script(f"run_with_config(main, {CONFIG!r})", "--help")
+    assert (code, said) == (0, "")
+    assert "A small command." in out and "How many. (default: 1)" in out
+    assert re.search(r"--config=….*\(default:\s+configs/optimized.py\)", out, re.DOTALL)
+    code, out, _ = script("run(main)", "--version")
+    assert code == 0 and re.fullmatch(r"voxjax \d+\.\d+\.\d+\n", out)

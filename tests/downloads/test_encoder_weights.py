@@ -1,0 +1,232 @@
+"""Encoders' weights from a local server: where training finds them only when whole, and else explained."""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests import server as servers
+from tests.encoders.test_whisper import hugging_face, random_tensors
+from tests.server import Way
+from voxjax import encoders
+from voxjax.config import FeatureConfig
+from voxjax.downloads import corpora as corpus_downloads
+from voxjax.downloads import encoder_weights as encoder_downloads
+from voxjax.downloads.http_file import Patience
+from voxjax.downloads.sources import weights
+from voxjax.downloads.sources.huggingface import Pinned
+from voxjax.encoders import tensors
+from voxjax.errors import UsageError, VoxJaxError
+from voxjax.pipeline import encoder_weights
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HURRIED = Patience(timeout_s=2.0, tries=2, first_wait_s=0.01)
+NAME, FILE = "whisper_tiny_en", "whisper_tiny_en_encoder"
+COMMIT = weights.PUBLISHED[NAME].commit
+ADDRESS = f"/huggingface.co/openai/whisper-tiny.en/resolve/{COMMIT}/model.safetensors"
+BYTES = "/cdn/oid"  # where the host redirects to
+FEATURES = FeatureConfig(kind="encoder", encoder=NAME, blocks=(2,), hop_ms=20.0)
+
+
+@pytest.fixture(scope="module")
+def content():
+    """A small Whisper as it is published."""
+    numpy = pytest.importorskip("safetensors.numpy")
+    return numpy.save({f"model.{hugging_face(name)}": values for name, values in random_tensors(64, 2).items()})
+
+
+@pytest.fixture
+def server(content):
+    with servers.running() as running:
+        running.files[BYTES] = content
+        running.ways[ADDRESS] = [Way(status=302, headers=(("Location", BYTES),))]
+        yield running
+
+
+def standin(content, **more):
+    """The row with a small file's own size and checksum."""
+    files = {"model.safetensors": content, **more}
+    pins = {name: Pinned(len(held), hashlib.sha256(held).hexdigest()) for name, held in files.items()}
+    return weights.PUBLISHED[NAME]._replace(files=pins)
+
+
+def bring(server, folder, row):
+    return list(encoder_downloads.bring(NAME, row, folder, HURRIED, server.url))
+
+
+def left(folder):
+    """All files but the note of which version a part was of."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".version"]
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
+def test_fetched_weights_are_found_by_training(server, tmp_path, content, monkeypatch):
+    lines = bring(server, tmp_path / "weights", standin(content))
+    assert left(tmp_path) == [f"weights/{FILE}/{name}" for name in (corpus_downloads.RECORD, "model.safetensors")]
+    assert COMMIT in lines[0] and all("MIT licence" in lines[i] for i in (0, -1))
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "weights"))
+    found = encoder_weights.load(FEATURES, tmp_path / "cache")
+    assert found.params["block2"]["mlp_in"]["kernel"].shape == (64, 256)
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    (tmp_path / "weights").rename(tmp_path / "encoders")
+    assert encoder_weights.load(FEATURES, tmp_path).digest == found.digest, "in the cache, too"
+    record = json.loads((tmp_path / f"encoders/{FILE}" / corpus_downloads.RECORD).read_text())
+    assert record["encoder"] == NAME and "MIT" in record["licence"]
+    sha256 = hashlib.sha256(content).hexdigest()
+    assert record["files"] == {"model.safetensors": {"bytes": len(content), "sha256": sha256}}
+
+
+def test_a_second_run_verifies_and_asks_nobody(server, tmp_path, content):
+    bring(server, tmp_path, standin(content))
+    asked = len(server.asked)
+    assert bring(server, tmp_path, standin(content))[-1].startswith(f"{NAME}: already there, verified (1 files in")
+    path = tmp_path / FILE / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    with pytest.raises(VoxJaxError, match="1 files that were fetched, found 1 missing or changed, as model"):
+        bring(server, tmp_path, standin(content))
+    assert len(server.asked) == asked
+
+
+def test_a_dropped_connection_is_gone_on_with(server, tmp_path, content):
+    server.ways[BYTES] = [Way(cut=100_000), Way(cut=50_000, length=0), Way()]
+    bring(server, tmp_path, standin(content))
+    assert server.ranges(BYTES) == ["", "bytes=100000-", "bytes=150000-"]
+    assert sum(asked.sent for asked in server.asked if asked.path == BYTES) == len(content), "no byte twice"
+
+
+def test_a_broken_off_run_is_gone_on_with_by_the_next(server, tmp_path, content):
+    server.ways[BYTES] = [Way(cut=100_000), Way(status=503)]
+    with pytest.raises(VoxJaxError, match="HTTP 503"):
+        bring(server, tmp_path, standin(content))
+    assert not (tmp_path / FILE).exists()
+    server.ways[BYTES] = [Way()]
+    bring(server, tmp_path, standin(content))
+    assert server.ranges(BYTES)[-1] == "bytes=100000-" and [path.name for path in tmp_path.iterdir()] == [FILE]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda held: held[:-1] + b"\0", r"model\.safetensors: expected sha256 [0-9a-f]{64}, found [0-9a-f]{64}; "),
+        (lambda held: held[:-1], r"model\.safetensors: expected \d+ bytes, found \d+; "),
+    ],
+)
+def test_other_bytes_are_refused_and_not_kept(server, tmp_path, content, change, said):
+    server.files[BYTES] = change(content)
+    with pytest.raises(VoxJaxError, match=said):
+        bring(server, tmp_path, standin(content))
+    assert left(tmp_path) == []
+
+
+def test_one_of_two_files_is_no_folder(server, tmp_path, content):
+    row = standin(content, **{"config.json": b"{}"})
+    with pytest.raises(VoxJaxError, match=r"config\.json: expected to be given .*HTTP 404"):
+        bring(server, tmp_path, row)
+    assert not (tmp_path / FILE).exists()
+    server.files[ADDRESS.replace("model.safetensors", "config.json")] = b"{}"
+    bring(server, tmp_path, row)
+    assert left(tmp_path / FILE) == ["config.json", corpus_downloads.RECORD, "model.safetensors"]
+
+
+def test_a_folder_of_the_users_own_is_left_alone(server, tmp_path, content):
+    (tmp_path / FILE).mkdir()
+    with pytest.raises(VoxJaxError, match="move it away to fetch it anew"):
+        bring(server, tmp_path, standin(content))
+    assert server.asked == []
+
+
+def test_the_place_is_the_flags_the_environments_or_the_caches(monkeypatch, tmp_path):
+    monkeypatch.setenv("VOXJAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)
+    assert encoder_downloads.place(None) == tmp_path / "cache/encoders"
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "mine"))
+    assert encoder_downloads.place(None) == tmp_path / "mine"
+    assert encoder_downloads.place("other") == pathlib.Path("other")
+
+
+def test_every_encoder_can_be_fetched_or_is_explained(tmp_path):
+    assert {*weights.PUBLISHED, *weights.BY_HAND} == set(encoders.ENCODERS)
+    assert not set(weights.PUBLISHED) & set(weights.BY_HAND)
+    (tmp_path / FILE).mkdir()
+    (tmp_path / FILE / corpus_downloads.RECORD).write_text("{}")
+    lines = list(encoder_downloads.listing(tmp_path))
+    assert [line.split()[0] for line in lines] == [*weights.PUBLISHED, *weights.BY_HAND]
+    assert [line.split()[0] for line in lines if line.endswith("[there]")] == [NAME]
+    page = (ROOT / "docs/weights.md").read_text()
+    for name, row in weights.PUBLISHED.items():
+        assert re.search(rf"^\| `{name}` \|.*{re.escape(row.repository)}.*{re.escape(row.size)}", page, re.MULTILINE)
+        assert re.fullmatch("[0-9a-f]{40}", row.commit)
+        assert all(re.fullmatch("[0-9a-f]{64}", pinned.sha256) for pinned in row.files.values())
+
+
+@pytest.mark.parametrize("name", weights.BY_HAND)
+def test_what_is_not_fetched_says_how_it_is_got(name, tmp_path, monkeypatch):
+    monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)  # which may hold them
+    with pytest.raises(VoxJaxError) as caught:
+        list(encoder_downloads.fetch(name, tmp_path, HURRIED, ""))
+    said = str(caught.value)
+    assert said.startswith(f"{name}: expected weights that can be read as they are published, found ")
+    assert "https://" in said and "\n" not in said
+    config = FeatureConfig(kind="encoder", encoder=name, blocks=(1,), hop_ms=encoders.ENCODERS[name].hop_ms)
+    place = re.search(rf"({re.escape(str(tmp_path))}/\w+)(\.npz)?", said)
+    with pytest.raises(VoxJaxError) as missing:
+        encoder_weights.load(config, tmp_path)
+    wanted = pathlib.Path(place[0]).name + ("" if place[2] else f"/{tensors.WHOLE}")
+    assert wanted in str(missing.value), "there it is looked for"
+    assert f"run python scripts/download.py --encoder={name}" in str(missing.value)
+
+
+def test_unknown_names_are_told_before_anything_is_fetched(tmp_path):
+    with pytest.raises(UsageError, match=r"--encoder: expected one of .*; did you mean 'whisper_tiny'\?"):
+        next(encoder_downloads.fetch("yamnet+whisper_tinny", tmp_path, HURRIED, ""))
+
+
+@pytest.mark.filterwarnings("ignore")  # within the reference
+def test_the_line_that_converts_a_pickle_does(tmp_path):
+    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    sizes |= {"conv_dim": (8,) * 7, "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}
+    model = transformers.AutoModel.from_config(transformers.AutoConfig.for_model("hubert", **sizes))
+    model.config.save_pretrained(tmp_path / "pickled")
+    transformers.Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "pickled")
+    torch.save(model.state_dict(), tmp_path / "pickled/pytorch_model.bin")
+    code = re.search(r'python -c "(.*)"', weights.instructions("hubert_base", tmp_path))[1]
+    exec(code.replace("facebook/hubert-base-ls960", str(tmp_path / "pickled")), {})
+    config = FeatureConfig(kind="encoder", encoder="hubert_base", blocks=(1,), hop_ms=20.0)
+    (tmp_path / "encoders").mkdir()
+    (tmp_path / "hubert_base").rename(tmp_path / "encoders/hubert_base")
+    assert encoder_weights.load(config, tmp_path) is not None
+
+
+def command(*flags):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    line = [sys.executable, "scripts/download.py", *flags]
+    return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_the_command_lets_no_standin_pass_from_a_mirror(server, tmp_path, content):
+    done = command(f"--encoder={NAME}", f"--weights_dir={tmp_path}", f"--mirror={server.url}")
+    size = weights.PUBLISHED[NAME].files["model.safetensors"].size_bytes
+    assert done.returncode == 1 and "MIT licence" in done.stdout
+    assert done.stderr.startswith(f"error: model.safetensors: expected {size} bytes, found {len(content)}; ")
+    assert done.stderr.count("\n") == 1 and left(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"), [((), "neither"), ((f"--encoder={NAME}", "--corpus=tess", "--data_dir=x"), "both")]
+)
+def test_a_corpus_or_an_encoder_is_named(flags, found):
+    done = command(*flags)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"download.py: expected --corpus=NAME or --encoder=NAME, found {found}; " in done.stderr
+
+
+def test_the_list_has_corpora_and_encoders(tmp_path):
+    done = command("--list", f"--weights_dir={tmp_path}")
+    names = [line.split()[0] for line in done.stdout.splitlines() if line]
+    assert done.returncode == 0 and {"ravdess", *encoders.ENCODERS} <= set(names)

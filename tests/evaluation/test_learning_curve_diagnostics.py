@@ -1,0 +1,118 @@
+"""Each rule speaks of the curve it is for, and none of a healthy one."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+
+from tests.reporting.test_run_report import run as example
+from voxjax.evaluation import learning_curve_diagnostics
+from voxjax.reporting import run_report
+
+EPOCHS = 60
+
+
+def rows(**columns):
+    """A healthy run: everything levels off; `columns` overwrite whole columns."""
+    time = np.arange(EPOCHS) / EPOCHS
+    rise = 1.0 - np.exp(-6.0 * time)
+    jitter = np.random.default_rng(0).normal(0.0, 0.006, EPOCHS)  # of averaged weights, as in runs on RAVDESS
+    healthy = {
+        "train_accuracy": 0.12 + 0.68 * rise,
+        "valid_accuracy": 0.12 + 0.7 * rise + jitter,
+        "valid_uar": 0.12 + 0.69 * rise + jitter,
+        "valid_loss": 2.1 - 1.5 * rise,
+        "nonfinite_steps": np.zeros(EPOCHS),
+        "prediction_entropy": 0.8 + 1.2 * rise,
+        "true_entropy": np.full(EPOCHS, 2.06),
+    } | columns
+    return [dict(zip(healthy, map(float, values), strict=True)) for values in zip(*healthy.values(), strict=True)]
+
+
+def curve(valid_clips=115, planned=EPOCHS, **columns):
+    return learning_curve_diagnostics.Curve(rows(**columns), planned, valid_clips, 8, 1.5e-3)
+
+
+TIME = np.arange(EPOCHS) / EPOCHS
+BOUNCING = 0.6 + np.random.default_rng(1).normal(0.0, 0.12, EPOCHS)
+FALLING = np.concatenate([np.linspace(0.1, 0.8, 30), np.linspace(0.8, 0.55, 30)])
+RIGHT = ("train_accuracy", "valid_accuracy", "valid_uar")
+CASES = {
+    "nonfinite": ({"nonfinite_steps": np.eye(EPOCHS)[40] * 7}, "7 steps .*learning_rate=0.00075"),
+    "collapsed": (
+        {"prediction_entropy": 0.7 + 0.0 * TIME, **dict.fromkeys(RIGHT, 0.25 + 0.0 * TIME)},
+        r"spread as over 2\.0 classes, the truth as over 7\.8.*--config.loss=focal",
+    ),
+    "both_low": (
+        {"train_accuracy": 0.15 + 0.1 * TIME, "valid_accuracy": 0.14 + 0.0 * TIME, "valid_uar": 0.14 + 0.0 * TIME},
+        "Underfitting: 24% of training and 14% of validation .*chance 12%",
+    ),
+    "overfitting": (
+        {"train_accuracy": 0.3 + 0.69 * (1 - np.exp(-9 * TIME))},
+        "Overfitting: 99% of training clips are right but 82% of validation",
+    ),
+    "erratic": (
+        {"valid_accuracy": BOUNCING, "valid_uar": 0.6 + 0.0 * TIME, "train_accuracy": 0.6 + 0.0 * TIME},
+        "erratic: .* moves by .* points",
+    ),
+    "getting_worse": (
+        {"valid_uar": FALLING, "valid_accuracy": FALLING, "train_accuracy": FALLING},
+        r"fell by 2\d\.\d points after epoch 3\d: .*train.epochs=3\d",
+    ),
+    "overconfident": (
+        {"valid_loss": np.concatenate([np.linspace(2, 0.6, 30), np.linspace(0.6, 0.95, 30)])},
+        r"loss rose from 0.60 to 0.9\d while UAR held",
+    ),
+    "still_rising": (
+        {"valid_uar": 0.1 + 0.7 * TIME, "valid_accuracy": 0.1 + 0.7 * TIME, "train_accuracy": 0.1 + 0.7 * TIME},
+        "still rising .*train.epochs=90",
+    ),
+    "few_to_choose_by": ({"valid_clips": 25}, "Only 25 validation clips: .*±10 points"),
+}
+
+
+def test_a_healthy_run_needs_no_advice():
+    assert learning_curve_diagnostics.of(curve()) == []
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_each_rule_speaks_of_its_curve_alone(rule):
+    changes, message = CASES[rule]
+    (said,) = learning_curve_diagnostics.of(curve(**changes))
+    assert said == learning_curve_diagnostics.RULES[rule](curve(**changes))
+
+    assert re.search(message, said), said
+    assert "--config." in said
+
+
+def test_every_rule_has_a_case():
+    assert set(CASES) == set(learning_curve_diagnostics.RULES)
+
+
+def test_a_few_epochs_make_no_curve_and_a_stopped_run_does_not_ask_for_more():
+    assert learning_curve_diagnostics.of(curve()._replace(rows=rows()[:5])) == []
+    rising = {"valid_uar": 0.1 + 0.7 * TIME, "valid_accuracy": 0.1 + 0.7 * TIME, "train_accuracy": 0.1 + 0.7 * TIME}
+    assert learning_curve_diagnostics.of(curve(planned=200, **rising)) == []
+
+
+def test_sampling_noise_of_a_small_validation_side_is_not_called_erratic():
+    noisy = 0.7 + np.random.default_rng(2).normal(0.0, 0.05, EPOCHS)
+    assert learning_curve_diagnostics.erratic(curve(valid_clips=30, valid_accuracy=noisy)) == ""
+    assert learning_curve_diagnostics.erratic(curve(valid_clips=2_000, valid_accuracy=noisy)) != ""
+
+
+def test_rows_are_read_back_as_written(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows()))
+    assert learning_curve_diagnostics.read(path) == rows()
+
+
+def test_report_shows_the_advice(tmp_path):
+    told = example()
+    told = dataclasses.replace(told, meta=told.meta | {"advice": ["Overfitting: <look>."]})
+    figures = run_report.write_report(tmp_path, told)
+    assert "ADVICE: Overfitting: <look>." in run_report.printout(figures)
+    assert "<li>Overfitting: &lt;look&gt;.</li>" in (tmp_path / "report.html").read_text()
+    assert json.loads((tmp_path / "metrics.json").read_text())["advice"] == ["Overfitting: <look>."]

@@ -1,0 +1,288 @@
+"""Runs that fuse modalities, from a user's own table with empty cells to answers from any of them."""
+
+import csv
+import dataclasses
+import itertools
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.voices import write_folder
+from voxjax.config import Config, CopiesConfig, FeatureConfig, MemberConfig, TrainConfig
+from voxjax.data import corpora
+from voxjax.encoders import sentence
+from voxjax.errors import UsageError, VoxJaxError
+from voxjax.evaluation import modality_ablation
+from voxjax.experiments import train
+from voxjax.experiments.evaluate import evaluate
+from voxjax.inference.predictor import EmotionPredictor
+from voxjax.modalities.batch import Sequences
+from voxjax.pipeline import dataset, folds, modality_inputs, run_spec
+from voxjax.train import step
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+AUDIO = {"filters": (4,), "kernels": (3,), "lstm": (), "dense": (6,), "pooling": "attention", "heads": 2}
+MODEL = {"modalities": ("face", "physio"), "audio": AUDIO, "embed": 8, "project": 8, "heads": 2, "dense": (8,)}
+SHOWN = ("audio", "face", "physio")
+SUBSETS = [names for size in (1, 2, 3) for names in itertools.combinations(SHOWN, size)]
+CONFIG = Config(
+    name="fused",
+    corpus="csv",
+    protocol="random5",
+    architecture="fusion",
+    model=MODEL,
+    features=FeatureConfig(mels=16),
+    copies=CopiesConfig(augmentation_factor=1),
+    train=TrainConfig(epochs=3, batch_size=8, valid_share=0.2),
+)
+
+
+def write_series(path, columns, values):
+    times = np.arange(len(values)) * 0.25
+    np.savetxt(path, np.column_stack([times, values]), "%.4f", ",", header="time_s," + columns, comments="")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """45 clips in a table of the user's own; every third lacks a face, every fourth physiology."""
+    root = write_folder(tmp_path_factory.mktemp("fused"))
+    (root / "folder").rename(root / "csv")
+    random, rows = np.random.default_rng(0), []
+    for i, sound in enumerate(sorted((root / "csv").rglob("*.wav"))):
+        label, speaker = sound.parts[-3:-1]
+        level = ("angry", "calm", "sad").index(label)
+        row = {"path": sound.relative_to(root / "csv"), "emotion": label, "speaker": speaker, "face": "", "physio": ""}
+        if i % 3:
+            write_series(sound.with_suffix(".face"), "AU04_r,AU01_r", random.normal(level, 0.3, (8, 2)))
+            row["face"] = row["path"].with_suffix(".face")
+        if i % 4:
+            write_series(sound.with_suffix(".pulse"), "heart_rate", random.normal(60 + 10 * level, 3, (9, 1)))
+            row["physio"] = row["path"].with_suffix(".pulse")
+        rows.append(row)
+    with (root / "csv/list.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return root
+
+
+@pytest.fixture(scope="module")
+def trained(corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    return train.train(CONFIG, corpus, folder / "run", folder / "cache", "new"), folder / "run"
+
+
+@pytest.fixture(scope="module")
+def predictor(trained):
+    return EmotionPredictor(trained[1] / "model")
+
+
+@pytest.fixture(scope="module")
+def whole(corpus):
+    """A clip that has everything, and what it has."""
+    found = corpora.load("csv", corpus, corpus)
+    clip = next(clip for clip in found.clips if clip.face and clip.physio)
+    return corpus / clip.path, modality_inputs.of_clip(clip, found.root, ("face", "physio"))
+
+
+def reported(workdir):
+    with (workdir / "report/predictions.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def beside(corpus):
+    """What each clip has beside its sound, by path."""
+    found = corpora.load("csv", corpus, corpus)
+    return {clip.path: modality_inputs.of_clip(clip, found.root, ("face", "physio")) for clip in found.clips}
+
+
+def chances(answer):
+    return np.array(list(answer["probabilities"].values()))
+
+
+def test_one_compilation_and_a_row_for_each_subset(trained):
+    figures, workdir = trained
+    assert figures["compiles"] == 1
+    assert [tuple(row["modalities"]) for row in figures["subsets"]] == SUBSETS
+    last = figures["subsets"][-1]
+    assert (last["uar"], last["accuracy"], last["n"]) == (figures["uar"], figures["accuracy"], figures["n"])
+    with (workdir / "report/subsets.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["modalities"] for row in rows] == ["+".join(names) for names in SUBSETS]
+    assert [float(row["uar"]) for row in rows] == [row["uar"] for row in figures["subsets"]]
+    assert "audio + face + physio" in (workdir / "report/report.html").read_text()
+
+
+def test_predictor_repeats_the_runs_own_predictions(trained, corpus, predictor):
+    known = beside(corpus)
+    for row in reported(trained[1]):
+        answer = predictor.predict(corpus / row["clip"], others=known[row["clip"]])
+        expected = [float(row[label]) for label in predictor.labels]
+        np.testing.assert_allclose(chances(answer), expected, atol=2e-3)
+        assert answer["modalities"] == ["audio", *known[row["clip"]]]
+
+
+@pytest.mark.parametrize("names", SUBSETS, ids="+".join)
+def test_table_of_subsets_equals_what_the_predictor_answers(trained, corpus, predictor, names):
+    known, hits = beside(corpus), []
+    for row in reported(trained[1]):
+        given = {name: value for name, value in known[row["clip"]].items() if name in names}
+        if "audio" in names or given:
+            answer = predictor.predict(corpus / row["clip"] if "audio" in names else None, given)
+            assert answer["probabilities"][answer["emotion"]] == answer["confidence"] >= 1 / 3
+            hits.append(answer["emotion"] == row["truth"])
+    row = trained[0]["subsets"][SUBSETS.index(names)]
+    assert (row["n"], row["accuracy"]) == (len(hits), pytest.approx(np.mean(hits)))
+
+
+@pytest.mark.parametrize("names", SUBSETS, ids="+".join)
+def test_clips_are_shown_what_a_subset_names_and_no_more(names):
+    lengths = np.array([3, 2], np.int32)
+    beside = {name: Sequences(np.ones((2, 3, 1), np.float32), lengths) for name in ("face", "physio")}
+    clips = modality_ablation._only(step.Clips(np.ones((2, 1, 3, 4)), lengths[:, None], lengths, others=beside), names)
+    found = {"audio": clips.lengths[:, 0]} | {name: one.lengths for name, one in clips.others.items()}
+    for name, kept in found.items():
+        np.testing.assert_array_equal(kept, lengths if name in names else 0 * lengths)
+
+
+def test_evaluation_reads_the_modalities_of_a_corpus(trained, corpus, tmp_path):
+    figures = evaluate(trained[1] / "model", "csv", corpus, tmp_path, tmp_path / "cache")
+    assert figures["n"] == trained[0]["n"] and figures["uar"] == pytest.approx(trained[0]["uar"])
+
+
+def test_many_at_once_answer_as_each_alone(predictor, whole):
+    path, given = whole
+    cases = [(path, given), (None, {"face": given["face"]}), (path, {}), (None, {"physio": given["physio"]})]
+    sources, modalities = zip(*cases, strict=True)
+    together = list(predictor.predict_many(sources, others=modalities))
+    for answer, case in zip(together, cases, strict=True):
+        np.testing.assert_allclose(chances(answer), chances(predictor.predict(*case)), atol=2e-5)
+    assert together[1]["duration_s"] == 0.0 and together[1]["modalities"] == ["face"]
+    assert len({answer["confidence"] for answer in together}) == 4
+
+
+def test_what_can_not_be_asked_is_refused(predictor, whole, tmp_path):
+    path, _ = whole
+    with pytest.raises(VoxJaxError, match="sound, or any of face, physio, found nothing; give at least one"):
+        predictor.predict(None)
+    with pytest.raises(VoxJaxError, match="modalities: expected face, physio, found text"):
+        predictor.predict(path, {"text": "hello"})
+    with pytest.raises(VoxJaxError, match=r"face, for .*expected 2 numbers a position, as the others have, found 3"):
+        predictor.predict(path, {"face": np.zeros((4, 3))})
+    with pytest.raises(VoxJaxError, match=r"none\.csv.*a table"):
+        predictor.predict(path, {"physio": "none.csv"})
+    write_series(tmp_path / "other.csv", "temperature", np.ones((4, 1)))
+    with pytest.raises(VoxJaxError, match=r"physio, for .*expected columns heart_rate, found temperature"):
+        predictor.predict(path, {"physio": tmp_path / "other.csv"})
+
+
+def test_model_folder_keeps_scalers_and_widths(trained, predictor):
+    described = json.loads((trained[1] / "model/model.json").read_text())
+    assert described["format"] == 4 and described["members"][0]["modalities"] == {"face": 2, "physio": 1}
+    assert described["members"][0]["columns"] == {"face": ["AU01_r", "AU04_r"], "physio": ["heart_rate"]}
+    assert predictor.modalities == {"face": 2, "physio": 1}
+
+
+def test_scalers_come_from_training_clips_that_have_it(corpus, tmp_path):
+    assembled = dataset.assemble(CONFIG, corpus, tmp_path)
+    fold = folds.cut(CONFIG, assembled, 0, 0)
+    face, train = assembled.others["face"], fold.split.train
+    values = np.concatenate([face.values[i, : face.lengths[i]] for i in train])
+    np.testing.assert_allclose(fold.other_scalers["face"].mean[0], values.mean(0), rtol=1e-5)
+    face.values[np.setdiff1d(np.arange(45), train)] = 1e6
+    again = folds.cut(CONFIG, assembled, 0, 0)
+    np.testing.assert_array_equal(fold.other_scalers["face"].std, again.other_scalers["face"].std)
+    assert 0 < np.count_nonzero(face.lengths == 0) < 45
+
+
+def test_members_that_hear_alone_vote_where_there_is_sound(corpus, whole, tmp_path):
+    hears = MemberConfig("optimized", {**AUDIO, "dense": (8,)})
+    mixed = dataclasses.replace(
+        CONFIG,
+        n_members=2,
+        members=(MemberConfig("fusion", MODEL), hears),
+        train=dataclasses.replace(CONFIG.train, epochs=1),
+    )
+    figures = train.train(mixed, corpus, tmp_path / "run", tmp_path / "cache", "new")
+    assert figures["compiles"] == 1 and len(figures["subsets"]) == 7
+    predictor = EmotionPredictor(tmp_path / "run/model")
+    path, given = whole
+    answers = [predictor.predict(*case) for case in ((path, given), (path, {}), (None, given))]
+    assert all(np.isfinite(chances(answer)).all() for answer in answers)
+    alone = dataclasses.replace(mixed, n_members=1, members=(hears,))
+    train.train(alone, corpus, tmp_path / "alone", tmp_path / "cache", "new")
+    deaf = EmotionPredictor(tmp_path / "alone/model")
+    assert "modalities" not in deaf.predict(path) and not deaf.modalities
+    with pytest.raises(VoxJaxError, match="expected sound, found nothing"):
+        deaf.predict(None)
+    with pytest.raises(VoxJaxError, match="expected sound alone, found face"):
+        deaf.predict(path, {"face": given["face"]})
+
+
+def test_the_guides_split_gives_copies_their_clips_modalities(corpus, tmp_path):
+    config = dataclasses.replace(CONFIG, protocol="guide")
+    assembled = dataset.assemble(config, corpus, tmp_path)
+    paths = [clip.path.split("#")[0] for clip in assembled.manifest.clips]
+    known = beside(corpus)
+    assert len(paths) == 90
+    assert (assembled.others["face"].lengths > 0).tolist() == ["face" in known[path] for path in paths]
+
+
+def test_modalities_that_are_not_there_are_refused(corpus, tmp_path):
+    unknown = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("fase",)})
+    with pytest.raises(UsageError, match="did you mean 'face'"):
+        run_spec.specs(unknown)
+    silent = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("text",)})
+    with pytest.raises(VoxJaxError, match="text: expected clips that have it, found none; fill in the column 'text'"):
+        train.train(silent, corpus, tmp_path / "run", tmp_path / "cache", "new")
+    assert not (tmp_path / "run").exists()
+
+
+def predict(*arguments):
+    command = [sys.executable, "scripts/predict.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_command_takes_what_one_clip_has(trained, whole, predictor, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    path, given = whole
+    flags = [f"--{name}={value}" for name, value in given.items()]
+    own = [f"--model={trained[1] / 'model'}", "--format=json"]
+    done = predict(path, *flags, *own)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    np.testing.assert_allclose(chances(answer), chances(predictor.predict(path, given)), atol=1e-4)
+    silent = json.loads(predict(flags[0], *own).stdout)
+    assert silent["path"] == "-" and silent["modalities"] == ["face"]
+    several = predict(path, path, *flags, *own)
+    assert several.returncode == 2 and "one sound file at most, found 2 sound files" in several.stderr
+    unknown = predict(path, "--text=hello", *own)
+    assert unknown.returncode == 1 and "expected face, physio, found text" in json.loads(unknown.stdout)["error"]
+
+
+def test_words_beside_real_speech(ravdess_dir, tmp_path):
+    """RAVDESS's two sentences, said in every emotion: training and predicting work with and without them."""
+    pytest.importorskip(sentence.PACKAGE)
+    said = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
+    rows = [("path", "emotion", "speaker", "text")]
+    for actor, number in itertools.product(("Actor_01", "Actor_02"), ("03", "05")):
+        for sound in sorted((ravdess_dir / actor).glob(f"03-01-{number}-*")):
+            shutil.copy(sound, tmp_path / sound.name)
+            words = said[sound.name.split("-")[4]] if len(rows) % 3 else ""
+            rows.append((sound.name, {"03": "happy", "05": "angry"}[number], actor, words))
+    with (tmp_path / "list.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    config = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("text",)})
+    config = dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=2))
+    figures = train.train(config, tmp_path, tmp_path / "run", tmp_path / "cache", "new")
+    assert [row["modalities"] for row in figures["subsets"]] == [["audio"], ["text"], ["audio", "text"]]
+    predictor = EmotionPredictor(tmp_path / "run/model")
+    sound, words = tmp_path / rows[1][0], {"text": rows[1][3]}
+    found = [predictor.predict(*case) for case in ((sound, words), (sound, {}), (None, words))]
+    assert len({answer["confidence"] for answer in found}) == 3
+    assert all(answer["emotion"] in ("happy", "angry") for answer in found)

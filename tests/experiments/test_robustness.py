@@ -1,0 +1,51 @@
+"""evaluate.py --robustness with the model that comes with VoxJAX."""
+
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.voices import write_folder
+from voxjax.audio import corruptions
+from voxjax.experiments import robustness
+from voxjax.inference.predictor import EmotionPredictor
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    root = tmp_path_factory.mktemp("robustness")
+    data = write_folder(root, takes=1, speakers=2)
+    line = ["scripts/evaluate.py", "--corpus=folder", f"--data_dir={data}", f"--workdir={root / 'run'}", "--robustness"]
+    done = subprocess.run([sys.executable, *line], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return data, root / "run/report", done.stdout
+
+
+def test_every_condition_has_its_row(evaluated):
+    _, report, printed = evaluated
+    rows = json.loads((report / "robustness.json").read_text())
+    assert [(row["kind"], row["strength"]) for row in rows] == [
+        robustness.UNDISTURBED,
+        *(condition[:2] for condition in corruptions.CONDITIONS),
+    ]
+    with (report / "robustness.csv").open(newline="") as file:
+        assert [float(row["uar"]) for row in csv.DictReader(file)] == [row["uar"] for row in rows]
+    assert rows[0]["uar"] == json.loads((report / "metrics.json").read_text())["uar"] and rows[0]["uar_drop"] == 0
+    assert all(row["uar_drop"] == pytest.approx(rows[0]["uar"] - row["uar"]) and row["n"] == 6 for row in rows)
+    assert (report / "robustness.png").read_bytes()[:4] == b"\x89PNG"
+    assert "telephone       300 to 3,400 Hz" in printed
+
+
+def test_clips_meet_the_same_noise_in_every_run(evaluated):
+    data, report, _ = evaluated
+    predictor = EmotionPredictor(None)
+    paths = sorted((data / "folder").rglob("*.wav"))
+    truth = np.array([predictor.labels.index(path.parts[-3]) for path in paths])
+    again = robustness.table(predictor, robustness.Clips(paths, truth), 0)
+    assert again == json.loads((report / "robustness.json").read_text())

@@ -1,0 +1,116 @@
+import io
+import struct
+
+import numpy as np
+import soundfile
+from PIL import Image
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
+
+from voxjax.experiments.tensorboard import Monitor
+
+HISTORY = [{"epoch": e, "train_loss": 1 / e, "valid_loss": 1 / e, "valid_uar": 0.1 * e} for e in (1, 2)]
+
+
+def events(folder):
+    """Every event below the folder; a record is a length, its checksum, the bytes, theirs."""
+    found = []
+    for path in sorted(folder.rglob("events.*")):
+        data, place = path.read_bytes(), 0
+        while place < len(data):
+            (length,) = struct.unpack_from("<Q", data, place)
+            found.append(Event.FromString(data[place + 12 : place + 12 + length]))
+            place += length + 16
+        assert place == len(data)
+    return found
+
+
+def values(folder):
+    return {value.tag: (event.step, value) for event in events(folder) for value in event.summary.value}
+
+
+def test_scalars_come_back_at_their_steps(tmp_path):
+    with Monitor(tmp_path) as monitor:
+        for step in range(3):
+            monitor.scalars(step, {"loss/train": np.float32(0.5 * step), "valid/uar": 0.25})
+    curve = [
+        (event.step, value.simple_value)
+        for event in events(tmp_path)
+        for value in event.summary.value
+        if value.tag == "loss/train"
+    ]
+    assert curve == [(0, 0.0), (1, 0.5), (2, 1.0)]
+
+
+def test_pictures_are_in_colour_and_whole(tmp_path):
+    with Monitor(tmp_path) as monitor:
+        monitor.confusion(4, ["calm", "sad"], np.array([[9, 1], [2, 8]]))
+        monitor.history(4, HISTORY)
+    found = values(tmp_path)
+    for name in ("confusion", "history"):
+        step, value = found[name]
+        with Image.open(io.BytesIO(value.image.encoded_image_string)) as image:
+            assert (step, image.mode, image.width) == (4, "RGB", value.image.width)
+            assert len(image.getcolors(maxcolors=10**6)) > 50
+
+
+def test_audio_comes_back_as_it_was_up_to_16_bits(tmp_path, capsys):
+    samples = 1.5 * np.sin(np.arange(1600) / 20)
+    with Monitor(tmp_path) as monitor:
+        monitor.audio(1, "clip", samples, 16_000)
+    audio = values(tmp_path)["clip"][1].audio
+    heard, rate = soundfile.read(io.BytesIO(audio.encoded_audio_string))
+    assert rate == audio.sample_rate == 16_000
+    np.testing.assert_allclose(heard, np.clip(samples, -1, 1), atol=1e-4)
+    assert capsys.readouterr().out == ""  # not even where it was clipped
+
+
+def test_text_comes_back(tmp_path):
+    with Monitor(tmp_path) as monitor:
+        monitor.text(0, "command", "`python scripts/train.py`")
+    (value,) = [value for tag, (_, value) in values(tmp_path).items() if "command" in tag]
+    assert value.tensor.string_val == [b"`python scripts/train.py`"]
+
+
+def test_hyperparameters_stand_beside_the_figures(tmp_path):
+    config = {
+        "name": "optimized",
+        "hyper": {"dropout": 0.2},
+        "copies": {"methods": ("noise", "pitch")},
+        "fold": None,
+    }
+    with Monitor(tmp_path) as monitor:
+        monitor.hyperparameters(config, {"test/uar": np.float64(0.7)})
+    found = values(tmp_path)
+    tag = next(tag for tag in found if tag.endswith("start_info"))
+    stored = HParamsPluginData.FromString(found[tag][1].metadata.plugin_data.content)
+    (start,) = [part for field, part in stored.ListFields() if field.name.endswith("start_info")]
+    hparams = start.hparams
+    assert hparams["name"].string_value == "optimized"
+    assert hparams["hyper.dropout"].number_value == 0.2
+    assert hparams["copies.methods"].string_value == "('noise', 'pitch')"
+    assert hparams["fold"].string_value == "None"
+    assert round(found["test/uar"][1].simple_value, 5) == 0.7
+
+
+def test_a_run_that_goes_on_hides_what_it_repeats(tmp_path):
+    with Monitor(tmp_path / "a") as monitor:
+        monitor.scalars(9, {"loss": 1.0})
+    with Monitor(tmp_path / "b", first_step=5) as monitor:
+        monitor.scalars(5, {"loss": 2.0})
+    assert marked(tmp_path / "b") == [5]
+    assert marked(tmp_path / "a") == []
+
+
+def marked(folder):
+    """Steps from which TensorBoard forgets what came before."""
+    names = [(event.step, [field.name for field, _ in event.ListFields()]) for event in events(folder)]
+    return [step for step, fields in names if any(name.endswith("_log") for name in fields)]
+
+
+def test_closing_twice_is_harmless(tmp_path):
+    monitor = Monitor(tmp_path)
+    monitor.scalars(0, {"loss": 1.0})
+    monitor.close()
+    monitor.close()
+    assert list(values(tmp_path)) == ["loss"]

@@ -1,0 +1,184 @@
+"""Whole runs of train.py: everything it leaves, resuming after kill -9, evaluation, and refusals."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.voices import write_folder
+from voxjax.data import corpora
+from voxjax.errors import VoxJaxError
+from voxjax.experiments.evaluate import evaluate
+from voxjax.inference.predictor import EmotionPredictor
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SMALL = [
+    "--config.model.stem=(4,)", "--config.model.filters=(6,)", "--config.model.lstm=(6,)", "--config.model.dense=(8,)",
+    "--config.corpus=folder", "--config.features.mels=16", "--config.train.batch_size=8",
+    "--config.train.checkpoint_every_epochs=2", "--config.train.valid_share=0.2",
+]  # fmt: skip
+
+CONTRACT = {
+    "protocol", "corpus", "model", "n", "folds", "seeds", "labels", "accuracy", "accuracy_ci", "uar", "uar_ci",
+    "macro_f1", "ece",
+    "ece_calibrated", "temperature", "confusion", "per_class", "per_speaker", "chosen_by", "train_seconds",
+    "parameters", "members", "voxjax", "jax",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("corpus"))
+
+
+def command(corpus, workdir, *more, epochs=6):
+    flags = [*SMALL, f"--config.train.epochs={epochs}", f"--data_dir={corpus}", f"--workdir={workdir}", *more]
+    return [sys.executable, "scripts/train.py", *flags]
+
+
+def run(corpus, workdir, *more, **options):
+    return subprocess.run(command(corpus, workdir, *more, **options), cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("runs") / "whole"
+    done = run(corpus, workdir)
+    assert done.returncode == 0, done.stderr
+    return workdir, done.stdout
+
+
+def test_a_run_leaves_all_that_is_promised(whole):
+    workdir, printed = whole
+    assert len((workdir / "metrics.jsonl").read_text().splitlines()) == 6
+    figures = json.loads((workdir / "report/metrics.json").read_text())
+    assert set(figures) >= CONTRACT and figures["n"] == 9
+    for name in ("per_class.csv", "confusion.csv", "predictions.csv", "report.html"):
+        assert (workdir / "report" / name).stat().st_size > 50
+    for name in ("confusion.png", "history.png", "reliability.png"):
+        assert (workdir / "report" / name).read_bytes().startswith(b"\x89PNG")
+    assert list((workdir / "tensorboard").iterdir()) and (workdir / "config.json").is_file()
+    assert "Test Accuracy:" in printed and "Confusion matrix" in printed and "report.html" in printed
+
+
+def test_predictor_repeats_the_runs_own_predictions(whole, corpus):
+    workdir, _ = whole
+    predictor = EmotionPredictor(workdir / "model")
+    header, *lines = (workdir / "report/predictions.csv").read_text().splitlines()
+    labels = header.split(",")[4:]
+    for line in lines:
+        clip, _, _, _, *shares = line.split(",")
+        answer = predictor.predict(corpus / clip)
+        np.testing.assert_allclose(
+            [answer["probabilities"][label] for label in labels], np.array(shares, float), atol=2e-3
+        )
+
+
+def test_evaluating_the_training_corpus_uses_the_test_side_alone(whole, corpus, tmp_path):
+    workdir, _ = whole
+    figures = evaluate(workdir / "model", "folder", corpus, tmp_path, tmp_path / "cache")
+    trained = json.loads((workdir / "report/metrics.json").read_text())
+    assert figures["n"] == 9 and figures["confusion"] == trained["confusion"]
+    assert figures["ece"] == pytest.approx(trained["ece"], abs=0.01)
+    assert "36 clips that the model was trained on" in (tmp_path / "report/report.html").read_text()
+
+
+def test_heard_clips_are_known_under_any_name(whole, corpus, tmp_path):
+    """A copy of a training clip in another tree is still a training clip."""
+    workdir, _ = whole
+    heard = set(json.loads((workdir / "model/model.json").read_text())["meta"]["heard"])
+    clips = corpora.load("folder", corpus, tmp_path).clips
+    known = [clip for clip in clips if corpora.keys(clip) & heard]
+    assert len(known) == 36
+    for i, clip in enumerate(known):
+        path = tmp_path / f"other/folder/{clip.emotion}/{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes((corpus / clip.path).read_bytes())
+    with pytest.raises(VoxJaxError, match="was not trained on"):
+        evaluate(workdir / "model", "folder", tmp_path / "other", tmp_path, tmp_path / "cache")
+
+
+def test_evaluating_another_corpus_counts_unknown_labels(whole, tmp_path):
+    workdir, _ = whole
+    model = json.loads((workdir / "model/model.json").read_text())
+    assert model["meta"]["corpus"] == "folder"
+    figures = evaluate(workdir / "model", "demo", None, tmp_path, tmp_path / "cache")
+    assert figures["protocol"] == "corpus"
+    assert figures["n"] == 3 * 48 - 36  # the demo holds the same recordings as the folder: those heard are left out
+    assert "240 clips have labels" in (tmp_path / "report/report.html").read_text()
+
+
+def test_trained_on_one_corpus_tested_on_another_by_shared_labels(corpus, tmp_path):
+    words = {"calm": "Calm", "sad": "sadness", "angry": "wrath"}
+    names = sorted((corpus / "folder").rglob("*.wav"))
+    rows = [f"{i}.wav,{words[path.parts[-3]]},s{i % 3}" for i, path in enumerate(names)]
+    data = tmp_path / "data"
+    (data / "csv").mkdir(parents=True)
+    (data / "folder").symlink_to(corpus / "folder")
+    for i, path in enumerate(names):  # other audio than what is trained on
+        samples, rate_hz = soundfile.read(path)
+        soundfile.write(data / f"csv/{i}.wav", samples[:-400], rate_hz)
+    (data / "csv/list.csv").write_text("path,emotion,speaker\n" + "\n".join(rows) + "\n")
+    done = run(data, tmp_path / "run", "--config.protocol=corpus", "--config.test_corpus=csv", epochs=2)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "run/report/metrics.json").read_text())
+    assert figures["labels"] == ["calm", "sad"] and figures["corpus"] == "folder+csv"
+    assert figures["n"] == sum("wrath" not in row for row in rows)
+    assert set(figures["per_speaker"]) == {"csv/s0", "csv/s1", "csv/s2"}
+    page = (tmp_path / "run/report/report.html").read_text()
+    assert "Trained on folder, tested on csv." in page and "left out: angry" in page and "sadness to sad" in page
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_bits(whole, corpus, tmp_path):
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(command(corpus, killed), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    lines = killed / "metrics.jsonl"
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and (not lines.is_file() or len(lines.read_text().splitlines()) < 3):
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert 3 <= len(lines.read_text().splitlines()) < 6, "the run was to be killed half way"
+    assert not (killed / "model").exists()
+    refused = run(corpus, killed)
+    assert refused.returncode == 2 and "--resume" in refused.stderr
+    other = run(corpus, killed, "--resume", "--config.hyper.dropout=0.31")
+    assert other.returncode == 2 and "hyper" in other.stderr
+    done = run(corpus, killed, "--resume")
+    assert done.returncode == 0, done.stderr
+    with np.load(whole[0] / "model/weights.npz") as ours, np.load(killed / "model/weights.npz") as theirs:
+        assert ours.files == theirs.files
+        for name in ours.files:
+            np.testing.assert_array_equal(ours[name], theirs[name])
+    assert len(lines.read_text().splitlines()) == 6
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        (["--config.hyper.droput=0.1"], 2, "dropout"),
+        (["--config.hyper.dropout=much"], 2, "dropout"),
+        (["--config.corpus=ravdes"], 2, "did you mean 'ravdess'"),
+        (["--config.model.pooling=atention"], 2, "attention"),
+        (["--data_dir=/nowhere/at/all"], 1, "not there"),
+        (["--wrokdir=x"], 2, "workdir"),
+        (["--config.protocol=corpus"], 2, "add --config.test_corpus"),
+        (["--config.test_corpus=csv"], 2, "add --config.protocol=corpus"),
+        (["--config.protocol=corpus", "--config.test_corpus=folder"], 2, "another than folder"),
+        (["--config.labels=fuor"], 2, "did you mean 'four'"),
+        (["--config.truth=heard"], 2, "tabulatedVotes"),
+    ],
+)
+def test_mistakes_give_one_line_and_their_exit_code(corpus, tmp_path, flags, code, message):
+    done = run(corpus, tmp_path / "run", *flags)
+    assert done.returncode == code and message in done.stderr, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists(), "a run that was refused leaves its folder free"

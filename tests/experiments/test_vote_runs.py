@@ -1,0 +1,162 @@
+"""vote.py on reports and models that were really written."""
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.evaluation.test_compare_runs import better, written
+from tests.experiments.test_crossval import predictions
+from tests.reporting.test_run_report import run as example
+from tests.voices import write_folder
+from voxjax import EmotionPredictor, models
+from voxjax.artifacts import model_folder
+from voxjax.config import Config, CopiesConfig, FeatureConfig, TrainConfig
+from voxjax.errors import UsageError, VoxJaxError
+from voxjax.experiments import train, vote_runs
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def reported(folder, **changes):
+    written(folder, **changes)
+    (folder / "config.json").write_text(json.dumps({"name": folder.name}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("runs")
+    return reported(root / "a", logits=better(1.0)), reported(root / "b")
+
+
+def test_the_vote_is_the_mean_of_calibrated_probabilities(runs, tmp_path):
+    figures = vote_runs.vote(runs, tmp_path / "vote")
+    first, second, voted = (predictions(folder) for folder in (*runs, tmp_path / "vote"))
+    assert list(voted) == sorted(first)
+    for clip, shares in voted.items():
+        np.testing.assert_allclose(shares, (np.array(first[clip]) + second[clip]) / 2, atol=2e-6)
+    assert figures["seeds"] == [0] and figures["protocol"] == "speaker5" and figures["parameters"] == 2 * 1234
+    ours = [json.loads((folder / "report/metrics.json").read_text()) for folder in runs]
+    assert [row["uar"] for row in figures["members"]] == pytest.approx([one["uar"] for one in ours])
+    assert figures["vote"]["uar"] == pytest.approx(figures["uar"]) and figures["genders"] == ours[0]["genders"]
+    assert figures["per_gender"] and not (tmp_path / "vote/model").exists()
+
+
+def test_equal_priors_divide_by_what_other_folds_hold(tmp_path):
+    """Fold 0's clips by the counts of fold 1, and the other way round: its own labels never count."""
+    base = example()
+    pair = [reported(tmp_path / "a", logits=better(1.0)), reported(tmp_path / "b")]
+    vote_runs.vote(pair, tmp_path / "learnt")
+    figures = vote_runs.vote(pair, tmp_path / "equal", "equal")
+    learnt, adjusted = (predictions(tmp_path / name) for name in ("learnt", "equal"))
+    assert figures["model"].endswith(", under equal priors")
+    for clip, fold in zip(base.clips, base.folds, strict=True):
+        counts = np.bincount(base.truth[base.folds != fold], minlength=len(base.labels))
+        shares = np.array(learnt[clip]) / counts
+        np.testing.assert_allclose(adjusted[clip], shares / shares.sum(), atol=1e-5)
+
+
+def test_equal_priors_need_a_second_fold(tmp_path):
+    pair = [reported(tmp_path / name, folds=np.zeros_like(example().folds)) for name in "ab"]
+    with pytest.raises(VoxJaxError, match="clips of each class"):
+        vote_runs.vote(pair, tmp_path / "vote", "equal")
+    with pytest.raises(UsageError, match="learnt"):
+        vote_runs.vote(pair, tmp_path / "vote", "even")
+
+
+def test_seeds_vote_one_by_one_and_rows_may_come_in_any_order(runs, tmp_path):
+    base = example()
+    order = np.random.default_rng(3).permutation(len(base.truth))
+    places = np.concatenate([np.arange(len(base.truth)), order])
+    columns = {name: [getattr(base, name)[i] for i in places] for name in ("clips", "speakers", "genders")}
+    arrays = {name: np.asarray(getattr(base, name))[places] for name in ("folds", "truth")}
+    logits = np.concatenate([base.logits, better(2.0)[order]])
+    meta = {**base.meta, "seeds": [0, 1]}
+    both = [reported(tmp_path / name, logits=logits, meta=meta, **columns, **arrays) for name in "cd"]
+    figures = vote_runs.vote(both, tmp_path / "vote")
+    alone = json.loads((both[0] / "report/metrics.json").read_text())
+    assert figures["uar"] == pytest.approx(alone["uar"]) and figures["n"] == alone["n"]
+    seed0 = vote_runs.vote([runs[1], both[0]], tmp_path / "seed0")  # both are of the example's logits there
+    assert seed0["seeds"] == [0] and seed0["uar"] == pytest.approx(seed0["members"][0]["uar"])
+    assert seed0["members"][0]["uar"] == pytest.approx(seed0["members"][1]["uar"]) and seed0["n"] == len(base.truth)
+    apart = reported(tmp_path / "e", logits=better(2.0), meta={**base.meta, "seeds": [7]})
+    assert vote_runs.vote([runs[1], apart], tmp_path / "apart")["seeds"] == [0, 7]
+    with pytest.raises(VoxJaxError, match="as many seeds"):
+        vote_runs.vote([apart, both[0]], tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"corpus": "tess"}, "one corpus, found ravdess and tess"),
+        ({"folds": 1 - example().folds}, "the same folds"),
+        ({"clips": [f"{i}.wav" for i in range(120)]}, "the same test clips"),
+    ],
+)
+def test_runs_that_can_not_vote_together_are_refused(runs, tmp_path, changes, message):
+    with pytest.raises(VoxJaxError, match=message):
+        vote_runs.vote([runs[0], reported(tmp_path / "other", **changes)], tmp_path / "vote")
+    assert not (tmp_path / "vote").exists()
+
+
+def test_one_run_or_a_folder_in_use_is_refused(runs, tmp_path):
+    with pytest.raises(UsageError, match="name two runs or more"):
+        vote_runs.vote(runs[:1], tmp_path / "vote")
+    with pytest.raises(UsageError, match="choose another --workdir"):
+        vote_runs.vote(runs, runs[0])
+
+
+CONFIG = Config(
+    name="small",
+    corpus="folder",
+    protocol="all",
+    architecture="lstm",
+    model=models.options("lstm", {"fold": 4, "project": 8, "lstm": (6,), "dense": (8,)}),
+    features=FeatureConfig(mels=16),
+    copies=CopiesConfig(augmentation_factor=0),
+    train=TrainConfig(epochs=2, batch_size=8, crop_s=0.8, valid_share=0.2, keep="last"),
+)
+
+
+def test_models_of_runs_are_joined_and_answer_as_their_vote(tmp_path):
+    write_folder(tmp_path, takes=2)
+    other = dataclasses.replace(CONFIG, features=FeatureConfig(mels=20), seed=0)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for config, folder in zip((CONFIG, other), folders, strict=True):
+        figures = train.train(config, tmp_path, folder, tmp_path / "cache", "new")
+        assert figures["warnings"] == [
+            "Nothing was held out: these figures are of the validation clips, and no result."
+        ]
+    done = subprocess.run(
+        [sys.executable, "scripts/vote.py", *map(str, folders), f"--workdir={tmp_path / 'vote'}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "vote of small, small" in done.stdout and "model:" in done.stdout, done.stderr
+    trained = model_folder.load(tmp_path / "vote/model")
+    assert [member.view for member in trained.members] == [0, 1] and trained.meta["heard"]
+    predictor, singles = EmotionPredictor(tmp_path / "vote/model"), [EmotionPredictor(f / "model") for f in folders]
+    for clip in list(predictions(folders[0]))[:3]:
+        answers = [list(one.predict(tmp_path / clip)["probabilities"].values()) for one in (predictor, *singles)]
+        np.testing.assert_allclose(answers[0], np.mean(answers[1:], 0), atol=0.02)  # one temperature for both
+    same = vote_runs.joined([model_folder.load(folders[0] / "model")] * 2)
+    assert len(same.views) == 1 and [member.view for member in same.members] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": ("a", "c")}, "the same labels"),
+        ({"views": (model_folder.View(FeatureConfig(sample_rate_hz=8_000, mel_high_hz=4_000.0)),)}, "one sample rate"),
+    ],
+)
+def test_models_of_other_labels_or_rates_are_not_joined(changes, message):
+    one = model_folder.Trained("lstm", {}, ("a", "b"), (model_folder.View(FeatureConfig()),), 1.0, [], {})
+    with pytest.raises(VoxJaxError, match=message):
+        vote_runs.joined([one, dataclasses.replace(one, **changes)])

@@ -1,0 +1,275 @@
+"""Predicting: the same answer however it is asked for, and a plain one for what can't be read."""
+
+import csv
+import functools
+import io
+import json
+import pathlib
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import soundfile
+
+from voxjax import EmotionPredictor, models
+from voxjax.artifacts import model_folder
+from voxjax.audio import features, normalize
+from voxjax.audio.io import AudioError
+from voxjax.config import FeatureConfig
+from voxjax.errors import VoxJaxError
+from voxjax.inference import batched_forward, prediction_formats
+from voxjax.inference import predictor as predictor_module
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RATE_HZ = 16_000
+LABELS = ("neutral", "happy", "angry")
+CONFIG = FeatureConfig(mels=12, trim_db=200.0, max_duration_s=1.0)
+SMALL = {"filters": [4], "kernels": [3], "lstm": [], "dense": [6], "pooling": "attention", "heads": 2}
+
+
+@functools.cache
+def fresh():
+    return jax.jit(models.build("optimized", SMALL, len(LABELS)).init)
+
+
+def member(seed, weight=1.0):
+    variables = fresh()(jax.random.key(seed), jnp.zeros((1, 8, 12)), jnp.ones((1, 8), bool))
+    params, stats = jax.tree.map(np.asarray, (variables.params, variables.stats))
+    params = jax.tree.map(lambda leaf: 2.0 * leaf, params)  # so that clips differ in more than decimals
+    scaler = normalize.Scaler(np.full((1, 12), -40.0, np.float32), np.full((1, 12), 15.0, np.float32))
+    return model_folder.Member("optimized", SMALL, weight, {"params": params, "stats": stats}, scaler)
+
+
+def saved(folder, *members, temperature=1.0):
+    trained = model_folder.Trained(
+        "optimized", SMALL, LABELS, (model_folder.View(CONFIG),), temperature, list(members), {"name": "tiny"}
+    )
+    model_folder.save(folder, trained)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return saved(tmp_path_factory.mktemp("model"), member(0))
+
+
+@pytest.fixture(scope="module")
+def predictor(model):
+    return EmotionPredictor(model)
+
+
+def voice(duration_s, seed=0):
+    rng = np.random.default_rng(seed)
+    time_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
+    hum = np.sin(2 * np.pi * rng.uniform(100, 900) * time_s * (1 + 0.1 * time_s))
+    return (0.3 * hum + 0.05 * rng.normal(size=len(time_s))).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A folder of good clips of several lengths, with two broken ones among them."""
+    folder = tmp_path_factory.mktemp("clips")
+    for i, duration_s in enumerate([0.2, 0.4, 0.7, 1.0, 2.5, 0.3, 0.2]):
+        soundfile.write(folder / f"{i}.wav", voice(duration_s, i), RATE_HZ, subtype="FLOAT")
+    (folder / "2b.wav").write_bytes(b"RIFF")
+    (folder / "4b.wav").write_bytes(b"")
+    return folder
+
+
+def chances(answer):
+    return np.array(list(answer["probabilities"].values()))
+
+
+def test_equals_the_chain_spelled_out(model, predictor):
+    samples = voice(0.7)
+    trained = model_folder.load(model)
+    one = trained.members[0]
+    values, lengths = features.extract(CONFIG, samples[None], jnp.array([len(samples)], jnp.int32))
+    mask = jnp.arange(values.shape[1])[None] < lengths[:, None]
+    network = models.build("optimized", SMALL, 3)
+    inputs = normalize.apply(CONFIG, one.scaler, values, mask)
+    logits = jax.jit(network.apply)(models.Variables(**one.variables), inputs, mask)
+    answer = predictor.predict((samples, RATE_HZ))
+    np.testing.assert_allclose(chances(answer), jax.nn.softmax(logits)[0], atol=1e-5)
+    assert tuple(answer["probabilities"]) == LABELS
+    assert answer["emotion"] == LABELS[int(jnp.argmax(logits))]
+    assert answer["confidence"] == max(chances(answer))
+    assert answer["duration_s"] == pytest.approx(0.7)
+    assert answer["model"] == str(model)
+
+
+def test_path_file_object_and_samples_agree(predictor, clips):
+    path = clips / "2.wav"
+    by_path = predictor.predict(path)
+    assert predictor.predict(str(path)) == by_path
+    assert predictor.predict(io.BytesIO(path.read_bytes())) == by_path
+    assert predictor.predict(soundfile.read(path, dtype="float32")) == by_path
+
+
+def test_many_at_once_answer_as_each_alone(predictor, clips):
+    paths = [clips / f"{i}.wav" for i in range(7)] * 3
+    together = list(predictor.predict_many(paths))
+    alone = [predictor.predict(path) for path in paths[:7]] * 3
+    for a, b in zip(together, alone, strict=True):
+        np.testing.assert_allclose(chances(a), chances(b), atol=2e-5)
+        assert a["duration_s"] == b["duration_s"]
+    assert len({round(answer["confidence"], 4) for answer in alone}) == 7
+
+
+def test_sources_are_taken_as_needed(predictor, clips):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield clips / "0.wav"
+
+    answered = predictor.predict_many(endless())
+    next(answered)
+    assert len(taken) <= 64
+
+
+def test_a_long_clip_is_the_mean_of_its_windows(predictor):
+    samples = voice(2.7)
+    parts = np.array_split(samples, 3)
+    logits = [np.log(chances(predictor.predict((part, RATE_HZ)))) for part in parts]
+    mean = np.mean(logits, axis=0)
+    expected = np.exp(mean) / np.exp(mean).sum()
+    np.testing.assert_allclose(chances(predictor.predict((samples, RATE_HZ))), expected, atol=1e-5)
+
+
+def test_temperature_softens_and_members_vote_by_weight(tmp_path):
+    clip = (voice(0.5), RATE_HZ)
+    one, other = (chances(EmotionPredictor(saved(tmp_path / str(i), member(i))).predict(clip)) for i in (0, 1))
+    both = saved(tmp_path / "both", member(0, 3.0), member(1, 1.0))
+    vote = 0.75 * one + 0.25 * other
+    np.testing.assert_allclose(chances(EmotionPredictor(both).predict(clip)), vote, atol=1e-6)
+    soft = saved(tmp_path / "soft", member(0, 3.0), member(1, 1.0), temperature=2.0)
+    expected = np.sqrt(vote) / np.sqrt(vote).sum()
+    np.testing.assert_allclose(chances(EmotionPredictor(soft).predict(clip)), expected, atol=1e-6)
+
+
+def test_a_broken_source_stops_or_is_answered_in_place(predictor, clips):
+    paths = [clips / name for name in ("0.wav", "2b.wav", "1.wav")]
+    with pytest.raises(AudioError, match=r"2b\.wav"):
+        list(predictor.predict_many(paths))
+    found = list(predictor.predict_many(paths, lambda source, error: {"error": source.name}))
+    assert found[1] == {"error": "2b.wav"}
+    for i in (0, 2):
+        np.testing.assert_allclose(chances(found[i]), chances(predictor.predict(paths[i])), atol=2e-5)
+
+
+def test_compiles_few_shapes(model, clips):
+    batched_forward._score.clear_cache()
+    predictor = EmotionPredictor(model)
+    for seed, duration_s in enumerate(np.linspace(0.11, 0.99, 12)):
+        predictor.predict((voice(duration_s, seed), RATE_HZ))
+    assert batched_forward._score._cache_size() <= 3
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    folder = saved(tmp_path, member(0))
+    text = (folder / "model.json").read_text()
+    changed = json.loads(text)
+    changed["members"][0]["options"]["dense"] = [7]
+    (folder / "model.json").write_text(json.dumps(changed))
+    with pytest.raises(VoxJaxError, match=r"weights that fit its model\.json"):
+        EmotionPredictor(folder).predict((voice(0.5), RATE_HZ))
+
+
+def test_default_model_is_looked_for_here_then_beside_the_source(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / predictor_module.DEFAULT_MODEL).mkdir(parents=True)
+    assert predictor_module.default_model() == pathlib.Path(predictor_module.DEFAULT_MODEL)
+    monkeypatch.chdir("/")
+    monkeypatch.setattr(predictor_module, "__file__", str(tmp_path / "voxjax" / "inference" / "predictor.py"))
+    assert predictor_module.default_model() == tmp_path / predictor_module.DEFAULT_MODEL
+    monkeypatch.setattr(predictor_module, "__file__", str(tmp_path / "a" / "b" / "c" / "predict.py"))
+    with pytest.raises(VoxJaxError, match="--model=DIR"):
+        predictor_module.default_model()
+
+
+def written(predictor, clips, style):
+    failed = []
+    lines = list(
+        prediction_formats.lines(
+            predictor, [str(clips)], prediction_formats.FORMATS[style], lambda *told: failed.extend(told)
+        )
+    )
+    return lines, failed
+
+
+def test_json_gives_each_file_its_object_in_order(predictor, clips):
+    lines, failed = written(predictor, clips, "json")
+    found = [json.loads(line) for line in lines]
+    assert [pathlib.Path(answer["path"]).stem for answer in found] == [
+        "0",
+        "1",
+        "2",
+        "2b",
+        "3",
+        "4",
+        "4b",
+        "5",
+        "6",
+    ]
+    assert failed == [2, 9]
+    for answer in found:
+        if "b" in pathlib.Path(answer["path"]).stem:
+            assert answer.keys() == {"path", "error"}
+        else:
+            keys = ["path", "emotion", "confidence", "probabilities", "duration_s", "model"]
+            assert list(answer) == keys
+            assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+
+
+def test_csv_has_a_column_a_label(predictor, clips):
+    lines, _ = written(predictor, clips, "csv")
+    rows = list(csv.DictReader(lines))
+    good = [row for row in rows if not row["error"]]
+    assert (len(rows), len(good)) == (9, 7)
+    for row in good:
+        assert max(LABELS, key=lambda label: float(row[label])) == row["emotion"]
+        assert float(row[row["emotion"]]) == float(row["confidence"])
+    assert "empty file" in next(row["error"] for row in rows if row["path"].endswith("4b.wav"))
+
+
+def test_text_lines_up_and_names_a_broken_path_once(predictor, clips):
+    lines, _ = written(predictor, clips, "text")
+    good = [line for line in lines if "error" not in line]
+    assert len({line.index(" %") for line in good}) == 1
+    broken = next(line for line in lines if "4b.wav" in line)
+    assert broken.count("4b.wav") == 1 and "expected a sound file" in broken
+
+
+def test_an_empty_folder_among_files_is_told_and_the_rest_answered(predictor, clips, tmp_path):
+    failed = []
+    arguments = [str(tmp_path), str(clips / "0.wav")]
+    lines = list(
+        prediction_formats.lines(
+            predictor, arguments, prediction_formats.FORMATS["json"], lambda *told: failed.extend(told)
+        )
+    )
+    assert "none" in json.loads(lines[0])["error"] and "emotion" in json.loads(lines[1])
+    assert failed == [1, 2]
+
+
+def script(*arguments):
+    command = [sys.executable, "scripts/predict.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+def test_command_answers_the_good_and_leaves_with_1(model, clips, tmp_path):
+    done = script(clips / "0.wav", clips / "4b.wav", f"--model={model}", "--format=json", f"--out={tmp_path / 'a'}")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "1 of 2 could not be answered" in done.stderr and "Traceback" not in done.stderr
+    found = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]
+    assert found[0]["emotion"] in LABELS and "error" in found[1]

@@ -1,0 +1,77 @@
+"""Soft voting: weights, and how members differ."""
+
+import numpy as np
+import pytest
+
+from voxjax.errors import VoxJaxError
+from voxjax.metrics import soft_voting
+
+TRUTH = np.random.default_rng(1).integers(0, 4, 120)
+
+
+def member(skill, seed):
+    """Probabilities that lean on the truth by `skill` nats."""
+    random = np.random.default_rng(seed)
+    scores = random.normal(0, 1, (120, 4)) + skill * np.eye(4)[TRUTH]
+    shares = np.exp(scores)
+    return shares / shares.sum(1, keepdims=True)
+
+
+def nll(probabilities):
+    return -np.mean(np.log(probabilities[np.arange(120), TRUTH]))
+
+
+def test_a_vote_is_the_weighted_mean():
+    two = np.array([[[0.8, 0.2]], [[0.2, 0.8]]])
+    np.testing.assert_allclose(soft_voting.soft(two, np.array([3.0, 1.0])), [[0.65, 0.35]])
+    np.testing.assert_allclose(soft_voting.soft(two[:1], np.array([0.2])), two[0])
+
+
+@pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -0.1], [np.nan, 1.0], [1.0]])
+def test_weights_that_make_no_vote_are_refused(weights):
+    with pytest.raises(VoxJaxError, match="weights of a vote"):
+        soft_voting.soft(np.full((2, 1, 2), 0.5), np.array(weights))
+
+
+def test_equal_weights_are_equal():
+    np.testing.assert_allclose(soft_voting.CHOICES["equal"](np.zeros((5, 120, 4)), TRUTH), 0.2)
+
+
+def test_validation_gives_weight_to_the_better_and_is_never_worse_than_equal():
+    members = np.stack([member(3.0, 2), member(0.1, 3), member(0.1, 4)])
+    weights = soft_voting.validation(members, TRUTH)
+    assert weights.sum() == pytest.approx(1) and weights.min() > 0
+    assert weights[0] > 0.6 > 0.4 > weights[1]
+    assert nll(soft_voting.soft(members, weights)) < nll(soft_voting.soft(members, np.ones(3)))
+
+
+def test_equal_members_share_and_order_does_not_matter():
+    a, b = member(2.0, 5), member(0.5, 6)
+    weights = soft_voting.validation(np.stack([a, b, a]), TRUTH)
+    assert weights[0] == pytest.approx(weights[2])
+    np.testing.assert_allclose(soft_voting.validation(np.stack([b, a, a]), TRUTH), weights[[1, 0, 2]], atol=1e-9)
+
+
+def test_diversity_of_known_predictions():
+    truth = np.array([0, 0, 1, 1])
+    predicted = np.array([[0, 0, 1, 0], [0, 1, 1, 0], [0, 0, 1, 1]])
+    found = soft_voting.diversity(predicted, truth)
+    np.testing.assert_allclose(found["disagreement_matrix"], [[0, 0.25, 0.25], [0.25, 0, 0.5], [0.25, 0.5, 0]])
+    assert found["disagreement"] == pytest.approx(1 / 3)
+    # Errors are 0001 and 0101; the third member has none, so no correlation.
+    assert found["error_correlation"] == pytest.approx(np.corrcoef([0, 0, 0, 1], [0, 1, 0, 1])[0, 1])
+    assert found["error_correlation_matrix"][0][2] is None
+
+
+def test_diversity_where_nobody_errs():
+    found = soft_voting.diversity(np.tile(TRUTH, (3, 1)), TRUTH)
+    assert found["error_correlation"] is None and found["disagreement"] == 0
+
+
+def test_under_equal_priors_a_rare_class_is_believed_as_a_frequent_one():
+    """Bayes' rule: with likelihoods 3 and 1 and frequencies 1 and 9, a fair world answers 0.75."""
+    learnt = np.array([[3 * 0.1, 1 * 0.9]])
+    got = soft_voting.under_equal_priors(learnt / learnt.sum(), np.array([[10.0, 90.0]]))
+    np.testing.assert_allclose(got, [[0.75, 0.25]])
+    with pytest.raises(VoxJaxError, match="clips of each class"):
+        soft_voting.under_equal_priors(learnt, np.array([[0.0, 1.0]]))

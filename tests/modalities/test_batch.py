@@ -1,0 +1,120 @@
+"""Further modalities of a batch: gathered, standardised where they are, and hidden now and then, never all at once."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.train.test_step import CALM, HYPER, data, largest_difference
+from voxjax import models
+from voxjax.audio import normalize
+from voxjax.config import FeatureConfig
+from voxjax.modalities import batch as modality_batch
+from voxjax.train import step
+
+KEY = jax.random.key(2)
+AUDIO = {"filters": (4,), "kernels": (3,), "lstm": (), "dense": (6,), "pooling": "attention", "heads": 4}
+OPTIONS = {"modalities": ("text", "face"), "audio": AUDIO, "embed": 8, "project": 8, "heads": 2, "dense": (8,)}
+
+
+def fusing():
+    network = models.build("fusion", OPTIONS, 4)
+    return step.Task(network, FeatureConfig(mels=16), 4, "focal", modalities=("text", "face"))
+
+
+def several():
+    """The audio of `test_step`, with words for the even clips and a face for the first six."""
+    random, own = np.random.default_rng(4), data()
+    text = modality_batch.Sequences(
+        random.normal(3, 2, (12, 1, 7)).astype(np.float32), np.arange(12, dtype=np.int32) % 2
+    )
+    face = modality_batch.Sequences(
+        random.normal(1, 2, (12, 5, 3)).astype(np.float32), np.where(np.arange(12) < 6, 5, 0).astype(np.int32)
+    )
+    others = {"text": text, "face": face}
+    scalers = {name: normalize.fit(one.values, one.lengths, 1) for name, one in others.items()}
+    clips = own.clips._replace(others=jax.tree.map(jnp.asarray, others))
+    return own._replace(clips=clips, other_scalers=jax.tree.map(jnp.asarray, scalers))
+
+
+def masks(present):
+    return {name: jnp.asarray(rows)[:, None] & jnp.ones((1, 4), bool) for name, rows in present.items()}
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
+def test_dropout_never_hides_all_that_a_clip_has(rate):
+    random = np.random.default_rng(0)
+    present = {name: random.uniform(size=600) < 0.5 for name in ("audio", "text", "face")}
+    inputs = {name: jnp.ones((600, 4, 2)) for name in present}
+    keys = jax.random.split(KEY, 600)
+    shown, kept = modality_batch.drop(keys, jnp.float32(rate), inputs, masks(present))
+    for name, rows in present.items():
+        assert not np.any(np.asarray(kept[name][:, 0]) & ~rows), "nothing appears that was not there"
+        assert not np.any(np.asarray(shown[name])[~np.asarray(kept[name])])
+    before, after = (sum(np.asarray(m[name][:, 0], int) for name in present) for m in (masks(present), kept))
+    np.testing.assert_array_equal(after > 0, before > 0)
+    if rate in (0.0, 1.0):  # at 1 none would be left, so all are
+        np.testing.assert_array_equal(after, before)
+    else:
+        lost = 1 - after[before == 3].mean() / 3
+        assert lost == pytest.approx(rate * (1 - rate**2), abs=0.05)
+
+
+def test_a_batch_holds_each_clips_own_modalities_on_the_training_scale():
+    own = several()
+    calm = step.traced(dataclasses.replace(CALM, modality_dropout=0.0))
+    batch = step.batch(fusing(), calm, jnp.float32(0.5), own, jnp.array([3, 8], jnp.int32), KEY)
+    assert {name: m.any(1).tolist() for name, m in batch.mask.items()} == {
+        "audio": [True, True],
+        "text": [True, False],
+        "face": [True, False],
+    }
+    scaler, face = own.other_scalers["face"], own.clips.others["face"]
+    np.testing.assert_allclose(batch.inputs["face"][0], (face.values[3] - scaler.mean) / scaler.std, atol=1e-5)
+    assert not np.any(batch.inputs["text"][1]) and not np.any(batch.inputs["face"][1])
+
+
+def test_scalers_do_not_count_clips_that_lack_it():
+    own = several()
+    values = np.asarray(own.clips.others["face"].values[:6]).reshape(-1, 3)
+    np.testing.assert_allclose(own.other_scalers["face"].mean[0], values.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(own.other_scalers["face"].std[0], values.std(0), rtol=1e-4)
+
+
+def test_a_step_learns_and_is_a_function_of_its_key():
+    own, task, hyper = several(), fusing(), step.traced(dataclasses.replace(HYPER, modality_dropout=0.4))
+    function = jax.jit(step.train_step, static_argnums=0)
+    state = step.init(task, hyper, KEY, own)
+    indices = jnp.arange(8, dtype=jnp.int32)
+    one, sums = function(task, hyper, state, own, indices, KEY)
+    two, again = function(task, hyper, state, own, indices, KEY)
+    assert float(sums.loss) == float(again.loss) and largest_difference(one.variables, two.variables) == 0
+    assert float(function(task, hyper, state, own, indices, jax.random.key(9))[1].loss) != float(sums.loss)
+    calm = step.traced(dataclasses.replace(CALM, modality_dropout=0.0))
+    compiled, losses = function._cache_size(), []
+    for _ in range(40):
+        state, sums = function(task, calm, state, own, indices, KEY)
+        losses.append(float(sums.loss))
+    assert np.mean(losses[-5:]) < 0.6 * losses[0] and function._cache_size() == compiled
+
+
+def test_an_answer_without_a_modality_does_not_depend_on_it():
+    own, task = several(), fusing()
+    state = step.init(task, step.traced(HYPER), KEY, own)
+    odd = own.clips.others["text"]
+    changed = odd._replace(values=jnp.where(jnp.arange(12)[:, None, None] % 2 == 1, odd.values, 1e4))
+    other = own._replace(clips=own.clips._replace(others={**own.clips.others, "text": changed}))
+    evaluate = jax.jit(step.evaluate, static_argnums=0)
+    indices = jnp.arange(12)
+    np.testing.assert_array_equal(
+        evaluate(task, state.variables, own, indices), evaluate(task, state.variables, other, indices)
+    )
+
+
+def test_each_changes_all_arrays_of_clips_and_spares_pretrained_ones():
+    own = several().clips._replace(pretrained={"kernel": jnp.ones((5, 5))})
+    few = own.each(lambda x: x[:2])
+    assert few.features.shape[0] == few.others["text"].values.shape[0] == few.others["face"].lengths.shape[0] == 2
+    assert few.pretrained["kernel"].shape == (5, 5)

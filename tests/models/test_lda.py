@@ -1,0 +1,150 @@
+"""The linear discriminant: equal to scikit-learn's, either way of solving it, and left alone by training."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from voxjax import models
+from voxjax.config import FeatureConfig, Hyper
+from voxjax.errors import UsageError
+from voxjax.models.lda import discriminant, temperature
+from voxjax.train import step
+
+CLASSES = 4
+
+
+def gaussians(clips, channels, seed=0):
+    """Classes of one covariance, each somewhere else: float32 `[n, S]` and int32 `[n]`."""
+    random = np.random.default_rng(seed)
+    labels = np.arange(clips, dtype=np.int32) % CLASSES
+    labels[: clips // 4] = 0  # not all as frequent
+    middles = random.normal(0.0, 1.0, (CLASSES, channels))
+    mixing = np.eye(channels) + 0.3 * random.normal(0.0, 1.0, (channels, channels))
+    x = middles[labels] + random.normal(0.0, 1.0, (clips, channels)) @ mixing
+    return x.astype(np.float32), labels
+
+
+class Shrunken:
+    """What scikit-learn takes for the covariance of one class."""
+
+    def __init__(self, share):
+        self.share = share
+
+    def get_params(self, deep=True):
+        return {"share": self.share}
+
+    def set_params(self, **params):
+        self.__dict__.update(params)
+        return self
+
+    def fit(self, x):
+        self.covariance_ = (1 - self.share) * np.cov(x.T, bias=True) + self.share * np.eye(x.shape[1])
+        return self
+
+
+@pytest.mark.parametrize(("clips", "channels"), [(200, 12), (60, 90)])
+@pytest.mark.parametrize("share", [0.05, 0.8])
+def test_probabilities_are_scikit_learns(clips, channels, share):
+    """With more clips than statistics, and with fewer, where the equations are solved among the clips."""
+    x, labels = gaussians(clips, channels)
+    kernel, bias = jax.jit(discriminant, static_argnums=2)(x, np.eye(CLASSES, dtype=np.float32)[labels], share)
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=Shrunken(share)).fit(x, labels)
+    new, _ = gaussians(80, channels, seed=1)
+    np.testing.assert_allclose(jax.nn.softmax(new @ kernel + bias[None]), theirs.predict_proba(new), atol=2e-3)
+
+
+def test_a_class_without_a_clip_is_finite_and_not_chosen():
+    x, labels = gaussians(120, 6)
+    there = labels != 2
+    of_class = np.eye(CLASSES, dtype=np.float32)[labels]
+    kernel, bias = discriminant(jnp.asarray(x[there]), jnp.asarray(of_class[there]), 0.5)
+    scores = x @ np.asarray(kernel) + np.asarray(bias)
+    again, _ = discriminant(jnp.asarray(x), jnp.asarray(of_class * there[:, None]), 0.5)  # all there, some unheard
+    np.testing.assert_allclose(again, kernel, atol=1e-5)
+    assert np.isfinite(scores).all() and (scores.argmax(1) == 2).mean() < 0.05
+
+
+def test_a_gaussian_that_is_too_sure_is_tempered():
+    """With 400 statistics of which one tells the class by halves, the temperature makes new clips' confidence true."""
+    random = np.random.default_rng(0)
+    labels = np.tile(np.arange(2), 100)
+    x = random.normal(0.0, 1.0, (400, 400)).astype(np.float32)
+    both = np.concatenate([labels, labels])
+    x[:, 0] += 2.0 * both
+    of_class = np.eye(2, dtype=np.float32)[both]
+    known, new = slice(0, 200), slice(200, 400)
+    kernel, bias = discriminant(jnp.asarray(x[known]), jnp.asarray(of_class[known]), 0.1)
+    heat = float(temperature(jnp.asarray(x[known]), jnp.asarray(of_class[known]), 0.1))
+    scores = x[new] @ np.asarray(kernel) + np.asarray(bias)
+    hits = (scores.argmax(1) == both[new]).mean()
+    raw, tempered = (jax.nn.softmax(scores / by).max(1).mean() for by in (1.0, heat))
+    assert heat > 2.0 and raw > hits + 0.1 and abs(tempered - hits) < 0.06
+
+
+def test_a_clear_answer_is_not_tempered():
+    x, labels = gaussians(400, 3)
+    x = x + 20.0 * labels[:, None]
+    assert float(temperature(jnp.asarray(x), jax.nn.one_hot(labels, CLASSES), 0.01)) == 1.0
+
+
+def task_and_data(rows=96):
+    """Clips as statistics, the last quarter of them another world, which is not learnt from."""
+    x, labels = gaussians(rows, 10)
+    features = x[:, None, None, :].copy()  # [clips, copies, T, C]
+    clips = step.Clips(features, np.ones((rows, 1), np.int32), labels)
+    network = models.build("discriminant", {"shrinkage": 0.5}, CLASSES)
+    task = step.Task(network, FeatureConfig(kind="encoder", encoder="any", blocks=(1,)), CLASSES)
+    scaler = step.normalize.Scaler(np.zeros((1, 10), np.float32), np.ones((1, 10), np.float32))
+    return task, step.Data(clips, scaler, jnp.ones(CLASSES), jnp.float32(8))
+
+
+def test_it_is_fitted_to_its_own_clips_alone():
+    task, data = task_and_data()
+    state = step.init(task, Hyper(), jax.random.key(0), data)
+    known = jnp.arange(72)
+    fitted = step.fit(task, state, data, known)
+    other = data.clips.features.copy()
+    other[72:] = 100.0
+    again = step.fit(task, state, data._replace(clips=data.clips._replace(features=other)), known)
+    jax.tree.map(np.testing.assert_array_equal, fitted.averaged, again.averaged)
+    hits = step.evaluate(task, fitted.averaged, data, known).argmax(-1) == data.clips.labels[known]
+    assert hits.mean() > 0.8 > 0.6 > (data.clips.labels[known] == 0).mean()
+
+
+def test_copies_are_fitted_as_clips_of_their_own():
+    """A clip and a copy give what two clips would; the scores of a copy that is the clip itself change nothing."""
+    task, data = task_and_data()
+    state = step.init(task, Hyper(), jax.random.key(0), data)
+    clean = data.clips.features
+    noisy = clean + np.random.default_rng(3).normal(0.0, 1.0, clean.shape).astype(np.float32)
+    lengths = data.clips.lengths
+    pairs = step.Clips(np.concatenate([clean, noisy], 1), np.concatenate([lengths, lengths], 1), data.clips.labels)
+    both = step.fit(task, state, data._replace(clips=pairs), jnp.arange(72)).averaged.params
+    apart = np.stack([clean[:72, 0], noisy[:72, 0]], 1).reshape(144, 1, 1, 10)
+    alone = step.Clips(apart, np.ones((144, 1), np.int32), np.repeat(data.clips.labels[:72], 2))
+    again = step.fit(task, state, data._replace(clips=alone), jnp.arange(144)).averaged.params
+    jax.tree.map(np.testing.assert_array_equal, both, again)
+    plain = step.fit(task, state, data, jnp.arange(72)).averaged.params
+    assert np.abs(plain["kernel"] - both["kernel"]).max() > 1e-3
+
+
+def test_steps_leave_it_as_it_was_fitted():
+    task, data = task_and_data()
+    hyper = step.traced(dataclasses.replace(Hyper(), weight_decay=0.0))
+    state = step.fit(task, step.init(task, hyper, jax.random.key(0), data), data, jnp.arange(72))
+    after, sums = jax.jit(step.train_step, static_argnums=0)(
+        task, hyper, state, data, jnp.arange(16), jax.random.key(1)
+    )
+    jax.tree.map(np.testing.assert_array_equal, state.variables.params, after.variables.params)
+    assert float(sums.gradient_norm) == 0.0 and float(sums.nonfinite) == 0.0 and int(after.step) == 1
+
+
+def test_only_the_discriminant_has_a_closed_form():
+    assert {name for name in models.ARCHITECTURES if hasattr(models.ARCHITECTURES[name][1], "fit")} == {"discriminant"}
+    assert not models.build("baseline", {}, 3).closed_form
+    with pytest.raises(UsageError, match=r"config\.model\.shrinkage"):
+        models.build("discriminant", {"shrinkage": 0.0}, 3)

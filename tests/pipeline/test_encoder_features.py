@@ -1,0 +1,217 @@
+"""Frozen encoders: found, kept on disk, trained on, and carried along in the model folder."""
+
+import dataclasses
+import json
+import pathlib
+import re
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.encoders import test_wav2vec2_weights as wavlm
+from tests.encoders.test_whisper import random_tensors
+from tests.voices import write_folder
+from voxjax import EmotionPredictor, encoders, models
+from voxjax.artifacts import model_folder
+from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, MemberConfig, TrainConfig
+from voxjax.data import examples
+from voxjax.encoders import tensors
+from voxjax.errors import UsageError, VoxJaxError
+from voxjax.experiments import train
+from voxjax.pipeline import dataset, encoder_weights
+
+FEATURES = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(1, 2), hop_ms=20.0)
+CONFIG = Config(
+    name="tiny",
+    corpus="folder",
+    architecture="encoder_head",
+    model=models.options("encoder_head", {"blocks": 2, "project": 8, "dense": (8,)}),
+    features=FEATURES,
+    copies=CopiesConfig(augmentation_factor=1, methods=("speed",)),
+    train=TrainConfig(epochs=2, crop_s=0.8, keep="last"),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("encoded")
+    write_folder(root, takes=2)
+    (root / "weights").mkdir()
+    halved = {name: values.astype(np.float16) for name, values in random_tensors(64, 2).items()}
+    np.savez(root / "weights/whisper_tiny_en_encoder_f16.npz", **halved)
+    return root
+
+
+@pytest.fixture
+def weights(folder, monkeypatch):
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(folder / "weights"))
+
+
+def test_missing_weights_and_wrong_blocks_are_told(folder, monkeypatch, tmp_path):
+    monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)
+    with pytest.raises(VoxJaxError, match=r"whisper_tiny_en_encoder\.npz or .*--encoder_weights=FILE_OR_FOLDER"):
+        encoder_weights.load(FEATURES, tmp_path)
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(folder / "weights"))
+    assert encoder_weights.load(FEATURES, tmp_path).params["block2"]["mlp_in"]["kernel"].shape == (64, 256)
+    with pytest.raises(UsageError, match="blocks from 1 to 2"):
+        encoder_weights.load(dataclasses.replace(FEATURES, blocks=(4,)), tmp_path)
+    with pytest.raises(UsageError, match="an encoder and its blocks"):
+        FeatureConfig(kind="encoder")
+    assert encoder_weights.load(FeatureConfig(), tmp_path) is None
+
+
+def test_what_an_encoder_made_is_kept_and_read_back(folder, weights, tmp_path, monkeypatch):
+    first = dataset.assemble(CONFIG, folder, tmp_path)
+    assert first.seen[0].rows.features.dtype == np.float16 and first.seen[0].rows.features.shape[1::2] == (2, 128)
+    monkeypatch.setattr(examples, "build", lambda *_: pytest.fail("encoded again"))
+    again = dataset.assemble(CONFIG, folder, tmp_path)
+    for one, other in zip(first.seen[0].rows, again.seen[0].rows, strict=True):
+        np.testing.assert_array_equal(one, other)
+    kept = next((tmp_path / "encoded").glob("*.npy"))
+    kept.write_bytes(kept.read_bytes()[:1_000])
+    with pytest.raises(pytest.fail.Exception, match="encoded again"):
+        dataset.assemble(CONFIG, folder, tmp_path)
+    with pytest.raises(pytest.fail.Exception, match="encoded again"):
+        dataset.assemble(
+            dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, trim_db=60.0)), folder, tmp_path
+        )
+
+
+def assert_predicts_as_reported(run_folder, folder):
+    predictor = EmotionPredictor(run_folder / "model")
+    with (run_folder / "report/predictions.csv").open() as file:
+        header, *lines = [line.rstrip("\n").split(",") for line in file]
+    row = dict(zip(header, lines[0], strict=True))
+    answer = predictor.predict(folder / row["clip"])
+    for label, share in answer["probabilities"].items():
+        assert share == pytest.approx(float(row[label]), abs=2e-3)
+
+
+def test_a_run_leaves_a_model_that_needs_nothing_else(folder, weights, tmp_path, monkeypatch):
+    figures = train.train(CONFIG, folder, tmp_path / "run", tmp_path / "cache", "new")
+    assert figures["compiles"] == 1 and figures["n"] > 0
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    assert_predicts_as_reported(tmp_path / "run", folder)
+
+    (tmp_path / "run/model/encoder.npz").write_bytes(b"other")
+    with pytest.raises(VoxJaxError, match=r"encoder\.npz: expected the weights that model\.json describes"):
+        model_folder.load(tmp_path / "run/model")
+
+
+TUNED = dataclasses.replace(
+    CONFIG,
+    architecture="encoder_tuned",
+    model=models.options("encoder_tuned", {"head": {"project": 8, "dense": (8,)}}),
+    features=dataclasses.replace(FEATURES, blocks=(1,), tuned_blocks=1, centre="none"),
+    n_members=2,
+    hyper=Hyper(tuned_rate=1.0, tuned_from=0.0),
+)
+
+
+@pytest.mark.parametrize("via", ["vmap", "unroll"])
+def test_members_tune_blocks_that_they_share(folder, weights, tmp_path, monkeypatch, via):
+    """In one compiled pass; the folder holds the published weights once and what each member changed."""
+    config = dataclasses.replace(TUNED, members_via=via)
+    figures = train.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
+    assert figures["compiles"] == 1 and figures["n"] > 0
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    assert_predicts_as_reported(tmp_path / "run", folder)
+    trained = model_folder.load(tmp_path / "run/model")
+    assert set(trained.views[0].encoder) >= {"block1", "block2"}
+    with np.load(tmp_path / "run/model/weights.npz") as kept:
+        assert kept["1/params/tuned_0/mlp_in_kernel"].dtype == np.float16
+        assert kept["1/params/head/Dense_0/kernel"].dtype == np.float32
+    changes = [member.variables["params"]["tuned_0"]["mlp_in_kernel"] for member in trained.members]
+    assert all(np.abs(change).max() > 0 for change in changes) and np.abs(changes[0] - changes[1]).max() > 0
+
+
+def test_a_closed_form_is_fitted_and_predicts(folder, weights, tmp_path, monkeypatch):
+    """On hidden units' statistics: two members on other blocks, one frame a clip, each fitted before the first step."""
+    hidden = dataclasses.replace(FEATURES, blocks=(2,), part="hidden", pooling="statistics")
+    config = dataclasses.replace(
+        CONFIG,
+        architecture="discriminant",
+        features=hidden,
+        copies=CopiesConfig(augmentation_factor=0),
+        hyper=Hyper(weight_decay=0.0),
+        train=TrainConfig(epochs=1, keep="last"),
+        n_members=2,
+        members=(
+            MemberConfig("discriminant", {"shrinkage": 0.5}),
+            MemberConfig("discriminant", {"shrinkage": 0.9}, features={"blocks": (1, 2)}),
+        ),
+    )
+    figures = train.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
+    assert figures["compiles"] == 1 and figures["n"] > 0
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    assert_predicts_as_reported(tmp_path / "run", folder)
+    trained = model_folder.load(tmp_path / "run/model")
+    kernels = [member.variables["params"]["kernel"] for member in trained.members]
+    assert [len(kernel) for kernel in kernels] == [2 * 256, 2 * 2 * 256]
+    assert all(np.abs(kernel).max() > 0 for kernel in kernels)
+
+
+def test_features_are_encoded_once_for_frozen_and_tuned(folder, weights, tmp_path, monkeypatch):
+    frozen = dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, blocks=(1,)))
+    dataset.assemble(frozen, folder, tmp_path)
+    monkeypatch.setattr(examples, "build", lambda *_: pytest.fail("encoded again"))
+    dataset.assemble(TUNED, folder, tmp_path)
+
+
+def test_a_model_without_an_encoder_is_readable_by_older_programs(tmp_path):
+    trained = model_folder.Trained("optimized", {}, ("a", "b"), (model_folder.View(FeatureConfig()),), 1.0, [], {})
+    model_folder.save(tmp_path, trained)
+    assert '"format": 1' in (tmp_path / "model.json").read_text() and not (tmp_path / "encoder.npz").exists()
+    view = model_folder.View(FEATURES, {"conv": {"kernel": np.ones((2, 3))}})
+    model_folder.save(tmp_path, dataclasses.replace(trained, views=(view,)))
+    assert '"format": 2' in (tmp_path / "model.json").read_text()
+    read = model_folder.load(tmp_path).views[0].encoder
+    np.testing.assert_array_equal(read["conv"]["kernel"], np.ones((2, 3), np.float32))
+
+
+def test_a_clip_beyond_the_window_is_cut_into_windows_for_the_encoder_too(folder, weights, tmp_path):
+    short = dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, max_duration_s=0.5))
+    assembled = dataset.assemble(short, folder, tmp_path)
+    assert len(assembled.seen[0].rows.owners) > len(assembled.manifest)
+    longest = soundfile.info(folder / assembled.manifest.clips[0].path).duration
+    assert assembled.seen[0].rows.lengths.max() <= 0.5 / 0.85 * 50 + 2 < 50 * longest
+
+
+def test_the_documented_encoder_of_ones_own_works(folder, tmp_path, monkeypatch):
+    """The example of docs/encoders.md, run as it stands there."""
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs/encoders.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    monkeypatch.setattr(encoders, "ENCODERS", dict(encoders.ENCODERS))
+    exec(compile(code, "docs/encoders.md", "exec"), {})
+    np.savez(tmp_path / "level.npz", gain=np.ones(1, np.float32))
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path))
+    features = dataclasses.replace(FEATURES, encoder="level", blocks=(1,))
+    assembled = dataset.assemble(dataclasses.replace(CONFIG, features=features), folder, tmp_path)
+    values, length = assembled.seen[0].rows.features[0, 0, :, 0], assembled.seen[0].rows.lengths[0, 0]
+    assert values[:length].max() > 0 and not values[length:].any()
+
+
+def test_a_published_folder_is_trained_on_and_its_layout_goes_along(folder, tmp_path, monkeypatch):
+    save = pytest.importorskip("safetensors.numpy", reason="pip install 'voxjax[encoders]'").save_file
+    weights = tmp_path / "weights/wavlm"
+    weights.mkdir(parents=True)
+    # In half precision, as the model folder keeps them, so that nothing is lost in between.
+    halved = {name: (0.3 * part).astype(np.float16) for name, part in wavlm.published().items()}
+    save(halved, weights / "model.safetensors")
+    layout = {**wavlm.CONFIG, "model_type": "wavlm", "conv_stride": (5, 8, 8)}  # 20 ms, as all published ones
+    (weights / "config.json").write_text(json.dumps(layout))
+    (weights / "preprocessor_config.json").write_text(json.dumps({"do_normalize": True}))
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "weights"))
+    features = dataclasses.replace(FEATURES, encoder="wavlm")
+    config = dataclasses.replace(CONFIG, features=features)
+    train.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    assert_predicts_as_reported(tmp_path / "run", folder)
+
+    monkeypatch.setenv("VOXJAX_WEIGHTS", str(weights.parent))
+    before = encoder_weights.load(features, tmp_path).digest
+    (weights / "config.json").write_text(json.dumps({**layout, "max_bucket_distance": 900}))  # no array tells of it
+    assert encoder_weights.load(features, tmp_path).digest != before
+    with pytest.raises(VoxJaxError, match=r"set config\.features\.encoder to wavlm"):
+        encoders.ENCODERS["hubert"].params(tensors.read(weights), (1,))

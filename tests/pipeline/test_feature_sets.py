@@ -1,0 +1,128 @@
+"""Members with features of their own: one program, one folder, one call, and each equal to itself alone."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from tests.encoders.test_whisper import random_tensors
+from tests.experiments.test_crossval import predictions
+from tests.voices import write_folder
+from voxjax import EmotionPredictor, models
+from voxjax.artifacts import model_folder
+from voxjax.config import Config, CopiesConfig, FeatureConfig, MemberConfig, TrainConfig
+from voxjax.errors import UsageError
+from voxjax.experiments import train
+from voxjax.pipeline import encoder_weights, feature_sets
+
+HEAD = models.options("encoder_head", {"project": 8, "dense": (8,)})
+WHISPER = {"kind": "encoder", "encoder": "whisper_tiny_en", "blocks": (2,), "hop_ms": 20.0}
+COPIES = {"augmentation_factor": 1, "methods": ("speed",)}
+HEARING = (
+    MemberConfig("lstm", {"fold": 4, "project": 8, "lstm": (6,), "dense": (8,)}),
+    MemberConfig("encoder_head", HEAD, {}, WHISPER, COPIES),
+    MemberConfig("encoder_head", HEAD, {"dropout": 0.4}, {**WHISPER, "encoder": "whisper_base", "blocks": (1,)}),
+)
+CONFIG = Config(
+    name="mixed",
+    corpus="folder",
+    n_members=4,  # the fourth is the first kind again
+    members=HEARING,
+    members_via="unroll",
+    features=FeatureConfig(mels=16),
+    copies=CopiesConfig(augmentation_factor=0),
+    train=TrainConfig(epochs=2, batch_size=8, crop_s=0.8, valid_share=0.2, keep="last"),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    root = tmp_path_factory.mktemp("mixed")
+    write_folder(root, takes=2)
+    (root / "weights").mkdir()
+    for name, seed in (("tiny_en", 1), ("base", 2)):
+        parts = random_tensors(64, 2, seed)
+        np.savez(root / f"weights/whisper_{name}_encoder.npz", **parts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOXJAX_WEIGHTS", str(root / "weights"))
+        figures = train.train(CONFIG, root, root / "run", root / "cache", "new")
+        yield root, figures
+
+
+def test_one_program_trains_members_that_hear_differently(whole):
+    _, figures = whole
+    assert figures["compiles"] == 1
+    assert [row["features"] for row in figures["members"]] == ["frames", "whisper_tiny_en", "whisper_base", "frames"]
+
+
+def test_a_member_among_others_is_the_same_to_the_bit(whole, tmp_path):
+    """The first kind has member 0's key and clips in a run of its own."""
+    root, _ = whole
+    alone = dataclasses.replace(CONFIG, n_members=1)
+    train.train(alone, root, tmp_path / "run", root / "cache", "new")
+    ours, theirs = (model_folder.load(folder / "run/model").members[0] for folder in (root, tmp_path))
+    np.testing.assert_equal(ours.variables, theirs.variables)
+    np.testing.assert_equal(ours.scaler, theirs.scaler)
+
+
+def test_the_folder_carries_all_encoders_and_answers_as_reported(whole, monkeypatch):
+    root, _ = whole
+    monkeypatch.delenv("VOXJAX_WEIGHTS")
+    folder = root / "run/model"
+    description = json.loads((folder / "model.json").read_text())
+    assert description["format"] == 3 and [row["view"] for row in description["members"]] == [0, 1, 2, 0]
+    assert {path.name for path in folder.glob("*.npz")} == {"weights.npz", "encoder1.npz", "encoder2.npz"}
+    reported = predictions(root / "run")
+    predictor = EmotionPredictor(folder)
+    answers = list(predictor.predict_many([root / clip for clip in reported]))
+    for answer, shares in zip(answers, reported.values(), strict=True):
+        np.testing.assert_allclose(list(answer["probabilities"].values()), shares, atol=2e-3)
+
+
+def test_the_vote_is_weighed_whatever_the_order_of_views(whole, tmp_path):
+    """Members of a view needn't be neighbours, and each keeps its own share."""
+    root, _ = whole
+    trained = model_folder.load(root / "run/model")
+    clip = root / next(iter(predictions(root / "run")))
+    for chosen in range(4):
+        members = [dataclasses.replace(m, weight=float(i == chosen)) for i, m in enumerate(trained.members)]
+        model_folder.save(tmp_path / f"{chosen}", dataclasses.replace(trained, members=members))
+        model_folder.save(tmp_path / f"{chosen}a", dataclasses.replace(trained, members=[members[chosen]]))
+        answers = [EmotionPredictor(tmp_path / name).predict(clip) for name in (f"{chosen}", f"{chosen}a")]
+        assert answers[0]["probabilities"] == pytest.approx(answers[1]["probabilities"], abs=1e-6)
+
+
+def mixed(**features):
+    return dataclasses.replace(CONFIG, members=(HEARING[0], MemberConfig("lstm", {}, {}, features)), n_members=2)
+
+
+def test_equal_views_are_made_once():
+    assert len(feature_sets.distinct(CONFIG)) == 3
+    assert len(feature_sets.distinct(mixed())) == 1 and len(feature_sets.distinct(mixed(mels=20))) == 2
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (mixed(mells=20), r"did you mean 'config\.members\[1\]\.features\.mels'"),
+        (mixed(mels="many"), r"config\.members\[1\]\.features\.mels: expected a value of type int"),
+        (mixed(sample_rate_hz=8_000, mel_high_hz=4_000.0), "expected one sample rate, found 8000 and 16000 Hz"),
+        (dataclasses.replace(CONFIG, protocol="guide"), "expected the same copies for all members"),
+    ],
+)
+def test_views_that_can_not_be_are_refused(config, message):
+    with pytest.raises(UsageError, match=message):
+        feature_sets.distinct(config)
+
+
+def test_one_file_of_weights_is_not_taken_for_two_encoders(tmp_path, monkeypatch):
+    class Given:
+        value = str(tmp_path / "weights.npz")
+
+    (tmp_path / "weights.npz").write_bytes(b"")
+    monkeypatch.setattr(encoder_weights, "ENCODER_WEIGHTS", Given)
+    monkeypatch.setattr(type(encoder_weights.flags.FLAGS), "is_parsed", lambda _: True)
+    encoder_weights.refuse_one_file(["whisper_base"])
+    with pytest.raises(UsageError, match="a folder, for whisper_base and whisper_tiny_en"):
+        encoder_weights.refuse_one_file(["whisper_tiny_en", "whisper_base"])

@@ -1,0 +1,172 @@
+import base64
+import html.parser
+import re
+
+import pytest
+
+from voxjax import config_schema
+from voxjax.reporting import html_report
+
+EVIL = "<script>alert(\"x\")</script> & 'co'"
+PICTURES = {name: b"\x89PNG" + name.encode() for name in ("confusion", "history", "reliability", "coverage")}
+VOID = {"meta", "img", "br"}
+
+
+def figures(**changes):
+    row = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "n": 4}
+    empty = {"precision": None, "recall": None, "f1": None, "n": 0}
+    return {
+        "protocol": "speaker5",
+        "corpus": "ravdess",
+        "model": "optimized",
+        "n": 4,
+        "folds": 5,
+        "seeds": [0, 1],
+        "labels": ["calm", "sad"],
+        "accuracy": 0.712,
+        "accuracy_ci": [0.65, 0.76],
+        "uar": 0.698,
+        "uar_ci": [0.641, 0.749],
+        "macro_f1": 0.6871,
+        "ece": 0.1,
+        "ece_calibrated": 0.02,
+        "temperature": 1.4,
+        "interval_over": "speakers",
+        "per_class": {"calm": row, "sad": empty},
+        "per_speaker": {"Actor_01": 0.5},
+        "speaker_n": {"Actor_01": 4},
+        "per_gender": {"male": 0.5},
+        "gender_n": {"male": 4},
+        "per_fold": {"0": {"uar": 0.5, "accuracy": 0.5, "n": 4}},
+        "coverage": [{"coverage": 0.5, "accuracy": 1.0, "confidence": 0.9}] * 20,
+        "chosen_by": "validation UAR",
+        "train_seconds": 3725.0,
+        "parameters": 1234567,
+        "members": [{"architecture": "optimized", "uar": 0.7}],
+        "warnings": [],
+        "voxjax": "0.1.0",
+        "jax": "0.10",
+    } | changes
+
+
+class Reader(html.parser.HTMLParser):
+    """Text by order, attributes, and whether every tag is closed in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.words, self.attributes, self.tags = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(self.words)
+
+
+def read(pictures=PICTURES, notes=(), config=None, **changes):
+    return Reader(html_report.render(figures(**changes), pictures, config or {}, notes))
+
+
+def test_is_well_formed_and_asks_nothing_of_the_net():
+    text = html_report.render(figures(), PICTURES, {"a": 1})
+    reader = Reader(text)
+    assert reader.open == []
+    links = [value for name, value in reader.attributes if name in ("src", "href", "action", "srcset")]
+    assert all(link.startswith("data:image/png;base64,") for link in links)
+    assert not re.search(r"https?:|//[a-z]|url\(|@import", re.sub(r'base64,[^"]*', "", text))
+    assert "script" not in reader.tags
+
+
+def test_holds_every_picture_whole():
+    links = [value for name, value in read().attributes if name == "src"]
+    assert [base64.b64decode(link.split(",")[1]) for link in links] == list(PICTURES.values())
+
+
+def test_uar_with_its_interval_comes_first():
+    text = read().text
+    order = ["69.8%", "64.1% to 74.9%", "71.2%", "68.7%", "speaker5", "validation UAR"]
+    places = [text.index(part, text.index("Unweighted")) for part in order]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": EVIL},
+        {"corpus": EVIL},
+        {"protocol": EVIL},
+        {"chosen_by": EVIL},
+        {"per_class": {EVIL: {"precision": 0.5, "recall": 0.5, "f1": 0.5, "n": 1}}},
+        {"per_speaker": {EVIL: 0.5}, "speaker_n": {EVIL: 1}},
+        {"per_gender": {EVIL: 0.5}, "gender_n": {EVIL: 1}},
+        {"members": [{"architecture": EVIL, "uar": 0.5}] * 2},
+        {"command": EVIL},
+        {"warnings": [EVIL]},
+        {"notes": [EVIL]},
+        {"config": {EVIL: 1}},
+        {"config": {"a": {"b": EVIL}}},
+    ],
+    ids=lambda changes: "+".join(changes),
+)
+def test_strings_are_shown_and_never_obeyed(changes):
+    reader = read(**changes)
+    assert "script" not in reader.tags
+    assert EVIL in reader.text
+    assert reader.open == []
+
+
+def test_warnings_stand_above_the_figures():
+    reader = read(warnings=["The demo corpus is synthetic speech."])
+    assert reader.text.index("synthetic") < reader.text.index("69.8%")
+    assert ("class", "warning") in reader.attributes
+    assert ("class", "warning") not in read().attributes
+
+
+def test_what_was_not_measured_is_a_dash_or_left_out():
+    pictures = {name: data for name, data in PICTURES.items() if name != "history"}
+    text = read(pictures, per_gender={}, gender_n={}, train_seconds=None).text
+    assert "Training " not in text.replace("Training time", "")
+    assert "sad \u2013 \u2013 \u2013 0" in text
+    assert "gender" not in text
+    assert "not measured" in text
+
+
+def test_facts_are_spelled_for_people():
+    text = read(config={"train": {"epochs": 60}, "copies": {"methods": ("noise", "pitch")}}).text
+    for part in (
+        "1 h 2 min",
+        "1,234,567",
+        "seeds 0, 1",
+        "5 folds",
+        "1 speaker",
+        "no test speaker was heard",
+    ):
+        assert part in text
+    assert "train.epochs 60" in text
+    assert "copies.methods noise, pitch" in text
+    assert "chance 100.0%" in text  # of the two classes only one was tested
+
+
+def test_long_lists_stand_in_two_columns_with_no_row_lost():
+    names = {f"Actor_{i:02d}": i / 30 for i in range(25)}
+    reader = read(per_speaker=names, speaker_n=dict.fromkeys(names, 1))
+    assert [word for word in reader.words if word.startswith("Actor_")] == list(names)
+    assert ("class", "beside halves") in reader.attributes
+
+
+def test_dotted_keeps_order_and_values():
+    nested = {"z": 1, "a": {"y": {"x": None}, "b": (1, 2)}}
+    assert list(config_schema.dotted(nested).items()) == [("z", 1), ("a.y.x", None), ("a.b", (1, 2))]

@@ -1,0 +1,1 @@
+"""What training leaves on disk: model folders and checkpoints."""

@@ -1,0 +1,1 @@
+"""What VoxJAX's programs cost: time and memory."""

@@ -1,0 +1,1 @@
+"""The command line: flags, help, errors and exit codes."""

@@ -1,0 +1,170 @@
+"""What every command shares: flags, one-line errors, exit codes, logging and the cache."""
+
+import errno
+import io
+import logging
+import os
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from absl import flags
+from absl.logging import converter
+
+from voxjax.cli import config_flag, usage
+from voxjax.config import Config
+from voxjax.errors import UsageError, VoxJaxError, mismatch
+from voxjax.storage.paths import cache_dir
+from voxjax.version import __version__
+
+Code = int | None  # what a command's `main` returns: its exit code, None for 0
+
+flags.DEFINE_boolean("help", False, "Shows this page.", short_name="h")
+flags.DEFINE_boolean("version", False, "Shows the version.")
+flags.FLAGS["verbosity"].help = "-1 tells warnings, 0 more, 1 all, with the stack trace of an error."
+
+
+def run(main: Callable[[], Code]) -> None:
+    """Runs a command that takes flags alone, and leaves with its exit code.
+
+    Args:
+        main: does the work, with `absl.flags.FLAGS` parsed.
+
+    Raises:
+        SystemExit: always: 0 on success, 1 at failed work, 2 at wrong use, 130 at Ctrl-C. Failures
+            print one line to stderr, and with `--verbosity=1` the stack trace before it.
+    """
+
+    def work() -> Code:
+        _refuse(_parse(sys.argv))
+        return main()
+
+    sys.exit(status(work))
+
+
+def run_on(main: Callable[[Sequence[str]], Code], arguments: str, least: Callable[[], int] = lambda: 1) -> None:
+    """As `run`, for a command that also takes arguments.
+
+    Args:
+        main: is given the arguments.
+        arguments: how the help spells them, as "FILE_OR_DIR…".
+        least: how many there must be, asked once flags are parsed.
+    """
+
+    def work() -> Code:
+        given = _parse(sys.argv, arguments)
+        if len(given) < least():
+            raise UsageError(mismatch(_program(), arguments, "nothing", "name at least one (--help shows how)"))
+        return main(given)
+
+    sys.exit(status(work))
+
+
+def run_with_config(main: Callable[[Config], Code], default: str) -> None:
+    """As `run`, for a command with `--config=FILE` and overrides as `--config.train.epochs=3`.
+
+    Args:
+        main: is given the resolved config.
+        default: config file, relative to the repository, where none is named.
+    """
+
+    def work() -> Code:
+        argv = config_flag.define(sys.argv, default)
+        _refuse(_parse(argv))
+        return main(config_flag.resolved())
+
+    sys.exit(status(work))
+
+
+def status(work: Callable[[], Code]) -> int:
+    """The exit code of the work, its failure told on stderr."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return 0 if code is None else code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if _verbosity() >= 1:
+            traceback.print_exception(error)
+        print(f"error: {one_line(error)}", file=sys.stderr)
+        return error.exit_code if isinstance(error, VoxJaxError) else 1
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong and what to do about it, for people who did not write this program."""
+    text = " ".join(str(error).split())
+    if isinstance(error, VoxJaxError):
+        return text
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or "No space left on device" in text:
+        return mismatch("disk", "room to write", f"none left ({text})", "free some space and run again")
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
+        do = "lower the batch size (as --config.train.batch_size=8) or use a larger machine"
+        return mismatch("memory", "enough for this run", text[:160], do)
+    if isinstance(error, OSError) and error.filename is not None:
+        return mismatch(str(error.filename), "to use it", error.strerror, "check the path and its permissions")
+    return f"{type(error).__name__}: {text[:300]}; run again with --verbosity=1 to see where"
+
+
+def _parse(argv: Sequence[str], arguments: str = "") -> list[str]:
+    """Parses flags, answers `--help` and `--version`, readies the process; the arguments remain."""
+    rest = usage.parse(argv, flags.FLAGS)
+    if flags.FLAGS.help:
+        print(usage.page(flags.FLAGS, sys.modules["__main__"], __name__, arguments))
+        sys.exit(0)
+    if flags.FLAGS.version:
+        print(f"voxjax {__version__}")
+        sys.exit(0)
+    _quiet()
+    _keep_compiled()
+    return rest
+
+
+def _refuse(arguments: Sequence[str]) -> None:
+    if arguments:
+        do = f"write it as a flag, --NAME={arguments[0]} (--help lists them)"
+        raise UsageError(mismatch(_program(), "flags alone", f"'{arguments[0]}'", do))
+
+
+def _quiet() -> None:
+    """Only warnings and errors, one line each; `--verbosity=0` and `1` say more about voxjax alone."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files may hold any bytes
+    for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        logging.addLevelName(level, logging.getLevelName(level).lower())
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("voxjax").setLevel(converter.absl_to_standard(_verbosity()))
+    logging.getLogger("absl").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # Orbax: what fails there is raised as well
+    if not sys.warnoptions and _verbosity() < 1:
+        warnings.simplefilter("ignore")  # they speak to programmers
+        threading.excepthook = lambda arguments: None  # what fails in a thread is raised in the main one
+
+
+def _keep_compiled() -> None:
+    """Compiled programs outlive the process, so that the second run starts at once."""
+    try:
+        folder = cache_dir() / "xla"
+    except VoxJaxError:
+        return  # compiling again is slower, and nothing worse
+    import jax  # only now, so that help and wrong use answer without it
+
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def _verbosity() -> int:
+    return int(flags.FLAGS["verbosity"].value or 0)  # readable before flags are parsed
+
+
+def _program() -> str:
+    return Path(sys.argv[0]).name

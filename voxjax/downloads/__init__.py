@@ -1,0 +1,1 @@
+"""Corpora and encoder weights from the web, verified and resumable."""

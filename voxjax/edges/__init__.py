@@ -1,1 +1,0 @@
-"""Where arrays meet files, TensorBoard, plots and people."""

@@ -1,0 +1,18 @@
+"""The function that turns samples into features: the signal features, or a pretrained encoder's."""
+
+import functools
+from typing import Any
+
+import jax
+
+from voxjax import encoders
+from voxjax.audio import features
+from voxjax.audio.features import Extract
+from voxjax.config import FeatureConfig
+
+
+def extractor(config: FeatureConfig, params: Any) -> Extract:
+    """What makes features of zero-padded samples. `params` are the encoder's, None where there is none."""
+    if params is None:
+        return functools.partial(features.extract, config)
+    return functools.partial(encoders.extract, config, jax.device_put(params))

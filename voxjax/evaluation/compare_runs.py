@@ -1,0 +1,203 @@
+"""Two runs over the same test clips, side by side: differences, their intervals, and whether they may be luck."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from voxjax.errors import VoxJaxError, mismatch
+from voxjax.metrics import classification, significance
+
+_FIGURES = {"uar": classification.uar, "accuracy": classification.accuracy}
+
+
+class Run(NamedTuple):
+    """A run's report. A clip has a row for each seed under which it was tested."""
+
+    name: str
+    figures: Mapping[str, Any]  # metrics.json
+    clips: np.ndarray  # [rows]
+    speakers: np.ndarray  # [rows]
+    genders: np.ndarray  # [rows], '' where unknown
+    folds: np.ndarray  # int [rows]
+    truth: np.ndarray  # int [rows]
+    chances: np.ndarray  # [rows, K], calibrated
+    predicted: np.ndarray  # int [rows]
+
+
+def compare(first: Path, second: Path) -> dict[str, Any]:
+    """Compares two run folders.
+
+    Args:
+        first, second: folders with `report/metrics.json` and `report/predictions.csv`.
+
+    Returns:
+        For each of `uar` and `accuracy`: both values, their `difference` (first less second), its 95 % interval
+        and a p value, all over `unit` (speakers, or clips where the protocol is by clip); McNemar's p value where
+        each run has one seed; the share of clips on which both say the same; recall of each class and UAR
+        of each speaker under both.
+
+    Raises:
+        VoxJaxError: at a folder without a report, or two that were not tested on the same clips.
+    """
+    a, b = read(first), read(second)
+    refuse_unlike(a, b)
+    unit = a.figures["interval_over"]
+    names = {"speakers": (a.speakers, b.speakers), "clips": (a.clips, b.clips)}[unit]
+    classes = len(a.figures["labels"])
+    ours, theirs = (np.stack(list(_by(run, name, classes).values())) for run, name in zip((a, b), names, strict=True))
+    found: dict[str, Any] = {
+        "first": a.name,
+        "second": b.name,
+        **{key: a.figures[key] for key in ("protocol", "corpus", "labels")},
+        "unit": unit,
+        "units": len(ours),
+        "clips": len(set(a.clips)),
+        "seeds": [a.figures["seeds"], b.figures["seeds"]],
+    }
+    for name, figure in _FIGURES.items():
+        first_value, second_value = float(figure(ours.sum(0))), float(figure(theirs.sum(0)))
+        found[name] = {
+            "first": first_value,
+            "second": second_value,
+            "difference": first_value - second_value,
+            "interval": significance.interval(ours, theirs, figure),
+            "p": significance.permutation(ours, theirs, figure),
+        }
+    return found | _by_clip(a, b) | _in_detail(a, b)
+
+
+def read(folder: Path) -> Run:
+    """The report of a run.
+
+    Raises:
+        VoxJaxError: at a folder without one, or one that is damaged.
+    """
+    report = folder / "report"
+    absent = [name for name in ("metrics.json", "predictions.csv") if not (report / name).is_file()]
+    if absent:
+        do = "name the --workdir of a finished train.py, crossval.py or evaluate.py"
+        raise VoxJaxError(mismatch(str(folder), "a run with report/metrics.json and predictions.csv", "none", do))
+    try:
+        figures = json.loads((report / "metrics.json").read_text())
+        with (report / "predictions.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        labels = figures["labels"]
+        place = {label: i for i, label in enumerate(labels)}
+        chances = np.array([[float(row[label]) for label in labels] for row in rows])
+        clips, speakers = (np.array([row[key] for row in rows]) for key in ("clip", "speaker"))
+        known = figures["genders"] if "genders" in figures else {}
+        genders = np.array([known[speaker] if speaker in known else "" for speaker in speakers])
+        folds = np.array([int(row["fold"]) for row in rows])
+        truth = np.array([place[row["truth"]] for row in rows])
+        needed = {key: figures[key] for key in ("protocol", "corpus", "seeds", "model", "interval_over")}
+        name = f"{folder} ({needed['model']})"
+        return Run(name, figures, clips, speakers, genders, folds, truth, chances, chances.argmax(-1))
+    except (ValueError, KeyError, TypeError) as error:
+        do = "make the report again, or copy the run whole"
+        raise VoxJaxError(
+            mismatch(str(report), "the files that a run leaves", f"damaged ones ({error})", do)
+        ) from error
+
+
+def refuse_unlike(a: Run, b: Run) -> None:
+    """Refuses runs that answer other questions.
+
+    Raises:
+        VoxJaxError: at another corpus, protocol or set of labels, or other test clips.
+    """
+    for key in ("corpus", "protocol", "labels"):
+        if a.figures[key] != b.figures[key]:
+            what, found = f"{a.name} and {b.name}", f"{a.figures[key]} and {b.figures[key]}"
+            raise VoxJaxError(mismatch(what, f"one {key}", found, "compare runs of the same test clips"))
+    ours, theirs = (dict(zip(run.clips, run.truth, strict=True)) for run in (a, b))
+    if ours != theirs:
+        lone = sorted(ours.items() ^ theirs.items())
+        found = f"{len({clip for clip, _ in lone})} that differ, as {lone[0][0]}"
+        raise VoxJaxError(
+            mismatch(f"{a.name} and {b.name}", "the same test clips", found, "use the same folds and corpus")
+        )
+
+
+def _by(run: Run, names: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+    """The confusion matrix of each group, in sorted order, as a mean over seeds."""
+    seeds = len(run.clips) / len(set(run.clips))
+    groups = classification.grouped(run.truth, run.predicted, names.tolist(), classes)
+    return {name: counts / seeds for name, counts in groups.items()}
+
+
+def _by_clip(a: Run, b: Run) -> dict[str, Any]:
+    """What can be said clip by clip, where each run has but one answer to a clip."""
+    if max(len(run.clips) - len(set(run.clips)) for run in (a, b)):
+        return {"mcnemar_p": None, "agreement": None}
+    ours, theirs = (run.predicted[np.argsort(run.clips)] for run in (a, b))
+    truth = a.truth[np.argsort(a.clips)]
+    return {
+        "mcnemar_p": significance.mcnemar(ours == truth, theirs == truth),
+        "agreement": float(np.mean(ours == theirs)),
+    }
+
+
+def _in_detail(a: Run, b: Run) -> dict[str, Any]:
+    """Both figures of each class and each speaker."""
+    labels = a.figures["labels"]
+    total = [sum(_by(run, run.clips, len(labels)).values()) for run in (a, b)]
+    recalls = [classification.recalls(np.asarray(counts)) for counts in total]
+    people = [_by(run, run.speakers, len(labels)) for run in (a, b)]
+    return {
+        "per_class": {
+            label: [float(r[i]) for r in recalls] for i, label in enumerate(labels) if np.isfinite(recalls[0][i])
+        },
+        "per_speaker": {
+            name: [float(classification.uar(each[name])) for each in people] for name in people[0] if name in people[1]
+        },
+    }
+
+
+def printout(found: Mapping[str, Any]) -> str:
+    """The comparison as text."""
+    rule = "=" * 70
+    over = f"{found['units']} {found['unit']}"
+    lines = [
+        rule,
+        f"A: {found['first']}, seeds {found['seeds'][0]}",
+        f"B: {found['second']}, seeds {found['seeds'][1]}",
+        f"{found['corpus']}, protocol {found['protocol']}, {found['clips']} test clips, paired over {over}",
+        rule,
+        f"{'':<12}{'A':>9}{'B':>9}{'A - B':>9}   95 % interval        p",
+    ]
+    for name, title in (("uar", "UAR"), ("accuracy", "Accuracy")):
+        row = found[name]
+        low, high = (f"{100 * end:+.1f}" for end in row["interval"])
+        cells = f"{row['first']:>9.1%}{row['second']:>9.1%}{100 * row['difference']:>+9.1f}"
+        lines.append(f"{title:<12}{cells}   {low:>6} to {high:<6}   {_p(row['p'])}")
+    if found["mcnemar_p"] is not None:
+        lines.append(f"The two agree on {found['agreement']:.1%} of the clips; McNemar's p {_p(found['mcnemar_p'])}.")
+    lines += [_verdict(found), "", f"{'Recall':<16}{'A':>9}{'B':>9}{'A - B':>9}"]
+    lines += [_row(name, pair) for name, pair in found["per_class"].items()]
+    apart = sorted(found["per_speaker"].items(), key=lambda item: item[1][0] - item[1][1])
+    shown = apart if len(apart) <= 2 * _SHOWN else [*apart[:_SHOWN], *apart[-_SHOWN:]]
+    lines += ["", f"{'UAR of speakers':<16}{'A':>9}{'B':>9}{'A - B':>9}", *(_row(*one) for one in shown), rule]
+    return "\n".join(lines)
+
+
+_SHOWN = 5  # speakers at each end
+
+
+def _row(name: str, pair: list[float]) -> str:
+    return f"{name[:15]:<16}{pair[0]:>9.1%}{pair[1]:>9.1%}{100 * (pair[0] - pair[1]):>+9.1f}"
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    row = found["uar"]
+    better = "A" if row["difference"] > 0 else "B"
+    if row["p"] < 0.05:
+        return f"{better} has the higher UAR; luck alone makes so large a difference with a chance of {_p(row['p'])}."
+    return f"The difference in UAR may be luck (p {row['p']:.2f}); more {found['unit']} would be needed to tell."

@@ -1,0 +1,109 @@
+"""The figures of a run: the content of metrics.json."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from voxjax.data.corpora import generated
+from voxjax.evaluation.results import Meta, ReportInput
+from voxjax.metrics import classification, selective
+from voxjax.storage.provenance import provenance
+
+# In these the same speakers are on both sides, so clips are what is independent.
+_CLIP_PROTOCOLS = ("random5", "guide")
+
+
+def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
+    """The content of `metrics.json`; values that are not finite become None.
+
+    Args:
+        run: what to report.
+        before: `[n, K]`, probabilities without the temperature.
+        after: `[n, K]`, calibrated.
+    """
+    meta = run.meta
+    over = _interval_over(meta["protocol"], run.speakers)
+    units = {"speakers": run.speakers, "clips": run.clips}[over]
+    summary = classification.summarize(run.truth, after, run.labels, run.speakers, run.genders, units)
+    summary["ece_calibrated"] = summary["ece"]
+    summary["ece"] = classification.ece(before, run.truth)
+    head = {key: value for key, value in meta.items() if key != "config"}
+    if len(meta["members"]) == 1:  # one member's figure is the whole's
+        head["members"] = [meta["members"][0] | {"uar": summary["uar"]}]
+    figures = (
+        head
+        | summary
+        | {
+            "temperature": float(np.exp(np.mean(np.log(run.temperature)))),
+            "interval_over": over,
+            "genders": dict(zip(run.speakers, run.genders, strict=True)),
+            "per_fold": _per_fold(run, after),
+            **_rejected(run, after),
+            "warnings": [*warnings_about(meta["protocol"], meta["corpus"]), *_collapses(meta)],
+            **provenance(),
+        }
+    )
+    return _plain(figures)
+
+
+def warnings_about(protocol: str, corpus: str) -> list[str]:
+    """Sentences that must stand beside every figure of this protocol and corpus."""
+    found = []
+    if set(corpus.split("+")) & set(generated.NAMES):
+        found.append("The corpus is synthetic: these figures say nothing about people.")
+    if protocol == "guide":
+        found.append(
+            "The protocol of the training guide leaks: copies of a clip lie on both sides of the "
+            "split, so these figures measure nothing. It is kept to show the leak."
+        )
+    if protocol == "all":
+        found.append("Nothing was held out: these figures are of the validation clips, and no result.")
+    return found
+
+
+def _collapses(meta: Meta) -> list[str]:
+    return [f"Training collapsed: {said}." for said in meta["collapse"]] if "collapse" in meta else []
+
+
+def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
+    """What the bootstrap draws. One lone speaker has no spread to draw from."""
+    by_clip = protocol in _CLIP_PROTOCOLS or len(set(speakers)) < 2
+    return "clips" if by_clip else "speakers"
+
+
+def _per_fold(run: ReportInput, after: np.ndarray) -> dict[str, dict[str, float]]:
+    """UAR and accuracy of each fold by itself."""
+    names = [str(fold) for fold in run.folds]
+    parts = classification.grouped(run.truth, after.argmax(-1), names, len(run.labels))
+    return {
+        name: {
+            **classification.scores(counts),
+            "n": int(counts.sum()),
+        }
+        for name, counts in sorted(parts.items(), key=lambda part: int(part[0]))
+    }
+
+
+def _rejected(run: ReportInput, after: np.ndarray) -> dict[str, list[dict[str, Any]]]:
+    """For each target share of right answers what its threshold, chosen on validation clips, does to the test clips."""
+    if run.thresholds is None:
+        return {}
+    rows = []
+    for target, least in zip(selective.TARGETS, run.thresholds.T, strict=True):
+        known = least[np.isfinite(least)]
+        threshold = float(known.mean()) if len(known) else None
+        rows.append({"target": target, "threshold": threshold, **selective.outcome(after, run.truth, least)})
+    return {"reject": rows}
+
+
+def _plain(value: Any) -> Any:
+    """The same values as JSON has them: no NumPy types, None for what is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,47 @@
+"""The data of a report: test predictions, and what made them."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+import numpy as np
+
+
+class Meta(TypedDict):
+    """What a figure must never be shown without."""
+
+    protocol: str
+    corpus: str  # several joined by "+"
+    model: str
+    folds: int
+    seeds: list[int]
+    chosen_by: str  # what chose the epoch, such as "validation UAR"
+    train_seconds: float
+    parameters: int
+    members: list[dict[str, Any]]  # `architecture` and `uar` each; a lone member's UAR is filled in
+    config: Mapping[str, Any]  # every value, resolved
+    vote: NotRequired[dict[str, Any]]  # of an ensemble: `weights`, `uar`, `accuracy`, `best_member_uar`
+    diversity: NotRequired[dict[str, Any]]  # as `voxjax.vote.diversity`
+    collapse: NotRequired[list[str]]  # what the collapse guard said
+    advice: NotRequired[list[str]]  # what the curves say, as `voxjax.evaluation.learning_curve_diagnostics`
+    subsets: NotRequired[list[dict[str, Any]]]  # of modalities: `modalities`, `uar`, `accuracy`, `n`
+    compiles: NotRequired[int]  # of the training step
+    members_via: NotRequired[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportInput:
+    """Test predictions of n clips, and what made them. Columns are one entry a clip."""
+
+    labels: Sequence[str]  # K names
+    clips: Sequence[str]
+    speakers: Sequence[str]
+    genders: Sequence[str]  # '' where unknown
+    folds: Sequence[int] | np.ndarray  # the fold whose test side held the clip
+    truth: np.ndarray  # integer [n]
+    logits: np.ndarray  # [n, K], before the temperature
+    temperature: float | np.ndarray  # one, or that of each clip's fold, [n]
+    meta: Meta
+    thresholds: np.ndarray | None = None  # [n, targets], of each clip's fold; None where nothing was chosen
+    history: Sequence[Mapping[str, Any]] = ()  # as `plots.history`
+    notes: Sequence[str] = ()  # plain text, such as a corpus's credit and licence

@@ -1,0 +1,1 @@
+"""Whole runs: training, cross-validation, search, evaluation."""

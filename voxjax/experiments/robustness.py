@@ -1,0 +1,94 @@
+"""How a model's figures fall when recordings are disturbed."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from voxjax.audio import corruptions
+from voxjax.audio.io import read
+from voxjax.inference.predictor import EmotionPredictor, Others
+from voxjax.metrics import classification
+from voxjax.reporting import robustness_plot
+from voxjax.storage import atomic
+
+_COLUMNS = ("kind", "strength", "uar", "accuracy", "uar_drop", "accuracy_drop", "n")
+UNDISTURBED = ("none", "as recorded")
+
+
+class Clips(NamedTuple):
+    """Recordings whose emotion is known."""
+
+    paths: Sequence[Path]
+    truth: np.ndarray  # [n], indices into the model's labels
+    others: Sequence[Others] | None = None  # modalities beside the audio, which stay as they are
+
+
+def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str, Any]]:
+    """One row a condition, the first undisturbed: UAR, accuracy, and how far each lies below the first's.
+
+    Args:
+        predictor: the model.
+        clips: to disturb; each is decoded once.
+        seed: of all draws. Clip i meets the same noise under the same seed, whatever other clips there are.
+    """
+    rate_hz = predictor.sample_rate_hz
+    sounds = [read(path, rate_hz) for path in tqdm(clips.paths, desc="decoding", unit="clip", disable=None)]
+    rows = [_figures(UNDISTURBED, predictor, [(sound, rate_hz) for sound in sounds], clips)]
+    for i, condition in enumerate(tqdm(corruptions.CONDITIONS, desc="conditions", disable=None)):
+        disturbed = list(_disturbed(condition, sounds, rate_hz, (seed, i)))
+        rows.append(_figures(condition[:2], predictor, disturbed, clips))
+    for row in rows:
+        row |= {f"{name}_drop": rows[0][name] - row[name] for name in ("uar", "accuracy")}
+    return rows
+
+
+def write(folder: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
+    """Writes `robustness.csv`, `robustness.json` and `robustness.png`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    atomic.write(folder / "robustness.csv", buffer.getvalue())
+    atomic.write(folder / "robustness.json", json.dumps(list(rows), indent=1) + "\n")
+    atomic.write(folder / "robustness.png", robustness_plot.draw(rows, title))
+
+
+def printout(rows: Sequence[dict[str, Any]]) -> str:
+    """The table as text."""
+    lines = [f"{'Disturbance':<16}{'strength':<18}{'UAR':>8}{'drop':>8}{'accuracy':>11}{'drop':>8}"]
+    for row in rows:
+        cells = (
+            f"{row['uar']:>8.1%}{100 * row['uar_drop']:>8.1f}{row['accuracy']:>11.1%}{100 * row['accuracy_drop']:>8.1f}"
+        )
+        lines.append(f"{row['kind']:<16}{row['strength']:<18}{cells}")
+    return "\n".join(lines)
+
+
+def _disturbed(
+    condition: corruptions.Condition, sounds: Sequence[np.ndarray], rate_hz: int, seed: tuple[int, int]
+) -> Iterator[tuple[np.ndarray, int]]:
+    for i, sound in enumerate(sounds):
+        others = [sounds[(i + step) % len(sounds)] for step in range(1, min(len(sounds), 12))] or [sound]
+        place = corruptions.Place(rate_hz, others, np.random.default_rng([*seed, i]))
+        yield corruptions.disturbed(condition, sound, place), rate_hz
+
+
+def _figures(
+    name: tuple[str, ...], predictor: EmotionPredictor, sources: Sequence[Any], clips: Clips
+) -> dict[str, Any]:
+    place = {label: i for i, label in enumerate(predictor.labels)}
+    predicted = np.array([place[answer["emotion"]] for answer in predictor.predict_many(sources, others=clips.others)])
+    kind, strength = name
+    return {
+        "kind": kind,
+        "strength": strength,
+        **classification.scores(classification.confusion(clips.truth, predicted, len(place))),
+        "n": len(predicted),
+    }

@@ -1,0 +1,202 @@
+"""A search over traced hyperparameters: all trials are members of one program, the worse half drops out in turn."""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import qmc
+
+from voxjax.config import Config, Hyper, MemberConfig, in_range, one_of
+from voxjax.config_schema import thaw
+from voxjax.errors import UsageError, mismatch
+from voxjax.experiments import run_folder, session
+from voxjax.experiments.run_logger import Unwatched, Watch
+from voxjax.pipeline import ensemble_setup
+from voxjax.pipeline.dataset import assemble
+from voxjax.pipeline.folds import cut
+from voxjax.storage import atomic
+from voxjax.storage.provenance import provenance
+from voxjax.train import processes, run_state, successive_halving
+
+_RANGE = re.compile(r"(?:config\.)?(?:hyper\.)?(\w+)[=:](\S+?):(\S+?)(:log)?")
+
+
+class Axis(NamedTuple):
+    """One hyperparameter and where to look for it."""
+
+    name: str  # a field of `Hyper`
+    low: float
+    high: float
+    log: bool  # drawn evenly in the logarithm
+
+    def at(self, share: float) -> float:
+        """The value at a share in [0, 1] of the way, rounded to what a command line holds."""
+        if self.log:
+            value = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+        else:
+            value = self.low + share * (self.high - self.low)
+        return float(f"{value:.6g}")
+
+
+class Plan(NamedTuple):
+    """What is searched, and how."""
+
+    axes: tuple[Axis, ...]
+    trials: int
+    draw: str  # a name in `DRAWS`
+    halve_after: int  # epochs to the first rung; 0 trains all trials to the end
+
+
+def axis(text: str) -> Axis:
+    """Reads `NAME:LOW:HIGH`, with `:log` behind where the logarithm is to be even.
+
+    Raises:
+        UsageError: at another form, an unknown name, or a range that is none.
+    """
+    found = _RANGE.fullmatch(text)
+    do = "write NAME:LOW:HIGH or NAME:LOW:HIGH:log, as learning_rate:1e-4:1e-2:log"
+    try:
+        name, low, high = found[1], float(found[2]), float(found[3])  # type: ignore[index]
+    except (TypeError, ValueError) as error:
+        raise UsageError(mismatch("--search", "a name and its range", f"'{text}'", do)) from error
+    one_of("--search", name, [field.name for field in dataclasses.fields(Hyper)])
+    log = bool(found[4])  # type: ignore[index]
+    if not (math.isfinite(low) and math.isfinite(high) and low < high and (low > 0 or not log)):
+        expected = "0 < LOW < HIGH" if log else "LOW < HIGH"
+        raise UsageError(mismatch(f"--search={name}", expected, f"{low:g} and {high:g}", do))
+    return Axis(name, low, high, log)
+
+
+def _random(trials: int, width: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).random((trials, width))
+
+
+def _sobol(trials: int, width: int, seed: int) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of numbers that are no power of 2: evenness suffers a little
+        return qmc.Sobol(width, rng=np.random.default_rng(seed)).random(trials)
+
+
+# Points of the unit cube, [trials, axes]. Sobol's (1967) leave fewer gaps.
+DRAWS: dict[str, Callable[[int, int, int], np.ndarray]] = {"random": _random, "sobol": _sobol}
+
+
+def sweep(config: Config, plan: Plan, data_dir: Path | None, workdir: Path, cache: Path, resume: str) -> dict[str, Any]:
+    """Trains all trials in one program and ranks them by validation UAR. No test clip is looked at.
+
+    Every trial has the key of a run of its own, so that `train.py` with a trial's values repeats it.
+
+    Args:
+        config: what the trials have in common: one member.
+        plan: the search.
+        data_dir, workdir, cache, resume: as `run.train`.
+
+    Returns:
+        The content of `sweep.json`: the trials, best first, and the plan.
+
+    Raises:
+        UsageError: at a plan that can't be, and as `run.train`.
+        VoxJaxError: as `run.train`.
+    """
+    drawn = _drawn(config, plan)
+    config = dataclasses.replace(
+        config,
+        n_members=plan.trials,
+        members=tuple(MemberConfig(config.architecture, config.model, values) for values in drawn),
+    )
+    claimed: dict[str, Any] = {
+        "config": thaw(config),
+        "search": [one._asdict() for one in plan.axes],
+        "halve_after": plan.halve_after,
+    }
+    values = run_folder.flat(claimed)
+    processes.once(lambda: run_folder.refuse_other_run(workdir, values, resume))
+    assembled = assemble(config, data_dir, cache)
+    fold = cut(config, assembled, config.fold, config.seed)
+    processes.once(lambda: run_folder.claim(workdir, values))
+    with Watch(workdir, config, assembled, fold.split.train) if processes.first() else Unwatched() as watch:
+        setup = _alike(ensemble_setup.setup(config, assembled, [fold], run_folder.layouts(cache, watch)))
+        if plan.halve_after:
+            setup = setup._replace(rungs=successive_halving.rungs(plan.trials, config.train.epochs, plan.halve_after))
+        progress = session.fit(setup, workdir / "checkpoints" / "part0", watch)
+    trials = _ranked(drawn, progress, config.train.epochs)
+    found: dict[str, Any] = {
+        "trials": trials,
+        "plan": {**claimed, "draw": plan.draw},
+        "rungs": setup.rungs,
+        **provenance(),
+    }
+    processes.once(lambda: _write(workdir, found))
+    return found
+
+
+def printout(found: dict[str, Any]) -> str:
+    """The best trials as aligned text, and the flags that train the best one."""
+    names = list(found["trials"][0]["values"])
+    lines = [f"{'trial':>5} {'valid UAR':>10} {'epochs':>7}  " + "".join(f"{name:>22}" for name in names)]
+    for row in found["trials"][:10]:
+        values = "".join(f"{row['values'][name]:>22.6g}" for name in names)
+        lines.append(f"{row['trial']:>5} {row['valid_uar']:>10.2%} {row['epochs']:>7}  {values}")
+    flags = " ".join(f"--config.hyper.{name}={value:g}" for name, value in found["trials"][0]["values"].items())
+    return "\n".join([*lines, "", f"The best: {flags}"])
+
+
+def _drawn(config: Config, plan: Plan) -> list[dict[str, float]]:
+    """The values of each trial."""
+    if not plan.axes:
+        do = "add --search=learning_rate:1e-4:1e-2:log; it can be given several times"
+        raise UsageError(mismatch("--search", "at least one hyperparameter", "none", do))
+    names = [one.name for one in plan.axes]
+    if len(set(names)) < len(names):
+        raise UsageError(mismatch("--search", "each name once", ", ".join(names), "remove one"))
+    if config.members or config.n_members > 1:
+        do = "choose the config of a single network"
+        raise UsageError(mismatch("--config", "one member", f"{max(config.n_members, len(config.members))}", do))
+    one_of("--draw", plan.draw, DRAWS)
+    in_range("--trials", plan.trials, 1, 4_096)
+    shares = DRAWS[plan.draw](plan.trials, len(plan.axes), config.seed)
+    return [{one.name: one.at(float(x)) for one, x in zip(plan.axes, row, strict=True)} for row in shares]
+
+
+def _alike(setup: run_state.Setup) -> run_state.Setup:
+    """Gives all trials the key of the first: they differ by their values alone, not by luck."""
+    key = setup.courses[0].member.key
+    courses = [course._replace(member=course.member._replace(key=key)) for course in setup.courses]
+    return setup._replace(courses=tuple(courses))
+
+
+def _ranked(drawn: Sequence[dict[str, float]], progress: run_state.Progress, last: int) -> list[dict[str, Any]]:
+    """Trials, those that were dropped last or never first, and among them the best."""
+    reached = [one.dropped or last for one in progress.members]
+    rows = [
+        {
+            "trial": i,
+            "values": values,
+            "valid_uar": one.best_uar,
+            "best_epoch": one.best_epoch,
+            "epochs": len(one.history),
+            "status": one.warning or (f"dropped after epoch {one.dropped}" if one.dropped else "trained"),
+        }
+        for i, (values, one) in enumerate(zip(drawn, progress.members, strict=True))
+    ]
+    return sorted(rows, key=lambda row: (-reached[row["trial"]], -row["valid_uar"]))
+
+
+def _write(workdir: Path, found: dict[str, Any]) -> None:
+    """`sweep.json`, and `sweep.csv` with a row a trial."""
+    atomic.write(workdir / "sweep.json", json.dumps(found, indent=1) + "\n")
+    rows = [{**row, **row["values"]} for row in found["trials"]]
+    names = [name for name in rows[0] if name != "values"]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    atomic.write(workdir / "sweep.csv", text.getvalue())

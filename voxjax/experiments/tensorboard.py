@@ -1,0 +1,77 @@
+"""What TensorBoard shows while a run goes on. The only room that knows tensorboardX."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import tensorboardX
+
+from voxjax import config_schema
+from voxjax.reporting import plots
+
+_FLUSH_EVERY_S = 15  # at most this much is lost when a run is killed
+
+
+class Monitor:
+    """Writes one run's events. Close it, or use it in a `with`, so that the last reach the disk."""
+
+    def __init__(self, folder: Path, first_step: int | None = None) -> None:
+        """Opens a new event file.
+
+        Args:
+            folder: of the event files, made if missing.
+            first_step: of a run that goes on. What was written at this step or later by the run
+                before is then hidden.
+        """
+        self._writer = tensorboardX.SummaryWriter(str(folder), purge_step=first_step, flush_secs=_FLUSH_EVERY_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        """One point on each curve, by name such as `loss/train`."""
+        for name, value in values.items():
+            self._writer.add_scalar(name, float(value), step)
+
+    def confusion(self, step: int, labels: Sequence[str], counts: np.ndarray) -> None:
+        """The confusion matrix as an image: integer `[K, K]`, truth in rows."""
+        self._image(step, "confusion", plots.pixels(plots.confusion(labels, counts, f"Step {step}")))
+
+    def history(self, step: int, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The curves so far as an image, from rows as `plots.history` takes them."""
+        self._image(step, "history", plots.pixels(plots.history(rows)))
+
+    def audio(self, step: int, name: str, samples: np.ndarray, sample_rate_hz: int) -> None:
+        """A clip to listen to: float `[time]`; what lies beyond [-1, 1] is clipped."""
+        samples = np.clip(np.asarray(samples, np.float32), -1, 1)[:, None]
+        self._writer.add_audio(name, samples, step, sample_rate_hz)
+
+    def text(self, step: int, name: str, content: str) -> None:
+        """A paragraph, read as Markdown."""
+        self._writer.add_text(name, content, step)
+
+    def hyperparameters(self, config: Mapping[str, Any], figures: Mapping[str, float]) -> None:
+        """The run's values beside its final figures, in TensorBoard's table of runs.
+
+        Args:
+            config: nested values. Lists and what is neither text nor number are written as text.
+            figures: final ones by name, such as `test/uar`.
+        """
+        plain = {key: _plain(value) for key, value in config_schema.dotted(config).items()}
+        finals = {name: float(value) for name, value in figures.items()}
+        self._writer.add_hparams(plain, finals, name="hyperparameters")
+
+    def close(self) -> None:
+        """Writes what is left. Closing twice does no harm."""
+        self._writer.close()
+
+    def _image(self, step: int, name: str, pixels: np.ndarray) -> None:
+        self._writer.add_image(name, pixels, step, dataformats="HWC")
+
+
+def _plain(value: Any) -> bool | int | float | str:
+    return value if isinstance(value, (bool, int, float, str)) else str(value)

@@ -1,0 +1,1 @@
+"""From sound files to answers, with a model folder and nothing else."""

@@ -1,0 +1,1 @@
+"""Classification, calibration, selective prediction, significance and soft voting."""

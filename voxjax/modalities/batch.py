@@ -1,0 +1,63 @@
+"""Further modalities of a batch: gathered beside the audio, standardised, and hidden now and then."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from voxjax.audio import normalize
+from voxjax.modalities.names import AUDIO
+
+Array = jax.Array
+
+
+class Sequences(NamedTuple):
+    """One modality of all clips, unscaled. A clip without it has length 0."""
+
+    values: Array | np.ndarray  # float32 [clips, T, D]
+    lengths: Array | np.ndarray  # int32 [clips]
+
+
+def joined(
+    names: Sequence[str],
+    sequences: Mapping[str, Sequences],
+    scalers: Mapping[str, normalize.Scaler],
+    indices: Array,
+    audio: tuple[Array, Array],
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Inputs and masks by modality, the audio's own among them: `[B, T, D]` and bool `[B, T]` each."""
+    inputs, masks = {AUDIO: audio[0]}, {AUDIO: audio[1]}
+    for name in names:
+        values, lengths = sequences[name].values[indices], sequences[name].lengths[indices]
+        masks[name] = jnp.arange(values.shape[1])[None, :] < lengths[:, None]
+        inputs[name] = normalize.standardised(scalers[name], values, masks[name])
+    return inputs, masks
+
+
+def drop(
+    keys: Array, rate: Array, inputs: Mapping[str, Array], masks: Mapping[str, Array]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Modality dropout (Neverova et al. 2016): hides each modality with chance `rate`, never all that a clip has.
+
+    Args:
+        keys: one a clip, `[B]`.
+        rate: `[]`, in [0, 1].
+        inputs, masks: as `joined` gives them.
+    """
+    names = sorted(masks)
+
+    def one(key: Array, masks: Mapping[str, Array]) -> dict[str, Array]:
+        present = jnp.stack([jnp.any(masks[name]) for name in names])
+        kept = present & (jax.random.uniform(key, (len(names),)) >= rate)
+        kept = jnp.where(jnp.any(kept), kept, present)
+        return {name: masks[name] & kept[i] for i, name in enumerate(names)}
+
+    kept = jax.vmap(one)(keys, dict(masks))
+    return {name: jnp.where(kept[name][..., None], inputs[name], 0.0) for name in names}, kept
+
+
+def blank(names: Sequence[str], sequences: Mapping[str, Sequences], audio: Any) -> dict[str, Any]:
+    """Zeros of the shapes of all modalities, two clips long."""
+    return {AUDIO: audio, **{name: jnp.zeros((2, *sequences[name].values.shape[1:])) for name in names}}

@@ -1,0 +1,3 @@
+"""Names of modalities."""
+
+AUDIO = "audio"

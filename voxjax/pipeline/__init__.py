@@ -1,0 +1,1 @@
+"""From a config to arrays: dataset, folds, features and members."""

@@ -1,0 +1,102 @@
+"""The report of a run: figures, tables, pictures and one page, written into a folder."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voxjax.evaluation.figures import measure
+from voxjax.evaluation.results import ReportInput
+from voxjax.metrics import calibration, classification
+from voxjax.reporting import html_report, plots, tables
+from voxjax.storage import atomic
+
+
+def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
+    """Writes `metrics.json`, the tables, the pictures and `report.html`, each whole or not at all.
+
+    Args:
+        folder: made if missing. Files of the same names are replaced.
+        run: what to report.
+
+    Returns:
+        What `metrics.json` holds.
+
+    Raises:
+        VoxJaxError: without clips, with unequal columns, or at logits that are not finite.
+        OSError: if the folder can't be written.
+    """
+    temperature = np.broadcast_to(np.asarray(run.temperature, np.float64), len(run.truth))
+    before = calibration.apply(run.logits, 1.0)
+    after = calibration.apply(run.logits, temperature[:, None])
+    figures = measure(run, before, after)
+    pictures = draw(run, figures, before, after)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("confusion", "history", "reliability"):
+        if name in pictures:
+            atomic.write(folder / f"{name}.png", pictures[name])
+    atomic.write(folder / "metrics.json", json.dumps(figures, indent=1, allow_nan=False) + "\n")
+    atomic.write(folder / "per_class.csv", tables.per_class(figures))
+    atomic.write(folder / "confusion.csv", tables.confusion(figures))
+    if len(figures["members"]) > 1:
+        atomic.write(folder / "members.csv", tables.members(figures))
+    if "subsets" in figures:
+        atomic.write(folder / "subsets.csv", tables.subsets(figures))
+    columns = (run.clips, run.speakers, run.folds, run.truth, after)
+    atomic.write(folder / "predictions.csv", tables.predictions(run.labels, *columns))
+    content = html_report.render(figures, pictures, run.meta["config"], run.notes)
+    atomic.write(folder / "report.html", content)
+    return figures
+
+
+def draw(run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after: np.ndarray) -> dict[str, bytes]:
+    """PNG files by name: confusion, reliability, coverage and, if there is one, history."""
+    sides = {
+        f"Before: ECE {figures['ece']:.1%}": classification.reliability(before, run.truth),
+        f"After temperature {figures['temperature']:.2f}: ECE {figures['ece_calibrated']:.1%}": (
+            classification.reliability(after, run.truth)
+        ),
+    }
+    title = f"{figures['model']} on {figures['corpus']}, protocol {figures['protocol']}"
+    pictures = {
+        "confusion": plots.confusion(run.labels, np.array(figures["confusion"]), title),
+        "reliability": plots.reliability(sides),
+        "coverage": plots.coverage(figures["coverage"]),
+    }
+    if run.history:
+        pictures["history"] = plots.history(run.history)
+    return {name: plots.png(figure) for name, figure in pictures.items()}
+
+
+def printout(figures: Mapping[str, Any]) -> str:
+    """The closing lines of a run: warnings, UAR and accuracy with intervals, classes, confusions.
+
+    Args:
+        figures: the content of `metrics.json`.
+    """
+    rule = "=" * 70
+    over = figures["interval_over"]
+    head = [
+        rule,
+        f"{figures['model']} on {figures['corpus']}: protocol {figures['protocol']}, "
+        f"folds {figures['folds']}, seeds {figures['seeds']}, {figures['n']} test clips",
+        *(f"WARNING: {text}" for text in figures["warnings"]),
+        rule,
+        f"Test UAR:      {_ratio(figures, 'uar')}   (95% bootstrap over {over})",
+        f"Test Accuracy: {_ratio(figures, 'accuracy')}",
+        f"Macro-F1:      {figures['macro_f1']:7.2%}",
+        f"ECE:           {figures['ece']:7.2%}, {figures['ece_calibrated']:.2%} "
+        f"after temperature {figures['temperature']:.2f}",
+    ]
+    members = [*tables.member_lines(figures), ""] if len(figures["members"]) > 1 else []
+    members += [*tables.subset_lines(figures), ""] if "subsets" in figures else []
+    classes, confusions = tables.class_lines(figures), tables.confusion_lines(figures)
+    said = ["", *(f"ADVICE: {text}" for text in figures["advice"])] if "advice" in figures else []
+    return "\n".join([*head, "", *members, *classes, "", *confusions, *said, rule])
+
+
+def _ratio(figures: Mapping[str, Any], name: str) -> str:
+    low, high = figures[f"{name}_ci"]
+    return f"{figures[name]:7.2%}   [{low:.1%}, {high:.1%}]"

@@ -1,0 +1,33 @@
+"""What a figure was made by: versions, device, command and commit."""
+
+import pathlib
+import platform
+import shlex
+import subprocess
+import sys
+
+import jax
+
+from voxjax.version import __version__
+
+
+def provenance() -> dict[str, str]:
+    """Versions, the device, the command line and, in a git checkout, the commit."""
+    return {
+        "voxjax": __version__,
+        "jax": jax.__version__,
+        "python": platform.python_version(),
+        "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+        "command": shlex.join(["python", *sys.argv]),
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str:
+    folder = pathlib.Path(__file__).resolve().parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()

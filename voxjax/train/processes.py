@@ -1,0 +1,34 @@
+"""What the first process of a run does for all: writing once, and failing everywhere if that fails."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from voxjax.errors import VoxJaxError, mismatch
+
+
+def first() -> bool:
+    """Whether this is the process that writes what a run writes once."""
+    return jax.process_index() == 0
+
+
+def once(work: Callable[[], object]) -> None:
+    """Lets the first process do the work while the others wait, and fails everywhere if it fails.
+
+    Raises:
+        VoxJaxError: the work's own in the first process; in the others, that it failed there.
+    """
+    failure: Exception | None = None
+    if first():
+        try:
+            work()
+        except Exception as error:
+            failure = error
+    if jax.process_count() > 1:
+        good = bool(multihost_utils.broadcast_one_to_all(np.array(failure is None)))
+        if not good and not first():
+            raise VoxJaxError(mismatch("process 0", "to do its part", "a failure", "read what it printed"))
+    if failure is not None:
+        raise failure
