@@ -6,7 +6,7 @@ weight decay instead of L2, a cosine with a floor, and a guard that rolls back a
 python scripts/train.py --config=configs/advanced.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/advanced
 """
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, GuardConfig, Hyper, TrainConfig, config_dict
+from voxjax.config import Config, FeatureConfig, GuardConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -17,7 +17,7 @@ def get_config():
             architecture="advanced",
             model=options("advanced", {"stem": (16, 32, 48), "filters": (48, 64, 96), "lstm": (64,), "dense": (128,)}),
             features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
-            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,
@@ -25,9 +25,9 @@ def get_config():
                 dropout=0.2,
                 head_dropout=0.35,
                 mixup_alpha=0.3,
-                ramp_share=0.25,
+                ramp_fraction=0.25,
                 focal_gamma=1.0,
-                loss_ramp_share=0.3,
+                loss_ramp_fraction=0.3,
             ),
             train=TrainConfig(epochs=80, patience_epochs=80, crop_s=2.56),
             class_balance=0.5,

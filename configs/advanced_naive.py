@@ -5,7 +5,7 @@ The naive focal loss, dropout of 0.5 with heavy L2, and a cosine that is down af
 python scripts/train.py --config=configs/advanced_naive.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/naive
 """
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, GuardConfig, Hyper, TrainConfig, config_dict
+from voxjax.config import Config, FeatureConfig, GuardConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -16,12 +16,12 @@ def get_config():
             architecture="advanced",
             model=options("advanced", {"stem": (16, 32, 48), "filters": (48, 64, 96), "lstm": (64,), "dense": (128,)}),
             features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
-            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1e-3,
-                warmup_share=0.0,
-                cosine_share=0.3,
-                floor_share=0.0,
+                warmup_fraction=0.0,
+                cosine_fraction=0.3,
+                floor_fraction=0.0,
                 weight_decay=0.0,
                 clip_norm=1e9,  # none
                 ema_decay=0.0,
@@ -30,7 +30,7 @@ def get_config():
                 label_smoothing=0.0,
                 focal_gamma=5.0,
                 l2=5e-2,
-                ramp_share=0.0,
+                ramp_fraction=0.0,
             ),
             train=TrainConfig(epochs=30, patience_epochs=30, crop_s=2.56),
             class_balance=1.0,

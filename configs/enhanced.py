@@ -3,7 +3,7 @@
 python scripts/train.py --config=configs/enhanced.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/enhanced
 """
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict
+from voxjax.config import Config, FeatureConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -14,7 +14,7 @@ def get_config():
             architecture="enhanced",
             model=options("enhanced", {}),
             features=FeatureConfig(channels=("logmel", "energy", "pitch")),
-            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,
@@ -22,7 +22,7 @@ def get_config():
                 dropout=0.2,
                 head_dropout=0.35,
                 mixup_alpha=0.3,
-                ramp_share=0.25,
+                ramp_fraction=0.25,
             ),
             train=TrainConfig(epochs=60, patience_epochs=60, crop_s=2.56),
         )

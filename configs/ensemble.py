@@ -5,7 +5,7 @@ python scripts/train.py --config=configs/ensemble.py --config.corpus=ravdess --d
 `--config.n_members=3` takes the first three (the guide's N_MODELS).
 """
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, MemberConfig, TrainConfig, config_dict
+from voxjax.config import Config, FeatureConfig, Hyper, MemberConfig, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -21,11 +21,11 @@ def get_config():
                 MemberConfig("cnn", cnn),
                 MemberConfig("lstm", lstm, {"learning_rate": 2e-3, "dropout": 0.3}),
                 MemberConfig("hybrid", hybrid, {"mixup_alpha": 0.2}),
-                MemberConfig("cnn", cnn, {"learning_rate": 2e-3, "dropout": 0.1, "warp": 0.12}),
-                MemberConfig("lstm", lstm, {"learning_rate": 3e-3, "time_mask_share": 0.25, "stretch": 0.2}),
+                MemberConfig("cnn", cnn, {"learning_rate": 2e-3, "dropout": 0.1, "vtlp": 0.12}),
+                MemberConfig("lstm", lstm, {"learning_rate": 3e-3, "time_mask_fraction": 0.25, "time_stretch": 0.2}),
             ),
             features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
-            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,
@@ -33,8 +33,8 @@ def get_config():
                 dropout=0.2,
                 head_dropout=0.35,
                 mixup_alpha=0.3,
-                ramp_share=0.25,
+                ramp_fraction=0.25,
             ),
-            train=TrainConfig(epochs=70, patience_epochs=70, crop_s=2.56, valid_share=0.06, keep="last"),
+            train=TrainConfig(epochs=70, patience_epochs=70, crop_s=2.56, valid_fraction=0.06, keep="last"),
         )
     )

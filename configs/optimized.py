@@ -5,7 +5,7 @@ python scripts/train.py --config=configs/optimized.py --config.corpus=ravdess --
 docs/results.md gives its figures on RAVDESS.
 """
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict
+from voxjax.config import Config, FeatureConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -19,7 +19,7 @@ def get_config():
                 {"stem": (16, 32, 48), "filters": (32, 32), "lstm": (64,), "dense": (128,), "pooling": "attention"},
             ),
             features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
-            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,
@@ -27,13 +27,13 @@ def get_config():
                 dropout=0.2,
                 head_dropout=0.35,
                 mixup_alpha=0.3,
-                mixup_share=0.5,
-                ramp_share=0.25,
-                time_mask_share=0.16,
-                frequency_mask_share=0.16,
-                stretch=0.25,
-                warp=0.16,
+                mixup_probability=0.5,
+                ramp_fraction=0.25,
+                time_mask_fraction=0.16,
+                frequency_mask_fraction=0.16,
+                time_stretch=0.25,
+                vtlp=0.16,
             ),
-            train=TrainConfig(epochs=80, patience_epochs=80, crop_s=2.56, valid_share=0.06, keep="last"),
+            train=TrainConfig(epochs=80, patience_epochs=80, crop_s=2.56, valid_fraction=0.06, keep="last"),
         )
     )

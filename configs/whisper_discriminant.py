@@ -4,7 +4,7 @@ python scripts/train.py --config=configs/whisper_discriminant.py --config.corpus
     --encoder_weights=WEIGHTS --workdir=runs/whisper_discriminant
 """
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict
+from voxjax.config import Config, FeatureConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -23,8 +23,10 @@ def get_config():
                 hop_ms=20.0,
                 trim_db=200.0,  # the pauses around speech tell something, too
             ),
-            copies=CopiesConfig(augmentation_factor=0),  # the discriminant is fitted to the clips themselves
+            offline_augment=OfflineAugmentConfig(
+                augmentation_factor=0
+            ),  # the discriminant is fitted to the clips themselves
             hyper=Hyper(weight_decay=0.0),
-            train=TrainConfig(epochs=1, valid_share=0.06, keep="last"),  # nothing is left to learn in steps
+            train=TrainConfig(epochs=1, valid_fraction=0.06, keep="last"),  # nothing is left to learn in steps
         )
     )

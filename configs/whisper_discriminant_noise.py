@@ -12,7 +12,7 @@ def get_config():
     plain = pathlib.Path(__file__).with_name("whisper_discriminant.py")
     config = runpy.run_path(str(plain))["get_config"]()
     config.name = "whisper_discriminant_noise"
-    config.copies.augmentation_factor = 1
-    config.copies.methods = ("noise",)
-    config.copies.noise_snr_db = (0.0, 30.0)
+    config.offline_augment.augmentation_factor = 1
+    config.offline_augment.methods = ("noise",)
+    config.offline_augment.noise_snr_db = (0.0, 30.0)
     return config

@@ -6,7 +6,7 @@ python scripts/train.py --config=configs/whisper_mix.py --config.corpus=ravdess 
 WEIGHTS is the folder with the weights of whisper_tiny_en and whisper_base.
 """
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, MemberConfig, TrainConfig, config_dict
+from voxjax.config import Config, FeatureConfig, Hyper, MemberConfig, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -21,9 +21,9 @@ def get_config():
         "learning_rate": 1e-3,
         "head_dropout": 0.3,
         "label_smoothing": 0.08,
-        "copy_share": 0.8,
-        "frequency_mask_share": 0.1,
-        "stretch": 0.0,
+        "offline_augment_probability": 0.8,
+        "frequency_mask_fraction": 0.1,
+        "time_stretch": 0.0,
     }
     return config_dict(
         Config(
@@ -35,7 +35,7 @@ def get_config():
                 MemberConfig("hybrid", hybrid),
             ),
             features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
-            copies=CopiesConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,
@@ -43,8 +43,8 @@ def get_config():
                 dropout=0.2,
                 head_dropout=0.35,
                 mixup_alpha=0.3,
-                ramp_share=0.25,
+                ramp_fraction=0.25,
             ),
-            train=TrainConfig(epochs=50, patience_epochs=50, crop_s=2.72, valid_share=0.06, keep="last"),
+            train=TrainConfig(epochs=50, patience_epochs=50, crop_s=2.72, valid_fraction=0.06, keep="last"),
         )
     )

@@ -22,7 +22,7 @@ def get_config():
     config.hyper.head_dropout = 0.7
     config.hyper.mixup_alpha = 0.0  # the deviation of two sounds' sum is not the sum of theirs
     config.hyper.ema_decay = 0.99
-    config.hyper.time_mask_share = 0.0
-    config.hyper.frequency_mask_share = 0.0
+    config.hyper.time_mask_fraction = 0.0
+    config.hyper.frequency_mask_fraction = 0.0
     config.train.epochs = config.train.patience_epochs = 90
     return config

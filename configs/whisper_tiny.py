@@ -4,7 +4,7 @@ python scripts/train.py --config=configs/whisper_tiny.py --config.corpus=ravdess
     --encoder_weights=WEIGHTS --workdir=runs/whisper_tiny
 """
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, TrainConfig, config_dict
+from voxjax.config import Config, FeatureConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -15,7 +15,7 @@ def get_config():
             architecture="encoder_head",
             model=options("encoder_head", {"project": 256, "dense": (128,)}),
             features=FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(2,), hop_ms=40.0),
-            copies=CopiesConfig(
+            offline_augment=OfflineAugmentConfig(
                 augmentation_factor=5, methods=("speed", "stretch", "speed+stretch", "noise", "speed+noise")
             ),
             hyper=Hyper(
@@ -26,12 +26,12 @@ def get_config():
                 head_dropout=0.3,
                 label_smoothing=0.08,
                 mixup_alpha=0.3,
-                copy_share=0.8,
-                ramp_share=0.2,
-                time_mask_share=0.15,
-                frequency_mask_share=0.1,
-                stretch=0.0,  # the copies vary tempo where the encoder hears it
+                offline_augment_probability=0.8,
+                ramp_fraction=0.2,
+                time_mask_fraction=0.15,
+                frequency_mask_fraction=0.1,
+                time_stretch=0.0,  # the copies vary tempo where the encoder hears it
             ),
-            train=TrainConfig(epochs=30, patience_epochs=30, crop_s=4.4, valid_share=0.06, keep="last"),
+            train=TrainConfig(epochs=30, patience_epochs=30, crop_s=4.4, valid_fraction=0.06, keep="last"),
         )
     )

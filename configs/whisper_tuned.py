@@ -20,9 +20,9 @@ def get_config():
     config.features.blocks, config.features.tuned_blocks = (1,), 1
     config.features.centre = "none"  # a block expects what the one below gave
     config.hyper.mixup_alpha = 0.0  # sounds that are mixed below a block are no mixture above it
-    config.hyper.frequency_mask_share = 0.0  # a block expects all its channels
-    config.hyper.tuned_rate = 0.1
-    config.hyper.tuned_from = 0.3
+    config.hyper.frequency_mask_fraction = 0.0  # a block expects all its channels
+    config.hyper.finetune_rate_scale = 0.1
+    config.hyper.unfreeze_fraction = 0.3
     config.train.epochs = config.train.patience_epochs = 20
     config.train.crop_s = 3.2
     return config

@@ -6,7 +6,7 @@ from pathlib import Path
 from absl import flags
 
 from voxjax.cli import entrypoint
-from voxjax.config import CopiesConfig
+from voxjax.config import OfflineAugmentConfig
 from voxjax.data import corpora
 from voxjax.pipeline import dataset, feature_table
 from voxjax.storage import paths
@@ -20,7 +20,7 @@ FACTOR = flags.DEFINE_integer("augmentation_factor", 3, "Copies of each clip: no
 def main() -> None:
     started = time.perf_counter()
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    copying = CopiesConfig(augmentation_factor=FACTOR.value)
+    copying = OfflineAugmentConfig(augmentation_factor=FACTOR.value)
     cache = paths.cache_dir()
     manifest = corpora.load(CORPUS.value, data_dir, cache)
     manifest, clips = dataset.decoded(manifest, feature_table.FEATURES.sample_rate_hz, cache, "stop")

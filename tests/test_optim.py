@@ -15,15 +15,15 @@ def rate(progress, **values):
 
 
 def test_schedule_rises_to_its_peak_and_ends_at_its_floor():
-    assert rate(0.0, warmup_share=0.1) == 0
-    assert rate(0.05, warmup_share=0.1) == pytest.approx(0.05, rel=1e-5)
-    assert rate(0.1, warmup_share=0.1) == pytest.approx(0.1, rel=1e-5)
-    assert rate(0.55, warmup_share=0.1, floor_share=0.0) == pytest.approx(0.05, rel=1e-4)
-    assert rate(1.0, floor_share=0.02) == pytest.approx(0.002, rel=1e-4)
+    assert rate(0.0, warmup_fraction=0.1) == 0
+    assert rate(0.05, warmup_fraction=0.1) == pytest.approx(0.05, rel=1e-5)
+    assert rate(0.1, warmup_fraction=0.1) == pytest.approx(0.1, rel=1e-5)
+    assert rate(0.55, warmup_fraction=0.1, floor_fraction=0.0) == pytest.approx(0.05, rel=1e-4)
+    assert rate(1.0, floor_fraction=0.02) == pytest.approx(0.002, rel=1e-4)
 
 
 def test_schedule_matches_optax():
-    ours = [rate(i / 100, warmup_share=0.1, floor_share=0.05) for i in range(101)]
+    ours = [rate(i / 100, warmup_fraction=0.1, floor_fraction=0.05) for i in range(101)]
     theirs = optax.warmup_cosine_decay_schedule(0.0, 0.1, 10, 100, 0.005)
     np.testing.assert_allclose(ours, [theirs(i) for i in range(101)], atol=1e-6)
 
@@ -31,7 +31,7 @@ def test_schedule_matches_optax():
 def test_steps_match_optax_adamw_under_traced_rates():
     params = {"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}
     gradient = jax.tree.map(lambda x: 0.1 * x, params)
-    hyper = Hyper(learning_rate=0.01, warmup_share=0.0, floor_share=1.0, weight_decay=0.3, clip_norm=1e9)
+    hyper = Hyper(learning_rate=0.01, warmup_fraction=0.0, floor_fraction=1.0, weight_decay=0.3, clip_norm=1e9)
     progress = jnp.float32(0.5)
     theirs = optax.adamw(0.01, weight_decay=0.3, mask={"kernel": True, "bias": False})
     ours, mine, his, state = params, optim.adamw(hyper, jnp.float32(0)).init(params), params, theirs.init(params)

@@ -75,7 +75,7 @@ class FeatureConfig:
 
 
 @dataclasses.dataclass(frozen=True)
-class CopiesConfig:
+class OfflineAugmentConfig:
     """Offline copies of each training clip, made once, on the waveform (the guide's augmentation)."""
 
     augmentation_factor: int = 3  # copies beside the original; 0 makes none
@@ -88,7 +88,7 @@ class CopiesConfig:
     seed: int = 0  # of what the copies draw
 
     def __post_init__(self) -> None:
-        in_range("copies.augmentation_factor", self.augmentation_factor, 0, 64)
+        in_range("offline_augment.augmentation_factor", self.augmentation_factor, 0, 64)
 
 
 @jax.tree_util.register_dataclass
@@ -97,9 +97,9 @@ class Hyper:
     """What may differ between members: numbers that are traced, so they can be vmapped and swept."""
 
     learning_rate: Any = 1e-3  # peak of the schedule
-    warmup_share: Any = 0.05  # share of all steps spent rising to the peak
-    cosine_share: Any = 1.0  # share of all steps after which the cosine is down
-    floor_share: Any = 0.01  # the cosine ends at this share of the peak
+    warmup_fraction: Any = 0.05  # share of all steps spent rising to the peak
+    cosine_fraction: Any = 1.0  # share of all steps after which the cosine is down
+    floor_fraction: Any = 0.01  # the cosine ends at this share of the peak
     weight_decay: Any = 1e-2  # decoupled, on kernels alone
     clip_norm: Any = 5.0  # global gradient norm
     ema_decay: Any = 0.99  # of the averaged weights that are evaluated and kept
@@ -107,23 +107,25 @@ class Hyper:
     head_dropout: Any = 0.3  # between the dense layers
     label_smoothing: Any = 0.05
     mixup_alpha: Any = 0.2  # Beta(alpha, alpha); 0 mixes nothing
-    mixup_share: Any = 0.5  # share of examples that are mixed
+    mixup_probability: Any = 0.5  # share of examples that are mixed
     focal_gamma: Any = 0.0  # 0 is cross-entropy
-    loss_ramp_share: Any = 0.0  # focal gamma and class weights rise from none over this share of all steps
+    loss_ramp_fraction: Any = 0.0  # focal gamma and class weights rise from none over this share of all steps
     l2: Any = 0.0  # penalty on kernels in the loss itself; `weight_decay` is the better kind
-    tuned_rate: Any = 0.1  # learning rate of an encoder's highest block, as a share of the head's
-    tuned_decay: Any = 0.7  # each block below learns at this share of the one above
-    tuned_from: Any = 0.1  # share of all steps until the highest block begins to learn; each below waits as long again
-    ramp_share: Any = 0.2  # augmentation and regularisation rise linearly over this share of all steps
-    copy_share: Any = 0.5  # chance that an offline copy stands in for the clip
-    shift_frames: Any = 8.0  # largest delay of the clip
+    finetune_rate_scale: Any = 0.1  # learning rate of an encoder's highest block, as a share of the head's
+    layerwise_rate_decay: Any = 0.7  # each block below learns at this share of the one above
+    unfreeze_fraction: Any = (
+        0.1  # share of all steps until the highest block begins to learn; each below waits as long again
+    )
+    ramp_fraction: Any = 0.2  # augmentation and regularisation rise linearly over this share of all steps
+    offline_augment_probability: Any = 0.5  # chance that an offline copy stands in for the clip
+    time_shift_frames: Any = 8.0  # largest delay of the clip
     gain_db: Any = 6.0  # uniform within +- this
-    noise_share: Any = 0.3  # chance of added noise
+    noise_probability: Any = 0.3  # chance of added noise
     noise_snr_db: Any = 10.0  # the lowest signal-to-noise ratio; the highest is 30 dB above
-    stretch: Any = 0.15  # tempo is multiplied by exp(U(-1, 1) * this)
-    warp: Any = 0.08  # vocal-tract length is multiplied by exp(U(-1, 1) * this)
-    time_mask_share: Any = 0.15  # widest of two time masks, as a share of the clip
-    frequency_mask_share: Any = 0.15  # widest of two frequency masks, as a share of the channels
+    time_stretch: Any = 0.15  # tempo is multiplied by exp(U(-1, 1) * this)
+    vtlp: Any = 0.08  # vocal-tract length is multiplied by exp(U(-1, 1) * this)
+    time_mask_fraction: Any = 0.15  # widest of two time masks, as a share of the clip
+    frequency_mask_fraction: Any = 0.15  # widest of two frequency masks, as a share of the channels
     modality_dropout: Any = 0.25  # chance that a fusing network is not shown a modality that the clip has
 
 
@@ -138,7 +140,7 @@ class TrainConfig:
     patience_epochs: int = 30  # epochs without a better validation UAR before stopping
     checkpoint_every_epochs: int = 5
     checkpoints_kept: int = 2
-    valid_share: float = 0.1  # of the training side, cut off to choose by
+    valid_fraction: float = 0.1  # of the training side, cut off to choose by
     keep: str = "best"  # best | last: weights of the epoch with the best validation UAR, or those at the end
 
     def __post_init__(self) -> None:
@@ -148,7 +150,7 @@ class TrainConfig:
         in_range("train.patience_epochs", self.patience_epochs, 1, 100_000)
         in_range("train.checkpoint_every_epochs", self.checkpoint_every_epochs, 1, 100_000)
         in_range("train.checkpoints_kept", self.checkpoints_kept, 1, 1_000)
-        in_range("train.valid_share", self.valid_share, 0.01, 0.5)
+        in_range("train.valid_fraction", self.valid_fraction, 0.01, 0.5)
         one_of("train.keep", self.keep, ("best", "last"))
         one_of("train.precision", self.precision, ("float32", "bfloat16"))
 
@@ -160,12 +162,12 @@ class GuardConfig:
     action: str = "warn"  # warn | stop | recover: roll back to the last healthy epoch, soften, go on
     after_epochs: int = 5  # epochs in which nothing is judged
     patience_epochs: int = 3  # epochs in a row that must look collapsed
-    commonest_share: float = 0.6  # of validation clips given to one class; at least the true share + 0.3
-    entropy_share: float = 0.6  # entropy of the predicted classes, relative to the true ones', that is too little
+    majority_fraction: float = 0.6  # of validation clips given to one class; at least the true share + 0.3
+    entropy_fraction: float = 0.6  # entropy of the predicted classes, relative to the true ones', that is too little
     gradient_norm: float = 1e-5  # below this, gradients have vanished
     rate_factor: float = 0.5  # recover: the learning rate is multiplied by this
     gamma_factor: float = 0.5  # recover: focal gamma is multiplied by this
-    recoveries: int = 3  # after so many, recover becomes stop
+    max_recoveries: int = 3  # after so many, recover becomes stop
 
     def __post_init__(self) -> None:
         one_of("guard.action", self.action, ("warn", "stop", "recover"))
@@ -180,7 +182,9 @@ class MemberConfig:
     model: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)
     hyper: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)  # fields of Hyper
     features: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)  # fields of FeatureConfig
-    copies: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)  # fields of CopiesConfig
+    offline_augment: collections.abc.Mapping[str, Any] = dataclasses.field(
+        default_factory=dict
+    )  # fields of OfflineAugmentConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -216,12 +220,12 @@ class Config:
     loss: str = "focal"  # a name in `losses.LOSSES`
     n_members: int = 1
     members: tuple[MemberConfig, ...] = ()
-    members_via: str = "auto"  # vmap | unroll | map | auto: how members of one architecture are computed
+    member_execution: str = "auto"  # vmap | unroll | map | auto: how members of one architecture are computed
     vote: str = "equal"  # equal | validation: the members' weights in the soft vote
     broken_clips: str = "stop"  # stop | skip: what an unreadable clip does to a run
     model: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)
     features: FeatureConfig = dataclasses.field(default_factory=FeatureConfig)
-    copies: CopiesConfig = dataclasses.field(default_factory=CopiesConfig)
+    offline_augment: OfflineAugmentConfig = dataclasses.field(default_factory=OfflineAugmentConfig)
     hyper: Hyper = dataclasses.field(default_factory=Hyper)
     train: TrainConfig = dataclasses.field(default_factory=TrainConfig)
     guard: GuardConfig = dataclasses.field(default_factory=GuardConfig)
@@ -229,7 +233,7 @@ class Config:
 
     def __post_init__(self) -> None:
         one_of("broken_clips", self.broken_clips, ("stop", "skip"))
-        one_of("members_via", self.members_via, ("vmap", "unroll", "map", "auto"))
+        one_of("member_execution", self.member_execution, ("vmap", "unroll", "map", "auto"))
         in_range("n_members", self.n_members, 1, 4_096)
 
 

@@ -23,13 +23,13 @@ def learning_rate(hyper: Hyper, progress: Array) -> Array:
     """Linear warm-up, then a cosine to a floor (Loshchilov and Hutter 2017).
 
     Args:
-        hyper: peak, `warmup_share`, `cosine_share` and `floor_share`.
+        hyper: peak, `warmup_fraction`, `cosine_fraction` and `floor_fraction`.
         progress: share of all steps done, in [0, 1].
     """
-    past = (progress - hyper.warmup_share) / jnp.maximum(hyper.cosine_share - hyper.warmup_share, 1e-6)
+    past = (progress - hyper.warmup_fraction) / jnp.maximum(hyper.cosine_fraction - hyper.warmup_fraction, 1e-6)
     wave = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(past, 0.0, 1.0)))
-    level = hyper.floor_share + (1.0 - hyper.floor_share) * wave
-    return hyper.learning_rate * level * ramp(progress, hyper.warmup_share)
+    level = hyper.floor_fraction + (1.0 - hyper.floor_fraction) * wave
+    return hyper.learning_rate * level * ramp(progress, hyper.warmup_fraction)
 
 
 def adamw(hyper: Hyper, rate: Array) -> optax.GradientTransformation:
@@ -61,8 +61,8 @@ def _layerwise(hyper: Hyper, progress: Array, path: Sequence[Any], leaf: Array) 
     depth = next((int(name.removeprefix(TUNED)) for name in names if name.startswith(TUNED)), None)
     if depth is None:
         return leaf
-    begun = progress >= (depth + 1) * hyper.tuned_from
-    return jnp.where(begun, hyper.tuned_rate * hyper.tuned_decay**depth, 0.0) * leaf
+    begun = progress >= (depth + 1) * hyper.unfreeze_fraction
+    return jnp.where(begun, hyper.finetune_rate_scale * hyper.layerwise_rate_decay**depth, 0.0) * leaf
 
 
 def half_square(params: Tree) -> Array:

@@ -143,7 +143,7 @@ def speed_table(figures):
     for one in figures:
         what = f"{one['config']}, {one['members']} members" + (f" ({one['folds']} folds)" if one["folds"] > 1 else "")
         name, _, unit = one["figure"].rpartition("_")
-        cells = [what, one["members_via"], f"{name} ({UNITS[unit]})"]
+        cells = [what, one["member_execution"], f"{name} ({UNITS[unit]})"]
         cells += [f"{one['one_program']:.0f}", f"{one['one_by_one']:.0f}", f"{one['ratio']:.2f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return lines

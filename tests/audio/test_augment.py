@@ -26,14 +26,14 @@ def test_strength_zero_changes_nothing():
     after = augment.distort(CONFIG, KEY, hyper, F0, before)
     assert int(after.length) == 60
     np.testing.assert_allclose(after.frames[:60], before.frames[:60], atol=0.05)
-    hidden = augment.hide(KEY, hyper, F0, before.frames, before.length)
+    hidden = augment.spec_augment(KEY, hyper, F0, before.frames, before.length)
     np.testing.assert_array_equal(hidden, before.frames)
 
 
 def test_stretch_changes_the_length_and_keeps_the_ends():
     for i in range(8):
         before = clip()
-        after = augment.stretch(jax.random.fold_in(KEY, i), jnp.float32(0.3), before)
+        after = augment.time_stretch(jax.random.fold_in(KEY, i), jnp.float32(0.3), before)
         assert 60 / 1.36 <= int(after.length) <= 60 * 1.36
         np.testing.assert_allclose(after.frames[0], before.frames[0], rtol=1e-5)
 
@@ -46,7 +46,7 @@ def test_warp_moves_a_tone_along_the_mel_axis():
     spans = features.channel_spans(mel)
     peaks = set()
     for i in range(20):
-        warped = augment.warp(jax.random.fold_in(KEY, i), jnp.float32(0.2), clips[0], spans, mel)
+        warped = augment.vtlp(jax.random.fold_in(KEY, i), jnp.float32(0.2), clips[0], spans, mel)
         peaks.add(int(warped.frames[30].argmax()))
     plain, up = (int(c.frames[30].argmax()) for c in clips)
     assert min(peaks) < plain < max(peaks) and max(peaks) <= up + 1 and max(peaks) - min(peaks) >= 4
@@ -148,11 +148,11 @@ def test_examples_are_independent_of_their_place_in_the_batch():
 
 def test_what_an_encoder_heard_is_stretched_and_cropped_and_keeps_its_values():
     config = FeatureConfig(kind="encoder", encoder="any", blocks=(2,))
-    still = augment.distort(config, KEY, Hyper(stretch=0.0), jnp.float32(1), clip(), 20)
+    still = augment.distort(config, KEY, Hyper(time_stretch=0.0), jnp.float32(1), clip(), 20)
     assert still.frames.shape == (20, 65) and int(still.length) == 20
     first = int(jnp.argmin(jnp.abs(clip().frames - still.frames[:1]).sum(1)))
     np.testing.assert_array_equal(still.frames, clip().frames[first : first + 20])
-    stretched = augment.distort(config, KEY, Hyper(stretch=0.4), jnp.float32(1), clip())
+    stretched = augment.distort(config, KEY, Hyper(time_stretch=0.4), jnp.float32(1), clip())
     assert int(stretched.length) != 60
 
 

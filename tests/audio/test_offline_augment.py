@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from voxjax.audio import offline_augment
-from voxjax.config import CopiesConfig
+from voxjax.config import OfflineAugmentConfig
 from voxjax.data import synthetic
 from voxjax.errors import UsageError
 
@@ -81,14 +81,14 @@ def test_resample_keeps_its_place_in_a_long_clip():
 
 @pytest.mark.parametrize("rate", [0.8, 1.25])
 def test_speed_moves_tempo_and_pitch_together(rate):
-    config = CopiesConfig(speed_rate=(rate, rate))
+    config = OfflineAugmentConfig(speed_rate=(rate, rate))
     sound, length = offline_augment.speed(KEY, config, RATE, *padded(voice()))
     assert int(length) == round(16_000 / rate) and not np.any(sound[int(length) :])
     assert pitch_of(np.asarray(sound[1_000 : int(length) - 1_000])) == pytest.approx(200 * rate, rel=0.01)
 
 
 def test_noise_has_its_ratio_and_stays_inside_the_clip():
-    config = CopiesConfig(noise_snr_db=(12.0, 12.0))
+    config = OfflineAugmentConfig(noise_snr_db=(12.0, 12.0))
     samples, length = padded(voice())
     noisy, _ = offline_augment.noise(KEY, config, RATE, samples, length)
     hiss = np.asarray(noisy - samples)
@@ -97,7 +97,7 @@ def test_noise_has_its_ratio_and_stays_inside_the_clip():
 
 
 def test_shift_moves_by_no_more_than_asked_and_fills_with_silence():
-    config = CopiesConfig(shift_s=0.1)
+    config = OfflineAugmentConfig(shift_s=0.1)
     samples, length = padded(np.ones(16_000, np.float32))
     moves = set()
     for i in range(12):
@@ -112,7 +112,7 @@ def made(clips, ids, copy=1, config=None):
     size = max(map(len, clips))
     array = np.stack([np.pad(c, (0, size - len(c))) for c in clips])
     lengths = np.array([len(c) for c in clips], np.int32)
-    return offline_augment.make(config or CopiesConfig(), RATE, array, lengths, np.array(ids, np.uint32), copy)
+    return offline_augment.make(config or OfflineAugmentConfig(), RATE, array, lengths, np.array(ids, np.uint32), copy)
 
 
 @pytest.mark.parametrize("copy", [1, 2, 3, 4])
@@ -130,13 +130,13 @@ def test_a_copy_depends_on_its_clip_and_number_alone(copy):
 
 
 def test_a_high_shift_of_pitch_reaches_the_clips_end():
-    config = CopiesConfig(methods=("pitch",), pitch_semitones=(5.0, 5.0))
+    config = OfflineAugmentConfig(methods=("pitch",), pitch_semitones=(5.0, 5.0))
     samples, _ = made([voice(16_000)], [1], 1, config)
     assert samples.shape == (1, 16_000) and float(jnp.abs(samples[0, -500:]).max()) > 0.2
 
 
 def test_methods_are_taken_in_turn_and_chained():
-    config = CopiesConfig(methods=("shift", "shift+noise"))
+    config = OfflineAugmentConfig(methods=("shift", "shift+noise"))
     quiet = [np.concatenate([np.zeros(4_000), voice(4_000)]).astype(np.float32)]
     plain = np.asarray(made(quiet, [1], 1, config)[0][0])
     third = np.asarray(made(quiet, [1], 3, config)[0][0])
@@ -147,4 +147,4 @@ def test_methods_are_taken_in_turn_and_chained():
 
 def test_unknown_method_is_refused():
     with pytest.raises(UsageError, match="did you mean 'stretch'"):
-        made([voice()], [1], 1, dataclasses.replace(CopiesConfig(), methods=("strech",)))
+        made([voice()], [1], 1, dataclasses.replace(OfflineAugmentConfig(), methods=("strech",)))

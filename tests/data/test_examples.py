@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from voxjax.audio import features, normalize
-from voxjax.config import CopiesConfig, FeatureConfig
+from voxjax.config import FeatureConfig, OfflineAugmentConfig
 from voxjax.data import examples, synthetic
 
 CONFIG = FeatureConfig(mels=20)
@@ -48,7 +48,7 @@ def test_an_encoders_clips_keep_their_order_though_short_ones_go_first(clips, mo
         counts = np.asarray(lengths) // 320
         return np.where(np.arange(sums.shape[1])[None, :, None] < counts[:, None, None], sums, 0.0), counts
 
-    copying = CopiesConfig(augmentation_factor=1, methods=("noise",))
+    copying = OfflineAugmentConfig(augmentation_factor=1, methods=("noise",))
     built = examples.build(config, sounds, told.append, copying, [5, 6, 7, 8, 9], extract)
     assert len(shapes) == 3 and sum(told) == 5 and built.features.shape[2] == 125
     for i, sound in enumerate(sounds):
@@ -70,7 +70,7 @@ def test_long_clips_give_windows_that_vote_together(clips):
 
 
 def test_copies_stand_beside_their_clip_and_differ(clips):
-    copying = CopiesConfig(augmentation_factor=2, methods=("noise", "stretch"))
+    copying = OfflineAugmentConfig(augmentation_factor=2, methods=("noise", "stretch"))
     plain = examples.build(CONFIG, clips, silent)
     built = examples.build(CONFIG, clips, silent, copying, [7, 8, 9, 10, 11])
     assert built.features.shape[1] == 3
@@ -84,7 +84,7 @@ def test_copies_stand_beside_their_clip_and_differ(clips):
 
 
 def test_scaler_is_fitted_on_originals_alone(clips):
-    copying = CopiesConfig(augmentation_factor=1, methods=("noise",))
+    copying = OfflineAugmentConfig(augmentation_factor=1, methods=("noise",))
     built = examples.build(CONFIG, clips, silent, copying, range(5))
     ours = examples.fit_scaler(CONFIG, built)
     theirs = normalize.fit(built.features[:, 0], built.lengths[:, 0], 1)
@@ -98,7 +98,7 @@ def test_progress_counts_every_window(clips):
 
 
 def test_any_way_of_making_features_sees_clips_and_copies_and_its_own_precision_is_kept(clips):
-    copying = CopiesConfig(augmentation_factor=1, methods=("speed",))
+    copying = OfflineAugmentConfig(augmentation_factor=1, methods=("speed",))
 
     def loudness(samples, lengths):
         return np.abs(samples[:, ::1_000, None]).astype(np.float16), np.asarray(-(-lengths // 1_000))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.voices import write_folder
-from voxjax.config import Config, CopiesConfig, FeatureConfig, MemberConfig, TrainConfig
+from voxjax.config import Config, FeatureConfig, MemberConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.errors import UsageError
 from voxjax.experiments import crossval, train
 
@@ -17,10 +17,10 @@ SMALL = Config(
     corpus="folder",
     architecture="lstm",
     model={"fold": 4, "project": 8, "lstm": (6,), "dense": (8,)},
-    members_via="unroll",
+    member_execution="unroll",
     features=FeatureConfig(mels=16),
-    copies=CopiesConfig(augmentation_factor=1),
-    train=TrainConfig(epochs=4, batch_size=8, valid_share=0.2, checkpoint_every_epochs=2),
+    offline_augment=OfflineAugmentConfig(augmentation_factor=1),
+    train=TrainConfig(epochs=4, batch_size=8, valid_fraction=0.2, checkpoint_every_epochs=2),
 )
 ALL = crossval.Plan(seeds=1, parallel_folds="all")
 
@@ -48,7 +48,7 @@ def predictions(workdir, fold=None):
 def test_every_clip_is_tested_once_in_one_compilation(whole):
     figures, folder = whole
     assert figures["n"] == 45 == len(predictions(folder / "run")) and figures["folds"] == 5
-    assert figures["compiles"] == 1 and figures["members_via"] == "unroll"
+    assert figures["compiles"] == 1 and figures["member_execution"] == "unroll"
     assert len(figures["per_fold"]) == 5
     assert len((folder / "run/metrics.jsonl").read_text().splitlines()) == 4
 
@@ -78,7 +78,7 @@ def test_seeds_are_members_too_and_an_ensemble_votes_in_each_fold(corpus, tmp_pa
         SMALL,
         n_members=2,
         members=(MemberConfig("lstm", SMALL.model), MemberConfig("lstm", SMALL.model, {"dropout": 0.1})),
-        members_via="vmap",
+        member_execution="vmap",
         protocol="random5",
         train=dataclasses.replace(SMALL.train, epochs=1),
     )
@@ -104,7 +104,7 @@ def test_the_guides_own_split_leaks_and_the_report_says_so(corpus, tmp_path):
     config = dataclasses.replace(
         SMALL,
         protocol="guide",
-        copies=CopiesConfig(augmentation_factor=3),
+        offline_augment=OfflineAugmentConfig(augmentation_factor=3),
         train=dataclasses.replace(SMALL.train, epochs=1),
     )
     figures = train.train(config, corpus, tmp_path / "run", tmp_path / "cache", "new")

@@ -21,13 +21,15 @@ MIX = (MemberConfig("lstm", SMALL.model), MemberConfig("baseline", {"filters": (
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
     corpus = write_folder(folder / "corpus")
-    config = dataclasses.replace(SMALL, name="mix", n_members=3, members=MIX, vote="validation", members_via="vmap")
+    config = dataclasses.replace(
+        SMALL, name="mix", n_members=3, members=MIX, vote="validation", member_execution="vmap"
+    )
     return train.train(config, corpus, folder / "run", folder / "cache", "new"), folder
 
 
 def test_members_and_vote_are_told_and_compiled_once(whole):
     figures, folder = whole
-    assert figures["compiles"] == 1 and figures["members_via"] == "alone+vmap"
+    assert figures["compiles"] == 1 and figures["member_execution"] == "alone+vmap"
     with (folder / "run/report/members.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == ["lstm 1", "baseline 1", "lstm 2", "vote"]
@@ -52,7 +54,7 @@ def test_an_ensemble_is_one_folder_and_one_call(whole):
 def test_a_collapse_is_told_in_the_report(whole, tmp_path):
     """A rate so high that the network gives one answer to everything."""
     _, folder = whole
-    hyper = dataclasses.replace(SMALL.hyper, l2=50.0, learning_rate=0.05, warmup_share=0.0, ema_decay=0.0)
+    hyper = dataclasses.replace(SMALL.hyper, l2=50.0, learning_rate=0.05, warmup_fraction=0.0, ema_decay=0.0)
     config = dataclasses.replace(
         SMALL,
         hyper=hyper,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.voices import write_folder
-from voxjax.config import Config, CopiesConfig, FeatureConfig, MemberConfig, TrainConfig
+from voxjax.config import Config, FeatureConfig, MemberConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.data import corpora
 from voxjax.encoders import sentence
 from voxjax.errors import UsageError, VoxJaxError
@@ -37,8 +37,8 @@ CONFIG = Config(
     architecture="fusion",
     model=MODEL,
     features=FeatureConfig(mels=16),
-    copies=CopiesConfig(augmentation_factor=1),
-    train=TrainConfig(epochs=3, batch_size=8, valid_share=0.2),
+    offline_augment=OfflineAugmentConfig(augmentation_factor=1),
+    train=TrainConfig(epochs=3, batch_size=8, valid_fraction=0.2),
 )
 
 

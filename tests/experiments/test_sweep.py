@@ -16,7 +16,7 @@ from voxjax.experiments import sweep
 SMALL = [
     "--config=configs/baseline.py", "--config.model.filters=(6,)", "--config.model.dense=(8,)",
     "--config.corpus=folder", "--config.features.mels=16", "--config.train.batch_size=8", "--config.train.epochs=4",
-    "--config.train.valid_share=0.2", "--config.members_via=unroll",
+    "--config.train.valid_fraction=0.2", "--config.member_execution=unroll",
 ]  # fmt: skip
 
 

@@ -76,7 +76,7 @@ def test_hyperparameters_stand_beside_the_figures(tmp_path):
     config = {
         "name": "optimized",
         "hyper": {"dropout": 0.2},
-        "copies": {"methods": ("noise", "pitch")},
+        "offline_augment": {"methods": ("noise", "pitch")},
         "fold": None,
     }
     with Monitor(tmp_path) as monitor:

@@ -15,7 +15,7 @@ from tests.reporting.test_run_report import run as example
 from tests.voices import write_folder
 from voxjax import EmotionPredictor, models
 from voxjax.artifacts import model_folder
-from voxjax.config import Config, CopiesConfig, FeatureConfig, TrainConfig
+from voxjax.config import Config, FeatureConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.errors import UsageError, VoxJaxError
 from voxjax.experiments import train, vote_runs
 
@@ -118,8 +118,8 @@ CONFIG = Config(
     architecture="lstm",
     model=models.options("lstm", {"fold": 4, "project": 8, "lstm": (6,), "dense": (8,)}),
     features=FeatureConfig(mels=16),
-    copies=CopiesConfig(augmentation_factor=0),
-    train=TrainConfig(epochs=2, batch_size=8, crop_s=0.8, valid_share=0.2, keep="last"),
+    offline_augment=OfflineAugmentConfig(augmentation_factor=0),
+    train=TrainConfig(epochs=2, batch_size=8, crop_s=0.8, valid_fraction=0.2, keep="last"),
 )
 
 

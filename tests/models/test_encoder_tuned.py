@@ -124,7 +124,7 @@ def test_a_step_changes_blocks_from_the_top_when_they_are_due(params):
     scaler = (jnp.zeros(64), jnp.ones(64))
     data = step.Data(clips, scaler, jnp.ones(5), jnp.float32(100))
     task = step.Task(network(), FEATURES, 5)
-    hyper = step.traced(Hyper(tuned_from=0.1, warmup_share=0.0, clip_norm=1e9))
+    hyper = step.traced(Hyper(unfreeze_fraction=0.1, warmup_fraction=0.0, clip_norm=1e9))
     state = step.init(task, hyper, KEY, data)
     train = jax.jit(step.train_step, static_argnums=0)
     for at, expected in ((0, set()), (11, {"tuned_0"}), (21, {"tuned_0", "tuned_1"})):

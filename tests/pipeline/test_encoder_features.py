@@ -14,7 +14,7 @@ from tests.encoders.test_whisper import random_tensors
 from tests.voices import write_folder
 from voxjax import EmotionPredictor, encoders, models
 from voxjax.artifacts import model_folder
-from voxjax.config import Config, CopiesConfig, FeatureConfig, Hyper, MemberConfig, TrainConfig
+from voxjax.config import Config, FeatureConfig, Hyper, MemberConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.data import examples
 from voxjax.encoders import tensors
 from voxjax.errors import UsageError, VoxJaxError
@@ -28,7 +28,7 @@ CONFIG = Config(
     architecture="encoder_head",
     model=models.options("encoder_head", {"blocks": 2, "project": 8, "dense": (8,)}),
     features=FEATURES,
-    copies=CopiesConfig(augmentation_factor=1, methods=("speed",)),
+    offline_augment=OfflineAugmentConfig(augmentation_factor=1, methods=("speed",)),
     train=TrainConfig(epochs=2, crop_s=0.8, keep="last"),
 )
 
@@ -105,14 +105,14 @@ TUNED = dataclasses.replace(
     model=models.options("encoder_tuned", {"head": {"project": 8, "dense": (8,)}}),
     features=dataclasses.replace(FEATURES, blocks=(1,), tuned_blocks=1, centre="none"),
     n_members=2,
-    hyper=Hyper(tuned_rate=1.0, tuned_from=0.0),
+    hyper=Hyper(finetune_rate_scale=1.0, unfreeze_fraction=0.0),
 )
 
 
 @pytest.mark.parametrize("via", ["vmap", "unroll"])
 def test_members_tune_blocks_that_they_share(folder, weights, tmp_path, monkeypatch, via):
     """In one compiled pass; the folder holds the published weights once and what each member changed."""
-    config = dataclasses.replace(TUNED, members_via=via)
+    config = dataclasses.replace(TUNED, member_execution=via)
     figures = train.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
     assert figures["compiles"] == 1 and figures["n"] > 0
     monkeypatch.delenv("VOXJAX_WEIGHTS")
@@ -133,7 +133,7 @@ def test_a_closed_form_is_fitted_and_predicts(folder, weights, tmp_path, monkeyp
         CONFIG,
         architecture="discriminant",
         features=hidden,
-        copies=CopiesConfig(augmentation_factor=0),
+        offline_augment=OfflineAugmentConfig(augmentation_factor=0),
         hyper=Hyper(weight_decay=0.0),
         train=TrainConfig(epochs=1, keep="last"),
         n_members=2,

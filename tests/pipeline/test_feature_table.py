@@ -9,7 +9,7 @@ import soundfile
 from tests.audio.test_vector import CHROMA, reference
 from tests.voices import write_folder
 from voxjax.audio import features, offline_augment
-from voxjax.config import CopiesConfig
+from voxjax.config import OfflineAugmentConfig
 from voxjax.data import corpora
 from voxjax.pipeline import dataset, feature_table
 from voxjax.storage import atomic
@@ -20,7 +20,7 @@ def made(tmp_path_factory):
     root = write_folder(tmp_path_factory.mktemp("table"), takes=2, speakers=2)
     manifest = corpora.load("folder", root, root)
     manifest, clips = dataset.decoded(manifest, 16_000, root / "cache", "stop")
-    shape = feature_table.write(root / "out/features.csv", manifest, clips, CopiesConfig(augmentation_factor=2))
+    shape = feature_table.write(root / "out/features.csv", manifest, clips, OfflineAugmentConfig(augmentation_factor=2))
     with (root / "out/features.csv").open() as file:
         rows = list(csv.DictReader(file))
     return manifest, rows, shape, root
@@ -65,7 +65,7 @@ def test_a_copys_row_is_that_of_the_copy_made_alone(made, copy):
     clip = manifest.clips[7]
     samples = soundfile.read(root / clip.path, dtype="float32")[0][None]
     ids, lengths = np.array([clip.copy_id], np.uint32), np.array([samples.shape[1]], np.int32)
-    changed = offline_augment.make(CopiesConfig(), 16_000, samples, lengths, ids, copy)
+    changed = offline_augment.make(OfflineAugmentConfig(), 16_000, samples, lengths, ids, copy)
     theirs = np.asarray(features.extract(feature_table.FEATURES, *changed)[0])[0, :, 0]
     spread = np.stack([values(row) for row in rows]).std(0)
     error = np.abs(values(rows[3 * 7 + copy]) - theirs) / spread

@@ -6,7 +6,7 @@ import pytest
 
 from tests.voices import write_folder
 from voxjax.audio import vector
-from voxjax.config import CopiesConfig
+from voxjax.config import OfflineAugmentConfig
 from voxjax.data import corpora, store
 from voxjax.errors import VoxJaxError
 from voxjax.pipeline import feature_table, feature_table_check
@@ -17,7 +17,7 @@ def written(tmp_path_factory):
     root = tmp_path_factory.mktemp("table")
     manifest = corpora.load("folder", write_folder(root, takes=1, speakers=2), root)
     clips = store.open_store(manifest, feature_table.FEATURES.sample_rate_hz, root / "cache", "stop", lambda done: None)
-    feature_table.write(root / "features.csv", manifest, clips, CopiesConfig(augmentation_factor=1))
+    feature_table.write(root / "features.csv", manifest, clips, OfflineAugmentConfig(augmentation_factor=1))
     with (root / "features.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
     return manifest, head, rows

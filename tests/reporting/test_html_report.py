@@ -145,7 +145,7 @@ def test_what_was_not_measured_is_a_dash_or_left_out():
 
 
 def test_facts_are_spelled_for_people():
-    text = read(config={"train": {"epochs": 60}, "copies": {"methods": ("noise", "pitch")}}).text
+    text = read(config={"train": {"epochs": 60}, "offline_augment": {"methods": ("noise", "pitch")}}).text
     for part in (
         "1 h 2 min",
         "1,234,567",

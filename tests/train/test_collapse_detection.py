@@ -13,10 +13,17 @@ CONFIG = GuardConfig()
 LOG4 = math.log(4)
 
 
-def row(epoch, share=0.3, commonest=3, entropy=1.3, true_share=0.25, true_entropy=LOG4, **more):
+def row(epoch, share=0.3, commonest=3, entropy=1.3, true_majority_fraction=0.25, true_entropy=LOG4, **more):
     healthy = {"gradient_norm": 1.0, "nonfinite_steps": 0.0, "steps": 36.0}
-    signs = {"commonest_share": share, "commonest": commonest, "prediction_entropy": entropy}
-    return {"epoch": epoch, **signs, "true_share": true_share, "true_entropy": true_entropy, **healthy, **more}
+    signs = {"majority_fraction": share, "majority_class": commonest, "prediction_entropy": entropy}
+    return {
+        "epoch": epoch,
+        **signs,
+        "true_majority_fraction": true_majority_fraction,
+        "true_entropy": true_entropy,
+        **healthy,
+        **more,
+    }
 
 
 def history(*shares, **more):
@@ -25,7 +32,7 @@ def history(*shares, **more):
 
 def test_signs_count_predictions_and_truth():
     signs = collapse_detection.signs(np.array([3, 3, 3, 1]), np.array([0, 1, 2, 3]), 4)
-    assert (signs.commonest_share, signs.commonest, signs.true_share) == (0.75, 3, 0.25)
+    assert (signs.majority_fraction, signs.majority_class, signs.true_majority_fraction) == (0.75, 3, 0.25)
     assert signs.entropy == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25))
     assert signs.true_entropy == pytest.approx(math.log(4))
 
@@ -50,21 +57,21 @@ def test_what_is_no_collapse(shares):
 
 def test_an_unbalanced_corpus_may_lean_on_its_commonest_class():
     """Where 80 % of clips are of one class, giving it 95 % is no collapse; giving it all is."""
-    rare = {"true_share": 0.8, "true_entropy": 0.5, "entropy": 0.2}
+    rare = {"true_majority_fraction": 0.8, "true_entropy": 0.5, "entropy": 0.2}
     assert collapse_detection.reason(CONFIG, history(*[0.95] * 12, **rare), LABELS) is None
     assert collapse_detection.reason(CONFIG, history(*[1.0] * 12, **rare | {"entropy": 0.0}), LABELS) is not None
 
 
 def test_two_classes_that_are_balanced():
-    two = {"true_share": 0.5, "true_entropy": math.log(2), "entropy": 0.6}
+    two = {"true_majority_fraction": 0.5, "true_entropy": math.log(2), "entropy": 0.6}
     assert collapse_detection.reason(CONFIG, history(*[0.7] * 12, **two), LABELS) is None
     assert collapse_detection.reason(CONFIG, history(*[0.99] * 12, **two | {"entropy": 0.05}), LABELS) is not None
 
 
 def test_a_validation_side_of_one_class_is_never_held_against_a_member():
-    one = {"true_share": 1.0, "true_entropy": 0.0, "entropy": 0.0}
+    one = {"true_majority_fraction": 1.0, "true_entropy": 0.0, "entropy": 0.0}
     signs = collapse_detection.signs(np.zeros(3, int), np.zeros(3, int), 4)
-    assert signs.true_entropy == 0 and signs.true_share == 1
+    assert signs.true_entropy == 0 and signs.true_majority_fraction == 1
     assert collapse_detection.reason(CONFIG, history(*[0.99] * 12, **one), LABELS) is None
 
 
@@ -96,7 +103,14 @@ def test_a_member_that_spreads_its_answers_like_the_truth_is_healthy():
         predicted = np.where(random.random(200) < 0.5, truth, random.integers(0, 4, 200))
         signs = collapse_detection.signs(predicted, truth, 4)
         rows = [
-            row(i + 1, signs.commonest_share, signs.commonest, signs.entropy, signs.true_share, signs.true_entropy)
+            row(
+                i + 1,
+                signs.majority_fraction,
+                signs.majority_class,
+                signs.entropy,
+                signs.true_majority_fraction,
+                signs.true_entropy,
+            )
             for i in range(12)
         ]
         assert collapse_detection.reason(CONFIG, rows, LABELS) is None

@@ -169,7 +169,7 @@ def test_recovering_rolls_back_lowers_rate_and_gamma_and_goes_on():
 def test_recovering_ends_when_it_does_not_help():
     told = []
     with pytest.raises(VoxJaxError, match="'happy'"):
-        fit(collapsed_run("recover", range(2, 99), recoveries=1), told=told)
+        fit(collapsed_run("recover", range(2, 99), max_recoveries=1), told=told)
     assert len(told) == 1
 
 
@@ -210,5 +210,5 @@ def test_signs_of_a_member_are_in_its_history():
     )
     for row, seen in zip(progress.members[0].history, logits, strict=True):
         signs = collapse_detection.signs(seen.argmax(-1), run.courses[0].valid.labels, 4)
-        assert (row["commonest_share"], row["commonest"]) == (signs.commonest_share, signs.commonest)
-        assert (row["steps"], row["nonfinite_steps"], row["true_share"]) == (3, 0, 0.25)
+        assert (row["majority_fraction"], row["majority_class"]) == (signs.majority_fraction, signs.majority_class)
+        assert (row["steps"], row["nonfinite_steps"], row["true_majority_fraction"]) == (3, 0, 0.25)

@@ -14,10 +14,11 @@ from voxjax.train import step
 
 KEY = jax.random.key(7)
 SMALL = {"stem": (3, 4), "filters": (6,), "lstm": (5,), "dense": (8,)}
-HYPER = Hyper(ramp_share=0.0, warmup_share=0.0, learning_rate=3e-3)
+HYPER = Hyper(ramp_fraction=0.0, warmup_fraction=0.0, learning_rate=3e-3)
 CALM = dataclasses.replace(
-    HYPER, learning_rate=2e-2, dropout=0.0, head_dropout=0.0, mixup_share=0.0, copy_share=0.0, stretch=0.0, warp=0.0,
-    gain_db=0.0, noise_share=0.0, shift_frames=0.0, time_mask_share=0.0, frequency_mask_share=0.0,
+    HYPER, learning_rate=2e-2, dropout=0.0, head_dropout=0.0, mixup_probability=0.0, offline_augment_probability=0.0,
+    time_stretch=0.0, vtlp=0.0,
+    gain_db=0.0, noise_probability=0.0, time_shift_frames=0.0, time_mask_fraction=0.0, frequency_mask_fraction=0.0,
 )  # fmt: skip
 
 
@@ -186,7 +187,7 @@ def test_l2_adds_the_penalty_of_kernels():
 
 def test_gamma_and_class_weights_come_in_over_their_ramp():
     """Before the ramp begins the loss is plain cross-entropy; after it, it is what was asked for."""
-    hyper = dataclasses.replace(CALM, focal_gamma=2.0, loss_ramp_share=0.5, label_smoothing=0.0)
+    hyper = dataclasses.replace(CALM, focal_gamma=2.0, loss_ramp_fraction=0.5, label_smoothing=0.0)
     weighty = data()._replace(class_weights=jnp.array([3.0, 1, 1, 1]))
     function = jax.jit(step.train_step, static_argnums=0)
 
@@ -194,9 +195,9 @@ def test_gamma_and_class_weights_come_in_over_their_ramp():
         state = step.init(task(), step.traced(hyper), KEY, clips)._replace(step=jnp.int32(at))
         return float(function(task(), step.traced(hyper), state, clips, jnp.arange(8), KEY)[1].loss)
 
-    plain = dataclasses.replace(hyper, focal_gamma=0.0, loss_ramp_share=0.0)
+    plain = dataclasses.replace(hyper, focal_gamma=0.0, loss_ramp_fraction=0.0)
     assert loss(hyper, 0) == pytest.approx(loss(plain, 0, data()), rel=1e-5)
-    full = dataclasses.replace(hyper, loss_ramp_share=0.0)
+    full = dataclasses.replace(hyper, loss_ramp_fraction=0.0)
     assert loss(hyper, 50) == pytest.approx(loss(full, 50), rel=1e-5)
     assert loss(full, 50) != pytest.approx(loss(plain, 50), rel=1e-2)
 

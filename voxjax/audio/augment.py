@@ -30,7 +30,7 @@ class Clip(NamedTuple):
     length: Array
 
 
-def stretch(key: Array, strength: Array, clip: Clip) -> Clip:
+def time_stretch(key: Array, strength: Array, clip: Clip) -> Clip:
     """Changes the tempo by `exp(U(-1, 1) * strength)`, interpolating between frames.
 
     A slowed clip that outgrows the array loses its end.
@@ -42,7 +42,7 @@ def stretch(key: Array, strength: Array, clip: Clip) -> Clip:
     return Clip(_interpolate(clip.frames, jnp.arange(size, dtype=jnp.float32) * rate, last), length)
 
 
-def warp(key: Array, strength: Array, clip: Clip, spans: Spans, config: FeatureConfig) -> Clip:
+def vtlp(key: Array, strength: Array, clip: Clip, spans: Spans, config: FeatureConfig) -> Clip:
     """Scales the frequency axis of the log-mels by `exp(U(-1, 1) * strength)`, as a vocal tract of
     another length would (VTLP, Jaitly and Hinton 2013). Pitch moves with it."""
     ratio = strength * jax.random.uniform(key, minval=-1.0, maxval=1.0)
@@ -150,7 +150,7 @@ def _unchanged(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, cli
 def _in_time(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int) -> Clip:
     """Tempo and place."""
     del config
-    clip = stretch(jax.random.fold_in(key, 0), ramp * hyper.stretch, clip)
+    clip = time_stretch(jax.random.fold_in(key, 0), ramp * hyper.time_stretch, clip)
     return crop(jax.random.fold_in(key, 5), longest, clip) if longest else clip
 
 
@@ -159,21 +159,21 @@ def _in_time_and_bands(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Ar
     spans = channel_spans(config)
     keys = [jax.random.fold_in(key, i) for i in range(5)]
     clip = _in_time(config, key, hyper, ramp, clip, longest)
-    clip = warp(keys[1], ramp * hyper.warp, clip, spans, config)
+    clip = vtlp(keys[1], ramp * hyper.vtlp, clip, spans, config)
     clip = gain(keys[2], ramp * hyper.gain_db, clip, spans)
-    clip = noise(keys[3], ramp * hyper.noise_share, hyper.noise_snr_db, clip, spans)
-    return time_shift(keys[4], ramp * hyper.shift_frames, clip, spans)
+    clip = noise(keys[3], ramp * hyper.noise_probability, hyper.noise_snr_db, clip, spans)
+    return time_shift(keys[4], ramp * hyper.time_shift_frames, clip, spans)
 
 
 _DISTORTIONS = {"vector": _unchanged, "encoder": _in_time, "frames": _in_time_and_bands}
 
 
-def hide(key: Array, hyper: Hyper, ramp: Array, values: Array, length: Array) -> Array:
+def spec_augment(key: Array, hyper: Hyper, ramp: Array, values: Array, length: Array) -> Array:
     """SpecAugment on scaled features: two bands of time and two of channels, `[T, C] -> [T, C]`."""
     time_key, channel_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     channels = jnp.asarray(values.shape[1])
-    values = mask_bands(time_key, ramp * hyper.time_mask_share, values, length, 0)
-    return mask_bands(channel_key, ramp * hyper.frequency_mask_share, values, channels, 1)
+    values = mask_bands(time_key, ramp * hyper.time_mask_fraction, values, length, 0)
+    return mask_bands(channel_key, ramp * hyper.frequency_mask_fraction, values, channels, 1)
 
 
 class Batch(NamedTuple):

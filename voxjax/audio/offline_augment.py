@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from voxjax.audio import dsp
-from voxjax.config import CopiesConfig, one_of
+from voxjax.config import OfflineAugmentConfig, one_of
 
 Array = jax.Array
 Clip = tuple[Array, Array]  # samples [time], zeros beyond the clip, and its length in samples
@@ -25,7 +25,7 @@ _BLOCK = 64  # samples that share one matrix product
 _TOGETHER = 4  # clips: their intermediate arrays stay in a core's cache, two to three times as fast
 
 
-def noise(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def noise(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
     """Adds white noise at a signal-to-noise ratio within `noise_snr_db`."""
     del rate_hz
     level_key, noise_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
@@ -36,7 +36,7 @@ def noise(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length
     return samples + jnp.where(valid, hiss, 0.0), length
 
 
-def stretch(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def stretch(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
     """Changes the tempo by a factor within `stretch_rate`, keeping the pitch."""
     del rate_hz
     low, high = config.stretch_rate
@@ -44,7 +44,7 @@ def stretch(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, leng
     return time_stretch(samples, length, jnp.exp(_uniform(key, math.log(low), math.log(high))), size)
 
 
-def pitch(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def pitch(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
     """Moves the pitch by semitones within `pitch_semitones`, keeping the tempo."""
     del rate_hz
     low, high = config.pitch_semitones
@@ -52,7 +52,7 @@ def pitch(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length
     return pitch_shift(samples, length, _uniform(key, low, high), size), length
 
 
-def speed(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def speed(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
     """Plays the clip at a speed within `speed_rate`: tempo, pitch and tract move together (Ko et al. 2015)."""
     del rate_hz
     low, high = config.speed_rate
@@ -62,7 +62,7 @@ def speed(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length
     return jnp.where(jnp.arange(size) < length, resample(samples, rate, size), 0.0), length
 
 
-def shift(key: Array, config: CopiesConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def shift(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
     """Moves the clip by up to `shift_s` either way within its length; what it uncovers is silence."""
     most = config.shift_s * rate_hz
     move = jnp.round(_uniform(key, -most, most)).astype(jnp.int32)
@@ -76,7 +76,7 @@ METHODS = {"noise": noise, "pitch": pitch, "stretch": stretch, "shift": shift, "
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 5))
 def make(
-    config: CopiesConfig, rate_hz: int, samples: Array, lengths: Array, clip_ids: Array, copy: int
+    config: OfflineAugmentConfig, rate_hz: int, samples: Array, lengths: Array, clip_ids: Array, copy: int
 ) -> tuple[Array, Array]:
     """One copy of each clip of a batch.
 

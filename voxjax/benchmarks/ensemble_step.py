@@ -60,7 +60,7 @@ def over_members(config: Config, data_dir: Path | None, cache: Path, plan: Plan)
         "config": config.name,
         "members": len(apart),
         "folds": plan.folds,
-        "members_via": ensemble_setup.via(whole),
+        "member_execution": ensemble_setup.via(whole),
         "batch": config.train.batch_size,
         "input": [list(clips.features.shape[2:]) for clips in whole.clips],
         **provenance(),

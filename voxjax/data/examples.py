@@ -10,7 +10,7 @@ import numpy as np
 
 from voxjax.audio import features, normalize, offline_augment
 from voxjax.audio.features import Extract
-from voxjax.config import CopiesConfig, FeatureConfig
+from voxjax.config import FeatureConfig, OfflineAugmentConfig
 
 _CHUNK = 64  # clips that are transformed at once
 
@@ -34,7 +34,7 @@ def build(
     config: FeatureConfig,
     clips: Sequence[np.ndarray],
     report: Callable[[int], object],
-    copying: CopiesConfig | None = None,
+    copying: OfflineAugmentConfig | None = None,
     clip_ids: Sequence[int] = (),
     extract: Extract | None = None,
 ) -> Examples:
@@ -81,7 +81,7 @@ class _Maker(NamedTuple):
 
     sample_rate_hz: int
     extract: Extract
-    copying: CopiesConfig | None
+    copying: OfflineAugmentConfig | None
 
     def sets(self, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Features and lengths of the clips themselves, then of each copy."""

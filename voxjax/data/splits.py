@@ -138,7 +138,7 @@ def _dealt(folds: Callable[[Manifest], np.ndarray]) -> Callable[[Manifest, int],
     return sides
 
 
-def split(manifest: Manifest, protocol: str, fold: int, valid_share: float, seed: int) -> Split:
+def split(manifest: Manifest, protocol: str, fold: int, valid_fraction: float, seed: int) -> Split:
     """One fold of a protocol, with validation cut from its training side.
 
     A protocol without a test side has its validation clips there too, which shows that training worked, and no more.
@@ -147,7 +147,7 @@ def split(manifest: Manifest, protocol: str, fold: int, valid_share: float, seed
         manifest: the corpus.
         protocol: a name in `PROTOCOLS`.
         fold: from 0.
-        valid_share: share of the training side that is held out to choose by: clips, stratified by
+        valid_fraction: share of the training side that is held out to choose by: clips, stratified by
             emotion, or whole speakers, where the protocol is by speaker.
         seed: draws the validation side; the test side does not depend on it.
 
@@ -159,7 +159,7 @@ def split(manifest: Manifest, protocol: str, fold: int, valid_share: float, seed
     rule = PROTOCOLS[protocol]
     in_range("config.fold", fold, 0, rule.folds - 1)
     test, rest = rule.sides(manifest, fold)
-    valid = rule.cut(manifest, rest, valid_share, seed)
+    valid = rule.cut(manifest, rest, valid_fraction, seed)
     return Split(np.setdiff1d(rest, valid), valid, test if len(test) else valid, protocol, fold)
 
 

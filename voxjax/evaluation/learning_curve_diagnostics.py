@@ -67,7 +67,7 @@ def collapsed(curve: Curve) -> str:
     return (
         f"Collapsed: predictions are spread as over {np.exp(given):.1f} classes, the truth as over {np.exp(true):.1f}. "
         "Take the focal loss from log-probabilities (--config.loss=focal) with a hyper.focal_gamma of 2 or less, lower "
-        "hyper.dropout, l2 and learning_rate, keep hyper.floor_share above 0, as configs/advanced.py does."
+        "hyper.dropout, l2 and learning_rate, keep hyper.floor_fraction above 0, as configs/advanced.py does."
     )
 
 
@@ -93,8 +93,8 @@ def overfitting(curve: Curve) -> str:
         return ""
     return (
         f"Overfitting: {train:.0%} of training clips are right but {valid:.0%} of validation clips. Raise "
-        "--config.hyper.dropout, head_dropout or weight_decay, augment more (hyper.warp, stretch, mixup_share), take "
-        "a smaller network, or add speakers."
+        "--config.hyper.dropout, head_dropout or weight_decay, augment more (hyper.vtlp, "
+        "time_stretch, mixup_probability), take a smaller network, or add speakers."
     )
 
 
@@ -146,7 +146,7 @@ def overconfident(curve: Curve) -> str:
     return (
         f"Validation loss rose from {np.min(loss):.2f} to {np.mean(_last(loss)):.2f} while UAR held at "
         f"{np.mean(_last(uar)):.0%}: the network grew overconfident. The temperature mends its probabilities; more "
-        "--config.hyper.label_smoothing or mixup_share prevents it."
+        "--config.hyper.label_smoothing or mixup_probability prevents it."
     )
 
 
@@ -157,7 +157,7 @@ def few_to_choose_by(curve: Curve) -> str:
     error = float(np.sqrt(0.25 / curve.valid_clips))
     return (
         f"Only {curve.valid_clips} validation clips: their accuracy is known to ±{100 * error:.0f} points, so it can't "
-        "tell epochs apart. Use --config.train.keep=last, or a larger --config.train.valid_share."
+        "tell epochs apart. Use --config.train.keep=last, or a larger --config.train.valid_fraction."
     )
 
 

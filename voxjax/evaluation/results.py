@@ -26,7 +26,7 @@ class Meta(TypedDict):
     advice: NotRequired[list[str]]  # what the curves say, as `voxjax.evaluation.learning_curve_diagnostics`
     subsets: NotRequired[list[dict[str, Any]]]  # of modalities: `modalities`, `uar`, `accuracy`, `n`
     compiles: NotRequired[int]  # of the training step
-    members_via: NotRequired[str]
+    member_execution: NotRequired[str]
 
 
 @dataclasses.dataclass(frozen=True)

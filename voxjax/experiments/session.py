@@ -46,7 +46,7 @@ def _trained(
             if assembled.others:
                 answered += modality_ablation.answers(config, assembled, setup, progress, verdicts)
             done.append(progress)
-        more: dict[str, Any] = {"compiles": compiled, "members_via": "+".join(sorted(forms))}
+        more: dict[str, Any] = {"compiles": compiled, "member_execution": "+".join(sorted(forms))}
         if answered:
             more["subsets"] = modality_ablation.table(assembled, found, answered)
         told = run_summary.report_input(config, assembled, run_spec.specs(config), found, done, more)

@@ -60,7 +60,7 @@ def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
             rows = encoder_features.rows(view, encoder, manifest, sounds.clip, cache, bar.update)
         seen.append(Seen(view.features, rows, encoder))
     if config.protocol == "guide":
-        copies = chosen_views[0].copies.augmentation_factor + 1
+        copies = chosen_views[0].offline_augment.augmentation_factor + 1
         seen = [one._replace(rows=_copies_apart(one.rows)) for one in seen]
         beside = modality_inputs.rows(beside, np.repeat(np.arange(len(manifest)), copies))
         manifest = dataclasses.replace(manifest, clips=_each_copy(manifest, copies))

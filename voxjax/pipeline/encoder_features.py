@@ -47,7 +47,7 @@ def rows(
         clips = [clip(i) for i in range(len(manifest))]
         ids = [one.copy_id for one in manifest.clips]
         extract = extractor(view.features, encoder.params if encoder else None)
-        return examples.build(view.features, clips, report, view.copies, ids, extract)
+        return examples.build(view.features, clips, report, view.offline_augment, ids, extract)
 
     if encoder is None:
         return build()
@@ -55,7 +55,7 @@ def rows(
         _VERSION,
         encoder.digest,
         {**thaw(view.features), "centre": "corpus", "tuned_blocks": 0},  # neither changes what an encoder says
-        thaw(view.copies),
+        thaw(view.offline_augment),
         [one.content for one in manifest.clips],
     ]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]

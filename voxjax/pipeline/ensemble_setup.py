@@ -36,7 +36,7 @@ def setup(
     host = tuple(_clips(assembled, seen, _fused(kinds, view)) for view, seen in enumerate(assembled.seen))
     mesh = sharding.mesh(config.devices.member, config.devices.data)
     members = [course.member for course in courses]
-    via = member_execution.choose(config.members_via, tasks, members, host, config.train.batch_size, mesh, cache)
+    via = member_execution.choose(config.member_execution, tasks, members, host, config.train.batch_size, mesh, cache)
     program = ensemble.Program(ensemble.grouped(tasks, via), mesh)
     return run_state.Setup(program, sharding.everywhere(program, host), courses, config.train, config.guard, labels)
 

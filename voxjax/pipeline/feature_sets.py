@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from voxjax.config import Config, CopiesConfig, FeatureConfig, MemberConfig
+from voxjax.config import Config, FeatureConfig, MemberConfig, OfflineAugmentConfig
 from voxjax.config_schema import freeze, thaw
 from voxjax.errors import UsageError, mismatch
 
@@ -11,7 +11,7 @@ class View(NamedTuple):
     """What a clip becomes. Members with equal views share its arrays."""
 
     features: FeatureConfig
-    copies: CopiesConfig
+    offline_augment: OfflineAugmentConfig
 
 
 def kinds(config: Config) -> tuple[MemberConfig, ...]:
@@ -27,7 +27,9 @@ def of_kind(config: Config, i: int) -> View:
     """
     kind, at = kinds(config)[i], f"config.members[{i}]"
     features = freeze(FeatureConfig, {**thaw(config.features), **kind.features}, f"{at}.features")
-    copies = freeze(CopiesConfig, {**thaw(config.copies), **kind.copies}, f"{at}.copies")
+    copies = freeze(
+        OfflineAugmentConfig, {**thaw(config.offline_augment), **kind.offline_augment}, f"{at}.offline_augment"
+    )
     return View(features, copies)
 
 
@@ -43,7 +45,7 @@ def distinct(config: Config) -> tuple[View, ...]:
     if len(rates) > 1:
         do = "set features.sample_rate_hz alike"
         raise UsageError(mismatch("config.members", "one sample rate", " and ".join(map(str, rates)) + " Hz", do))
-    if config.protocol == "guide" and len({view.copies for view in found}) > 1:
-        do = "its copies are clips of their own: give them to the whole run, as config.copies"
+    if config.protocol == "guide" and len({view.offline_augment for view in found}) > 1:
+        do = "its copies are clips of their own: give them to the whole run, as config.offline_augment"
         raise UsageError(mismatch("protocol guide", "the same copies for all members", "several kinds", do))
     return found

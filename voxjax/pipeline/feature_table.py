@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from voxjax.audio import features, offline_augment, vector
-from voxjax.config import CopiesConfig, FeatureConfig
+from voxjax.config import FeatureConfig, OfflineAugmentConfig
 from voxjax.data.manifest import Manifest
 from voxjax.data.store import Store
 from voxjax.storage import atomic
@@ -26,7 +26,7 @@ _STEP_S = 0.5  # padded lengths are multiples of this, so that corpora share com
 _NUMBERS = ",".join(["%.9g"] * vector.SIZE) + ","  # nine digits hold a float32 exactly
 
 
-def write(path: Path, manifest: Manifest, clips: Store, copying: CopiesConfig) -> tuple[int, int]:
+def write(path: Path, manifest: Manifest, clips: Store, copying: OfflineAugmentConfig) -> tuple[int, int]:
     """Writes the table, whole or not at all.
 
     Args:
@@ -54,7 +54,7 @@ def write(path: Path, manifest: Manifest, clips: Store, copying: CopiesConfig) -
     return values.shape[0] * values.shape[1], len(COLUMNS)
 
 
-def rows(manifest: Manifest, clips: Store, copying: CopiesConfig) -> np.ndarray:
+def rows(manifest: Manifest, clips: Store, copying: OfflineAugmentConfig) -> np.ndarray:
     """Features of each clip and of its copies: float32 `[clips, 1 + copies, 392]`."""
     values = np.empty((len(clips), 1 + copying.augmentation_factor, vector.SIZE), np.float32)
 
@@ -94,7 +94,9 @@ def _batches(clips: Store) -> list[tuple[int, np.ndarray]]:
     return [(size, part) for _, size, part in sorted(ranked, key=lambda batch: batch[:2])]
 
 
-def _with_copies(copying: CopiesConfig, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray) -> np.ndarray:
+def _with_copies(
+    copying: OfflineAugmentConfig, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray
+) -> np.ndarray:
     """Features of a batch and of its copies: `[B, time] -> [B, 1 + copies, 392]`."""
     sounds: list[tuple[jax.Array, jax.Array]] = [(jnp.asarray(samples), jnp.asarray(lengths))]
     for copy in range(1, 1 + copying.augmentation_factor):

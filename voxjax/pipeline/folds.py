@@ -40,7 +40,7 @@ def cut(config: Config, assembled: Assembled, fold: int, seed: int) -> Fold:
     Raises:
         VoxJaxError: at a split that leaks, or too few clips.
     """
-    split = splits.split(assembled.manifest, config.protocol, fold, config.train.valid_share, seed)
+    split = splits.split(assembled.manifest, config.protocol, fold, config.train.valid_fraction, seed)
     guard.check(assembled.manifest, split)
     shares = (_share(config, assembled.manifest, seen, split) for seen in assembled.seen)
     return Fold(split, seed, tuple(shares), modality_inputs.scalers(assembled.others, split))

@@ -16,10 +16,10 @@ _MARGIN = 0.3  # added to the true share of the commonest class, where classes a
 class Signs(NamedTuple):
     """What the predictions of one epoch look like beside the truth."""
 
-    commonest_share: float  # of clips that are given to one class
-    commonest: int  # that class
+    majority_fraction: float  # of clips that are given to one class
+    majority_class: int  # that class
     entropy: float  # nats, of the histogram of predicted classes
-    true_share: float  # of the commonest true class
+    true_majority_fraction: float  # of the commonest true class
     true_entropy: float  # nats
 
 
@@ -63,12 +63,12 @@ def softened(config: GuardConfig, hyper: Hyper) -> Hyper:
 
 
 def _one_class(config: GuardConfig, row: Row) -> bool:
-    return row["commonest_share"] > max(config.commonest_share, min(row["true_share"] + _MARGIN, 0.99))
+    return row["majority_fraction"] > max(config.majority_fraction, min(row["true_majority_fraction"] + _MARGIN, 0.99))
 
 
 def _few_classes(config: GuardConfig, row: Row) -> bool:
-    return row["prediction_entropy"] < config.entropy_share * row["true_entropy"] and (
-        row["commonest_share"] > min(row["true_share"] + _MARGIN, 0.99)
+    return row["prediction_entropy"] < config.entropy_fraction * row["true_entropy"] and (
+        row["majority_fraction"] > min(row["true_majority_fraction"] + _MARGIN, 0.99)
     )
 
 
@@ -82,8 +82,8 @@ def _some_nonfinite(config: GuardConfig, row: Row) -> bool:
 
 
 def _said_class(row: Row, labels: Sequence[str]) -> str:
-    share, true = row["commonest_share"], row["true_share"]
-    name = labels[int(row["commonest"])]
+    share, true = row["majority_fraction"], row["true_majority_fraction"]
+    name = labels[int(row["majority_class"])]
     return f"predicts '{name}' for {share:.0%} of validation clips (the commonest true class has {true:.0%})"
 
 

@@ -16,7 +16,7 @@ def guard(setup: Setup, progress: Progress, going: Sequence[bool], tell: Callabl
         if reason is None:
             continue
         said = f"{setup.courses[i].name}, epoch {progress.epoch}: {reason}"
-        if setup.guard.action == "recover" and len(member.recovered) < setup.guard.recoveries:
+        if setup.guard.action == "recover" and len(member.recovered) < setup.guard.max_recoveries:
             again.append(i)
             said += " (rolled back; rate and gamma lowered)"
             hyper = collapse_detection.softened(setup.guard, member.hyper)

@@ -62,7 +62,7 @@ def choose(
             per_member[form] += _seconds(form, task, member, few, batch_size, mesh, cache)
     best = "vmap" if per_member["vmap"] < _CLEARLY * per_member["unroll"] else "unroll"
     said = ", ".join(f"{form} {1e3 * seconds:.0f} ms" for form, seconds in per_member.items())
-    cache.tell(f"members_via=auto: {said} a step and member, so {best}")
+    cache.tell(f"member_execution=auto: {said} a step and member, so {best}")
     return best
 
 

@@ -117,17 +117,17 @@ def fit(task: Task, state: State, data: Data, rows: Array) -> State:
 
 def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array, key: Array) -> augment.Batch:
     """Gathers, distorts, scales, hides and mixes the clips at `indices`: `[B] -> Batch`."""
-    clips, strength = data.clips, optim.ramp(progress, hyper.ramp_share)
+    clips, strength = data.clips, optim.ramp(progress, hyper.ramp_fraction)
     example_keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, 0), jnp.arange(indices.size))
 
     def one(key: Array, index: Array) -> tuple[Array, Array]:
         copy_key, distort_key, hide_key = (jax.random.fold_in(key, i) for i in range(3))
-        copy = _choose_copy(copy_key, strength * hyper.copy_share, clips.lengths.shape[1])
+        copy = _choose_copy(copy_key, strength * hyper.offline_augment_probability, clips.lengths.shape[1])
         clip = augment.Clip(clips.features[index, copy].astype(jnp.float32), clips.lengths[index, copy])
         clip = augment.distort(task.features, distort_key, hyper, strength, clip, task.crop)
         mask = jnp.arange(clip.frames.shape[0]) < clip.length
         values = normalize.apply(task.features, data.scaler, clip.frames, mask)
-        values = augment.hide(hide_key, hyper, strength, values, clip.length)
+        values = augment.spec_augment(hide_key, hyper, strength, values, clip.length)
         return jnp.where(mask[:, None], values, 0.0), mask
 
     shown: tuple[Any, Any] = jax.vmap(one)(example_keys, indices)
@@ -137,7 +137,7 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
         shown = modality_batch.drop(hide_keys, strength * hyper.modality_dropout, *joined)
     targets = jax.nn.one_hot(clips.labels[indices], task.classes)
     plain = augment.Batch(*shown, targets)
-    share = strength * hyper.mixup_share
+    share = strength * hyper.mixup_probability
     return augment.mixup(jax.random.fold_in(key, 1), hyper.mixup_alpha, share, plain)
 
 
@@ -181,7 +181,7 @@ def _objective(
     task: Task, hyper: Hyper, progress: Array, stats: Any, data: Data, examples: augment.Batch, key: Array
 ) -> Callable[[Any], tuple[Array, tuple[Array, Any]]]:
     """The loss of a batch as a function of the weights, with the count of hits and the new statistics."""
-    strength, mature = optim.ramp(progress, hyper.ramp_share), optim.ramp(progress, hyper.loss_ramp_share)
+    strength, mature = optim.ramp(progress, hyper.ramp_fraction), optim.ramp(progress, hyper.loss_ramp_fraction)
     rates = Rates(strength * hyper.dropout, strength * hyper.head_dropout)
     targets = losses.smooth(examples.targets, hyper.label_smoothing)
     weights = 1.0 + mature * (examples.targets @ data.class_weights - 1.0)
