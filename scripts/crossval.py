@@ -26,7 +26,7 @@ flags.adopt_module_key_flags(encoder_weights)
 def main(config: Config) -> None:
     distributed_flags.join()
     config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
-    workdir = paths.workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
+    workdir = paths.default_workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     start = "resume" if RESUME.value else "new"
     plan = crossval.Plan(SEEDS.value, PARALLEL_FOLDS.value)

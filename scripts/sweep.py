@@ -26,7 +26,7 @@ flags.adopt_module_key_flags(encoder_weights)
 
 def main(config: Config) -> None:
     distributed_flags.join()
-    workdir = paths.workdir(WORKDIR.value, f"sweep-{config.name}")
+    workdir = paths.default_workdir(WORKDIR.value, f"sweep-{config.name}")
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     axes = tuple(sweep.axis(text) for text in SEARCH.value)
     plan = sweep.Plan(axes, TRIALS.value, DRAW.value, HALVE_AFTER.value)

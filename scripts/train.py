@@ -21,7 +21,7 @@ flags.adopt_module_key_flags(encoder_weights)
 
 def main(config: Config) -> None:
     distributed_flags.join()
-    workdir = paths.workdir(WORKDIR.value, config.name)
+    workdir = paths.default_workdir(WORKDIR.value, config.name)
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     start = "resume" if RESUME.value else "new"
     figures = train.train(config, data_dir, workdir, paths.cache_dir(), start)

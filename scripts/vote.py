@@ -17,7 +17,7 @@ PRIORS = flags.DEFINE_enum(
 
 
 def main(runs: Sequence[str]) -> None:
-    workdir = paths.workdir(WORKDIR.value, "vote")
+    workdir = paths.default_workdir(WORKDIR.value, "vote")
     figures = vote_runs.vote([Path(run) for run in runs], workdir, PRIORS.value)
     print(run_report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}")

@@ -48,6 +48,7 @@ CONFINED = {
     "safetensors": ("voxjax.encoders.tensors",),
     "requests": ("voxjax.downloads",),
     "urllib3": ("voxjax.downloads",),
+    "platformdirs": ("voxjax.storage.paths",),
     "ml_collections": ("configs", "voxjax.config", "voxjax.cli"),
 }
 PURE = ("voxjax.train", "voxjax.models", "voxjax.losses", "voxjax.optim")  # know no files

@@ -3,7 +3,6 @@
 import gzip
 import io
 import os
-import pathlib
 import random
 import re
 import stat
@@ -16,7 +15,6 @@ import soundfile
 from voxjax.downloads import archives
 from voxjax.downloads.archives import Limits
 from voxjax.errors import VoxJaxError
-from voxjax.storage import free_space
 
 NAME = "03-01-05-01-02-01-12.wav"
 
@@ -217,9 +215,3 @@ def test_rights_of_the_archive_are_not_taken_over(tmp_path, clip):
     info.external_attr = (stat.S_IFREG | 0o6777) << 16
     archives.unpack(zipped(tmp_path / "a.zip", [(info, clip)]), tmp_path / "out", Limits())
     assert not os.stat(tmp_path / "out/a.wav").st_mode & 0o6111
-
-
-def test_room_is_asked_for(tmp_path: pathlib.Path):
-    free_space.refuse_full(tmp_path, 1, "unpacking a.zip")
-    with pytest.raises(VoxJaxError, match=r"unpacking a\.zip: expected .* MB free in .*, found .* MB; free some space"):
-        free_space.refuse_full(tmp_path, 1 << 60, "unpacking a.zip")

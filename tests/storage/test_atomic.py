@@ -5,7 +5,7 @@ import pytest
 from voxjax.storage import atomic
 
 
-def test_replaces_and_leaves_nothing_else(tmp_path):
+def test_replaces_the_file_and_leaves_no_temporary_one(tmp_path):
     path = tmp_path / "metrics.json"
     atomic.write(path, "old")
     atomic.write(path, "né\r\n")
@@ -14,7 +14,7 @@ def test_replaces_and_leaves_nothing_else(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o644
 
 
-def test_a_failure_keeps_the_old_file_whole(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "metrics.json"
     atomic.write(path, "old")
 
@@ -26,3 +26,49 @@ def test_a_failure_keeps_the_old_file_whole(tmp_path, monkeypatch):
         atomic.write(path, "new")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["metrics.json"]
+
+
+def test_a_failed_writer_keeps_the_old_file(tmp_path):
+    path = tmp_path / "features.npy"
+    atomic.write_stream(path, lambda file: file.write(b"old"))
+
+    def writer(file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        atomic.write_stream(path, writer)
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["features.npy"]
+
+
+def test_a_folder_appears_complete_and_is_made_once(tmp_path):
+    folder = tmp_path / "cache" / "demo"
+
+    def fill(temporary):
+        (temporary / "a").write_text("1")
+        assert not folder.exists()
+
+    atomic.write_folder(folder, fill)
+    atomic.write_folder(folder, lambda temporary: pytest.fail("it exists already"))
+    assert (folder / "a").read_text() == "1" and os.listdir(folder.parent) == ["demo"]
+
+
+def test_a_folder_that_another_process_made_first_is_kept(tmp_path):
+    def fill(temporary):
+        (temporary / "a").write_text("mine")
+        (tmp_path / "demo").mkdir()
+        (tmp_path / "demo/a").write_text("theirs")
+
+    atomic.write_folder(tmp_path / "demo", fill)
+    assert (tmp_path / "demo/a").read_text() == "theirs" and os.listdir(tmp_path) == ["demo"]
+
+
+def test_a_folder_that_could_not_be_filled_is_not_created(tmp_path):
+    def fill(temporary):
+        (temporary / "a").write_text("half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        atomic.write_folder(tmp_path / "demo", fill)
+    assert os.listdir(tmp_path) == []

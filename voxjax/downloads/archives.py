@@ -87,7 +87,7 @@ def _pour(archive: Path, folder: Path, limits: Limits) -> None:
 
 def _write(archive: Path, entry: _Entry, folder: Path, left: int) -> int:
     """Puts one entry in its place; the bytes it took."""
-    path = folder / safe_names.inside(archive.name, entry.name)
+    path = folder / safe_names.safe_relative_path(archive.name, entry.name)
     try:
         if entry.content is None:
             _refuse_kind(archive, entry)
@@ -122,7 +122,7 @@ def _zip(archive: Path, folder: Path, most: int) -> Iterator[_Entry]:
         declared = sum(info.file_size for info in opened.infolist())
         if declared > most:
             raise _too_much(archive)
-        free_space.refuse_full(folder, declared, f"unpacking {archive.name}")
+        free_space.check_free_space(folder, declared, f"unpacking {archive.name}")
         for info in opened.infolist():
             kind = _zip_kind(info)
             if kind != "file":

@@ -40,10 +40,10 @@ def fetch_all(site: Site, remotes: Sequence[Remote], below: str) -> Path:
     """
     folder = site.folder / below
     for remote in remotes:
-        safe_names.inside(remote.url, remote.name)
+        safe_names.safe_relative_path(remote.url, remote.name)
     folder.mkdir(parents=True, exist_ok=True)
     missing = sum(remote.size_bytes or 0 for remote in remotes if not (folder / remote.name).is_file())
-    free_space.refuse_full(folder, missing, "downloading")
+    free_space.check_free_space(folder, missing, "downloading")
     total = sum(remote.size_bytes or 0 for remote in remotes) or None
     with tqdm(total=total, desc="fetching", unit="B", unit_scale=True, disable=None) as bar:
         _share([mirrored(remote, site.mirror) for remote in remotes], folder, site.patience, bar)

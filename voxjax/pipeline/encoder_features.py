@@ -86,6 +86,6 @@ def _read(folder: Path, name: str) -> Examples | None:
 
 def _write(folder: Path, name: str, made: Examples) -> None:
     """The features first and the small arrays last: without these nothing is taken to be there."""
-    atomic.save(folder / f"{name}.npy", lambda file: np.save(file, made.features, allow_pickle=False))
+    atomic.write_stream(folder / f"{name}.npy", lambda file: np.save(file, made.features, allow_pickle=False))
     small: Mapping[str, Any] = {"lengths": made.lengths, "owners": made.owners}
-    atomic.save(folder / f"{name}.npz", lambda file: np.savez(file, allow_pickle=False, **small))
+    atomic.write_stream(folder / f"{name}.npz", lambda file: np.savez(file, allow_pickle=False, **small))

@@ -1,1 +1,1 @@
-"""Files: atomic writes, paths, checksums and provenance."""
+"""Files and folders: atomic writes, paths, free space, checksums and provenance."""

@@ -1,6 +1,7 @@
-"""Writing a file so that it is whole or not there."""
+"""Atomic writes of files and folders: a reader finds the old content or the new, never a part."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,28 +9,60 @@ from typing import IO
 
 
 def write(path: Path, content: bytes | str) -> None:
-    """Writes beside the place first, then renames, so that no reader meets half a file.
+    """Writes a file atomically, by way of a temporary file in the same folder.
 
     Args:
-        path: its folder is made if missing.
+        path: replaced if it exists; its folder is created if missing.
         content: text is encoded as UTF-8, its line ends kept as they are.
 
     Raises:
-        OSError: at a full disk or a folder that can't be written; nothing is left behind then.
+        OSError: if the disk is full or the folder can't be written. The old file stays and no temporary file is left.
     """
     data = content.encode() if isinstance(content, str) else content
-    save(path, lambda file: file.write(data))
+    write_stream(path, lambda file: file.write(data))
 
 
-def save(path: Path, into: Callable[[IO[bytes]], object]) -> None:
-    """As `write`, for content that is written piece by piece: `into` is given the open file."""
+def write_stream(path: Path, writer: Callable[[IO[bytes]], object]) -> None:
+    """As `write`, for content that is too large to hold or that a library writes itself.
+
+    Args:
+        path: as in `write`.
+        writer: called with the open binary file. If it raises, the old file stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            into(file)
+            writer(file)
         os.chmod(name, 0o644)  # mkstemp makes it private
         os.replace(name, path)
     except BaseException:
         os.unlink(name)
         raise
+
+
+def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
+    """Creates a folder atomically. An existing folder is kept as it is.
+
+    Two processes may call it at once: each fills its own temporary folder, and the first to finish is kept.
+
+    Args:
+        folder: its parents are created if missing.
+        fill: called with an empty folder next to `folder`. If it raises, nothing is left behind.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    if folder.is_dir():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        fill(temporary)
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

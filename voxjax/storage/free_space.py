@@ -1,4 +1,4 @@
-"""Room on the disk, asked for before it is needed."""
+"""Free space on the disk, checked before it is needed."""
 
 import shutil
 from pathlib import Path
@@ -6,23 +6,23 @@ from pathlib import Path
 from voxjax.errors import VoxJaxError, mismatch
 
 
-def refuse_full(folder: Path, need_bytes: int, what: str) -> None:
-    """Refuses work that would not fit.
+def check_free_space(folder: Path, needed_bytes: int, task: str) -> None:
+    """Checks that there is room for what will be written.
 
     Args:
         folder: an existing one, on the disk that will be written.
-        need_bytes: what will be written.
-        what: the work, as "downloading ravdess".
+        needed_bytes: size of what will be written.
+        task: what needs the space, as "downloading ravdess".
 
     Raises:
-        VoxJaxError: where less is free.
+        VoxJaxError: if less is free.
     """
     free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < need_bytes:
-        expected, found = f"{megabytes(need_bytes)} free in {folder}", megabytes(free_bytes)
-        raise VoxJaxError(mismatch(what, expected, found, "free some space, or choose another --data_dir"))
+    if free_bytes < needed_bytes:
+        expected, found = f"{megabytes(needed_bytes)} free in {folder}", megabytes(free_bytes)
+        raise VoxJaxError(mismatch(task, expected, found, "free some space, or choose another --data_dir"))
 
 
 def megabytes(size_bytes: int) -> str:
-    """As "208.5 MB"."""
+    """A size as text: "208.5 MB"."""
     return f"{size_bytes / 1e6:,.1f} MB"

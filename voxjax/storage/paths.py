@@ -1,25 +1,31 @@
-"""Where runs and caches are kept."""
+"""Default folders of runs and of the cache."""
 
 import datetime
 import os
 from pathlib import Path
 
+import platformdirs
+
 from voxjax.errors import VoxJaxError, mismatch
 
 
-def workdir(given: str | None, name: str) -> Path:
-    """The folder of a run: the one given, else `runs/NAME-TIME`."""
+def default_workdir(given: str | None, name: str) -> Path:
+    """The folder of a run: `given` if it is set, else `runs/NAME-TIME` in the current folder."""
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     return Path(given or f"runs/{name}-{now}")
 
 
 def cache_dir() -> Path:
-    """The folder for what can be made again: `VOXJAX_CACHE`, else `~/.cache/voxjax`. Created.
+    """The folder for what can be computed or fetched again; it is created.
+
+    The environment variable `VOXJAX_CACHE` if it is set, else the user's cache folder on this system
+    (`~/.cache/voxjax` on Linux, `~/Library/Caches/voxjax` on macOS, `%LOCALAPPDATA%\\voxjax\\Cache` on Windows).
 
     Raises:
-        VoxJaxError: where it can't be.
+        VoxJaxError: if it can't be created.
     """
-    folder = Path(os.environ["VOXJAX_CACHE"] if "VOXJAX_CACHE" in os.environ else "~/.cache/voxjax").expanduser()
+    given = os.environ["VOXJAX_CACHE"] if "VOXJAX_CACHE" in os.environ else ""
+    folder = Path(given).expanduser() if given else Path(platformdirs.user_cache_dir("voxjax", appauthor=False))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

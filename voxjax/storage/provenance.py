@@ -1,4 +1,4 @@
-"""What a figure was made by: versions, device, command and commit."""
+"""Provenance of results: versions, device, command line and commit."""
 
 import pathlib
 import platform
@@ -12,7 +12,7 @@ from voxjax.version import __version__
 
 
 def provenance() -> dict[str, str]:
-    """Versions, the device, the command line and, in a git checkout, the commit."""
+    """Versions, device, command line and, in a git checkout, the commit (else "unknown")."""
     return {
         "voxjax": __version__,
         "jax": jax.__version__,

@@ -1,22 +1,22 @@
-"""Names of files from elsewhere: below their folder, or refused."""
+"""File names from archives and servers, checked to stay below their folder."""
 
 import re
 from pathlib import PurePosixPath
 
 from voxjax.errors import VoxJaxError, mismatch
 
-_UNSAFE = re.compile(r"[\x00-\x1f\\:]|[\ud800-\udfff]")  # other systems' separators, and names that are no text
+_UNSAFE = re.compile(r"[\x00-\x1f\\:]|[\ud800-\udfff]")  # other systems' separators, control characters, broken UTF-8
 
 
-def inside(source: str, name: str) -> PurePosixPath:
-    """The relative path that a name means.
+def safe_relative_path(source: str, name: str) -> PurePosixPath:
+    """The relative path of a name from an untrusted source.
 
     Args:
-        source: the archive or address that gave it.
+        source: the archive or address that the name comes from, for the error.
         name: with slashes between folders.
 
     Raises:
-        VoxJaxError: at a name that is absolute, leads upwards, or would mean something else on another system.
+        VoxJaxError: if the name is empty or absolute, leads upwards, or has another meaning on another system.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or _UNSAFE.search(name):

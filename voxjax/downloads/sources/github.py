@@ -39,7 +39,7 @@ def gather(site: Site, repository: str, commit: str, wanted: tuple[str, ...]) ->
     blobs = _blobs(site, repository, commit, wanted)
     unpacked = _unpacked(site, repository, commit)
     for name, blob in blobs.items():
-        safe_names.inside(repository, name)
+        safe_names.safe_relative_path(repository, name)
         _refuse_other(unpacked / name, name, blob)
     folder = site.folder / "files"
     pointers = {name: found for name in blobs if (found := _pointer(unpacked / name))}
