@@ -54,10 +54,10 @@ def test_table_of_speeds_equals_its_figures():
 
 def test_table_of_modalities_equals_its_run():
     figures = RESULTS["fusion_demo_modal"]
-    lines = between("subsets", "docs/fusion.md")
-    assert lines == collect()["subsets_table"](figures) and len(lines) == 2**4 - 1 + 2
-    assert figures["subsets"][-1]["uar"] == figures["uar"]
-    assert figures["uar"] > max(row["uar"] for row in figures["subsets"] if len(row["modalities"]) == 1)
+    lines = between("modality_ablation", "docs/fusion.md")
+    assert lines == collect()["modality_ablation_table"](figures) and len(lines) == 2**4 - 1 + 2
+    assert figures["modality_ablation"][-1]["uar"] == figures["uar"]
+    assert figures["uar"] > max(row["uar"] for row in figures["modality_ablation"] if len(row["modalities"]) == 1)
 
 
 def cells(name, page):
@@ -132,7 +132,7 @@ def test_card_of_each_checkpoint_gives_its_figures():
 
 def test_words_of_ravdess_carry_nothing_as_the_page_says():
     text = (ROOT / "docs/fusion.md").read_text()
-    known = {"+".join(row["modalities"]): row["uar"] for row in RESULTS["fusion_ravdess_text"]["subsets"]}
+    known = {"+".join(row["modalities"]): row["uar"] for row in RESULTS["fusion_ravdess_text"]["modality_ablation"]}
     assert known["text"] == 1 / 8
     for names, words in (("text", "words alone"), ("audio", "voice alone"), ("audio+text", "both")):
         assert f"{words} {percent(known[names])}" in text

@@ -149,10 +149,10 @@ def speed_table(figures):
     return lines
 
 
-def subsets_table(figures):
-    """What the same trained model is worth when it is shown only some of its modalities."""
-    lines = ["| shown | UAR | accuracy | clips |", "|---|---|---|---|"]
-    for row in figures["subsets"]:
+def modality_ablation_table(figures):
+    """UAR of the same trained model with each subset of its modalities."""
+    lines = ["| modalities | UAR | accuracy | clips |", "|---|---|---|---|"]
+    for row in figures["modality_ablation"]:
         cells = [" + ".join(row["modalities"]), f"{100 * row['uar']:.1f} %", f"{100 * row['accuracy']:.1f} %"]
         lines.append("| " + " | ".join([*cells, str(row["n"])]) + " |")
     return lines
@@ -177,7 +177,7 @@ def main(arguments):
     RESULTS.write_text(put(RESULTS.read_text(), "commands", commands(found)))
     speed = json.loads((HERE / "benchmark_ensemble.json").read_text())
     DEVICES.write_text(put(DEVICES.read_text(), "speed", speed_table(speed)))
-    FUSION.write_text(put(FUSION.read_text(), "subsets", subsets_table(found["fusion_demo_modal"])))
+    FUSION.write_text(put(FUSION.read_text(), "modality_ablation", modality_ablation_table(found["fusion_demo_modal"])))
 
 
 if __name__ == "__main__":

@@ -109,10 +109,10 @@ def test_rows_are_read_back_as_written(tmp_path):
     assert learning_curve_diagnostics.read(path) == rows()
 
 
-def test_report_shows_the_advice(tmp_path):
+def test_the_report_shows_the_diagnostics(tmp_path):
     told = example()
-    told = dataclasses.replace(told, meta=told.meta | {"advice": ["Overfitting: <look>."]})
+    told = dataclasses.replace(told, meta=told.meta | {"diagnostics": ["Overfitting: <look>."]})
     figures = run_report.write_report(tmp_path, told)
-    assert "ADVICE: Overfitting: <look>." in run_report.printout(figures)
+    assert "DIAGNOSTICS: Overfitting: <look>." in run_report.printout(figures)
     assert "<li>Overfitting: &lt;look&gt;.</li>" in (tmp_path / "report.html").read_text()
-    assert json.loads((tmp_path / "metrics.json").read_text())["advice"] == ["Overfitting: <look>."]
+    assert json.loads((tmp_path / "metrics.json").read_text())["diagnostics"] == ["Overfitting: <look>."]

@@ -108,13 +108,13 @@ def chances(answer):
 def test_one_compilation_and_a_row_for_each_subset(trained):
     figures, workdir = trained
     assert figures["compiles"] == 1
-    assert [tuple(row["modalities"]) for row in figures["subsets"]] == SUBSETS
-    last = figures["subsets"][-1]
+    assert [tuple(row["modalities"]) for row in figures["modality_ablation"]] == SUBSETS
+    last = figures["modality_ablation"][-1]
     assert (last["uar"], last["accuracy"], last["n"]) == (figures["uar"], figures["accuracy"], figures["n"])
-    with (workdir / "report/subsets.csv").open() as file:
+    with (workdir / "report/modality_ablation.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["modalities"] for row in rows] == ["+".join(names) for names in SUBSETS]
-    assert [float(row["uar"]) for row in rows] == [row["uar"] for row in figures["subsets"]]
+    assert [float(row["uar"]) for row in rows] == [row["uar"] for row in figures["modality_ablation"]]
     assert "audio + face + physio" in (workdir / "report/report.html").read_text()
 
 
@@ -136,7 +136,7 @@ def test_table_of_subsets_equals_what_the_predictor_answers(trained, corpus, pre
             answer = predictor.predict(corpus / row["clip"] if "audio" in names else None, given)
             assert answer["probabilities"][answer["emotion"]] == answer["confidence"] >= 1 / 3
             hits.append(answer["emotion"] == row["truth"])
-    row = trained[0]["subsets"][SUBSETS.index(names)]
+    row = trained[0]["modality_ablation"][SUBSETS.index(names)]
     assert (row["n"], row["accuracy"]) == (len(hits), pytest.approx(np.mean(hits)))
 
 
@@ -209,7 +209,7 @@ def test_members_that_hear_alone_vote_where_there_is_sound(corpus, whole, tmp_pa
         train=dataclasses.replace(CONFIG.train, epochs=1),
     )
     figures = train.train(mixed, corpus, tmp_path / "run", tmp_path / "cache", "new")
-    assert figures["compiles"] == 1 and len(figures["subsets"]) == 7
+    assert figures["compiles"] == 1 and len(figures["modality_ablation"]) == 7
     predictor = EmotionPredictor(tmp_path / "run/model")
     path, given = whole
     answers = [predictor.predict(*case) for case in ((path, given), (path, {}), (None, given))]
@@ -280,7 +280,7 @@ def test_words_beside_real_speech(ravdess_dir, tmp_path):
     config = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("text",)})
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=2))
     figures = train.train(config, tmp_path, tmp_path / "run", tmp_path / "cache", "new")
-    assert [row["modalities"] for row in figures["subsets"]] == [["audio"], ["text"], ["audio", "text"]]
+    assert [row["modalities"] for row in figures["modality_ablation"]] == [["audio"], ["text"], ["audio", "text"]]
     predictor = EmotionPredictor(tmp_path / "run/model")
     sound, words = tmp_path / rows[1][0], {"text": rows[1][3]}
     found = [predictor.predict(*case) for case in ((sound, words), (sound, {}), (None, words))]

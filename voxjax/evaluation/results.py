@@ -23,8 +23,8 @@ class Meta(TypedDict):
     vote: NotRequired[dict[str, Any]]  # of an ensemble: `weights`, `uar`, `accuracy`, `best_member_uar`
     diversity: NotRequired[dict[str, Any]]  # as `voxjax.vote.diversity`
     collapse: NotRequired[list[str]]  # what the collapse guard said
-    advice: NotRequired[list[str]]  # what the curves say, as `voxjax.evaluation.learning_curve_diagnostics`
-    subsets: NotRequired[list[dict[str, Any]]]  # of modalities: `modalities`, `uar`, `accuracy`, `n`
+    diagnostics: NotRequired[list[str]]  # of the learning curves, by `voxjax.evaluation.learning_curve_diagnostics`
+    modality_ablation: NotRequired[list[dict[str, Any]]]  # rows of `modalities`, `uar`, `accuracy`, `n`
     compiles: NotRequired[int]  # of the training step
     member_execution: NotRequired[str]
 

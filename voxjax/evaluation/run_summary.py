@@ -54,7 +54,7 @@ def report_input(
         **more,
     }
     if said := learning_curve_diagnostics.of(_curve(config, assembled, found, progress)):
-        meta["advice"] = said
+        meta["diagnostics"] = said
     warned = [member.warning for member in standings if member.warning]
     if warned:
         meta["collapse"] = warned

@@ -48,7 +48,7 @@ def _trained(
             done.append(progress)
         more: dict[str, Any] = {"compiles": compiled, "member_execution": "+".join(sorted(forms))}
         if answered:
-            more["subsets"] = modality_ablation.table(assembled, found, answered)
+            more["modality_ablation"] = modality_ablation.table(assembled, found, answered)
         told = run_summary.report_input(config, assembled, run_spec.specs(config), found, done, more)
         processes.once(lambda: watch.finish(run_report.write_report(workdir / "report", told)))
     return json.loads((workdir / "report" / "metrics.json").read_text()), found, done

@@ -66,7 +66,7 @@ def render(
         section("Speakers", _groups(figures, "gender"), _groups(figures, "speaker")),
         section("Folds", _folds(figures)) if len(figures["per_fold"]) > 1 else "",
         section("Members", _members(figures)) if len(figures["members"]) > 1 else "",
-        section("Modalities", _subsets(figures)) if "subsets" in figures else "",
+        section("Modalities", _subsets(figures)) if "modality_ablation" in figures else "",
         section("Notes", *(f"<p>{escape(note)}</p>" for note in notes)) if notes else "",
         section("Configuration", _config(config)),
         section("Made by", _provenance(figures)),
@@ -174,7 +174,7 @@ def _subsets(figures: Mapping[str, Any]) -> str:
     """What the model is worth when it is shown only some of its modalities."""
     rows = [
         [escape(" + ".join(row["modalities"])), bar(row["uar"]), bar(row["accuracy"]), str(row["n"])]
-        for row in figures["subsets"]
+        for row in figures["modality_ablation"]
     ]
     said = "The same trained model, shown only these of each test clip; clips that have none of them are left out."
     return f"<p>{said}</p>" + table(("shown", "UAR", "accuracy", "clips"), rows)
@@ -188,7 +188,7 @@ def _diversity(found: Mapping[str, Any]) -> str:
 
 def _advice(figures: Mapping[str, Any]) -> str:
     """What the curves say, beneath them."""
-    said = figures["advice"] if "advice" in figures else []
+    said = figures["diagnostics"] if "diagnostics" in figures else []
     return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in said)}</ul>" if said else ""
 
 

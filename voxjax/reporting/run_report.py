@@ -42,8 +42,8 @@ def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
     atomic.write(folder / "confusion.csv", tables.confusion(figures))
     if len(figures["members"]) > 1:
         atomic.write(folder / "members.csv", tables.members(figures))
-    if "subsets" in figures:
-        atomic.write(folder / "subsets.csv", tables.subsets(figures))
+    if "modality_ablation" in figures:
+        atomic.write(folder / "modality_ablation.csv", tables.modality_ablation(figures))
     columns = (run.clips, run.speakers, run.folds, run.truth, after)
     atomic.write(folder / "predictions.csv", tables.predictions(run.labels, *columns))
     content = html_report.render(figures, pictures, run.meta["config"], run.notes)
@@ -91,9 +91,9 @@ def printout(figures: Mapping[str, Any]) -> str:
         f"after temperature {figures['temperature']:.2f}",
     ]
     members = [*tables.member_lines(figures), ""] if len(figures["members"]) > 1 else []
-    members += [*tables.subset_lines(figures), ""] if "subsets" in figures else []
+    members += [*tables.modality_ablation_lines(figures), ""] if "modality_ablation" in figures else []
     classes, confusions = tables.class_lines(figures), tables.confusion_lines(figures)
-    said = ["", *(f"ADVICE: {text}" for text in figures["advice"])] if "advice" in figures else []
+    said = ["", *(f"DIAGNOSTICS: {text}" for text in figures["diagnostics"])] if "diagnostics" in figures else []
     return "\n".join([*head, "", *members, *classes, "", *confusions, *said, rule])
 
 

@@ -90,18 +90,20 @@ def _with_vote(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def subsets(figures: Mapping[str, Any]) -> str:
-    """`subsets.csv`: what the model is worth when it is shown only these modalities. Nothing measured is empty."""
-    rows = [["+".join(row["modalities"]), row["uar"], row["accuracy"], row["n"]] for row in figures["subsets"]]
+def modality_ablation(figures: Mapping[str, Any]) -> str:
+    """`modality_ablation.csv`: UAR and accuracy with each subset of the modalities; empty where not measured."""
+    rows = [
+        ["+".join(row["modalities"]), row["uar"], row["accuracy"], row["n"]] for row in figures["modality_ablation"]
+    ]
     return _csv([["modalities", "uar", "accuracy", "n"], *rows])
 
 
-def subset_lines(figures: Mapping[str, Any]) -> list[str]:
-    """The subsets of modalities as aligned text."""
-    names = ["+".join(row["modalities"]) for row in figures["subsets"]]
-    wide = max(map(len, ("Shown only", *names))) + 1
-    lines = ["Shown only".ljust(wide) + "".join(f"{head:>11}" for head in ("UAR", "accuracy", "clips"))]
-    for name, row in zip(names, figures["subsets"], strict=True):
+def modality_ablation_lines(figures: Mapping[str, Any]) -> list[str]:
+    """The modality ablation as aligned text."""
+    names = ["+".join(row["modalities"]) for row in figures["modality_ablation"]]
+    wide = max(map(len, ("Modalities", *names))) + 1
+    lines = ["Modalities".ljust(wide) + "".join(f"{head:>11}" for head in ("UAR", "accuracy", "clips"))]
+    for name, row in zip(names, figures["modality_ablation"], strict=True):
         cells = ["-" if row[key] is None else f"{row[key]:.1%}" for key in ("uar", "accuracy")]
         lines.append(name.ljust(wide) + "".join(f"{cell:>11}" for cell in (*cells, row["n"])))
     return lines
