@@ -6,7 +6,7 @@ weight decay instead of L2, a cosine with a floor, and a guard that rolls back a
 python scripts/train.py --config=configs/advanced.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/advanced
 """
 
-from voxjax.config import Config, FeatureConfig, GuardConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
+from voxjax.config import Config, FrameFeatures, GuardConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -16,7 +16,7 @@ def get_config():
             name="advanced",
             architecture="advanced",
             model=options("advanced", {"stem": (16, 32, 48), "filters": (48, 64, 96), "lstm": (64,), "dense": (128,)}),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
+            features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
             offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,

@@ -5,7 +5,7 @@ The naive focal loss, dropout of 0.5 with heavy L2, and a cosine that is down af
 python scripts/train.py --config=configs/advanced_naive.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/naive
 """
 
-from voxjax.config import Config, FeatureConfig, GuardConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
+from voxjax.config import Config, FrameFeatures, GuardConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -15,7 +15,7 @@ def get_config():
             name="advanced_naive",
             architecture="advanced",
             model=options("advanced", {"stem": (16, 32, 48), "filters": (48, 64, 96), "lstm": (64,), "dense": (128,)}),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
+            features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
             offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1e-3,

@@ -3,7 +3,7 @@
 python scripts/train.py --config=configs/enhanced.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/enhanced
 """
 
-from voxjax.config import Config, FeatureConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
+from voxjax.config import Config, FrameFeatures, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -13,7 +13,7 @@ def get_config():
             name="enhanced",
             architecture="enhanced",
             model=options("enhanced", {}),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch")),
+            features=FrameFeatures(channels=("logmel", "energy", "pitch")),
             offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,

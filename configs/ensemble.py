@@ -5,7 +5,7 @@ python scripts/train.py --config=configs/ensemble.py --config.corpus=ravdess --d
 `--config.n_members=3` takes the first three (the guide's N_MODELS).
 """
 
-from voxjax.config import Config, FeatureConfig, Hyper, MemberConfig, OfflineAugmentConfig, TrainConfig, config_dict
+from voxjax.config import Config, FrameFeatures, Hyper, MemberConfig, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -24,7 +24,7 @@ def get_config():
                 MemberConfig("cnn", cnn, {"learning_rate": 2e-3, "dropout": 0.1, "vtlp": 0.12}),
                 MemberConfig("lstm", lstm, {"learning_rate": 3e-3, "time_mask_fraction": 0.25, "time_stretch": 0.2}),
             ),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
+            features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
             offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,

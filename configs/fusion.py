@@ -6,7 +6,7 @@ python scripts/train.py --config=configs/fusion.py --workdir=runs/fusion
 python scripts/crossval.py --config=configs/fusion.py --protocol=speaker5 --workdir=runs/fusion_speaker5
 """
 
-from voxjax.config import Config, FeatureConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
+from voxjax.config import Config, FrameFeatures, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -20,7 +20,7 @@ def get_config():
             protocol="speaker5",
             architecture="fusion",
             model=options("fusion", model),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch"), mels=40),
+            features=FrameFeatures(channels=("logmel", "energy", "pitch"), mels=40),
             member_execution="vmap",  # folds of so small a network compile in a fifth of the time
             offline_augment=OfflineAugmentConfig(augmentation_factor=0),
             hyper=Hyper(learning_rate=2e-3, ema_decay=0.98, mixup_probability=0.3, modality_dropout=0.3),

@@ -5,7 +5,7 @@ python scripts/train.py --config=configs/optimized.py --config.corpus=ravdess --
 docs/results.md gives its figures on RAVDESS.
 """
 
-from voxjax.config import Config, FeatureConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
+from voxjax.config import Config, FrameFeatures, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -18,7 +18,7 @@ def get_config():
                 "optimized",
                 {"stem": (16, 32, 48), "filters": (32, 32), "lstm": (64,), "dense": (128,), "pooling": "attention"},
             ),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
+            features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
             offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,

@@ -4,7 +4,7 @@ python scripts/train.py --config=configs/whisper_discriminant.py --config.corpus
     --encoder_weights=WEIGHTS --workdir=runs/whisper_discriminant
 """
 
-from voxjax.config import Config, FeatureConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
+from voxjax.config import Config, EncoderFeatures, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -14,8 +14,7 @@ def get_config():
             name="whisper_discriminant",
             architecture="discriminant",
             model=options("discriminant", {"shrinkage": 0.85}),
-            features=FeatureConfig(
-                kind="encoder",
+            features=EncoderFeatures(
                 encoder="whisper_tiny_en",
                 blocks=(1, 2, 3),
                 part="hidden",

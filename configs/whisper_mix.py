@@ -6,7 +6,7 @@ python scripts/train.py --config=configs/whisper_mix.py --config.corpus=ravdess 
 WEIGHTS is the folder with the weights of whisper_tiny_en and whisper_base.
 """
 
-from voxjax.config import Config, FeatureConfig, Hyper, MemberConfig, OfflineAugmentConfig, TrainConfig, config_dict
+from voxjax.config import Config, FrameFeatures, Hyper, MemberConfig, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -34,7 +34,7 @@ def get_config():
                 MemberConfig("encoder_head", head, numbers, base, copies),
                 MemberConfig("hybrid", hybrid),
             ),
-            features=FeatureConfig(channels=("logmel", "energy", "pitch"), centre="clip"),
+            features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
             offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
             hyper=Hyper(
                 learning_rate=1.5e-3,

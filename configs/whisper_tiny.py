@@ -4,7 +4,7 @@ python scripts/train.py --config=configs/whisper_tiny.py --config.corpus=ravdess
     --encoder_weights=WEIGHTS --workdir=runs/whisper_tiny
 """
 
-from voxjax.config import Config, FeatureConfig, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
+from voxjax.config import Config, EncoderFeatures, Hyper, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -14,7 +14,7 @@ def get_config():
             name="whisper_tiny",
             architecture="encoder_head",
             model=options("encoder_head", {"project": 256, "dense": (128,)}),
-            features=FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(2,), hop_ms=40.0),
+            features=EncoderFeatures(encoder="whisper_tiny_en", blocks=(2,), hop_ms=40.0),
             offline_augment=OfflineAugmentConfig(
                 augmentation_factor=5, methods=("speed", "stretch", "speed+stretch", "noise", "speed+noise")
             ),

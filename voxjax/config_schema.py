@@ -1,27 +1,76 @@
-"""Frozen dataclasses from plain values and back, refusing unknown keys and wrong types."""
+"""Frozen dataclasses from plain values and back, with ranges, unknown keys and wrong types checked."""
 
 import collections.abc
 import dataclasses
 import difflib
 import types
 import typing
-from collections.abc import Mapping
 from typing import Any
 
 from voxjax.errors import UsageError, mismatch
 
 
+def number(default: Any, low: float, high: float) -> Any:
+    """A field for a number, or a tuple of numbers, in `[low, high]`."""
+    return dataclasses.field(default=default, metadata={"range": (low, high)})
+
+
+def choice(default: str, *known: str) -> Any:
+    """A field for one of a few words."""
+    return dataclasses.field(default=default, metadata={"choices": known})
+
+
+def check_fields(values: Any, prefix: str) -> None:
+    """Checks the fields of a dataclass that were made by `number` and `choice`.
+
+    Raises:
+        UsageError: at a number out of its range or not finite, or a word that is not among the choices.
+    """
+    for field in dataclasses.fields(values):
+        value, key = getattr(values, field.name), f"{prefix}.{field.name}"
+        if "choices" in field.metadata:
+            one_of(key, value, field.metadata["choices"])
+        if "range" in field.metadata:
+            for part in value if isinstance(value, tuple) else (value,):
+                in_range(key, part, *field.metadata["range"])
+
+
+def one_of(key: str, value: str, known: collections.abc.Iterable[str]) -> None:
+    """Checks that a value is in the list.
+
+    Raises:
+        UsageError: names the nearest known value.
+    """
+    known = tuple(known)
+    if value not in known:
+        near = difflib.get_close_matches(str(value), known, n=1)
+        do = f"did you mean '{near[0]}'?" if near else "choose one of these"
+        raise UsageError(mismatch(key, "one of " + ", ".join(known), repr(value), do))
+
+
+def in_range(key: str, value: float, low: float, high: float) -> None:
+    """Checks that a number is in `[low, high]`; NaN is not.
+
+    Raises:
+        UsageError: with the range.
+    """
+    if not low <= value <= high:
+        raise UsageError(mismatch(key, f"a number from {low} to {high}", value, "change it"))
+
+
 def freeze(kind: type, values: collections.abc.Mapping[str, Any], prefix: str = "config") -> Any:
-    """Builds a dataclass from plain values, nested ones too.
+    """A dataclass from plain values, nested ones too.
 
     Args:
-        kind: the dataclass.
+        kind: the dataclass. One with several forms has a static `form_of(values, prefix)` that chooses one.
         values: by field name. A missing field keeps its default.
         prefix: how the user spells the place, for messages.
 
     Raises:
-        UsageError: at an unknown key, with the nearest known one, or at a value of the wrong type.
+        UsageError: at an unknown key, with the nearest known one, or at a value of the wrong type or out of range.
     """
+    if hasattr(kind, "form_of"):
+        kind = kind.form_of(values, prefix)
     fields = {field.name: field for field in dataclasses.fields(kind)}
     hints = typing.get_type_hints(kind)
     for key in values:
@@ -29,7 +78,9 @@ def freeze(kind: type, values: collections.abc.Mapping[str, Any], prefix: str = 
             near = difflib.get_close_matches(key, fields, n=1)
             do = f"did you mean '{prefix}.{near[0]}'?" if near else "remove it"
             raise UsageError(mismatch(prefix, "one of " + ", ".join(fields), f"'{key}'", do))
-    return kind(**{k: _typed(hints[k], v, f"{prefix}.{k}") for k, v in values.items()})
+    made = kind(**{k: _typed(hints[k], v, f"{prefix}.{k}") for k, v in values.items()})
+    check_fields(made, prefix)
+    return made
 
 
 def thaw(config: Any) -> dict[str, Any]:
@@ -45,6 +96,17 @@ def thaw(config: Any) -> dict[str, Any]:
             value = dict(value)
         out[field.name] = value
     return out
+
+
+def dotted(values: collections.abc.Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted key, in their order: `{"a": {"b": 1}}` gives `{"a.b": 1}`."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, collections.abc.Mapping):
+            flat |= dotted(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def _typed(hint: Any, value: Any, key: str) -> Any:
@@ -66,14 +128,3 @@ def _typed(hint: Any, value: Any, key: str) -> Any:
         return value
     name = getattr(hint, "__name__", str(hint)) if origin is None else str(hint)
     raise UsageError(mismatch(key, f"a value of type {name}", repr(value), "give one of that type"))
-
-
-def dotted(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested values by dotted key, in their order: `{"a": {"b": 1}}` gives `{"a.b": 1}`."""
-    flat: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            flat |= dotted(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -10,7 +10,7 @@ import pytest
 from voxjax.artifacts import model_folder
 from voxjax.artifacts.model_folder import Member, Trained, View
 from voxjax.audio.normalize import Scaler
-from voxjax.config import FeatureConfig
+from voxjax.config import FrameFeatures
 from voxjax.errors import VoxJaxError
 
 
@@ -23,7 +23,7 @@ def member(seed, weight=1.0):
 
 
 def trained(*members):
-    features = FeatureConfig(channels=("logmel", "energy"), mels=40, trim_db=30.0)
+    features = FrameFeatures(channels=("logmel", "energy"), mels=40, trim_db=30.0)
     meta = {"name": "tiny", "figures": {"uar": 0.5}, "licence": "Trained on synthetic speech."}
     return Trained("optimized", {"lstm": [3, 2]}, ("calm", "böse"), (View(features),), 1.5, list(members), meta)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from voxjax.audio import augment, dsp, features
-from voxjax.config import FeatureConfig, Hyper
+from voxjax.config import EncoderFeatures, FrameFeatures, Hyper
 
-CONFIG = FeatureConfig(channels=("logmel", "energy"))
+CONFIG = FrameFeatures(channels=("logmel", "energy"))
 SPANS = features.channel_spans(CONFIG)
 KEY = jax.random.key(3)
 F0 = jnp.float32(0)
@@ -41,7 +41,7 @@ def test_stretch_changes_the_length_and_keeps_the_ends():
 def test_warp_moves_a_tone_along_the_mel_axis():
     time = np.arange(16_000) / 16_000
     tone, moved = (np.sin(2 * np.pi * hz * time).astype(np.float32) for hz in (1_000.0, 1_000.0 * np.e**0.2))
-    mel = FeatureConfig()
+    mel = FrameFeatures()
     clips = [augment.Clip(features.logmel(mel, x), jnp.int32(63)) for x in (tone, moved)]
     spans = features.channel_spans(mel)
     peaks = set()
@@ -74,7 +74,7 @@ def test_noise_only_raises_levels_and_reaches_its_ratio():
 def test_noise_adds_powers_as_real_noise_would():
     random = np.random.default_rng(5)
     speech, hiss = random.normal(0, 0.1, (2, 16_000)).astype(np.float32)
-    levels = [features.logmel(FeatureConfig(), x) for x in (speech, hiss, speech + hiss)]
+    levels = [features.logmel(FrameFeatures(), x) for x in (speech, hiss, speech + hiss)]
     together = jnp.logaddexp(levels[0] * 0.2302585, levels[1] * 0.2302585) / 0.2302585
     assert abs(float(jnp.mean(together - levels[2]))) < 1.0
 
@@ -147,7 +147,7 @@ def test_examples_are_independent_of_their_place_in_the_batch():
 
 
 def test_what_an_encoder_heard_is_stretched_and_cropped_and_keeps_its_values():
-    config = FeatureConfig(kind="encoder", encoder="any", blocks=(2,))
+    config = EncoderFeatures(encoder="any", blocks=(2,))
     still = augment.distort(config, KEY, Hyper(time_stretch=0.0), jnp.float32(1), clip(), 20)
     assert still.frames.shape == (20, 65) and int(still.length) == 20
     first = int(jnp.argmin(jnp.abs(clip().frames - still.frames[:1]).sum(1)))

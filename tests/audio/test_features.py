@@ -8,10 +8,10 @@ import pytest
 import soundfile
 
 from voxjax.audio import features
-from voxjax.config import FeatureConfig
+from voxjax.config import FrameFeatures
 from voxjax.errors import UsageError
 
-CONFIG = FeatureConfig(channels=("logmel", "mfcc", "energy", "pitch"), mfcc=20)
+CONFIG = FrameFeatures(channels=("logmel", "mfcc", "energy", "pitch"), mfcc=20)
 
 
 def clip(seed, samples):
@@ -45,7 +45,7 @@ def test_frames_match_librosa_whatever_the_padding():
 def test_real_clips_match_librosa(ravdess_dir):
     paths = sorted(ravdess_dir.rglob("*.flac"))[::180]
     clips = [soundfile.read(path, dtype="float32")[0] for path in paths]
-    values, lengths = features.extract(FeatureConfig(), *batch(clips))
+    values, lengths = features.extract(FrameFeatures(), *batch(clips))
     for samples, rows, length in zip(clips, values, lengths, strict=True):
         power = librosa.feature.melspectrogram(
             y=samples, sr=16_000, n_fft=512, hop_length=256, n_mels=64, fmin=0, fmax=8000
@@ -55,7 +55,7 @@ def test_real_clips_match_librosa(ravdess_dir):
 
 def test_trim_matches_librosa_to_a_frame():
     samples = np.concatenate([np.zeros(8_000, np.float32), clip(3, 16_000), np.zeros(5_000, np.float32)])
-    config = FeatureConfig(trim_db=30.0)
+    config = FrameFeatures(trim_db=30.0)
     kept = features.trimmed(config, samples)
     _, (start, end) = librosa.effects.trim(samples, top_db=30, frame_length=256, hop_length=256)
     assert abs(kept.start - start) <= 256 and abs(kept.stop - end) <= 512
@@ -64,15 +64,15 @@ def test_trim_matches_librosa_to_a_frame():
 
 def test_level_peak_forgets_the_gain_and_keep_does_not():
     samples = clip(4, 8_000)
-    peak = FeatureConfig(level="peak")
+    peak = FrameFeatures(level="peak")
     np.testing.assert_allclose(features.prepare(peak, samples), features.prepare(peak, samples * 0.1), rtol=1e-4)
-    keep = FeatureConfig(level="keep")
+    keep = FrameFeatures(level="keep")
     np.testing.assert_allclose(features.prepare(keep, samples) * 0.1, features.prepare(keep, samples * 0.1), rtol=1e-4)
 
 
 def test_windows_cover_a_long_clip_once():
     samples = np.arange(16_000 * 7, dtype=np.float32)
-    pieces = features.windows(FeatureConfig(max_duration_s=3.0), samples)
+    pieces = features.windows(FrameFeatures(max_duration_s=3.0), samples)
     assert len(pieces) == 3 and max(map(len, pieces)) <= 48_000
     np.testing.assert_array_equal(np.concatenate(pieces), samples)
 
@@ -80,5 +80,5 @@ def test_windows_cover_a_long_clip_once():
 def test_unknown_channel_is_refused_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'logmel'"):
         features.extract(
-            FeatureConfig(channels=("logmels",)), np.zeros((1, 4000), np.float32), np.array([4000], np.int32)
+            FrameFeatures(channels=("logmels",)), np.zeros((1, 4000), np.float32), np.array([4000], np.int32)
         )

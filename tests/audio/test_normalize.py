@@ -3,7 +3,7 @@
 import numpy as np
 
 from voxjax.audio import normalize
-from voxjax.config import FeatureConfig
+from voxjax.config import EncoderFeatures, FrameFeatures
 
 
 def rows():
@@ -25,7 +25,7 @@ def test_statistics_are_those_of_the_valid_frames():
 def test_applied_to_its_own_clips_gives_zero_mean_unit_deviation_and_zero_padding():
     features, lengths = rows()
     mask = np.arange(10)[None, :] < lengths[:, None]
-    scaled = np.asarray(normalize.apply(FeatureConfig(mels=4), normalize.fit(features, lengths, 1), features, mask))
+    scaled = np.asarray(normalize.apply(FrameFeatures(mels=4), normalize.fit(features, lengths, 1), features, mask))
     np.testing.assert_allclose(scaled[mask].mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(scaled[mask].std(0), 1, atol=1e-5)
     assert not scaled[~mask].any()
@@ -33,7 +33,7 @@ def test_applied_to_its_own_clips_gives_zero_mean_unit_deviation_and_zero_paddin
 
 def test_centred_by_clip_the_spectrum_loses_its_mean_and_the_level_stays():
     random = np.random.default_rng(1)
-    config = FeatureConfig(mels=3, mfcc=2, channels=("energy", "logmel", "pitch", "mfcc"), centre="clip")
+    config = FrameFeatures(mels=3, mfcc=2, channels=("energy", "logmel", "pitch", "mfcc"), centre="clip")
     features = random.normal(0.0, 1.0, (5, 10, 8)).astype(np.float32)
     lengths = np.array([10, 7, 3, 10, 1])
     mask = np.arange(10)[None, :] < lengths[:, None]
@@ -45,7 +45,7 @@ def test_centred_by_clip_the_spectrum_loses_its_mean_and_the_level_stays():
     for clip, n in zip(scaled, lengths, strict=True):
         np.testing.assert_allclose(clip[:n, spectrum].mean(0), 0, atol=1e-5)
         assert not clip[n:].any()
-    plain = np.asarray(normalize.apply(FeatureConfig(), scaler, features, mask))
+    plain = np.asarray(normalize.apply(FrameFeatures(), scaler, features, mask))
     np.testing.assert_array_equal(scaled[..., [0, 4, 5]], plain[..., [0, 4, 5]])
     assert not np.allclose(scaled[0, :, 1], plain[0, :, 1])
 
@@ -53,7 +53,7 @@ def test_centred_by_clip_the_spectrum_loses_its_mean_and_the_level_stays():
 def test_centred_by_clip_an_encoders_channels_all_lose_their_mean():
     features, lengths = rows()
     mask = np.arange(10)[None, :] < lengths[:, None]
-    config = FeatureConfig(kind="encoder", encoder="any", blocks=(1, 2), centre="clip")
+    config = EncoderFeatures(encoder="any", blocks=(1, 2), centre="clip")
     scaled = np.asarray(normalize.apply(config, normalize.fit(features, lengths, 1), features, mask))
     np.testing.assert_allclose(scaled.sum(1), 0, atol=1e-4)
     assert not scaled[~mask].any()

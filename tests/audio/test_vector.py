@@ -7,9 +7,9 @@ import pytest
 import soundfile
 
 from voxjax.audio import dsp, features, vector
-from voxjax.config import FeatureConfig
+from voxjax.config import VectorFeatures
 
-CONFIG = FeatureConfig(kind="vector", window_ms=128.0, hop_ms=32.0, trim_db=200.0)
+CONFIG = VectorFeatures(window_ms=128.0, hop_ms=32.0, trim_db=200.0)
 RATE = 16_000
 
 # Largest error allowed, relative to a number's own spread over clips.

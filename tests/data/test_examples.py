@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from voxjax.audio import features, normalize
-from voxjax.config import FeatureConfig, OfflineAugmentConfig
+from voxjax.config import EncoderFeatures, FrameFeatures, OfflineAugmentConfig
 from voxjax.data import examples, synthetic
 
-CONFIG = FeatureConfig(mels=20)
+CONFIG = FrameFeatures(mels=20)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_rows_equal_each_clip_alone(clips):
 def test_an_encoders_clips_keep_their_order_though_short_ones_go_first(clips, monkeypatch):
     """Each at a padding of its own; the copies' randomness goes with the clip."""
     monkeypatch.setattr(examples, "_CHUNK", 2)
-    config = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(1,), hop_ms=20.0, trim_db=200.0)
+    config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1,), hop_ms=20.0, trim_db=200.0)
     lengths = (30_000, 9_000, 40_000, 9_500, 20_000)
     sounds = [np.resize(clip, length) for clip, length in zip(clips, lengths, strict=True)]
     shapes, told = set(), []

@@ -14,7 +14,7 @@ from tests import server as servers
 from tests.encoders.test_whisper import hugging_face, random_tensors
 from tests.server import Way
 from voxjax import encoders
-from voxjax.config import FeatureConfig
+from voxjax.config import EncoderFeatures
 from voxjax.downloads import corpora as corpus_downloads
 from voxjax.downloads import encoder_weights as encoder_downloads
 from voxjax.downloads.http_file import Patience
@@ -30,7 +30,7 @@ NAME, FILE = "whisper_tiny_en", "whisper_tiny_en_encoder"
 COMMIT = weights.PUBLISHED[NAME].commit
 ADDRESS = f"/huggingface.co/openai/whisper-tiny.en/resolve/{COMMIT}/model.safetensors"
 BYTES = "/cdn/oid"  # where the host redirects to
-FEATURES = FeatureConfig(kind="encoder", encoder=NAME, blocks=(2,), hop_ms=20.0)
+FEATURES = EncoderFeatures(encoder=NAME, blocks=(2,), hop_ms=20.0)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_what_is_not_fetched_says_how_it_is_got(name, tmp_path, monkeypatch):
     said = str(caught.value)
     assert said.startswith(f"{name}: expected weights that can be read as they are published, found ")
     assert "https://" in said and "\n" not in said
-    config = FeatureConfig(kind="encoder", encoder=name, blocks=(1,), hop_ms=encoders.ENCODERS[name].hop_ms)
+    config = EncoderFeatures(encoder=name, blocks=(1,), hop_ms=encoders.ENCODERS[name].hop_ms)
     place = re.search(rf"({re.escape(str(tmp_path))}/\w+)(\.npz)?", said)
     with pytest.raises(VoxJaxError) as missing:
         encoder_weights.load(config, tmp_path)
@@ -197,7 +197,7 @@ def test_the_line_that_converts_a_pickle_does(tmp_path):
     torch.save(model.state_dict(), tmp_path / "pickled/pytorch_model.bin")
     code = re.search(r'python -c "(.*)"', weights.instructions("hubert_base", tmp_path))[1]
     exec(code.replace("facebook/hubert-base-ls960", str(tmp_path / "pickled")), {})
-    config = FeatureConfig(kind="encoder", encoder="hubert_base", blocks=(1,), hop_ms=20.0)
+    config = EncoderFeatures(encoder="hubert_base", blocks=(1,), hop_ms=20.0)
     (tmp_path / "encoders").mkdir()
     (tmp_path / "hubert_base").rename(tmp_path / "encoders/hubert_base")
     assert encoder_weights.load(config, tmp_path) is not None

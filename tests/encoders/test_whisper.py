@@ -11,7 +11,7 @@ import pytest
 
 from voxjax import encoders
 from voxjax.audio import dsp, io
-from voxjax.config import FeatureConfig
+from voxjax.config import EncoderFeatures
 from voxjax.data import synthetic
 from voxjax.encoders import tensors, whisper, whisper_input
 from voxjax.errors import UsageError, VoxJaxError
@@ -180,9 +180,7 @@ def test_hidden_units_are_what_a_block_adds_up(params):
 
 def test_statistics_are_numpys_over_a_clips_own_positions(params):
     samples, lengths = voices()
-    config = FeatureConfig(
-        kind="encoder", encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0, part="hidden", pooling="statistics"
-    )
+    config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0, part="hidden", pooling="statistics")
     got, counts = encoders.extract(config, params, samples, lengths)
     units, mask = whisper.hidden((1, 3), params, samples, lengths)
     assert got.shape == (3, 1, 2 * 2 * 4 * CHANNELS) and got.dtype == jnp.float16
@@ -194,23 +192,23 @@ def test_statistics_are_numpys_over_a_clips_own_positions(params):
 
 def test_an_encoder_without_hidden_units_says_so():
     with pytest.raises(UsageError, match=r"features\.part hidden: expected one of whisper_tiny_en, .* found yamnet"):
-        encoders.of(FeatureConfig(kind="encoder", encoder="yamnet", blocks=(9,), hop_ms=480.0, part="hidden"))
+        encoders.of(EncoderFeatures(encoder="yamnet", blocks=(9,), hop_ms=480.0, part="hidden"))
     with pytest.raises(UsageError, match=r"features\.pooling statistics.*centre"):
-        FeatureConfig(kind="encoder", encoder="yamnet", blocks=(9,), pooling="statistics", centre="clip")
+        EncoderFeatures(encoder="yamnet", blocks=(9,), pooling="statistics", centre="clip")
 
 
 def test_config_and_encoder_must_agree():
-    config = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(2,), hop_ms=20.0)
+    config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(2,), hop_ms=20.0)
     assert encoders.of(config).hop_ms == 20.0
     with pytest.raises(UsageError, match=r"features\.hop_ms"):
-        encoders.of(FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(2,)))
+        encoders.of(EncoderFeatures(encoder="whisper_tiny_en", blocks=(2,)))
     with pytest.raises(UsageError, match="did you mean 'whisper_tiny_en'"):
-        encoders.of(FeatureConfig(kind="encoder", encoder="whisper_tinyen", blocks=(2,)))
+        encoders.of(EncoderFeatures(encoder="whisper_tinyen", blocks=(2,)))
 
 
 def test_a_longer_hop_averages_neighbours_within_the_clip(params):
     samples, lengths = voices()
-    config = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0)
+    config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0)
     plain, counts = encoders.extract(config, params, samples, lengths)
     merged, merged_counts = encoders.extract(dataclasses.replace(config, hop_ms=60.0), params, samples, lengths)
     assert merged.dtype == jnp.float16 and merged.shape[1] == -(-plain.shape[1] // 3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.voices import write_folder
-from voxjax.config import Config, FeatureConfig, MemberConfig, OfflineAugmentConfig, TrainConfig
+from voxjax.config import Config, FrameFeatures, MemberConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.errors import UsageError
 from voxjax.experiments import crossval, train
 
@@ -18,7 +18,7 @@ SMALL = Config(
     architecture="lstm",
     model={"fold": 4, "project": 8, "lstm": (6,), "dense": (8,)},
     member_execution="unroll",
-    features=FeatureConfig(mels=16),
+    features=FrameFeatures(mels=16),
     offline_augment=OfflineAugmentConfig(augmentation_factor=1),
     train=TrainConfig(epochs=4, batch_size=8, valid_fraction=0.2, checkpoint_every_epochs=2),
 )

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.voices import write_folder
-from voxjax.config import Config, FeatureConfig, MemberConfig, OfflineAugmentConfig, TrainConfig
+from voxjax.config import Config, FrameFeatures, MemberConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.data import corpora
 from voxjax.encoders import sentence
 from voxjax.errors import UsageError, VoxJaxError
@@ -36,7 +36,7 @@ CONFIG = Config(
     protocol="random5",
     architecture="fusion",
     model=MODEL,
-    features=FeatureConfig(mels=16),
+    features=FrameFeatures(mels=16),
     offline_augment=OfflineAugmentConfig(augmentation_factor=1),
     train=TrainConfig(epochs=3, batch_size=8, valid_fraction=0.2),
 )

@@ -15,7 +15,7 @@ from tests.reporting.test_run_report import run as example
 from tests.voices import write_folder
 from voxjax import EmotionPredictor, models
 from voxjax.artifacts import model_folder
-from voxjax.config import Config, FeatureConfig, OfflineAugmentConfig, TrainConfig
+from voxjax.config import Config, FrameFeatures, OfflineAugmentConfig, TrainConfig
 from voxjax.errors import UsageError, VoxJaxError
 from voxjax.experiments import train, vote_runs
 
@@ -117,7 +117,7 @@ CONFIG = Config(
     protocol="all",
     architecture="lstm",
     model=models.options("lstm", {"fold": 4, "project": 8, "lstm": (6,), "dense": (8,)}),
-    features=FeatureConfig(mels=16),
+    features=FrameFeatures(mels=16),
     offline_augment=OfflineAugmentConfig(augmentation_factor=0),
     train=TrainConfig(epochs=2, batch_size=8, crop_s=0.8, valid_fraction=0.2, keep="last"),
 )
@@ -125,7 +125,7 @@ CONFIG = Config(
 
 def test_models_of_runs_are_joined_and_answer_as_their_vote(tmp_path):
     write_folder(tmp_path, takes=2)
-    other = dataclasses.replace(CONFIG, features=FeatureConfig(mels=20), seed=0)
+    other = dataclasses.replace(CONFIG, features=FrameFeatures(mels=20), seed=0)
     folders = [tmp_path / "one", tmp_path / "two"]
     for config, folder in zip((CONFIG, other), folders, strict=True):
         figures = train.train(config, tmp_path, folder, tmp_path / "cache", "new")
@@ -153,10 +153,10 @@ def test_models_of_runs_are_joined_and_answer_as_their_vote(tmp_path):
     ("changes", "message"),
     [
         ({"labels": ("a", "c")}, "the same labels"),
-        ({"views": (model_folder.View(FeatureConfig(sample_rate_hz=8_000, mel_high_hz=4_000.0)),)}, "one sample rate"),
+        ({"views": (model_folder.View(FrameFeatures(sample_rate_hz=8_000, mel_high_hz=4_000.0)),)}, "one sample rate"),
     ],
 )
 def test_models_of_other_labels_or_rates_are_not_joined(changes, message):
-    one = model_folder.Trained("lstm", {}, ("a", "b"), (model_folder.View(FeatureConfig()),), 1.0, [], {})
+    one = model_folder.Trained("lstm", {}, ("a", "b"), (model_folder.View(FrameFeatures()),), 1.0, [], {})
     with pytest.raises(VoxJaxError, match=message):
         vote_runs.joined([one, dataclasses.replace(one, **changes)])

@@ -18,7 +18,7 @@ from voxjax import EmotionPredictor, models
 from voxjax.artifacts import model_folder
 from voxjax.audio import features, normalize
 from voxjax.audio.io import AudioError
-from voxjax.config import FeatureConfig
+from voxjax.config import FrameFeatures
 from voxjax.errors import VoxJaxError
 from voxjax.inference import batched_forward, prediction_formats
 from voxjax.inference import predictor as predictor_module
@@ -26,7 +26,7 @@ from voxjax.inference import predictor as predictor_module
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RATE_HZ = 16_000
 LABELS = ("neutral", "happy", "angry")
-CONFIG = FeatureConfig(mels=12, trim_db=200.0, max_duration_s=1.0)
+CONFIG = FrameFeatures(mels=12, trim_db=200.0, max_duration_s=1.0)
 SMALL = {"filters": [4], "kernels": [3], "lstm": [], "dense": [6], "pooling": "attention", "heads": 2}
 
 

@@ -10,7 +10,7 @@ import pytest
 from tests.train.test_step import CALM, HYPER, data, largest_difference
 from voxjax import models
 from voxjax.audio import normalize
-from voxjax.config import FeatureConfig
+from voxjax.config import FrameFeatures
 from voxjax.modalities import batch as modality_batch
 from voxjax.train import step
 
@@ -21,7 +21,7 @@ OPTIONS = {"modalities": ("text", "face"), "audio": AUDIO, "embed": 8, "project"
 
 def fusing():
     network = models.build("fusion", OPTIONS, 4)
-    return step.Task(network, FeatureConfig(mels=16), 4, "focal", modalities=("text", "face"))
+    return step.Task(network, FrameFeatures(mels=16), 4, "focal", modalities=("text", "face"))
 
 
 def several():

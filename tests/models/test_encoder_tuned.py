@@ -11,16 +11,14 @@ from tests.encoders import test_wav2vec2
 from tests.encoders.test_whisper import random_tensors
 from tests.models.half import assert_stays_half
 from voxjax import encoders, models
-from voxjax.config import FeatureConfig, Hyper
+from voxjax.config import EncoderFeatures, Hyper
 from voxjax.encoders import tensors, wav2vec2, wav2vec2_config
 from voxjax.errors import UsageError
 from voxjax.models import layers
 from voxjax.train import step
 
 KEY = jax.random.key(7)
-FEATURES = FeatureConfig(
-    kind="encoder", encoder="whisper_tiny_en", blocks=(1,), hop_ms=20.0, tuned_blocks=2, centre="none"
-)
+FEATURES = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1,), hop_ms=20.0, tuned_blocks=2, centre="none")
 HEAD = {"project": 8, "dense": (8,)}
 
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from voxjax import models
-from voxjax.config import FeatureConfig, Hyper
+from voxjax.config import EncoderFeatures, Hyper
 from voxjax.errors import UsageError
 from voxjax.models.lda import discriminant, temperature
 from voxjax.train import step
@@ -97,7 +97,7 @@ def task_and_data(rows=96):
     features = x[:, None, None, :].copy()  # [clips, copies, T, C]
     clips = step.Clips(features, np.ones((rows, 1), np.int32), labels)
     network = models.build("discriminant", {"shrinkage": 0.5}, CLASSES)
-    task = step.Task(network, FeatureConfig(kind="encoder", encoder="any", blocks=(1,)), CLASSES)
+    task = step.Task(network, EncoderFeatures(encoder="any", blocks=(1,)), CLASSES)
     scaler = step.normalize.Scaler(np.zeros((1, 10), np.float32), np.ones((1, 10), np.float32))
     return task, step.Data(clips, scaler, jnp.ones(CLASSES), jnp.float32(8))
 

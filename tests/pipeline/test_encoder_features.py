@@ -14,14 +14,22 @@ from tests.encoders.test_whisper import random_tensors
 from tests.voices import write_folder
 from voxjax import EmotionPredictor, encoders, models
 from voxjax.artifacts import model_folder
-from voxjax.config import Config, FeatureConfig, Hyper, MemberConfig, OfflineAugmentConfig, TrainConfig
+from voxjax.config import (
+    Config,
+    EncoderFeatures,
+    FrameFeatures,
+    Hyper,
+    MemberConfig,
+    OfflineAugmentConfig,
+    TrainConfig,
+)
 from voxjax.data import examples
 from voxjax.encoders import tensors
 from voxjax.errors import UsageError, VoxJaxError
 from voxjax.experiments import train
 from voxjax.pipeline import dataset, encoder_weights
 
-FEATURES = FeatureConfig(kind="encoder", encoder="whisper_tiny_en", blocks=(1, 2), hop_ms=20.0)
+FEATURES = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 2), hop_ms=20.0)
 CONFIG = Config(
     name="tiny",
     corpus="folder",
@@ -57,8 +65,8 @@ def test_missing_weights_and_wrong_blocks_are_told(folder, monkeypatch, tmp_path
     with pytest.raises(UsageError, match="blocks from 1 to 2"):
         encoder_weights.load(dataclasses.replace(FEATURES, blocks=(4,)), tmp_path)
     with pytest.raises(UsageError, match="an encoder and its blocks"):
-        FeatureConfig(kind="encoder")
-    assert encoder_weights.load(FeatureConfig(), tmp_path) is None
+        EncoderFeatures()
+    assert encoder_weights.load(FrameFeatures(), tmp_path) is None
 
 
 def test_what_an_encoder_made_is_kept_and_read_back(folder, weights, tmp_path, monkeypatch):
@@ -160,7 +168,7 @@ def test_features_are_encoded_once_for_frozen_and_tuned(folder, weights, tmp_pat
 
 
 def test_a_model_without_an_encoder_is_readable_by_older_programs(tmp_path):
-    trained = model_folder.Trained("optimized", {}, ("a", "b"), (model_folder.View(FeatureConfig()),), 1.0, [], {})
+    trained = model_folder.Trained("optimized", {}, ("a", "b"), (model_folder.View(FrameFeatures()),), 1.0, [], {})
     model_folder.save(tmp_path, trained)
     assert '"format": 1' in (tmp_path / "model.json").read_text() and not (tmp_path / "encoder.npz").exists()
     view = model_folder.View(FEATURES, {"conv": {"kernel": np.ones((2, 3))}})

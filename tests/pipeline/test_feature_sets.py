@@ -11,7 +11,7 @@ from tests.experiments.test_crossval import predictions
 from tests.voices import write_folder
 from voxjax import EmotionPredictor, models
 from voxjax.artifacts import model_folder
-from voxjax.config import Config, FeatureConfig, MemberConfig, OfflineAugmentConfig, TrainConfig
+from voxjax.config import Config, FrameFeatures, MemberConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.errors import UsageError
 from voxjax.experiments import train
 from voxjax.pipeline import encoder_weights, feature_sets
@@ -30,7 +30,7 @@ CONFIG = Config(
     n_members=4,  # the fourth is the first kind again
     members=HEARING,
     member_execution="unroll",
-    features=FeatureConfig(mels=16),
+    features=FrameFeatures(mels=16),
     offline_augment=OfflineAugmentConfig(augmentation_factor=0),
     train=TrainConfig(epochs=2, batch_size=8, crop_s=0.8, valid_fraction=0.2, keep="last"),
 )

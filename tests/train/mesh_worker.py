@@ -13,7 +13,7 @@ import numpy as np
 from tests.train.test_loop import PLAN, fit, setup
 from tests.train.test_step import CALM
 from voxjax import models
-from voxjax.config import FeatureConfig
+from voxjax.config import FrameFeatures
 from voxjax.train import ensemble, loop, sharding, step
 
 MEMBERS = 8
@@ -23,7 +23,7 @@ COLLECTIVE = re.compile(r"= \S+ (all-reduce|all-gather|all-to-all|reduce-scatter
 def run_on(member, data):
     """The same run on another mesh, each member with a rate of its own; no max pooling, whose ties rounding decides."""
     network = models.build("lstm", {"fold": 2, "project": 8, "lstm": (6,), "dense": (6,)}, 4)
-    tasks = [step.Task(network, FeatureConfig(mels=16), 4)] * MEMBERS
+    tasks = [step.Task(network, FrameFeatures(mels=16), 4)] * MEMBERS
     hypers = [dataclasses.replace(CALM, learning_rate=1e-3 * (m + 1)) for m in range(MEMBERS)]
     run = setup(dataclasses.replace(PLAN, epochs=2), hypers, tasks=tasks)
     program = ensemble.Program(run.program.groups, sharding.mesh(member, data))

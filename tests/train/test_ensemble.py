@@ -9,7 +9,7 @@ import pytest
 from tests.train.test_loop import PLAN, assert_same, fit, host, setup
 from tests.train.test_step import CALM, HYPER, KEY, data, task
 from voxjax import models
-from voxjax.config import FeatureConfig
+from voxjax.config import FrameFeatures
 from voxjax.data import batches
 from voxjax.train import ensemble, loop, sharding, step
 
@@ -18,7 +18,7 @@ HYPERS = (HYPER, dataclasses.replace(HYPER, learning_rate=1e-3, dropout=0.4), da
 
 def other_task():
     options = {"stem": (2,), "filters": (4,), "lstm": (3,), "dense": (6,)}
-    return step.Task(models.build("optimized", options, 4), FeatureConfig(mels=16), 4)
+    return step.Task(models.build("optimized", options, 4), FrameFeatures(mels=16), 4)
 
 
 def of_member(progress, run, m):

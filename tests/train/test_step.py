@@ -9,7 +9,7 @@ import pytest
 
 from voxjax import models
 from voxjax.audio import normalize
-from voxjax.config import FeatureConfig, Hyper
+from voxjax.config import FrameFeatures, Hyper, VectorFeatures
 from voxjax.train import step
 
 KEY = jax.random.key(7)
@@ -23,7 +23,7 @@ CALM = dataclasses.replace(
 
 
 def task(kind="frames", loss="focal"):
-    config = FeatureConfig(kind=kind, mels=16)
+    config = {"frames": FrameFeatures(mels=16), "vector": VectorFeatures()}[kind]
     return step.Task(
         models.build("optimized", SMALL if kind == "frames" else {**SMALL, "stem": ()}, 4), config, 4, loss
     )

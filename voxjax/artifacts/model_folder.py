@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from voxjax.audio.normalize import Scaler
-from voxjax.config import FeatureConfig
+from voxjax.config import FeatureConfig, without_other_kinds
 from voxjax.config_schema import freeze, thaw
 from voxjax.encoders.static_config import TUNED, Layout
 from voxjax.errors import VoxJaxError, mismatch
@@ -181,7 +181,7 @@ def _described_view(view: View, i: int, weights: Mapping[str, bytes]) -> dict[st
 
 
 def _view(path: Path, row: Mapping[str, Any]) -> View:
-    features = freeze(FeatureConfig, row["features"], "features")
+    features = freeze(FeatureConfig, without_other_kinds(row["features"]), "features")
     if "encoder_sha256" not in row:
         return View(features)
     return View(features, jax.tree.map(_restored, _weights(path, row["encoder_sha256"])["encoder"]))

@@ -5,7 +5,7 @@ A clip is `frames [T, C]` in the units of `features` (dB for log-mels) with its 
 raise them from 0, where each function changes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +14,7 @@ import numpy as np
 
 from voxjax.audio import dsp
 from voxjax.audio.features import channel_spans
-from voxjax.config import FeatureConfig, Hyper
+from voxjax.config import FeatureConfig, FrameFeatures, Hyper
 
 Array = jax.Array
 Spans = Mapping[str, tuple[int, int]]
@@ -42,7 +42,7 @@ def time_stretch(key: Array, strength: Array, clip: Clip) -> Clip:
     return Clip(_interpolate(clip.frames, jnp.arange(size, dtype=jnp.float32) * rate, last), length)
 
 
-def vtlp(key: Array, strength: Array, clip: Clip, spans: Spans, config: FeatureConfig) -> Clip:
+def vtlp(key: Array, strength: Array, clip: Clip, spans: Spans, config: FrameFeatures) -> Clip:
     """Scales the frequency axis of the log-mels by `exp(U(-1, 1) * strength)`, as a vocal tract of
     another length would (VTLP, Jaitly and Hinton 2013). Pitch moves with it."""
     ratio = strength * jax.random.uniform(key, minval=-1.0, maxval=1.0)
@@ -154,7 +154,7 @@ def _in_time(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip:
     return crop(jax.random.fold_in(key, 5), longest, clip) if longest else clip
 
 
-def _in_time_and_bands(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int) -> Clip:
+def _in_time_and_bands(config: FrameFeatures, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int) -> Clip:
     """Tempo and place, tract, level, noise and delay."""
     spans = channel_spans(config)
     keys = [jax.random.fold_in(key, i) for i in range(5)]
@@ -165,7 +165,7 @@ def _in_time_and_bands(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Ar
     return time_shift(keys[4], ramp * hyper.time_shift_frames, clip, spans)
 
 
-_DISTORTIONS = {"vector": _unchanged, "encoder": _in_time, "frames": _in_time_and_bands}
+_DISTORTIONS: dict[str, Callable[..., Clip]] = {"vector": _unchanged, "encoder": _in_time, "frames": _in_time_and_bands}
 
 
 def spec_augment(key: Array, hyper: Hyper, ramp: Array, values: Array, length: Array) -> Array:

@@ -10,18 +10,18 @@ import numpy as np
 
 from voxjax.audio import dsp
 from voxjax.audio.vector import vector
-from voxjax.config import FeatureConfig, one_of
+from voxjax.config import FeatureConfig, FrameFeatures, VectorFeatures, one_of
 
 Array = jax.Array
 
 
-def logmel(config: FeatureConfig, samples: Array) -> Array:
+def logmel(config: FrameFeatures, samples: Array) -> Array:
     """Log-mel spectrogram in dB, floor -100 dB: `[time] -> [frames, mels]` (librosa's melspectrogram)."""
     power = dsp.power_spectrum(samples, config.window_samples, config.hop_samples)
     return dsp.power_to_db(dsp.project(power, _filters(config)))
 
 
-def mfcc(config: FeatureConfig, samples: Array) -> Array:
+def mfcc(config: FrameFeatures, samples: Array) -> Array:
     """Mel-frequency cepstral coefficients: `[time] -> [frames, mfcc]`.
 
     No floor below the clip's peak is applied (librosa's `top_db=None`), so that a frame depends on
@@ -30,12 +30,12 @@ def mfcc(config: FeatureConfig, samples: Array) -> Array:
     return dsp.project(logmel(config, samples), dsp.cosine_basis(config.mels, config.mfcc))
 
 
-def energy(config: FeatureConfig, samples: Array) -> Array:
+def energy(config: FrameFeatures, samples: Array) -> Array:
     """Level in dB relative to full scale: `[time] -> [frames, 1]`."""
     return dsp.rms_db(samples, config.window_samples, config.hop_samples)[:, None]
 
 
-def pitch(config: FeatureConfig, samples: Array) -> Array:
+def pitch(config: FrameFeatures, samples: Array) -> Array:
     """Octaves above 100 Hz (0 where unvoiced) and strength of voicing: `[time] -> [frames, 2]`."""
     window = 2 * config.window_samples  # two periods of the lowest voice must fit
     octaves, strength = dsp.voicing(samples, window, config.hop_samples, config.sample_rate_hz)
@@ -46,7 +46,7 @@ def pitch(config: FeatureConfig, samples: Array) -> Array:
 CHANNELS = {"logmel": logmel, "mfcc": mfcc, "energy": energy, "pitch": pitch}
 
 
-def frames(config: FeatureConfig, samples: Array, length: Array) -> Array:
+def frames(config: FrameFeatures, samples: Array, length: Array) -> Array:
     """The configured channels side by side, zero beyond the clip: `[time] -> [frames, channels]`."""
     for name in config.channels:
         one_of("features.channels", name, CHANNELS)
@@ -55,7 +55,7 @@ def frames(config: FeatureConfig, samples: Array, length: Array) -> Array:
     return jnp.where(mask[:, None], together, 0.0)
 
 
-def channel_spans(config: FeatureConfig) -> dict[str, tuple[int, int]]:
+def channel_spans(config: FrameFeatures) -> dict[str, tuple[int, int]]:
     """Where each group of channels lies: name -> (first, one past the last)."""
     widths = {"logmel": config.mels, "mfcc": config.mfcc, "energy": 1, "pitch": 2}
     ends = np.cumsum([widths[name] for name in config.channels])
@@ -75,9 +75,11 @@ def extract(config: FeatureConfig, samples: Array, lengths: Array) -> tuple[Arra
         `frames`: float32 `[batch, frames, channels]` and int32 `[batch]`, frames of each clip.
         `vector`: float32 `[batch, 392, 1]` and int32 `[batch]`, each 392.
     """
-    if config.kind == "vector":
+    if isinstance(config, VectorFeatures):
         values = jax.vmap(functools.partial(vector, config))(samples, lengths)[..., None]
         return values, jnp.full(lengths.shape, values.shape[1], jnp.int32)
+    if not isinstance(config, FrameFeatures):
+        raise TypeError(f"features of kind {config.kind} are not computed from the signal alone")
     values = jax.vmap(functools.partial(frames, config))(samples, lengths)
     return values, dsp.frame_count(lengths, config.hop_samples)
 
@@ -103,7 +105,7 @@ def windows(config: FeatureConfig, samples: np.ndarray) -> list[np.ndarray]:
     return np.array_split(samples, -(-len(samples) // config.max_samples))
 
 
-def _filters(config: FeatureConfig) -> np.ndarray:
+def _filters(config: FrameFeatures) -> np.ndarray:
     low_hz, high_hz = config.mel_low_hz, config.mel_high_hz
     return dsp.mel_filters(config.sample_rate_hz, config.window_samples, config.mels, low_hz, high_hz)
 

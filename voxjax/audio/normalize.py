@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from voxjax.audio.features import channel_spans
-from voxjax.config import FeatureConfig
+from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures
 
 
 class Scaler(NamedTuple):
@@ -48,10 +48,11 @@ def apply(config: FeatureConfig, scaler: Scaler, features: jax.Array, mask: jax.
     long-term spectrum of voice and microphone (Atal 1974). Energy, where it is among the channels, keeps the level.
     With "none" features stay as they are, as an encoder's own blocks need them.
     """
-    if config.centre == "none":
+    centre = config.centre if isinstance(config, FrameFeatures | EncoderFeatures) else "corpus"
+    if centre == "none":
         return jnp.where(mask[..., None], features, 0.0)
     values = standardised(scaler, features, mask)
-    if config.centre == "corpus" or config.kind == "vector":
+    if centre == "corpus":
         return values
     count = jnp.maximum(jnp.sum(mask, axis=-1), 1).astype(values.dtype)[..., None, None]
     own = jnp.sum(values, axis=-2, keepdims=True) / count  # [..., 1, channels]
@@ -68,7 +69,7 @@ def standardised(scaler: Scaler, features: jax.Array, mask: jax.Array) -> jax.Ar
 
 def _spectral(config: FeatureConfig, channels: int) -> np.ndarray:
     """1 for channels that are a spectrum, or an encoder's, 0 for others: float32 `[channels]`."""
-    if config.kind == "encoder":
+    if not isinstance(config, FrameFeatures):
         return np.ones(channels, np.float32)
     spans = channel_spans(config)
     marks = np.zeros(channels, np.float32)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from voxjax.audio import chroma, dsp
-from voxjax.config import FeatureConfig
+from voxjax.config import VectorFeatures
 
 Array = jax.Array
 
@@ -23,7 +23,7 @@ _WIDTH = 9  # frames of librosa's differences
 _RANGE_DB = 80.0  # librosa's `top_db`
 
 
-def vector(config: FeatureConfig, samples: Array, length: Array) -> Array:
+def vector(config: VectorFeatures, samples: Array, length: Array) -> Array:
     """Means and deviations over the frames of a clip.
 
     MFCC 40, their first and second differences: mean and deviation each; chroma 12: mean and

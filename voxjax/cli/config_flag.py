@@ -1,5 +1,6 @@
 """`--config=FILE` with overrides as `--config.a.b=v`: checked before absl sees them, frozen after."""
 
+import dataclasses
 import re
 import runpy
 import sys
@@ -11,12 +12,13 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from voxjax.cli import usage
-from voxjax.config import Config
+from voxjax.config import FEATURE_KINDS, Config, merged_features
 from voxjax.config_schema import freeze
 from voxjax.errors import UsageError, mismatch
 
 _FILE = re.compile(r"--?config(?:=(.*))?$", re.DOTALL)
 _KEY = re.compile(r"--?(?:no)?config\.([^=]+)(?:=(.*))?", re.DOTALL)
+_KIND = re.compile(r"--?config\.features\.kind=(\w+)$")
 _WORDS = re.compile(r"[A-Za-z]\w*(,[A-Za-z]\w*)+")
 _HELP = "Config file; --config.KEY=VALUE, as --config.train.epochs=3, overrides one of its values."
 
@@ -36,7 +38,7 @@ def define(argv: Sequence[str], default: str) -> list[str]:
         UsageError: at a file that is missing or is no config, or an override of a key it doesn't have.
     """
     path, rest = _split(list(argv[1:]), default)
-    config = _load(path)
+    config = _with_kind(_load(path), rest)
     known = config.to_dict()
     whole = [argv[0], *(_checked(argument, known) for argument in rest)]
     config_flags.DEFINE_config_dict("config", config, f"{_HELP} (default: {default})", sys_argv=whole)
@@ -92,6 +94,16 @@ def _load(path: Path) -> ConfigDict:
     if not isinstance(config, ConfigDict):
         do = "return config_dict(Config(...)) from it"
         raise UsageError(mismatch(f"{path} get_config()", "a ConfigDict", type(config).__name__, do))
+    return config
+
+
+def _with_kind(config: ConfigDict, arguments: Sequence[str]) -> ConfigDict:
+    """The config with the fields of another kind of features, where `--config.features.kind=…` names one."""
+    named = [found[1] for argument in arguments if (found := _KIND.match(argument))]
+    if named and named[-1] in FEATURE_KINDS and named[-1] != config.features.kind:
+        values = merged_features(config.features.to_dict(), {"kind": named[-1]})
+        defaults = {field.name: field.default for field in dataclasses.fields(FEATURE_KINDS[named[-1]])}
+        config.features = ConfigDict({**defaults, **values})
     return config
 
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from voxjax.audio import pooling
-from voxjax.config import FeatureConfig, one_of
+from voxjax.config import EncoderFeatures, one_of
 from voxjax.encoders import mel_patches, vggish, vggish_input, wav2vec2, wav2vec2_config, whisper, yamnet, yamnet_input
 from voxjax.encoders.tensors import Tensors
 from voxjax.errors import UsageError, mismatch
@@ -83,7 +83,7 @@ ENCODERS = {
 }
 
 
-def of(config: FeatureConfig) -> Encoder:
+def of(config: EncoderFeatures) -> Encoder:
     """The encoder that a feature config names.
 
     Raises:
@@ -106,7 +106,7 @@ def of(config: FeatureConfig) -> Encoder:
     return encoder
 
 
-def params(config: FeatureConfig, tensors: Tensors) -> Any:
+def params(config: EncoderFeatures, tensors: Tensors) -> Any:
     """The weights that features need, and those of the blocks above that are to be tuned.
 
     Raises:
@@ -116,7 +116,7 @@ def params(config: FeatureConfig, tensors: Tensors) -> Any:
     return of(config).params(tensors, (*config.blocks, *range(last + 1, last + 1 + config.tuned_blocks)))
 
 
-def pretrained(config: FeatureConfig, params: Any) -> dict[str, Any]:
+def pretrained(config: EncoderFeatures, params: Any) -> dict[str, Any]:
     """What a network that tunes blocks starts from: `{"blocks": {kind: {depth: weights}}}`, depth 0 the highest block.
 
     Raises:
@@ -138,7 +138,7 @@ def pretrained(config: FeatureConfig, params: Any) -> dict[str, Any]:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def extract(config: FeatureConfig, params: Any, samples: Array, lengths: Array) -> tuple[Array, Array]:
+def extract(config: EncoderFeatures, params: Any, samples: Array, lengths: Array) -> tuple[Array, Array]:
     """Features of kind `encoder` of a batch of zero-padded clips.
 
     Where the hop is a multiple of the encoder's, so many neighbouring positions are averaged into one. With

@@ -8,11 +8,11 @@ import jax
 from voxjax import encoders
 from voxjax.audio import features
 from voxjax.audio.features import Extract
-from voxjax.config import FeatureConfig
+from voxjax.config import EncoderFeatures, FeatureConfig
 
 
 def extractor(config: FeatureConfig, params: Any) -> Extract:
     """What makes features of zero-padded samples. `params` are the encoder's, None where there is none."""
-    if params is None:
-        return functools.partial(features.extract, config)
-    return functools.partial(encoders.extract, config, jax.device_put(params))
+    if isinstance(config, EncoderFeatures):
+        return functools.partial(encoders.extract, config, jax.device_put(params))
+    return functools.partial(features.extract, config)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from voxjax import models
-from voxjax.config import Config
+from voxjax.config import Config, EncoderFeatures
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
 from voxjax.evaluation import learning_curve_diagnostics, results
@@ -113,7 +113,7 @@ def _member_rows(
             {
                 "architecture": spec.architecture,
                 "name": spec.name,
-                "features": spec.features.encoder if spec.features.kind == "encoder" else spec.features.kind,
+                "features": spec.features.encoder if isinstance(spec.features, EncoderFeatures) else spec.features.kind,
                 **own,
                 "valid_uar": float(np.mean([one.best_uar for one in mine])),
                 "best_epoch": round(float(np.mean([one.best_epoch for one in mine]))),

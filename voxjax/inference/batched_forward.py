@@ -13,7 +13,7 @@ from voxjax import encoders, models
 from voxjax.artifacts import model_folder
 from voxjax.audio import normalize
 from voxjax.audio.features import Extract
-from voxjax.config import FeatureConfig
+from voxjax.config import EncoderFeatures, FeatureConfig
 from voxjax.encoders import extractor
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.modalities.batch import Sequences, joined
@@ -65,7 +65,7 @@ def ready(model: str, trained: model_folder.Trained, i: int) -> View:
     """View `i` of a model, with the members that have it."""
     view, classes = trained.views[i], len(trained.labels)
     members = tuple(_member(member, classes) for member in trained.members if member.view == i)
-    pretrained = encoders.pretrained(view.features, view.encoder) if view.encoder else {}
+    pretrained = encoders.pretrained(view.features, view.encoder) if isinstance(view.features, EncoderFeatures) else {}
     extract = extractor.extractor(view.features, view.encoder)
     return View(model, classes, view.features, extract, jax.device_put(pretrained), members)
 

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from voxjax import modalities
-from voxjax.config import Config, FeatureConfig
+from voxjax.config import Config, EncoderFeatures, FeatureConfig
 from voxjax.data import corpora, labelling, store
 from voxjax.data.examples import Examples
 from voxjax.data.manifest import Clip, Manifest
@@ -52,7 +52,9 @@ def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:
     manifest, sounds = decoded(manifest, config.features.sample_rate_hz, cache, config.broken_clips)
     beside = modality_inputs.read(config, modality_inputs.Sounds(manifest, sounds, config.features.sample_rate_hz))
     chosen_views = feature_sets.distinct(config)
-    encoder_weights.refuse_one_file({view.features.encoder for view in chosen_views if view.features.kind == "encoder"})
+    encoder_weights.refuse_one_file(
+        {view.features.encoder for view in chosen_views if isinstance(view.features, EncoderFeatures)}
+    )
     seen = []
     for view in chosen_views:
         encoder = encoder_weights.load(view.features, cache)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from voxjax import encoders
-from voxjax.config import FeatureConfig
+from voxjax.config import EncoderFeatures, FeatureConfig
 from voxjax.data.manifest import digest
 from voxjax.encoders import tensors, wav2vec2_config
 from voxjax.errors import UsageError, VoxJaxError, mismatch
@@ -33,7 +33,7 @@ def load(config: FeatureConfig, cache: Path) -> Encoder | None:
         UsageError: at an unknown encoder or block.
         VoxJaxError: at weights that are missing or damaged.
     """
-    if config.kind != "encoder":
+    if not isinstance(config, EncoderFeatures):
         return None
     path = _located(config, cache)
     params = encoders.params(config, tensors.read(path))
@@ -53,7 +53,7 @@ def refuse_one_file(names: Iterable[str]) -> None:
         raise UsageError(mismatch("--encoder_weights", "a folder, for " + " and ".join(names), f"the file {named}", do))
 
 
-def _located(config: FeatureConfig, cache: Path) -> Path:
+def _located(config: EncoderFeatures, cache: Path) -> Path:
     """The file of weights: named by the flag, in its folder, in `VOXJAX_WEIGHTS`, or in the cache."""
     named = _named()
     if named is not None and named.is_file():

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 
 from voxjax import encoders, models
-from voxjax.config import Config, TrainConfig
+from voxjax.config import Config, EncoderFeatures, TrainConfig
 from voxjax.data import batches
 from voxjax.errors import UsageError, mismatch
 from voxjax.pipeline import modality_inputs
@@ -76,7 +76,9 @@ def _fused(kinds: Sequence[Spec], view: int) -> set[str]:
 
 def _clips(assembled: Assembled, seen: Seen, fused: set[str]) -> step.Clips:
     rows, encoder = seen.rows, seen.encoder
-    pretrained = encoders.pretrained(seen.features, encoder.params) if encoder else {}
+    pretrained = {}
+    if encoder and isinstance(seen.features, EncoderFeatures):
+        pretrained = encoders.pretrained(seen.features, encoder.params)
     labels = assembled.manifest.targets[rows.owners].astype(np.int32)
     beside = {name: one for name, one in assembled.others.items() if name in fused}
     own = modality_inputs.sequences(modality_inputs.rows(beside, rows.owners))

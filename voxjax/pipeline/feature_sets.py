@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from voxjax.config import Config, FeatureConfig, MemberConfig, OfflineAugmentConfig
+from voxjax.config import Config, FeatureConfig, MemberConfig, OfflineAugmentConfig, merged_features
 from voxjax.config_schema import freeze, thaw
 from voxjax.errors import UsageError, mismatch
 
@@ -26,7 +26,7 @@ def of_kind(config: Config, i: int) -> View:
         UsageError: at an unknown key, or a value of the wrong type or out of range.
     """
     kind, at = kinds(config)[i], f"config.members[{i}]"
-    features = freeze(FeatureConfig, {**thaw(config.features), **kind.features}, f"{at}.features")
+    features = freeze(FeatureConfig, merged_features(thaw(config.features), kind.features), f"{at}.features")
     copies = freeze(
         OfflineAugmentConfig, {**thaw(config.offline_augment), **kind.offline_augment}, f"{at}.offline_augment"
     )

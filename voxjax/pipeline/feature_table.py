@@ -12,14 +12,14 @@ import numpy as np
 from tqdm import tqdm
 
 from voxjax.audio import features, offline_augment, vector
-from voxjax.config import FeatureConfig, OfflineAugmentConfig
+from voxjax.config import OfflineAugmentConfig, VectorFeatures
 from voxjax.data.manifest import Manifest
 from voxjax.data.store import Store
 from voxjax.storage import atomic
 
 COLUMNS = (*vector.COLUMN_NAMES, "label", "speaker", "clip", "copy")
 # librosa's window and hop, 2,048 and 512 samples, at 16 kHz; nothing is cut off, as in the guide.
-FEATURES = FeatureConfig(kind="vector", window_ms=128.0, hop_ms=32.0, trim_db=200.0, max_duration_s=60.0)
+FEATURES = VectorFeatures(window_ms=128.0, hop_ms=32.0, trim_db=200.0, max_duration_s=60.0)
 
 _BATCH = 4  # small enough for a core's cache: 16 at once take twice as long a clip
 _STEP_S = 0.5  # padded lengths are multiples of this, so that corpora share compiled programs

@@ -15,13 +15,13 @@ import numpy as np
 
 from voxjax.audio import features
 from voxjax.audio import io as sound
-from voxjax.config import FeatureConfig
+from voxjax.config import FrameFeatures
 from voxjax.data import quality
 from voxjax.reporting import corpus_plots
 from voxjax.reporting.html_components import beside, count, page, picture, section, table
 from voxjax.storage import atomic
 
-_FEATURES = FeatureConfig()
+_FEATURES = FrameFeatures()
 _SHORT_LIST = 10  # rows
 _ROWS = 200  # findings of one check on the page; issues.csv has all
 _COLOURS = {"error": "#c0392b", "warning": "#b7791f", "note": "#5d6975"}
