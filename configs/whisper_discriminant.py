@@ -12,8 +12,8 @@ def get_config():
     return config_dict(
         Config(
             name="whisper_discriminant",
-            architecture="discriminant",
-            model=options("discriminant", {"shrinkage": 0.85}),
+            architecture="lda",
+            model=options("lda", {"shrinkage": 0.85}),
             features=EncoderFeatures(
                 encoder="whisper_tiny_en",
                 blocks=(1, 2, 3),

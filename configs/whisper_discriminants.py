@@ -19,8 +19,8 @@ def get_config():
     model = config.model.to_dict()
     base = {"encoder": "whisper_base", "blocks": (2, 3, 4)}
     members = (
-        MemberConfig(architecture="discriminant", model=model),
-        MemberConfig(architecture="discriminant", model=model, features=base),
+        MemberConfig(architecture="lda", model=model),
+        MemberConfig(architecture="lda", model=model, features=base),
     )
     config.n_members = len(members)
     config.members = tuple(thaw(member) for member in members)

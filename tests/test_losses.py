@@ -117,6 +117,6 @@ def test_losses_do_not_look_across_the_batch():
 
 def test_smoothing_keeps_the_sum_and_moves_the_given_share():
     targets = jnp.array([0.0, 1.0, 0.0, 0.0])
-    smoothed = losses.smooth(targets, jnp.float32(0.2))
+    smoothed = losses.smooth_labels(targets, jnp.float32(0.2))
     np.testing.assert_allclose(smoothed, [0.05, 0.85, 0.05, 0.05], atol=1e-7)
-    np.testing.assert_array_equal(losses.smooth(targets, jnp.float32(0)), targets)
+    np.testing.assert_array_equal(losses.smooth_labels(targets, jnp.float32(0)), targets)

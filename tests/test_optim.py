@@ -46,7 +46,7 @@ def test_steps_match_optax_adamw_under_traced_rates():
 
 def test_average_starts_as_a_mean_and_then_forgets_at_its_rate():
     one, two = {"w": jnp.float32(1)}, {"w": jnp.float32(2)}
-    early = optim.average(jnp.float32(0.99), jnp.int32(0), one, two)
-    late = optim.average(jnp.float32(0.99), jnp.int32(10_000), one, two)
+    early = optim.moving_average(jnp.float32(0.99), jnp.int32(0), one, two)
+    late = optim.moving_average(jnp.float32(0.99), jnp.int32(10_000), one, two)
     assert float(early["w"]) == pytest.approx(1.9)
     assert float(late["w"]) == pytest.approx(1.01)

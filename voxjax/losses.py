@@ -9,7 +9,7 @@ import numpy as np
 Array = jax.Array
 
 
-def smooth(targets: Array, amount: Array) -> Array:
+def smooth_labels(targets: Array, amount: Array) -> Array:
     """Label smoothing (Szegedy et al. 2016): moves `amount` of the class shares to all classes evenly."""
     return (1.0 - amount) * targets + amount / targets.shape[-1]
 

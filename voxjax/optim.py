@@ -65,13 +65,13 @@ def _layerwise(hyper: Hyper, progress: Array, path: Sequence[Any], leaf: Array) 
     return jnp.where(begun, hyper.finetune_rate_scale * hyper.layerwise_rate_decay**depth, 0.0) * leaf
 
 
-def half_square(params: Tree) -> Array:
+def l2_penalty(params: Tree) -> Array:
     """Half the sum of squares of all kernels: what an L2 penalty weighs."""
     kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
     return 0.5 * sum((jnp.sum(jnp.square(kernel)) for kernel in kernels), jnp.float32(0))
 
 
-def average(decay: Array, step: Array, mean: Tree, new: Tree) -> Tree:
+def moving_average(decay: Array, step: Array, mean: Tree, new: Tree) -> Tree:
     """Exponential moving average that starts as a plain mean, so early steps don't linger."""
     done = step.astype(jnp.float32)
     keep = jnp.minimum(decay, (1.0 + done) / (10.0 + done))

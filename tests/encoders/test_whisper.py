@@ -181,7 +181,7 @@ def test_hidden_units_are_what_a_block_adds_up(params):
 def test_statistics_are_numpys_over_a_clips_own_positions(params):
     samples, lengths = voices()
     config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0, part="hidden", pooling="statistics")
-    got, counts = encoders.extract(config, params, samples, lengths)
+    got, counts = encoders.extract_features(config, params, samples, lengths)
     units, mask = whisper.hidden((1, 3), params, samples, lengths)
     assert got.shape == (3, 1, 2 * 2 * 4 * CHANNELS) and got.dtype == jnp.float16
     np.testing.assert_array_equal(counts, [1, 1, 1])
@@ -192,25 +192,27 @@ def test_statistics_are_numpys_over_a_clips_own_positions(params):
 
 def test_an_encoder_without_hidden_units_says_so():
     with pytest.raises(UsageError, match=r"features\.part hidden: expected one of whisper_tiny_en, .* found yamnet"):
-        encoders.of(EncoderFeatures(encoder="yamnet", blocks=(9,), hop_ms=480.0, part="hidden"))
+        encoders.encoder_for(EncoderFeatures(encoder="yamnet", blocks=(9,), hop_ms=480.0, part="hidden"))
     with pytest.raises(UsageError, match=r"features\.pooling statistics.*centre"):
         EncoderFeatures(encoder="yamnet", blocks=(9,), pooling="statistics", centre="clip")
 
 
 def test_config_and_encoder_must_agree():
     config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(2,), hop_ms=20.0)
-    assert encoders.of(config).hop_ms == 20.0
+    assert encoders.encoder_for(config).hop_ms == 20.0
     with pytest.raises(UsageError, match=r"features\.hop_ms"):
-        encoders.of(EncoderFeatures(encoder="whisper_tiny_en", blocks=(2,)))
+        encoders.encoder_for(EncoderFeatures(encoder="whisper_tiny_en", blocks=(2,)))
     with pytest.raises(UsageError, match="did you mean 'whisper_tiny_en'"):
-        encoders.of(EncoderFeatures(encoder="whisper_tinyen", blocks=(2,)))
+        encoders.encoder_for(EncoderFeatures(encoder="whisper_tinyen", blocks=(2,)))
 
 
 def test_a_longer_hop_averages_neighbours_within_the_clip(params):
     samples, lengths = voices()
     config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0)
-    plain, counts = encoders.extract(config, params, samples, lengths)
-    merged, merged_counts = encoders.extract(dataclasses.replace(config, hop_ms=60.0), params, samples, lengths)
+    plain, counts = encoders.extract_features(config, params, samples, lengths)
+    merged, merged_counts = encoders.extract_features(
+        dataclasses.replace(config, hop_ms=60.0), params, samples, lengths
+    )
     assert merged.dtype == jnp.float16 and merged.shape[1] == -(-plain.shape[1] // 3)
     for values, count, expected, row in zip(merged, merged_counts, plain, counts, strict=True):
         assert int(count) == -(-int(row) // 3) and not np.any(values[int(count) :])
@@ -219,7 +221,7 @@ def test_a_longer_hop_averages_neighbours_within_the_clip(params):
             np.testing.assert_allclose(values[k].astype(np.float32), part.mean(0), rtol=1e-3, atol=2e-3)
     for wrong in (50.0, 10.0):
         with pytest.raises(UsageError, match="a multiple of 20, as whisper_tiny_en has, found"):
-            encoders.of(dataclasses.replace(config, hop_ms=wrong))
+            encoders.encoder_for(dataclasses.replace(config, hop_ms=wrong))
 
 
 def test_mel_filters_are_the_published_ones(weights_dir):

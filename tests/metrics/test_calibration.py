@@ -56,12 +56,12 @@ def test_pure_guessing_softens():
 def test_apply_keeps_the_order_and_sums_to_one():
     logits, _ = calibrated_logits(n=50)
     logits[0, 0] = 1e4  # no overflow
-    probabilities = calibration.apply(logits, np.linspace(0.5, 3, 50)[:, None])
+    probabilities = calibration.calibrated_probabilities(logits, np.linspace(0.5, 3, 50)[:, None])
     np.testing.assert_allclose(probabilities.sum(1), 1)
     np.testing.assert_array_equal(probabilities.argmax(1), logits.argmax(1))
-    np.testing.assert_allclose(probabilities[-1], calibration.apply(logits[-1], 3.0))
+    np.testing.assert_allclose(probabilities[-1], calibration.calibrated_probabilities(logits[-1], 3.0))
 
 
 def test_apply_divides_the_log_odds():
-    probabilities = calibration.apply(np.array([3.0, 1.0, -1.0]), 4.0)
+    probabilities = calibration.calibrated_probabilities(np.array([3.0, 1.0, -1.0]), 4.0)
     np.testing.assert_allclose(np.diff(np.log(probabilities)), [-0.5, -0.5])

@@ -52,7 +52,7 @@ def test_sums_of_batches_add_up_to_the_whole_and_padding_counts_nothing():
         part = jax.jit(classification.sums)(jnp.asarray(padded), jnp.asarray(targets), jnp.asarray(weight))
         total = part if total is None else jax.tree.map(jnp.add, total, part)
     np.testing.assert_array_equal(total["confusion"], matrix(truth, logits.argmax(1)))
-    ratios = classification.divide(jax.device_get(total))
+    ratios = classification.ratios(jax.device_get(total))
     assert ratios["uar"] == pytest.approx(sk.balanced_accuracy_score(truth, logits.argmax(1)))
     assert ratios["accuracy"] == pytest.approx(np.mean(truth == logits.argmax(1)))
     assert ratios["nll"] == pytest.approx(sk.log_loss(truth, jax.nn.softmax(logits)), rel=1e-5)
@@ -96,8 +96,10 @@ def test_interval_over_speakers_is_wider_where_speakers_differ():
     truth, right = np.zeros(400, int), np.repeat(np.arange(10) < 7, 40)
     predicted = np.where(right, 0, 1)
     speakers = [f"s{i // 40}" for i in range(400)]
-    by_speaker = np.stack(list(classification.grouped(truth, predicted, speakers, 2).values()))
-    by_clip = np.stack(list(classification.grouped(truth, predicted, [str(i) for i in range(400)], 2).values()))
+    by_speaker = np.stack(list(classification.confusion_by_group(truth, predicted, speakers, 2).values()))
+    by_clip = np.stack(
+        list(classification.confusion_by_group(truth, predicted, [str(i) for i in range(400)], 2).values())
+    )
     wide, narrow = (np.ptp(classification.interval(units, classification.accuracy)) for units in (by_speaker, by_clip))
     assert wide == pytest.approx(2 * 1.96 * np.sqrt(0.7 * 0.3 / 10), rel=0.15)
     assert narrow < wide / 4
@@ -106,7 +108,7 @@ def test_interval_over_speakers_is_wider_where_speakers_differ():
 def test_interval_is_repeatable_and_follows_the_seed():
     truth, _, probabilities = predictions()
     speakers = [f"s{i % 25}" for i in range(400)]
-    units = np.stack(list(classification.grouped(truth, probabilities.argmax(1), speakers, 4).values()))
+    units = np.stack(list(classification.confusion_by_group(truth, probabilities.argmax(1), speakers, 4).values()))
     first = classification.interval(units, classification.uar)
     assert classification.interval(units, classification.uar) == first
     other = classification.interval(units, classification.uar, seed=1)

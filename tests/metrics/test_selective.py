@@ -16,38 +16,44 @@ def predictions(seed=0, n=400):
 
 def test_the_share_right_is_reached_with_as_many_answers_as_can_be():
     probabilities, truth = predictions()
-    least = selective.thresholds(probabilities, truth)
+    least = selective.confidence_thresholds(probabilities, truth)
     for target, threshold in zip(selective.TARGETS, least, strict=True):
-        got = selective.outcome(probabilities, truth, threshold)
+        got = selective.accuracy_and_coverage(probabilities, truth, threshold)
         assert got["accuracy"] >= target
         lower = np.unique(probabilities.max(1))
         for other in lower[lower < threshold]:
-            assert selective.outcome(probabilities, truth, other)["accuracy"] < target, "none lower would do"
+            assert selective.accuracy_and_coverage(probabilities, truth, other)["accuracy"] < target, (
+                "none lower would do"
+            )
     assert np.all(np.diff(least) >= 0)
 
 
 def test_on_calibrated_clips_the_promise_holds_for_unseen_ones():
-    least = selective.thresholds(*predictions(1, 4_000))
+    least = selective.confidence_thresholds(*predictions(1, 4_000))
     for target, threshold in zip(selective.TARGETS, least, strict=True):
-        assert selective.outcome(*predictions(2, 4_000), threshold)["accuracy"] > target - 0.03
+        assert selective.accuracy_and_coverage(*predictions(2, 4_000), threshold)["accuracy"] > target - 0.03
 
 
 def test_everything_is_answered_where_all_answers_are_good_enough_and_nothing_where_none_are():
     sure = np.tile([0.9, 0.1], (30, 1))
-    assert selective.thresholds(sure, np.zeros(30, int)).tolist() == [0.0] * 3
-    wrong = selective.thresholds(sure, np.ones(30, int))
+    assert selective.confidence_thresholds(sure, np.zeros(30, int)).tolist() == [0.0] * 3
+    wrong = selective.confidence_thresholds(sure, np.ones(30, int))
     assert np.isnan(wrong).all()
-    assert selective.outcome(sure, np.zeros(30, int), wrong[0]) == {"coverage": 0.0, "accuracy": None, "n": 0}
+    assert selective.accuracy_and_coverage(sure, np.zeros(30, int), wrong[0]) == {
+        "coverage": 0.0,
+        "accuracy": None,
+        "n": 0,
+    }
 
 
 def test_fewer_than_ten_answers_promise_nothing():
     probabilities = np.stack([np.linspace(0.9, 0.6, 30), np.linspace(0.1, 0.4, 30)], 1)
     truth = (np.arange(30) >= 9).astype(int)  # the nine most certain are right, all others wrong
-    assert selective.thresholds(probabilities, truth, [0.9, 0.95])[0] == pytest.approx(probabilities[9, 0])
-    assert np.isnan(selective.thresholds(probabilities, truth, [0.95])[0])
+    assert selective.confidence_thresholds(probabilities, truth, [0.9, 0.95])[0] == pytest.approx(probabilities[9, 0])
+    assert np.isnan(selective.confidence_thresholds(probabilities, truth, [0.95])[0])
 
 
 def test_each_clip_has_the_threshold_of_its_fold():
     probabilities = np.array([[0.7, 0.3], [0.7, 0.3], [0.2, 0.8]])
-    got = selective.outcome(probabilities, np.array([0, 1, 1]), np.array([0.6, 0.75, np.nan]))
+    got = selective.accuracy_and_coverage(probabilities, np.array([0, 1, 1]), np.array([0.6, 0.75, np.nan]))
     assert got == {"coverage": pytest.approx(1 / 3), "accuracy": 1.0, "n": 1}

@@ -23,33 +23,35 @@ def nll(probabilities):
 
 def test_a_vote_is_the_weighted_mean():
     two = np.array([[[0.8, 0.2]], [[0.2, 0.8]]])
-    np.testing.assert_allclose(soft_voting.soft(two, np.array([3.0, 1.0])), [[0.65, 0.35]])
-    np.testing.assert_allclose(soft_voting.soft(two[:1], np.array([0.2])), two[0])
+    np.testing.assert_allclose(soft_voting.weighted_mean(two, np.array([3.0, 1.0])), [[0.65, 0.35]])
+    np.testing.assert_allclose(soft_voting.weighted_mean(two[:1], np.array([0.2])), two[0])
 
 
 @pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -0.1], [np.nan, 1.0], [1.0]])
 def test_weights_that_make_no_vote_are_refused(weights):
     with pytest.raises(VoxJaxError, match="weights of a vote"):
-        soft_voting.soft(np.full((2, 1, 2), 0.5), np.array(weights))
+        soft_voting.weighted_mean(np.full((2, 1, 2), 0.5), np.array(weights))
 
 
 def test_equal_weights_are_equal():
-    np.testing.assert_allclose(soft_voting.CHOICES["equal"](np.zeros((5, 120, 4)), TRUTH), 0.2)
+    np.testing.assert_allclose(soft_voting.WEIGHTINGS["equal"](np.zeros((5, 120, 4)), TRUTH), 0.2)
 
 
 def test_validation_gives_weight_to_the_better_and_is_never_worse_than_equal():
     members = np.stack([member(3.0, 2), member(0.1, 3), member(0.1, 4)])
-    weights = soft_voting.validation(members, TRUTH)
+    weights = soft_voting.validation_weights(members, TRUTH)
     assert weights.sum() == pytest.approx(1) and weights.min() > 0
     assert weights[0] > 0.6 > 0.4 > weights[1]
-    assert nll(soft_voting.soft(members, weights)) < nll(soft_voting.soft(members, np.ones(3)))
+    assert nll(soft_voting.weighted_mean(members, weights)) < nll(soft_voting.weighted_mean(members, np.ones(3)))
 
 
 def test_equal_members_share_and_order_does_not_matter():
     a, b = member(2.0, 5), member(0.5, 6)
-    weights = soft_voting.validation(np.stack([a, b, a]), TRUTH)
+    weights = soft_voting.validation_weights(np.stack([a, b, a]), TRUTH)
     assert weights[0] == pytest.approx(weights[2])
-    np.testing.assert_allclose(soft_voting.validation(np.stack([b, a, a]), TRUTH), weights[[1, 0, 2]], atol=1e-9)
+    np.testing.assert_allclose(
+        soft_voting.validation_weights(np.stack([b, a, a]), TRUTH), weights[[1, 0, 2]], atol=1e-9
+    )
 
 
 def test_diversity_of_known_predictions():
@@ -71,7 +73,7 @@ def test_diversity_where_nobody_errs():
 def test_under_equal_priors_a_rare_class_is_believed_as_a_frequent_one():
     """Bayes' rule: with likelihoods 3 and 1 and frequencies 1 and 9, a fair world answers 0.75."""
     learnt = np.array([[3 * 0.1, 1 * 0.9]])
-    got = soft_voting.under_equal_priors(learnt / learnt.sum(), np.array([[10.0, 90.0]]))
+    got = soft_voting.with_equal_priors(learnt / learnt.sum(), np.array([[10.0, 90.0]]))
     np.testing.assert_allclose(got, [[0.75, 0.25]])
     with pytest.raises(VoxJaxError, match="clips of each class"):
-        soft_voting.under_equal_priors(learnt, np.array([[0.0, 1.0]]))
+        soft_voting.with_equal_priors(learnt, np.array([[0.0, 1.0]]))

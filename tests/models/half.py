@@ -11,7 +11,7 @@ KEY = jax.random.key(3)
 
 def assert_stays_half(network, variables, inputs, mask, pretrained=()):
     """No float32 slips in between, which would undo the saving; statistics alone stay float32."""
-    rates = models.Rates(jnp.float32(0.25), jnp.float32(0.25))
+    rates = models.DropoutRates(jnp.float32(0.25), jnp.float32(0.25))
 
     @jax.jit
     def learn(params, inputs, pretrained):

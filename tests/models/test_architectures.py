@@ -21,7 +21,7 @@ SMALL = {
     "lstm": {"project": 6, "lstm": (4, 4), "dense": (8,)},
     "optimized": {"filters": (4,), "lstm": (4,), "dense": (8,)},
 }
-ELSEWHERE = {"discriminant", "encoder_tuned", "fusion"}  # fitted, or with pretrained blocks or further modalities
+ELSEWHERE = {"lda", "encoder_tuned", "fusion"}  # fitted, or with pretrained blocks or further modalities
 VARIANTS = [
     *((name, {}) for name in SMALL),
     *((name, {"stem": (3, 4), "stem_bins": 8}) for name in ("advanced", "cnn", "hybrid")),
@@ -78,7 +78,7 @@ def test_vectors_are_learnt_from_too(name):
     """The guide's 392 numbers, as a sequence of one channel; every weight gets a finite gradient."""
     inputs, mask = jax.random.normal(KEY, (4, 392, 1)), jnp.ones((4, 392), bool)
     network, variables = built(name, {}, inputs, mask)
-    rates = models.Rates(jnp.float32(0.2), jnp.float32(0.2))
+    rates = models.DropoutRates(jnp.float32(0.2), jnp.float32(0.2))
 
     def loss(params):
         logits, stats = network.apply_train(variables._replace(params=params), inputs, mask, rates, KEY)

@@ -39,7 +39,7 @@ def test_block_rate_drops_statistics_not_positions():
     variables = network.init(KEY, inputs, mask)
 
     def spread(rate):
-        rates = models.Rates(jnp.float32(rate), jnp.float32(0.0))
+        rates = models.DropoutRates(jnp.float32(rate), jnp.float32(0.0))
         logits, _ = network.apply_train(variables, inputs, mask, rates, KEY)
         return float(jnp.max(jnp.std(logits, axis=0)))
 

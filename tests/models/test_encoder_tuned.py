@@ -31,7 +31,7 @@ def heard(params, blocks):
     """Outputs of chosen blocks for two clips, one shorter."""
     samples = jax.random.normal(KEY, (2, 8_000)) * 0.1
     features = dataclasses.replace(FEATURES, blocks=blocks)
-    values, counts = encoders.extract(features, params, samples, jnp.array([8_000, 5_000]))
+    values, counts = encoders.extract_features(features, params, samples, jnp.array([8_000, 5_000]))
     return values.astype(jnp.float32), jnp.arange(values.shape[1])[None, :] < counts[:, None]
 
 
@@ -40,7 +40,7 @@ def network(**options):
 
 
 def test_untrained_it_says_what_the_frozen_encoder_says(params):
-    pretrained = encoders.pretrained(FEATURES, params)
+    pretrained = encoders.blocks_to_finetune(FEATURES, params)
     low, mask = heard(params, (1,))
     high, _ = heard(params, (3,))
     for options in ({}, {"rank": 4}, {"recompute": 1}):
@@ -52,7 +52,7 @@ def test_untrained_it_says_what_the_frozen_encoder_says(params):
         scaled = layers.BatchNorm().apply(norm, high, mask, None)
         frozen = head.apply(models.Variables(variables.params["head"], {}), scaled, mask)
         np.testing.assert_allclose(answer, frozen, atol=2e-3)
-        assert models.size(variables) > 1_000
+        assert models.parameter_count(variables) > 1_000
 
 
 @pytest.mark.parametrize("layout", test_wav2vec2.LAYOUTS)
@@ -71,7 +71,7 @@ def test_a_block_by_itself_is_the_encoders(layout):
 
 
 def loss_of(tuned, variables, inputs, mask, pretrained):
-    rates = models.Rates(jnp.float32(0.0), jnp.float32(0.0))
+    rates = models.DropoutRates(jnp.float32(0.0), jnp.float32(0.0))
 
     def loss(params):
         logits, _ = tuned.apply_train(variables._replace(params=params), inputs, mask, rates, KEY, pretrained)
@@ -81,7 +81,7 @@ def loss_of(tuned, variables, inputs, mask, pretrained):
 
 
 def test_every_change_gets_a_gradient_and_recomputing_is_the_same(params):
-    pretrained = encoders.pretrained(FEATURES, params)
+    pretrained = encoders.blocks_to_finetune(FEATURES, params)
     low, mask = heard(params, (1,))
     found = []
     for recompute in (0, 1):
@@ -97,14 +97,14 @@ def test_every_change_gets_a_gradient_and_recomputing_is_the_same(params):
 
 @pytest.mark.parametrize("rank", [0, 2])
 def test_half_precision_stays_half(params, rank):
-    pretrained = encoders.pretrained(FEATURES, params)
+    pretrained = encoders.blocks_to_finetune(FEATURES, params)
     low, mask = heard(params, (1,))
     tuned = network(rank=rank)
     assert_stays_half(tuned, tuned.init(KEY, low, mask, pretrained), low, mask, pretrained)
 
 
 def test_low_rank_changes_are_thin(params):
-    pretrained = encoders.pretrained(FEATURES, params)
+    pretrained = encoders.blocks_to_finetune(FEATURES, params)
     low, mask = heard(params, (1,))
     whole, thin = (network(rank=rank).init(KEY, low, mask, pretrained).params["tuned_0"] for rank in (0, 2))
     count = [sum(leaf.size for leaf in jax.tree.leaves(part)) for part in (whole, thin)]
@@ -114,7 +114,7 @@ def test_low_rank_changes_are_thin(params):
 
 def test_a_step_changes_blocks_from_the_top_when_they_are_due(params):
     """Of two blocks, the higher waits for a tenth of training, the lower for a fifth; the head learns at once."""
-    pretrained = encoders.pretrained(FEATURES, params)
+    pretrained = encoders.blocks_to_finetune(FEATURES, params)
     low, mask = heard(params, (1,))
     features = np.asarray(low, np.float16)[:, None]
     lengths = np.asarray(mask.sum(1), np.int32)[:, None]
@@ -146,7 +146,7 @@ def differs(one, other):
 )
 def test_features_that_can_not_be_tuned_are_refused(params, features, message):
     with pytest.raises(UsageError, match=message):
-        encoders.pretrained(dataclasses.replace(FEATURES, **features), params)
+        encoders.blocks_to_finetune(dataclasses.replace(FEATURES, **features), params)
 
 
 def test_without_blocks_to_tune_it_says_so(params):

@@ -38,7 +38,7 @@ def example(names, clips=3, seed=0):
 def test_any_subset_gives_finite_scores_and_gradients(fuse, names):
     network, variables = built(fuse)
     inputs, masks = example(names)
-    rates = models.Rates(jnp.float32(0.2), jnp.float32(0.2))
+    rates = models.DropoutRates(jnp.float32(0.2), jnp.float32(0.2))
 
     def loss(params):
         logits, stats = network.apply_train(variables._replace(params=params), inputs, masks, rates, KEY)

@@ -28,7 +28,7 @@ def padded(x, mask):
     )
 
 
-RATES = layers.Rates(jnp.float32(0), jnp.float32(0))
+RATES = layers.DropoutRates(jnp.float32(0), jnp.float32(0))
 MODULES = {
     "conv": (layers.MultiScaleConv(5, (3, 5, 7)), ()),
     "excite": (layers.SqueezeExcite(2), ()),

@@ -11,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from voxjax import models
 from voxjax.config import EncoderFeatures, Hyper
 from voxjax.errors import UsageError
-from voxjax.models.lda import discriminant, temperature
+from voxjax.models.lda import fit_lda, temperature
 from voxjax.train import step
 
 CLASSES = 4
@@ -51,7 +51,7 @@ class Shrunken:
 def test_probabilities_are_scikit_learns(clips, channels, share):
     """With more clips than statistics, and with fewer, where the equations are solved among the clips."""
     x, labels = gaussians(clips, channels)
-    kernel, bias = jax.jit(discriminant, static_argnums=2)(x, np.eye(CLASSES, dtype=np.float32)[labels], share)
+    kernel, bias = jax.jit(fit_lda, static_argnums=2)(x, np.eye(CLASSES, dtype=np.float32)[labels], share)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=Shrunken(share)).fit(x, labels)
     new, _ = gaussians(80, channels, seed=1)
     np.testing.assert_allclose(jax.nn.softmax(new @ kernel + bias[None]), theirs.predict_proba(new), atol=2e-3)
@@ -61,9 +61,9 @@ def test_a_class_without_a_clip_is_finite_and_not_chosen():
     x, labels = gaussians(120, 6)
     there = labels != 2
     of_class = np.eye(CLASSES, dtype=np.float32)[labels]
-    kernel, bias = discriminant(jnp.asarray(x[there]), jnp.asarray(of_class[there]), 0.5)
+    kernel, bias = fit_lda(jnp.asarray(x[there]), jnp.asarray(of_class[there]), 0.5)
     scores = x @ np.asarray(kernel) + np.asarray(bias)
-    again, _ = discriminant(jnp.asarray(x), jnp.asarray(of_class * there[:, None]), 0.5)  # all there, some unheard
+    again, _ = fit_lda(jnp.asarray(x), jnp.asarray(of_class * there[:, None]), 0.5)  # all there, some unheard
     np.testing.assert_allclose(again, kernel, atol=1e-5)
     assert np.isfinite(scores).all() and (scores.argmax(1) == 2).mean() < 0.05
 
@@ -77,7 +77,7 @@ def test_a_gaussian_that_is_too_sure_is_tempered():
     x[:, 0] += 2.0 * both
     of_class = np.eye(2, dtype=np.float32)[both]
     known, new = slice(0, 200), slice(200, 400)
-    kernel, bias = discriminant(jnp.asarray(x[known]), jnp.asarray(of_class[known]), 0.1)
+    kernel, bias = fit_lda(jnp.asarray(x[known]), jnp.asarray(of_class[known]), 0.1)
     heat = float(temperature(jnp.asarray(x[known]), jnp.asarray(of_class[known]), 0.1))
     scores = x[new] @ np.asarray(kernel) + np.asarray(bias)
     hits = (scores.argmax(1) == both[new]).mean()
@@ -96,7 +96,7 @@ def task_and_data(rows=96):
     x, labels = gaussians(rows, 10)
     features = x[:, None, None, :].copy()  # [clips, copies, T, C]
     clips = step.Clips(features, np.ones((rows, 1), np.int32), labels)
-    network = models.build("discriminant", {"shrinkage": 0.5}, CLASSES)
+    network = models.build("lda", {"shrinkage": 0.5}, CLASSES)
     task = step.Task(network, EncoderFeatures(encoder="any", blocks=(1,)), CLASSES)
     scaler = step.normalize.Scaler(np.zeros((1, 10), np.float32), np.ones((1, 10), np.float32))
     return task, step.Data(clips, scaler, jnp.ones(CLASSES), jnp.float32(8))
@@ -144,7 +144,7 @@ def test_steps_leave_it_as_it_was_fitted():
 
 
 def test_only_the_discriminant_has_a_closed_form():
-    assert {name for name in models.ARCHITECTURES if hasattr(models.ARCHITECTURES[name][1], "fit")} == {"discriminant"}
+    assert {name for name in models.ARCHITECTURES if hasattr(models.ARCHITECTURES[name][1], "fit")} == {"lda"}
     assert not models.build("baseline", {}, 3).closed_form
     with pytest.raises(UsageError, match=r"config\.model\.shrinkage"):
-        models.build("discriminant", {"shrinkage": 0.0}, 3)
+        models.build("lda", {"shrinkage": 0.0}, 3)

@@ -58,7 +58,7 @@ def test_default_options_are_the_reference_network():
     """The shape of the speed benchmark: [32, 392, 1] inputs, weights counted by hand."""
     network = models.build("optimized", {}, 8)
     x = jnp.zeros((1, 392, 1))
-    count = models.size(jax.eval_shape(network.init, KEY, x, jnp.ones((1, 392), bool)))
+    count = models.parameter_count(jax.eval_shape(network.init, KEY, x, jnp.ones((1, 392), bool)))
     expected, channels = 0, 1
     for filters in (32, 64, 64):
         wide = 3 * filters

@@ -139,15 +139,15 @@ def test_a_closed_form_is_fitted_and_predicts(folder, weights, tmp_path, monkeyp
     hidden = dataclasses.replace(FEATURES, blocks=(2,), part="hidden", pooling="statistics")
     config = dataclasses.replace(
         CONFIG,
-        architecture="discriminant",
+        architecture="lda",
         features=hidden,
         offline_augment=OfflineAugmentConfig(augmentation_factor=0),
         hyper=Hyper(weight_decay=0.0),
         train=TrainConfig(epochs=1, keep="last"),
         n_members=2,
         members=(
-            MemberConfig("discriminant", {"shrinkage": 0.5}),
-            MemberConfig("discriminant", {"shrinkage": 0.9}, features={"blocks": (1, 2)}),
+            MemberConfig("lda", {"shrinkage": 0.5}),
+            MemberConfig("lda", {"shrinkage": 0.9}, features={"blocks": (1, 2)}),
         ),
     )
     figures = train.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")

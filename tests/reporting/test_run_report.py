@@ -112,7 +112,7 @@ def test_predictions_bear_the_figures_out(written):
     rows, given = rows_of(folder / "predictions.csv"), run()
     assert list(rows[0]) == ["clip", "speaker", "fold", "truth", *LABELS]
     probabilities = np.array([[float(row[label]) for label in LABELS] for row in rows])
-    np.testing.assert_allclose(probabilities, calibration.apply(given.logits, 2.0), atol=1e-6)
+    np.testing.assert_allclose(probabilities, calibration.calibrated_probabilities(given.logits, 2.0), atol=1e-6)
     truth = [row["truth"] for row in rows]
     predicted = [LABELS[i] for i in probabilities.argmax(1)]
     assert balanced_accuracy_score(truth, predicted) == pytest.approx(figures["uar"])
@@ -138,8 +138,8 @@ def test_temperature_calibrates_but_moves_no_answer():
 
 
 def measured(given):
-    after = calibration.apply(given.logits, np.reshape(given.temperature, (-1, 1)))
-    return figures.measure(given, calibration.apply(given.logits, 1.0), after)
+    after = calibration.calibrated_probabilities(given.logits, np.reshape(given.temperature, (-1, 1)))
+    return figures.measure(given, calibration.calibrated_probabilities(given.logits, 1.0), after)
 
 
 def test_each_fold_has_its_own_temperature(tmp_path):

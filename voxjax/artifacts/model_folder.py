@@ -24,6 +24,7 @@ _WITH_ENCODER = 2
 _WITH_VIEWS = 3
 _WITH_MODALITIES = 4
 _DESCRIPTION, _WEIGHTS = "model.json", "weights.npz"
+_ARCHITECTURE_NAMES = {"discriminant": "lda"}  # of older model folders, and today's
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,6 +188,11 @@ def _view(path: Path, row: Mapping[str, Any]) -> View:
     return View(features, jax.tree.map(_restored, _weights(path, row["encoder_sha256"])["encoder"]))
 
 
+def _architecture(name: str) -> str:
+    """Today's name of an architecture."""
+    return _ARCHITECTURE_NAMES[name] if name in _ARCHITECTURE_NAMES else name
+
+
 def _encoder(i: int) -> str:
     """The file of the encoder of the i-th view."""
     return f"encoder{i or ''}.npz"
@@ -199,7 +205,7 @@ def _trained(description: Mapping[str, Any], views: tuple[View, ...], arrays: Ma
         named = member["modalities"] if "modalities" in member else {}
         members.append(
             Member(
-                architecture=member["architecture"],
+                architecture=_architecture(member["architecture"]),
                 options=member["options"],
                 weight=member["weight"],
                 variables={
@@ -213,7 +219,7 @@ def _trained(description: Mapping[str, Any], views: tuple[View, ...], arrays: Ma
             )
         )
     return Trained(
-        architecture=description["architecture"],
+        architecture=_architecture(description["architecture"]),
         options=description["options"],
         labels=tuple(description["labels"]),
         views=views,

@@ -83,7 +83,7 @@ ENCODERS = {
 }
 
 
-def of(config: EncoderFeatures) -> Encoder:
+def encoder_for(config: EncoderFeatures) -> Encoder:
     """The encoder that a feature config names.
 
     Raises:
@@ -113,10 +113,10 @@ def params(config: EncoderFeatures, tensors: Tensors) -> Any:
         VoxJaxError, UsageError: as the encoder's own function.
     """
     last = max(config.blocks)
-    return of(config).params(tensors, (*config.blocks, *range(last + 1, last + 1 + config.tuned_blocks)))
+    return encoder_for(config).params(tensors, (*config.blocks, *range(last + 1, last + 1 + config.tuned_blocks)))
 
 
-def pretrained(config: EncoderFeatures, params: Any) -> dict[str, Any]:
+def blocks_to_finetune(config: EncoderFeatures, params: Any) -> dict[str, Any]:
     """What a network that tunes blocks starts from: `{"blocks": {kind: {depth: weights}}}`, depth 0 the highest block.
 
     Raises:
@@ -124,7 +124,7 @@ def pretrained(config: EncoderFeatures, params: Any) -> dict[str, Any]:
     """
     if not config.tuned_blocks:
         return {}
-    kind, first = of(config).tunable, max(config.blocks) + 1
+    kind, first = encoder_for(config).tunable, max(config.blocks) + 1
     if not kind:
         known = ", ".join(name for name, encoder in ENCODERS.items() if encoder.tunable)
         do = "choose one of these, or set tuned_blocks to 0"
@@ -138,7 +138,7 @@ def pretrained(config: EncoderFeatures, params: Any) -> dict[str, Any]:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def extract(config: EncoderFeatures, params: Any, samples: Array, lengths: Array) -> tuple[Array, Array]:
+def extract_features(config: EncoderFeatures, params: Any, samples: Array, lengths: Array) -> tuple[Array, Array]:
     """Features of kind `encoder` of a batch of zero-padded clips.
 
     Where the hop is a multiple of the encoder's, so many neighbouring positions are averaged into one. With
@@ -154,7 +154,7 @@ def extract(config: EncoderFeatures, params: Any, samples: Array, lengths: Array
         float16 `[batch, positions, blocks * channels]`, zero beyond each clip, and int32 `[batch]`, its positions;
         of statistics `[batch, 1, 2 * blocks * channels]`.
     """
-    encoder = of(config)
+    encoder = encoder_for(config)
     apply = encoder.hidden if config.part == "hidden" and encoder.hidden else encoder.apply
     outputs, mask = apply(config.blocks, params, samples, lengths)
     outputs, mask = _pooled(round(config.hop_ms / encoder.hop_ms), outputs.reshape(*mask.shape, -1), mask)

@@ -14,5 +14,5 @@ from voxjax.config import EncoderFeatures, FeatureConfig
 def extractor(config: FeatureConfig, params: Any) -> Extract:
     """What makes features of zero-padded samples. `params` are the encoder's, None where there is none."""
     if isinstance(config, EncoderFeatures):
-        return functools.partial(encoders.extract, config, jax.device_put(params))
+        return functools.partial(encoders.extract_features, config, jax.device_put(params))
     return functools.partial(features.extract, config)

@@ -125,7 +125,7 @@ def refuse_unlike(a: Run, b: Run) -> None:
 def _by(run: Run, names: np.ndarray, classes: int) -> dict[str, np.ndarray]:
     """The confusion matrix of each group, in sorted order, as a mean over seeds."""
     seeds = len(run.clips) / len(set(run.clips))
-    groups = classification.grouped(run.truth, run.predicted, names.tolist(), classes)
+    groups = classification.confusion_by_group(run.truth, run.predicted, names.tolist(), classes)
     return {name: counts / seeds for name, counts in groups.items()}
 
 

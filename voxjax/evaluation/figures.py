@@ -76,7 +76,7 @@ def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
 def _per_fold(run: ReportInput, after: np.ndarray) -> dict[str, dict[str, float]]:
     """UAR and accuracy of each fold by itself."""
     names = [str(fold) for fold in run.folds]
-    parts = classification.grouped(run.truth, after.argmax(-1), names, len(run.labels))
+    parts = classification.confusion_by_group(run.truth, after.argmax(-1), names, len(run.labels))
     return {
         name: {
             **classification.scores(counts),
@@ -94,7 +94,9 @@ def _rejected(run: ReportInput, after: np.ndarray) -> dict[str, list[dict[str, A
     for target, least in zip(selective.TARGETS, run.thresholds.T, strict=True):
         known = least[np.isfinite(least)]
         threshold = float(known.mean()) if len(known) else None
-        rows.append({"target": target, "threshold": threshold, **selective.outcome(after, run.truth, least)})
+        rows.append(
+            {"target": target, "threshold": threshold, **selective.accuracy_and_coverage(after, run.truth, least)}
+        )
     return {"reject": rows}
 
 

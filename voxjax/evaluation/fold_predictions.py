@@ -21,7 +21,7 @@ class Verdict(NamedTuple):
     temperature: float
     members: np.ndarray  # [M, n, K], logits
     logits: np.ndarray  # [n, K], logarithms of the vote's probabilities, before the temperature
-    thresholds: np.ndarray  # [targets], as `reject.thresholds` of the validation clips
+    thresholds: np.ndarray  # [targets], as `selective.confidence_thresholds` of the validation clips
 
 
 def verdicts(
@@ -37,14 +37,14 @@ def verdicts(
         here = slice(i * count, (i + 1) * count)
         seen, unseen = (special.log_softmax(np.array(each[here], np.float64), axis=-1) for each in (valid, test))
         labels = fold.shares[0].valid.labels
-        weights = soft_voting.CHOICES[config.vote](np.exp(seen), labels)
+        weights = soft_voting.WEIGHTINGS[config.vote](np.exp(seen), labels)
         voted = _voted(seen, weights)
         temperature = calibration.fit_temperature(voted, labels)
-        thresholds = selective.thresholds(calibration.apply(voted, temperature), labels)
+        thresholds = selective.confidence_thresholds(calibration.calibrated_probabilities(voted, temperature), labels)
         found.append(Verdict(fold, weights, temperature, unseen, _voted(unseen, weights), thresholds))
     return found
 
 
 def _voted(log_p: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Logarithms of the vote's probabilities: `[M, n, K], [M] -> [n, K]`."""
-    return np.log(np.maximum(soft_voting.soft(np.exp(log_p), weights), 1e-300))
+    return np.log(np.maximum(soft_voting.weighted_mean(np.exp(log_p), weights), 1e-300))

@@ -11,7 +11,7 @@ from voxjax.config import Config
 from voxjax.evaluation.fold_predictions import Verdict
 from voxjax.metrics import classification
 from voxjax.modalities.names import AUDIO
-from voxjax.models import modalities
+from voxjax.models import fused_modalities
 from voxjax.pipeline import modality_inputs, run_spec
 from voxjax.pipeline.dataset import Assembled
 from voxjax.train import loop, run_state, step
@@ -39,7 +39,7 @@ def answers(
         setup, progress: of the program.
         found: the verdicts on its folds, whose weights the vote keeps.
     """
-    fused = [set(modalities(spec.options)) for spec in run_spec.specs(config)]
+    fused = [set(fused_modalities(spec.options)) for spec in run_spec.specs(config)]
     views = [spec.view for spec in run_spec.specs(config)]
     sides = [verdict.fold.shares[view].test for verdict in found for view in views]
     rows: list[dict[Subset, np.ndarray]] = [{} for _ in found]

@@ -168,7 +168,7 @@ def _seconds(part: run_state.Progress) -> float:
 
 
 def _parameters(member: run_state.Standing) -> int:
-    return models.size(member.best)
+    return models.parameter_count(member.best)
 
 
 def _leaks(config: Config, assembled: Assembled, found: Sequence[Verdict]) -> list[str]:

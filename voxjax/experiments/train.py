@@ -63,7 +63,7 @@ def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, res
 def _member(
     spec: run_spec.Spec, weight: float, trained: run_state.Standing, fold: Fold, assembled: Assembled
 ) -> Member:
-    fused = models.modalities(spec.options)
+    fused = models.fused_modalities(spec.options)
     return Member(
         architecture=spec.architecture,
         options=spec.options,

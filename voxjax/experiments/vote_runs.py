@@ -34,8 +34,8 @@ def vote(folders: Sequence[Path], workdir: Path, priors: str = "learnt") -> dict
     Args:
         folders: of runs with `report/predictions.csv`, all of the same test clips in the same folds.
         workdir: an unused folder.
-        priors: "learnt", or "equal" for `vote.under_equal_priors`, by the frequencies in the other folds; then no model
-            is joined, as its members would answer under those they learnt.
+        priors: "learnt", or "equal" for `soft_voting.with_equal_priors`, by the frequencies in the other folds; then no
+            model is joined, as its members would answer under those they learnt.
 
     Returns:
         The content of `report/metrics.json`.
@@ -157,10 +157,10 @@ def _told(
     """The vote, as the report takes it."""
     first, rows = runs[0], orders[0]
     chances = np.stack([run.chances[order] for run, order in zip(runs, orders, strict=True)])
-    voted = soft_voting.soft(chances, np.ones(len(runs)))
+    voted = soft_voting.weighted_mean(chances, np.ones(len(runs)))
     truth = first.truth[rows]
     if priors == "equal":
-        voted = soft_voting.under_equal_priors(voted, _elsewhere(truth, first.folds[rows], voted.shape[1]))
+        voted = soft_voting.with_equal_priors(voted, _elsewhere(truth, first.folds[rows], voted.shape[1]))
     members = [_member(run, truth, each) for run, each in zip(runs, chances, strict=True)]
     meta: Any = {
         "protocol": first.figures["protocol"],

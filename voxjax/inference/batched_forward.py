@@ -16,7 +16,7 @@ from voxjax.audio.features import Extract
 from voxjax.config import EncoderFeatures, FeatureConfig
 from voxjax.encoders import extractor
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.modalities.batch import Sequences, joined
+from voxjax.modalities.batch import Sequences, gather_modalities
 
 Array = jax.Array
 
@@ -65,7 +65,9 @@ def ready(model: str, trained: model_folder.Trained, i: int) -> View:
     """View `i` of a model, with the members that have it."""
     view, classes = trained.views[i], len(trained.labels)
     members = tuple(_member(member, classes) for member in trained.members if member.view == i)
-    pretrained = encoders.pretrained(view.features, view.encoder) if isinstance(view.features, EncoderFeatures) else {}
+    pretrained = (
+        encoders.blocks_to_finetune(view.features, view.encoder) if isinstance(view.features, EncoderFeatures) else {}
+    )
     extract = extractor.extractor(view.features, view.encoder)
     return View(model, classes, view.features, extract, jax.device_put(pretrained), members)
 
@@ -75,7 +77,7 @@ def _member(member: model_folder.Member, classes: int) -> Member:
     network = models.build(member.architecture, member.options, classes)
     variables = models.Variables(member.variables["params"], member.variables["stats"])
     arrays = jax.device_put((variables, member.scaler, dict(member.other_scalers)))
-    return Member(network, models.modalities(member.options), *arrays)
+    return Member(network, models.fused_modalities(member.options), *arrays)
 
 
 def logits(view: View, windows: Sequence[Window]) -> np.ndarray:
@@ -147,7 +149,7 @@ def _score(
     mask: Any = jnp.arange(heard.values.shape[1])[None, :] < heard.positions[:, None]
     inputs: Any = normalize.apply(config, scaler, heard.values.astype(jnp.float32), mask)
     if fused:
-        inputs, mask = joined(fused, heard.others, other_scalers, jnp.arange(len(mask)), (inputs, mask))
+        inputs, mask = gather_modalities(fused, heard.others, other_scalers, jnp.arange(len(mask)), (inputs, mask))
     return network.apply(variables, inputs, mask, pretrained)
 
 

@@ -65,7 +65,9 @@ class EmotionPredictor:
         self.sample_rate_hz = trained.views[0].features.sample_rate_hz  # all views have it
         used = sorted({member.view for member in trained.members})
         self._views = tuple(batched_forward.ready(self.model, trained, i) for i in used)
-        self.parameters = sum(models.size(member.variables) for view in self._views for member in view.members)
+        self.parameters = sum(
+            models.parameter_count(member.variables) for view in self._views for member in view.members
+        )
         self.modalities = {name: size for m in trained.members for name, size in m.modalities.items()}
         self._columns = {name: names for m in trained.members for name, names in m.columns.items()}
         self._shares = np.array([m.weight for i in used for m in trained.members if m.view == i])
@@ -160,7 +162,7 @@ class EmotionPredictor:
         """One modality of a clip: float32 `[T, D]`."""
         piece = modalities.read(name, value, duration_s)
         names = self._columns[name] if name in self._columns else ()
-        modalities.refuse_other(f"{name}, for {self.model}", piece, self.modalities[name], names)
+        modalities.check_same_columns(f"{name}, for {self.model}", piece, self.modalities[name], names)
         return piece.values
 
     def _answers(self, clips: Sequence[_Clip]) -> list[Result]:

@@ -33,7 +33,7 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     return float(np.exp(best.x)) if best.fun < objective(0.0) else 1.0
 
 
-def apply(logits: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
+def calibrated_probabilities(logits: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
     """Calibrated probabilities: softmax of `logits / temperature`, `[..., K] -> [..., K]`.
 
     The temperature may be one number, or one for each row, `[..., 1]`. The likeliest class stays.

@@ -51,7 +51,7 @@ def sums(logits: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, 
     return jax.tree.map(total, jax.vmap(example)(logits, targets))
 
 
-def divide(total: Mapping[str, Any]) -> dict[str, float]:
+def ratios(total: Mapping[str, Any]) -> dict[str, float]:
     """Ratios of all sums, on the host: `uar`, `accuracy` and `nll` (nats a clip)."""
     confusion = np.asarray(total["confusion"], np.float64)
     nll = float(total["nll"]) / float(total["count"])
@@ -75,7 +75,9 @@ def accuracy(confusion: np.ndarray) -> np.ndarray:
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
 
-def grouped(truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], classes: int) -> dict[str, np.ndarray]:
+def confusion_by_group(
+    truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], classes: int
+) -> dict[str, np.ndarray]:
     """The confusion matrix of each group of clips, by name in sorted order: int64 `[K, K]` each."""
     names, index = np.unique(np.asarray(groups, str), return_inverse=True)
     counts = np.zeros((len(names), classes, classes), np.int64)
@@ -85,7 +87,7 @@ def grouped(truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], cla
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """The confusion matrix of all clips together: int64 `[K, K]`."""
-    return grouped(truth, predicted, ["all"] * len(truth), classes)["all"]
+    return confusion_by_group(truth, predicted, ["all"] * len(truth), classes)["all"]
 
 
 def scores(confusion: np.ndarray) -> dict[str, float]:
@@ -198,9 +200,9 @@ def summarize(
     _check(truth, probabilities, labels, speakers, genders, units)
     predicted, classes = probabilities.argmax(-1), len(labels)
     confusion = sk.confusion_matrix(truth, predicted, labels=np.arange(classes))
-    drawn = np.stack(list(grouped(truth, predicted, units, classes).values()))
-    by_speaker = grouped(truth, predicted, speakers, classes)
-    by_gender = grouped(truth, predicted, genders, classes)
+    drawn = np.stack(list(confusion_by_group(truth, predicted, units, classes).values()))
+    by_speaker = confusion_by_group(truth, predicted, speakers, classes)
+    by_gender = confusion_by_group(truth, predicted, genders, classes)
     table = per_class(truth, predicted, labels)
     return {
         "n": len(truth),

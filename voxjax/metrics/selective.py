@@ -8,7 +8,9 @@ TARGETS = (0.7, 0.8, 0.9)  # shares of answers that shall be right
 _FEWEST = 10  # validation answers: the share right among fewer is luck
 
 
-def thresholds(probabilities: np.ndarray, truth: np.ndarray, targets: Sequence[float] = TARGETS) -> np.ndarray:
+def confidence_thresholds(
+    probabilities: np.ndarray, truth: np.ndarray, targets: Sequence[float] = TARGETS
+) -> np.ndarray:
     """The lowest confidences at which the answers to validation clips are right as often as asked for.
 
     Args:
@@ -33,7 +35,9 @@ def thresholds(probabilities: np.ndarray, truth: np.ndarray, targets: Sequence[f
     return np.array(chosen)
 
 
-def outcome(probabilities: np.ndarray, truth: np.ndarray, least: np.ndarray) -> dict[str, float | int | None]:
+def accuracy_and_coverage(
+    probabilities: np.ndarray, truth: np.ndarray, least: np.ndarray
+) -> dict[str, float | int | None]:
     """What a threshold does to test clips: share answered, share of those right, and how many these are.
 
     Args:

@@ -11,7 +11,7 @@ _PRIOR_CLIPS = 20.0  # that equal weights are worth: validation sides are small
 _STEPS = 500  # of expectation maximisation; each raises the likelihood
 
 
-def soft(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted_mean(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The weighted mean of the members' probabilities: `[M, n, K], [M] -> [n, K]`.
 
     Raises:
@@ -29,7 +29,7 @@ def soft(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.tensordot(weights / weights.sum(), probabilities, axes=1)
 
 
-def under_equal_priors(probabilities: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+def with_equal_priors(probabilities: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     """Probabilities as they would be, were each class as frequent as any other: `[n, K], [n, K] -> [n, K]`.
 
     A network answers under the frequencies it learnt from; UAR counts each class the same, and is greatest in
@@ -49,13 +49,13 @@ def under_equal_priors(probabilities: np.ndarray, frequencies: np.ndarray) -> np
     return shares / shares.sum(axis=1, keepdims=True)
 
 
-def equal(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def equal_weights(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The same weight for each member, as in the training guide: `[M]`, summing to 1."""
     del targets
     return np.full(len(probabilities), 1.0 / len(probabilities))
 
 
-def validation(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def validation_weights(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The weights under which the vote makes validation clips likeliest.
 
     A vote is a mixture whose proportions are fitted by expectation maximisation (Dempster et al. 1977).
@@ -78,7 +78,10 @@ def validation(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return weights
 
 
-CHOICES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"equal": equal, "validation": validation}
+WEIGHTINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "equal": equal_weights,
+    "validation": validation_weights,
+}
 
 
 def diversity(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:

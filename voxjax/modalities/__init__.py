@@ -13,7 +13,7 @@ from voxjax.config import one_of
 from voxjax.data.manifest import FILES
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.modalities import face, physio, text
-from voxjax.modalities.piece import Piece
+from voxjax.modalities.value import ModalityValue
 
 Value = Any  # what a user gives: the column's text, a path, or an array
 
@@ -21,7 +21,7 @@ Value = Any  # what a user gives: the column's text, a path, or an array
 class Modality(NamedTuple):
     """How a modality is read: from a value, and the clip's duration in seconds."""
 
-    read: Callable[[Value, float], Piece]
+    read: Callable[[Value, float], ModalityValue]
     longest: int  # positions; what is beyond them is cut off
 
 
@@ -32,7 +32,7 @@ MODALITIES = {
 }
 
 
-class Column(NamedTuple):
+class ModalityColumn(NamedTuple):
     """A modality of many clips."""
 
     values: np.ndarray  # float32 [clips, T, D], zero beyond each
@@ -40,7 +40,7 @@ class Column(NamedTuple):
     names: tuple[str, ...]  # of the D numbers
 
 
-def read(name: str, value: Value, duration_s: float) -> Piece:
+def read(name: str, value: Value, duration_s: float) -> ModalityValue:
     """One clip's modality, its values float32 `[T, D]`.
 
     Args:
@@ -54,7 +54,7 @@ def read(name: str, value: Value, duration_s: float) -> Piece:
     """
     one_of("modality", name, MODALITIES)
     how = MODALITIES[name]
-    given, names = how.read(value, duration_s) if isinstance(value, (str, Path)) else Piece(value)
+    given, names = how.read(value, duration_s) if isinstance(value, (str, Path)) else ModalityValue(value)
     found = np.asarray(given)
     if found.ndim not in (1, 2) or not found.size or found.dtype.kind not in "fiu":
         shape = "x".join(map(str, found.shape))
@@ -64,10 +64,10 @@ def read(name: str, value: Value, duration_s: float) -> Piece:
     found = np.atleast_2d(found).astype(np.float32)
     if not np.all(np.isfinite(found)):
         raise VoxJaxError(mismatch(f"{name} of {_shown(value)}", "finite numbers", "NaN or infinity", "fill them in"))
-    return Piece(found[: how.longest], names)
+    return ModalityValue(found[: how.longest], names)
 
 
-def read_all(name: str, values: Sequence[str], root: Path, durations_s: Sequence[float]) -> Column:
+def read_all(name: str, values: Sequence[str], root: Path, durations_s: Sequence[float]) -> ModalityColumn:
     """A modality of many clips; one with an empty value lacks it.
 
     Args:
@@ -87,15 +87,15 @@ def read_all(name: str, values: Sequence[str], root: Path, durations_s: Sequence
         raise VoxJaxError(mismatch(f"modality {name}", "clips that have it", "none", do))
     first = next(iter(pieces.values()))
     for i, piece in pieces.items():
-        refuse_other(f"{name} of {_shown(named[i])}", piece, first.values.shape[1], first.names)
+        check_same_columns(f"{name} of {_shown(named[i])}", piece, first.values.shape[1], first.names)
     lengths = np.array([len(pieces[i].values) if i in pieces else 0 for i in range(len(values))], np.int32)
     out = np.zeros((len(values), int(lengths.max()), first.values.shape[1]), np.float32)
     for i, piece in pieces.items():
         out[i, : lengths[i]] = piece.values
-    return Column(out, lengths, first.names)
+    return ModalityColumn(out, lengths, first.names)
 
 
-def refuse_other(what: str, piece: Piece, size: int, names: Sequence[str]) -> None:
+def check_same_columns(what: str, piece: ModalityValue, size: int, names: Sequence[str]) -> None:
     """Checks that a clip's numbers are those that others have.
 
     Args:

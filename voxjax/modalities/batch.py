@@ -20,7 +20,7 @@ class Sequences(NamedTuple):
     lengths: Array | np.ndarray  # int32 [clips]
 
 
-def joined(
+def gather_modalities(
     names: Sequence[str],
     sequences: Mapping[str, Sequences],
     scalers: Mapping[str, normalize.Scaler],
@@ -44,7 +44,7 @@ def drop(
     Args:
         keys: one a clip, `[B]`.
         rate: `[]`, in [0, 1].
-        inputs, masks: as `joined` gives them.
+        inputs, masks: as `gather_modalities` gives them.
     """
     names = sorted(masks)
 
@@ -58,6 +58,6 @@ def drop(
     return {name: jnp.where(kept[name][..., None], inputs[name], 0.0) for name in names}, kept
 
 
-def blank(names: Sequence[str], sequences: Mapping[str, Sequences], audio: Any) -> dict[str, Any]:
+def zeros_like_modalities(names: Sequence[str], sequences: Mapping[str, Sequences], audio: Any) -> dict[str, Any]:
     """Zeros of the shapes of all modalities, two clips long."""
     return {AUDIO: audio, **{name: jnp.zeros((2, *sequences[name].values.shape[1:])) for name in names}}

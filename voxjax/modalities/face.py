@@ -8,14 +8,14 @@ import numpy as np
 
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.modalities import series
-from voxjax.modalities.piece import Piece
+from voxjax.modalities.value import ModalityValue
 
 RATE_HZ = 10.0
 _INTENSITY = re.compile(r"AU\d+_r")  # of an action unit, 0 to 5
 _SUCCESS = "success"
 
 
-def read(value: Any, duration_s: float) -> Piece:
+def read(value: Any, duration_s: float) -> ModalityValue:
     """A table with columns AU01_r and so on, 10 times a second; or an `.npy` with `[T, D]` or `[D]`, as it is.
 
     Rows whose column `success` is 0, in which OpenFace found no face, count as gaps.
@@ -26,7 +26,7 @@ def read(value: Any, duration_s: float) -> Piece:
     path = Path(value)
     if path.suffix == ".npy":
         try:
-            return Piece(np.load(path, allow_pickle=False))
+            return ModalityValue(np.load(path, allow_pickle=False))
         except (OSError, ValueError, EOFError) as error:
             raise VoxJaxError(mismatch(str(path), "an array (.npy)", error, "write it with numpy.save")) from error
     return series.resampled(path, _seen(path), RATE_HZ, duration_s)

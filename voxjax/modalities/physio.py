@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from voxjax.modalities import series
-from voxjax.modalities.piece import Piece
+from voxjax.modalities.value import ModalityValue
 
 RATE_HZ = 4.0  # skin conductance and heart rate change within seconds
 
 
-def read(value: Any, duration_s: float) -> Piece:
+def read(value: Any, duration_s: float) -> ModalityValue:
     """A table with a column `time_s`, and one a signal (`heart_rate`, `skin_conductance`), resampled to the clip.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.modalities.piece import Piece
+from voxjax.modalities.value import ModalityValue
 
 TIMES = ("time_s", "timestamp")  # columns that say when, in seconds
 
@@ -49,7 +49,7 @@ def read(path: Path, wanted: Callable[[str], object]) -> Series:
     return Series(tuple(header[i] for i in chosen), table[:, : len(chosen)], times_s)
 
 
-def resampled(path: Path, series: Series, rate_hz: float, duration_s: float) -> Piece:
+def resampled(path: Path, series: Series, rate_hz: float, duration_s: float) -> ModalityValue:
     """At a steady rate over the clip, linearly; gaps are bridged, and ends held: `[T, D]`.
 
     Args:
@@ -76,7 +76,7 @@ def resampled(path: Path, series: Series, rate_hz: float, duration_s: float) -> 
         if not known.any():
             raise VoxJaxError(mismatch(f"{path}: {name}", "at least one number", "none", "leave the file out"))
         columns.append(np.interp(at, series.times_s[known], values[known]))
-    return Piece(np.stack(columns, axis=1), series.names)
+    return ModalityValue(np.stack(columns, axis=1), series.names)
 
 
 def _numbers(path: Path, line: int, header: list[str], row: list[str], chosen: list[int]) -> list[float]:

@@ -4,10 +4,10 @@ from typing import Any
 
 from voxjax.encoders import sentence
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.modalities.piece import Piece
+from voxjax.modalities.value import ModalityValue
 
 
-def read(value: Any, duration_s: float) -> Piece:
+def read(value: Any, duration_s: float) -> ModalityValue:
     """The embedding of a transcript, float32 `[1, 384]`.
 
     Raises:
@@ -16,4 +16,4 @@ def read(value: Any, duration_s: float) -> Piece:
     del duration_s
     if not str(value).strip():
         raise VoxJaxError(mismatch("text", "words", "none", "leave it out where there is no transcript"))
-    return Piece(sentence.embed(str(value)))
+    return ModalityValue(sentence.embed(str(value)))

@@ -23,9 +23,18 @@ from voxjax.models import (
     lstm,
     optimized,
 )
-from voxjax.models.layers import Rates
+from voxjax.models.layers import DropoutRates
 
-__all__ = ["ARCHITECTURES", "Network", "Rates", "Variables", "build", "modalities", "options", "size"]
+__all__ = [
+    "ARCHITECTURES",
+    "DropoutRates",
+    "Network",
+    "Variables",
+    "build",
+    "fused_modalities",
+    "options",
+    "parameter_count",
+]
 
 Array = jax.Array
 
@@ -34,7 +43,7 @@ ARCHITECTURES: dict[str, tuple[Any, Any]] = {
     "advanced": (advanced.Options, advanced.Advanced),
     "baseline": (baseline.Options, baseline.Baseline),
     "cnn": (cnn.Options, cnn.CNN),
-    "discriminant": (lda.Options, lda.Discriminant),
+    "lda": (lda.Options, lda.LinearDiscriminant),
     "encoder_head": (encoder_head.Options, encoder_head.EncoderHead),
     "encoder_statistics": (encoder_statistics.Options, encoder_statistics.EncoderStatistics),
     "encoder_tuned": (encoder_tuned.Options, encoder_tuned.EncoderTuned),
@@ -84,7 +93,7 @@ class Network:
         return cast(Array, logits)
 
     def apply_train(
-        self, variables: Variables, inputs: Any, mask: Any, rates: Rates, key: Array, pretrained: Any = ()
+        self, variables: Variables, inputs: Any, mask: Any, rates: DropoutRates, key: Array, pretrained: Any = ()
     ) -> tuple[Array, Any]:
         """Logits of training, with dropout, and the new statistics."""
         collections = _collections(variables, pretrained)
@@ -103,7 +112,7 @@ def options(architecture: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return thaw(freeze(ARCHITECTURES[architecture][0], values, "config.model"))
 
 
-def modalities(values: Mapping[str, Any]) -> tuple[str, ...]:
+def fused_modalities(values: Mapping[str, Any]) -> tuple[str, ...]:
     """What a network sees beside the audio, by its complete options."""
     return tuple(values["modalities"]) if "modalities" in values else ()
 
@@ -124,7 +133,7 @@ def build(architecture: str, values: Mapping[str, Any], classes: int) -> Network
     return Network(module(freeze(kind, values, "config.model"), classes))
 
 
-def size(variables: Variables) -> int:
+def parameter_count(variables: Variables) -> int:
     """Number of trained weights."""
     return sum(leaf.size for leaf in jax.tree.leaves(variables.params))
 

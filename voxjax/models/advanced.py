@@ -38,7 +38,7 @@ class Stage(nn.Module):
     options: Options
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> tuple[Array, Array]:
+    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> tuple[Array, Array]:
         shortcut = nn.Dense(self.filters)(x)  # [B, T, filters]
         for _ in range(2):
             x = nn.Conv(self.filters, (self.options.kernel,), use_bias=False)(jnp.where(mask[..., None], x, 0.0))
@@ -55,7 +55,7 @@ class Advanced(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
         x, mask = conv_stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         for filters in self.options.filters:
             x, mask = Stage(filters, self.options)(x, mask, rates)

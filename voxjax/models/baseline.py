@@ -30,7 +30,7 @@ class Baseline(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
         for filters in self.options.filters:
             x, mask = layers.ConvBlock(filters, self.options.kernel, self.options.pool)(x, mask, rates)
         return layers.head(layers.masked_mean(x, mask), self.options.dense, self.classes, rates)

@@ -21,7 +21,7 @@ class Stem(nn.Module):
     bins: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> tuple[Array, Array]:
+    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> tuple[Array, Array]:
         if not self.filters:
             return x, mask
         rest = jnp.where(mask[..., None], x[..., self.bins :], 0.0)[:, ::2]

@@ -60,7 +60,7 @@ class EncoderHead(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
         o = self.options
         x = nn.Dense(o.project)(BlockWeights(o.blocks)(x))  # [B, T, project]
         x = layers.Dropout()(nn.relu(x), None if rates is None else rates.block)

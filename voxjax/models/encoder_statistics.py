@@ -40,7 +40,7 @@ class EncoderStatistics(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
         x = statistics(x, mask, self.options.bandwidth)  # [B, 2C]
         x = layers.BatchNorm()(x, jnp.any(mask, axis=1), rates)  # deviations vary less than means do
         x = layers.Dropout()(x, None if rates is None else rates.block)

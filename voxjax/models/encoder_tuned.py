@@ -63,7 +63,7 @@ class EncoderTuned(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
         kind, blocks = self._blocks()
         apply = encoders.TUNABLE[kind].apply
         if self.options.recompute:

@@ -11,7 +11,7 @@ from voxjax.config import one_of
 from voxjax.errors import UsageError, mismatch
 from voxjax.modalities.names import AUDIO
 from voxjax.models import layers, optimized, option_checks
-from voxjax.models.layers import Rates
+from voxjax.models.layers import DropoutRates
 
 Array = jax.Array
 
@@ -43,7 +43,7 @@ class Branch(nn.Module):
     options: Options
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> Array:
         x = nn.relu(nn.Dense(self.options.project)(x))  # [B, T, project]
         x = layers.Dropout()(x, None if rates is None else rates.block)
         return nn.Dense(self.options.embed)(layers.AttentionPool(self.options.heads)(x, mask))
@@ -60,7 +60,7 @@ class Fusion(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, inputs: Mapping[str, Array], masks: Mapping[str, Array], rates: Rates | None) -> Array:
+    def __call__(self, inputs: Mapping[str, Array], masks: Mapping[str, Array], rates: DropoutRates | None) -> Array:
         o, parts = self.options, []
         present = jnp.stack([jnp.any(masks[name], axis=1) for name in (AUDIO, *o.modalities)], axis=1)  # [B, M]
         for i, name in enumerate((AUDIO, *o.modalities)):
@@ -76,7 +76,7 @@ class Fusion(nn.Module):
         return jnp.where(jnp.any(present, axis=1)[:, None], logits, 0.0)
 
 
-def _late(o: Options, classes: int, embedded: Array, present: Array, rates: Rates | None) -> Array:
+def _late(o: Options, classes: int, embedded: Array, present: Array, rates: DropoutRates | None) -> Array:
     """Each modality's own scores, averaged over those present under learned weights."""
     del rates
     own = [nn.Dense(classes)(embedded[:, i]) for i in range(embedded.shape[1])]
@@ -84,7 +84,7 @@ def _late(o: Options, classes: int, embedded: Array, present: Array, rates: Rate
     return jnp.einsum("bm,bmk->bk", _weights(trust[None], present), jnp.stack(own, axis=1))
 
 
-def _gated(o: Options, classes: int, embedded: Array, present: Array, rates: Rates | None) -> Array:
+def _gated(o: Options, classes: int, embedded: Array, present: Array, rates: DropoutRates | None) -> Array:
     """Embeddings of those present, added under weights that depend on them (Arevalo et al. 2017)."""
     scores = jnp.stack([nn.Dense(1)(embedded[:, i])[:, 0] for i in range(embedded.shape[1])], axis=1)  # [B, M]
     own = [nn.Dense(o.embed)(embedded[:, i]) for i in range(embedded.shape[1])]

@@ -36,7 +36,7 @@ class Hybrid(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
         x, mask = conv_stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         for filters in self.options.filters:
             x, mask = layers.ConvBlock(filters, self.options.kernel, self.options.pool)(x, mask, rates)

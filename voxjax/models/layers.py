@@ -13,7 +13,7 @@ import jax.numpy as jnp
 Array = jax.Array
 
 
-class Rates(NamedTuple):
+class DropoutRates(NamedTuple):
     """Traced dropout rates in [0, 1): after convolution blocks, and between dense layers."""
 
     block: Array
@@ -44,7 +44,7 @@ class BatchNorm(nn.Module):
     momentum: float = 0.9
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> Array:
         norm = nn.BatchNorm(use_running_average=rates is None, momentum=self.momentum)
         with jax.numpy_dtype_promotion("standard"):  # its statistics are float32 whatever x is
             return norm(x, mask=mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
@@ -83,7 +83,7 @@ class ConvBlock(nn.Module):
     pool: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: Rates | None) -> tuple[Array, Array]:
+    def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> tuple[Array, Array]:
         x = nn.Conv(self.filters, (self.kernel,), use_bias=False)(jnp.where(mask[..., None], x, 0.0))
         x = nn.relu(BatchNorm()(x, mask, rates))
         x, mask = max_pool(x, mask, self.pool)
@@ -102,7 +102,7 @@ class MultiScaleBlock(nn.Module):
     pool: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: Rates | None) -> tuple[Array, Array]:
+    def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> tuple[Array, Array]:
         x = MultiScaleConv(self.filters, self.kernels)(x, mask)
         x = nn.relu(BatchNorm()(x, mask, rates))
         x = SqueezeExcite(self.reduction)(x, mask)
@@ -224,7 +224,7 @@ def pooled(kind: str, heads: int, x: Array, mask: Array) -> Array:
     return AttentionPool(heads)(x, mask) if kind == "attention" else POOLINGS[kind](x, mask)
 
 
-def head(x: Array, dense: Sequence[int], classes: int, rates: Rates | None) -> Array:
+def head(x: Array, dense: Sequence[int], classes: int, rates: DropoutRates | None) -> Array:
     """Dense layers with ReLU and dropout, then the classes: `[B, C] -> [B, K]`; called inside a module."""
     for units in dense:
         x = Dropout()(nn.relu(nn.Dense(units)(x)), None if rates is None else rates.head)

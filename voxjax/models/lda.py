@@ -15,7 +15,7 @@ import numpy as np
 
 from voxjax.config import in_range
 from voxjax.models.encoder_statistics import statistics
-from voxjax.models.layers import Rates
+from voxjax.models.layers import DropoutRates
 
 Array = jax.Array
 
@@ -33,7 +33,7 @@ class Options:
         in_range("config.model.shrinkage", self.shrinkage, 1e-3, 1.0)
 
 
-class Discriminant(nn.Module):
+class LinearDiscriminant(nn.Module):
     """Scores of the classes from a clip's statistics: `[B, T, C]` with bool `[B, T]` to logits `[B, K]`.
 
     Steps leave it as it was fitted, where `hyper.weight_decay` is 0: it has no gradient. `rates` say nothing.
@@ -43,7 +43,7 @@ class Discriminant(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> Array:
         x = statistics(x, mask)  # [B, S]
         kernel = self.param("kernel", nn.initializers.zeros, (x.shape[-1], self.classes))
         bias = self.param("bias", nn.initializers.zeros, (self.classes,))
@@ -52,12 +52,12 @@ class Discriminant(nn.Module):
     def fit(self, x: Array, mask: Array, labels: Array) -> dict[str, Any]:
         """Its weights from clips that were standardised: `[n, T, C]`, bool `[n, T]` and int32 `[n]`."""
         x, of_class = statistics(x, mask), jax.nn.one_hot(labels, self.classes)
-        kernel, bias = discriminant(x, of_class, self.options.shrinkage)
+        kernel, bias = fit_lda(x, of_class, self.options.shrinkage)
         heat = temperature(x, of_class, self.options.shrinkage)
         return {"kernel": kernel / heat, "bias": bias / heat}
 
 
-def discriminant(x: Array, of_class: Array, shrinkage: float) -> tuple[Array, Array]:
+def fit_lda(x: Array, of_class: Array, shrinkage: float) -> tuple[Array, Array]:
     """Kernel `[S, K]` and bias `[K]`, so that `softmax(x @ kernel + bias)` are the classes' probabilities.
 
     The covariance is `(1 - shrinkage) * scatter within classes + shrinkage * unit matrix`. Where clips are fewer
@@ -96,7 +96,7 @@ def temperature(x: Array, of_class: Array, shrinkage: float) -> Array:
 
     def held_out(part: Array) -> Array:
         outside = (quarter.astype(jnp.int32) != part).astype(x.dtype)
-        kernel, bias = discriminant(x, of_class * outside[:, None], shrinkage)
+        kernel, bias = fit_lda(x, of_class * outside[:, None], shrinkage)
         return (x @ kernel + bias[None]) * (1.0 - outside)[:, None]
 
     scores = jnp.sum(jax.lax.map(held_out, jnp.arange(_PARTS)), axis=0)  # [n, K]

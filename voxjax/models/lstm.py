@@ -35,7 +35,7 @@ class LSTM(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.Rates | None) -> Array:
+    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
         x, mask = conv_stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         x, mask = layers.fold(x, mask, self.options.fold)
         x = nn.Dense(self.options.project, use_bias=False)(x)  # [B, T / fold, project]

@@ -31,7 +31,7 @@ class Assembled(NamedTuple):
     manifest: Manifest
     sounds: store.Store
     seen: tuple[Seen, ...]  # in the order of `views.distinct`
-    others: Mapping[str, modalities.Column]  # modalities beside the audio that members fuse, a row a clip
+    others: Mapping[str, modalities.ModalityColumn]  # modalities beside the audio that members fuse, a row a clip
 
 
 def assemble(config: Config, data_dir: Path | None, cache: Path) -> Assembled:

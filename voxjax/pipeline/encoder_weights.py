@@ -59,7 +59,7 @@ def _located(config: EncoderFeatures, cache: Path) -> Path:
     if named is not None and named.is_file():
         return named
     places = [named] if named is not None else [*_environment(), cache / "encoders"]
-    own = encoders.of(config).file
+    own = encoders.encoder_for(config).file
     wanted = [f"{own}{suffix}" for suffix in _SUFFIXES] + [f"{own}/{name}" for name in (tensors.WHOLE, tensors.INDEX)]
     for place in places:
         for name in wanted:

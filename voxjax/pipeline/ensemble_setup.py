@@ -49,7 +49,7 @@ def via(setup: run_state.Setup) -> str:
 
 def _task(config: Config, spec: Spec, classes: int) -> step.Task:
     network = models.build(spec.architecture, spec.options, classes)
-    plan, fused = config.train, models.modalities(spec.options)
+    plan, fused = config.train, models.fused_modalities(spec.options)
     crop = round(1000 * plan.crop_s / spec.features.hop_ms)
     return step.Task(network, spec.features, classes, config.loss, crop, plan.precision, fused, spec.view)
 
@@ -63,7 +63,7 @@ def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> run_state.Cour
         class_weights=share.class_weights,
         total_steps=np.float32(steps),
         key=jax.random.fold_in(jax.random.key(fold.seed), m),
-        other_scalers={name: fold.other_scalers[name] for name in models.modalities(spec.options)},
+        other_scalers={name: fold.other_scalers[name] for name in models.fused_modalities(spec.options)},
     )
     name = f"{spec.name} (fold {fold.split.fold}, seed {fold.seed})"
     return run_state.Course(name, member, share.rows.astype(np.int32), share.valid)
@@ -71,14 +71,14 @@ def _course(plan: TrainConfig, fold: Fold, spec: Spec, m: int) -> run_state.Cour
 
 def _fused(kinds: Sequence[Spec], view: int) -> set[str]:
     """What members of a view see beside the audio."""
-    return {name for spec in kinds if spec.view == view for name in models.modalities(spec.options)}
+    return {name for spec in kinds if spec.view == view for name in models.fused_modalities(spec.options)}
 
 
 def _clips(assembled: Assembled, seen: Seen, fused: set[str]) -> step.Clips:
     rows, encoder = seen.rows, seen.encoder
     pretrained = {}
     if encoder and isinstance(seen.features, EncoderFeatures):
-        pretrained = encoders.pretrained(seen.features, encoder.params)
+        pretrained = encoders.blocks_to_finetune(seen.features, encoder.params)
     labels = assembled.manifest.targets[rows.owners].astype(np.int32)
     beside = {name: one for name, one in assembled.others.items() if name in fused}
     own = modality_inputs.sequences(modality_inputs.rows(beside, rows.owners))

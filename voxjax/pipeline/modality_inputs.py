@@ -31,7 +31,9 @@ def fused(config: Config) -> tuple[str, ...]:
     Raises:
         UsageError: at a modality that is not known.
     """
-    asked = [models.modalities(models.options(kind.architecture, kind.model)) for kind in feature_sets.kinds(config)]
+    asked = [
+        models.fused_modalities(models.options(kind.architecture, kind.model)) for kind in feature_sets.kinds(config)
+    ]
     names = {name for each in asked for name in each}
     for name in sorted(names):
         one_of("config.model.modalities", name, modalities.MODALITIES)
@@ -43,7 +45,7 @@ def shown(config: Config) -> tuple[str, ...]:
     return (AUDIO, *fused(config))
 
 
-def read(config: Config, sounds: Sounds) -> dict[str, modalities.Column]:
+def read(config: Config, sounds: Sounds) -> dict[str, modalities.ModalityColumn]:
     """Each modality that is fused, of all clips.
 
     Raises:
@@ -72,16 +74,16 @@ def of_clip(clip: Clip, root: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: str(root / row[name]) if name in FILES else row[name] for name in names if row[name]}
 
 
-def rows(columns: Mapping[str, modalities.Column], owners: np.ndarray) -> dict[str, modalities.Column]:
+def rows(columns: Mapping[str, modalities.ModalityColumn], owners: np.ndarray) -> dict[str, modalities.ModalityColumn]:
     """The same, a row for each of these clips."""
     return {name: one._replace(values=one.values[owners], lengths=one.lengths[owners]) for name, one in columns.items()}
 
 
-def sequences(columns: Mapping[str, modalities.Column]) -> dict[str, Sequences]:
+def sequences(columns: Mapping[str, modalities.ModalityColumn]) -> dict[str, Sequences]:
     """Their arrays alone, as a training step takes them."""
     return {name: Sequences(one.values, one.lengths) for name, one in columns.items()}
 
 
-def scalers(columns: Mapping[str, modalities.Column], split: splits.Split) -> dict[str, normalize.Scaler]:
+def scalers(columns: Mapping[str, modalities.ModalityColumn], split: splits.Split) -> dict[str, normalize.Scaler]:
     """One a modality, shared over time, fitted on the split's training clips that have it."""
     return {name: normalize.fit(one.values, one.lengths, 1) for name, one in rows(columns, split.train).items()}

@@ -27,7 +27,7 @@ def specs(config: Config) -> list[Spec]:
         UsageError: at an unknown architecture, option, modality, loss or number.
     """
     one_of("config.loss", config.loss, losses.LOSSES)
-    one_of("config.vote", config.vote, soft_voting.CHOICES)
+    one_of("config.vote", config.vote, soft_voting.WEIGHTINGS)
     modality_inputs.fused(config)
     kinds, distinct = feature_sets.kinds(config), feature_sets.distinct(config)
     found: list[Spec] = []

@@ -29,8 +29,8 @@ def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
         OSError: if the folder can't be written.
     """
     temperature = np.broadcast_to(np.asarray(run.temperature, np.float64), len(run.truth))
-    before = calibration.apply(run.logits, 1.0)
-    after = calibration.apply(run.logits, temperature[:, None])
+    before = calibration.calibrated_probabilities(run.logits, 1.0)
+    after = calibration.calibrated_probabilities(run.logits, temperature[:, None])
     figures = measure(run, before, after)
     pictures = draw(run, figures, before, after)
     folder.mkdir(parents=True, exist_ok=True)

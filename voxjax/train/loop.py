@@ -188,7 +188,7 @@ def _judge(
 
 def _row(epoch: int, sums: step.Sums, logits: np.ndarray, labels: np.ndarray, seconds: float) -> dict[str, float]:
     """One line of a member's history."""
-    judged = classification.divide(jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32))))
+    judged = classification.ratios(jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32))))
     taken = max(1.0, float(sums.steps - sums.nonfinite))
     signs = collapse_detection.signs(logits.argmax(-1), labels, logits.shape[-1])
     return {

@@ -13,7 +13,7 @@ from voxjax import losses, optim
 from voxjax.audio import augment, normalize
 from voxjax.config import FeatureConfig, Hyper
 from voxjax.modalities import batch as modality_batch
-from voxjax.models import Network, Rates, Variables
+from voxjax.models import DropoutRates, Network, Variables
 
 Array = jax.Array
 
@@ -90,7 +90,7 @@ def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
     shape = (2, *data.clips.features.shape[2:])
     inputs: Any = jnp.zeros(shape)
     if task.modalities:
-        inputs = modality_batch.blank(task.modalities, data.clips.others, inputs)
+        inputs = modality_batch.zeros_like_modalities(task.modalities, data.clips.others, inputs)
     mask = jax.tree.map(lambda x: jnp.ones(x.shape[:2], bool), inputs)
     variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask, data.clips.pretrained)
     optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
@@ -163,7 +163,7 @@ def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Arra
     norm, rate = optax.tree.norm(gradient), optim.learning_rate(hyper, progress)
     params, optimizer = optim.update(hyper, progress, gradient, state.optimizer, state.variables.params)
     variables = Variables(params, stats)
-    averaged = optim.average(hyper.ema_decay, state.step, state.averaged, variables)
+    averaged = optim.moving_average(hyper.ema_decay, state.step, state.averaged, variables)
     finite = jnp.isfinite(loss) & jnp.isfinite(norm)
     new = select(finite, State(state.step, variables, optimizer, averaged), state)
     one = jnp.float32(1)
@@ -182,8 +182,8 @@ def _objective(
 ) -> Callable[[Any], tuple[Array, tuple[Array, Any]]]:
     """The loss of a batch as a function of the weights, with the count of hits and the new statistics."""
     strength, mature = optim.ramp(progress, hyper.ramp_fraction), optim.ramp(progress, hyper.loss_ramp_fraction)
-    rates = Rates(strength * hyper.dropout, strength * hyper.head_dropout)
-    targets = losses.smooth(examples.targets, hyper.label_smoothing)
+    rates = DropoutRates(strength * hyper.dropout, strength * hyper.head_dropout)
+    targets = losses.smooth_labels(examples.targets, hyper.label_smoothing)
     weights = 1.0 + mature * (examples.targets @ data.class_weights - 1.0)
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
@@ -194,7 +194,7 @@ def _objective(
         logits = logits.astype(jnp.float32)
         each = jax.vmap(losses.LOSSES[task.loss], (0, 0, None))(logits, targets, mature * hyper.focal_gamma)
         hits = jnp.argmax(logits, -1) == jnp.argmax(examples.targets, -1)
-        loss = jnp.mean(weights * each) + hyper.l2 * optim.half_square(params)
+        loss = jnp.mean(weights * each) + hyper.l2 * optim.l2_penalty(params)
         return loss, (jnp.sum(hits, dtype=jnp.float32), new)
 
     return objective
@@ -215,7 +215,9 @@ def _whole(task: Task, data: Data, indices: Array, copy: int = 0) -> tuple[Any, 
 
 
 def _joined(task: Task, data: Data, indices: Array, inputs: Array, mask: Array) -> tuple[Any, Any]:
-    return modality_batch.joined(task.modalities, data.clips.others, data.other_scalers, indices, (inputs, mask))
+    return modality_batch.gather_modalities(
+        task.modalities, data.clips.others, data.other_scalers, indices, (inputs, mask)
+    )
 
 
 def _choose_copy(key: Array, share: Array, copies: int) -> Array:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Piece(NamedTuple):
+class ModalityValue(NamedTuple):
     """`values` are numbers `[T, D]` or `[D]`; `names` say what the D are, and are empty where they have no names."""
 
     values: np.ndarray
