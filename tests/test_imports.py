@@ -48,6 +48,7 @@ CONFINED = {
     "safetensors": ("voxjax.encoders.tensors",),
     "requests": ("voxjax.downloads",),
     "urllib3": ("voxjax.downloads",),
+    "jinja2": ("voxjax.reporting.html",),
     "platformdirs": ("voxjax.storage.paths",),
     "ml_collections": ("configs", "voxjax.config", "voxjax.cli"),
 }

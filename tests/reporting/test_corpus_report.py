@@ -6,7 +6,7 @@ import json
 import numpy as np
 import soundfile
 
-from tests.reporting.test_html_report import Reader
+from tests.reporting.test_html import Reader
 from tests.voices import write_folder
 from voxjax.data import corpora, quality
 from voxjax.reporting import corpus_report

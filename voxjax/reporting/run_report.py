@@ -1,21 +1,22 @@
 """The report of a run: figures, tables, pictures and one page, written into a folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from voxjax.config_schema import dotted
 from voxjax.evaluation.figures import measure
 from voxjax.evaluation.results import ReportInput
 from voxjax.metrics import calibration, classification
-from voxjax.reporting import html_report, plots, tables
+from voxjax.reporting import html, plots, tables
 from voxjax.storage import atomic
 
 
 def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
-    """Writes `metrics.json`, the tables, the pictures and `report.html`, each whole or not at all.
+    """Writes `metrics.json`, the tables, the pictures and `report.html`, each atomically.
 
     Args:
         folder: made if missing. Files of the same names are replaced.
@@ -46,28 +47,45 @@ def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
         atomic.write(folder / "modality_ablation.csv", tables.modality_ablation(figures))
     columns = (run.clips, run.speakers, run.folds, run.truth, after)
     atomic.write(folder / "predictions.csv", tables.predictions(run.labels, *columns))
-    content = html_report.render(figures, pictures, run.meta["config"], run.notes)
-    atomic.write(folder / "report.html", content)
+    atomic.write(folder / "report.html", page(figures, pictures, run.meta["config"], run.notes))
     return figures
 
 
 def draw(run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after: np.ndarray) -> dict[str, bytes]:
     """PNG files by name: confusion, reliability, coverage and, if there is one, history."""
-    sides = {
+    bins = {
         f"Before: ECE {figures['ece']:.1%}": classification.reliability(before, run.truth),
         f"After temperature {figures['temperature']:.2f}: ECE {figures['ece_calibrated']:.1%}": (
             classification.reliability(after, run.truth)
         ),
     }
-    title = f"{figures['model']} on {figures['corpus']}, protocol {figures['protocol']}"
+    title = _title(figures)
     pictures = {
         "confusion": plots.confusion(run.labels, np.array(figures["confusion"]), title),
-        "reliability": plots.reliability(sides),
+        "reliability": plots.reliability(bins),
         "coverage": plots.coverage(figures["coverage"]),
     }
     if run.history:
         pictures["history"] = plots.history(run.history)
     return {name: plots.png(figure) for name, figure in pictures.items()}
+
+
+def page(
+    figures: Mapping[str, Any],
+    pictures: Mapping[str, bytes],
+    config: Mapping[str, Any],
+    notes: Sequence[str] = (),
+) -> str:
+    """The page `report.html` as text.
+
+    Args:
+        figures: the content of `metrics.json`.
+        pictures: PNG files by name: confusion, history, reliability, coverage. The history may be missing.
+        config: every value of the run, nested.
+        notes: paragraphs of plain text.
+    """
+    values = {"figures": figures, "pictures": pictures, "config": dotted(config), "notes": notes}
+    return html.render("run_report.html", title=_title(figures), **values)
 
 
 def printout(figures: Mapping[str, Any]) -> str:
@@ -95,6 +113,10 @@ def printout(figures: Mapping[str, Any]) -> str:
     classes, confusions = tables.class_lines(figures), tables.confusion_lines(figures)
     said = ["", *(f"DIAGNOSTICS: {text}" for text in figures["diagnostics"])] if "diagnostics" in figures else []
     return "\n".join([*head, "", *members, *classes, "", *confusions, *said, rule])
+
+
+def _title(figures: Mapping[str, Any]) -> str:
+    return f"{figures['model']} on {figures['corpus']}, protocol {figures['protocol']}"
 
 
 def _ratio(figures: Mapping[str, Any], name: str) -> str:

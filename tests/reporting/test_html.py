@@ -5,7 +5,7 @@ import re
 import pytest
 
 from voxjax import config_schema
-from voxjax.reporting import html_report
+from voxjax.reporting import run_report
 
 EVIL = "<script>alert(\"x\")</script> & 'co'"
 PICTURES = {name: b"\x89PNG" + name.encode() for name in ("confusion", "history", "reliability", "coverage")}
@@ -73,15 +73,16 @@ class Reader(html.parser.HTMLParser):
 
     @property
     def text(self):
-        return " ".join(self.words)
+        """As a browser displays it: white space collapsed."""
+        return " ".join(" ".join(self.words).split())
 
 
 def read(pictures=PICTURES, notes=(), config=None, **changes):
-    return Reader(html_report.render(figures(**changes), pictures, config or {}, notes))
+    return Reader(run_report.page(figures(**changes), pictures, config or {}, notes))
 
 
 def test_is_well_formed_and_asks_nothing_of_the_net():
-    text = html_report.render(figures(), PICTURES, {"a": 1})
+    text = run_report.page(figures(), PICTURES, {"a": 1})
     reader = Reader(text)
     assert reader.open == []
     links = [value for name, value in reader.attributes if name in ("src", "href", "action", "srcset")]
@@ -152,11 +153,11 @@ def test_facts_are_spelled_for_people():
         "seeds 0, 1",
         "5 folds",
         "1 speaker",
-        "no test speaker was heard",
+        "no test speaker is in the training data",
     ):
         assert part in text
     assert "train.epochs 60" in text
-    assert "copies.methods noise, pitch" in text
+    assert "offline_augment.methods noise, pitch" in text
     assert "chance 100.0%" in text  # of the two classes only one was tested
 
 
@@ -164,7 +165,7 @@ def test_long_lists_stand_in_two_columns_with_no_row_lost():
     names = {f"Actor_{i:02d}": i / 30 for i in range(25)}
     reader = read(per_speaker=names, speaker_n=dict.fromkeys(names, 1))
     assert [word for word in reader.words if word.startswith("Actor_")] == list(names)
-    assert ("class", "beside halves") in reader.attributes
+    assert ("class", "columns halves") in reader.attributes
 
 
 def test_dotted_keeps_order_and_values():
