@@ -20,11 +20,11 @@ FACTOR = flags.DEFINE_integer("augmentation_factor", 3, "Copies of each clip: no
 def main() -> None:
     started = time.perf_counter()
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    copying = OfflineAugmentConfig(augmentation_factor=FACTOR.value)
+    augment = OfflineAugmentConfig(augmentation_factor=FACTOR.value)
     cache = paths.cache_dir()
     manifest = corpora.load(CORPUS.value, data_dir, cache)
     manifest, clips = dataset.decoded(manifest, feature_table.FEATURES.sample_rate_hz, cache, "stop")
-    rows, columns = feature_table.write(Path(OUT.value), manifest, clips, copying)
+    rows, columns = feature_table.write(Path(OUT.value), manifest, clips, augment)
     seconds = time.perf_counter() - started
     print(f"{OUT.value}: {rows} rows x {columns} columns, in {seconds:.1f} s")
 

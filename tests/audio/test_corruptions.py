@@ -1,4 +1,4 @@
-"""Each disturbance is what it says, measured on the sound."""
+"""Each corruption has its stated strength, measured on the samples."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from voxjax.audio import corruptions
 RATE = 16_000
 
 
-def place(seed=0, others=3):
+def context(seed=0, count=3):
     random = np.random.default_rng(7)
-    return corruptions.Place(RATE, [random.normal(0, 0.05, 9_000) for _ in range(others)], np.random.default_rng(seed))
+    return corruptions.Context(RATE, [random.normal(0, 0.05, 9_000) for _ in range(count)], np.random.default_rng(seed))
 
 
 def speech(seconds=1.5):
@@ -21,8 +21,8 @@ def speech(seconds=1.5):
     return (0.03 * samples * (1.2 + np.sin(2 * np.pi * 4 * np.arange(len(samples)) / RATE))).astype(np.float32)
 
 
-def named(kind):
-    return [one for one in corruptions.CONDITIONS if one.kind == kind]
+def of_kind(kind):
+    return [one for one in corruptions.CORRUPTIONS if one.kind == kind]
 
 
 def power_db(samples):
@@ -30,51 +30,51 @@ def power_db(samples):
 
 
 @pytest.mark.parametrize("kind", ["white noise", "babble"])
-def test_noise_lies_as_far_below_as_it_says(kind):
+def test_noise_has_the_stated_signal_to_noise_ratio(kind):
     clip = speech()
-    for condition in named(kind):
-        noise = corruptions.disturbed(condition, clip, place()) - clip
-        assert power_db(clip) - power_db(noise) == pytest.approx(float(condition.strength.split()[0]), abs=0.1)
+    for corruption in of_kind(kind):
+        noise = corruptions.corrupt(corruption, clip, context()) - clip
+        assert power_db(clip) - power_db(noise) == pytest.approx(float(corruption.strength.split()[0]), abs=0.1)
 
 
 def test_babble_is_made_of_the_other_voices():
-    silent = corruptions.Place(RATE, [np.zeros(100)], np.random.default_rng(0))
-    np.testing.assert_allclose(corruptions.disturbed(named("babble")[0], speech(), silent), speech(), atol=1e-6)
+    silent = corruptions.Context(RATE, [np.zeros(100)], np.random.default_rng(0))
+    np.testing.assert_allclose(corruptions.corrupt(of_kind("babble")[0], speech(), silent), speech(), atol=1e-6)
 
 
-def test_reverberation_decays_by_60_db_in_the_time_it_says():
+def test_reverberation_decays_by_60_db_in_the_stated_time():
     click = np.zeros(3 * RATE, np.float32)
     click[100] = 0.5
-    for condition in named("reverberation"):
-        tail = corruptions.disturbed(condition, click, place())[101:].astype(np.float64)
+    for corruption in of_kind("reverberation"):
+        tail = corruptions.corrupt(corruption, click, context())[101:].astype(np.float64)
         left = 10 * np.log10(np.maximum(np.cumsum(np.square(tail)[::-1])[::-1], 1e-30))  # Schroeder 1965
         left -= left[0]
         first, last = (int(np.argmax(left < level)) for level in (-5, -25))
-        assert 3 * (last - first) / RATE == pytest.approx(float(condition.strength.split()[0]), rel=0.1)
+        assert 3 * (last - first) / RATE == pytest.approx(float(corruption.strength.split()[0]), rel=0.1)
 
 
-def test_level_moves_by_what_it_says_and_clips_at_full_scale():
-    for condition in named("level"):
-        change = power_db(corruptions.disturbed(condition, speech() / 10, place())) - power_db(speech() / 10)
-        assert change == pytest.approx(float(condition.strength.split()[0]), abs=0.05)
-        assert np.abs(corruptions.disturbed(condition, 100 * speech(), place())).max() <= 1.0
+def test_level_changes_by_the_stated_decibels_and_clips_at_full_scale():
+    for corruption in of_kind("level"):
+        change = power_db(corruptions.corrupt(corruption, speech() / 10, context())) - power_db(speech() / 10)
+        assert change == pytest.approx(float(corruption.strength.split()[0]), abs=0.05)
+        assert np.abs(corruptions.corrupt(corruption, 100 * speech(), context())).max() <= 1.0
 
 
 def test_telephone_passes_its_band_and_nothing_else():
     def kept_db(frequency_hz):
         tone = 0.1 * np.sin(2 * np.pi * frequency_hz * np.arange(RATE) / RATE)
-        passed = corruptions.disturbed(named("telephone")[0], tone.astype(np.float32), place())
+        passed = corruptions.corrupt(of_kind("telephone")[0], tone.astype(np.float32), context())
         return power_db(passed[4_000:-4_000]) - power_db(tone)  # away from where the tone is switched
 
     assert all(abs(kept_db(hz)) < 1 for hz in (500, 1_000, 3_000))
     assert all(kept_db(hz) < -40 for hz in (100, 5_000, 7_000))
 
 
-def test_mp3_is_really_coded():
+def test_mp3_is_coded_and_decoded():
     clip = speech()
     errors = []
-    for condition in named("MP3"):
-        decoded = corruptions.disturbed(condition, clip, place())
+    for corruption in of_kind("MP3"):
+        decoded = corruptions.corrupt(corruption, clip, context())
         assert abs(len(decoded) - len(clip)) < 3_000
         lag = np.argmax(signal.correlate(decoded, clip)) - len(clip) + 1
         shared = min(len(decoded) - lag, len(clip))
@@ -84,17 +84,17 @@ def test_mp3_is_really_coded():
 
 def test_speed_moves_pitch_and_duration_together():
     tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE).astype(np.float32)
-    for condition in named("speed"):
-        factor = float(condition.strength.split()[1])
-        faster = corruptions.disturbed(condition, tone, place())
+    for corruption in of_kind("speed"):
+        factor = float(corruption.strength.split()[1])
+        faster = corruptions.corrupt(corruption, tone, context())
         assert len(faster) == pytest.approx(len(tone) / factor, rel=0.001)
         peak_hz = np.argmax(np.abs(np.fft.rfft(faster))) * RATE / len(faster)
         assert peak_hz == pytest.approx(440 * factor, rel=0.005)
 
 
-@pytest.mark.parametrize("condition", corruptions.CONDITIONS, ids=lambda one: f"{one.kind} {one.strength}")
-def test_the_same_seed_gives_the_same_sound(condition):
-    first, again, other = (corruptions.disturbed(condition, speech(), place(seed)) for seed in (3, 3, 4))
+@pytest.mark.parametrize("corruption", corruptions.CORRUPTIONS, ids=lambda one: f"{one.kind} {one.strength}")
+def test_the_same_seed_gives_the_same_samples(corruption):
+    first, again, other = (corruptions.corrupt(corruption, speech(), context(seed)) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     assert first.dtype == np.float32 and np.isfinite(first).all()
-    assert (not np.array_equal(first, other)) == (condition.kind in ("white noise", "babble", "reverberation"))
+    assert (not np.array_equal(first, other)) == (corruption.kind in ("white noise", "babble", "reverberation"))

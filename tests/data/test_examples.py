@@ -29,7 +29,7 @@ def test_rows_equal_each_clip_alone(clips):
             features.prepare(CONFIG, samples)[None],
             np.array([len(features.prepare(CONFIG, samples))], np.int32),
         )
-        assert built.lengths[i, 0] == length[0] and built.owners[i] == i
+        assert built.lengths[i, 0] == length[0] and built.clip_index[i] == i
         np.testing.assert_allclose(built.features[i, 0, : length[0]], alone[0, : length[0]], atol=1e-3)
         assert not built.features[i, 0, length[0] :].any()
 
@@ -48,44 +48,44 @@ def test_an_encoders_clips_keep_their_order_though_short_ones_go_first(clips, mo
         counts = np.asarray(lengths) // 320
         return np.where(np.arange(sums.shape[1])[None, :, None] < counts[:, None, None], sums, 0.0), counts
 
-    copying = OfflineAugmentConfig(augmentation_factor=1, methods=("noise",))
-    built = examples.build(config, sounds, told.append, copying, [5, 6, 7, 8, 9], extract)
+    augment = OfflineAugmentConfig(augmentation_factor=1, methods=("noise",))
+    built = examples.build(config, sounds, told.append, augment, [5, 6, 7, 8, 9], extract)
     assert len(shapes) == 3 and sum(told) == 5 and built.features.shape[2] == 125
     for i, sound in enumerate(sounds):
         count = len(sound) // 320
         assert built.lengths[i, 0] == count and not built.features[i, 0, count:].any()
         np.testing.assert_allclose(built.features[i, 0, :count, 0], np.cumsum(sound)[::320][:count], atol=1e-2)
-        alone = examples.build(config, [sound], silent, copying, [5 + i], extract)
+        alone = examples.build(config, [sound], silent, augment, [5 + i], extract)
         np.testing.assert_allclose(built.features[i, 1, :count], alone.features[0, 1, :count], atol=1e-2)
 
 
 def test_long_clips_give_windows_that_vote_together(clips):
     config = dataclasses.replace(CONFIG, max_duration_s=0.5)
     built = examples.build(config, clips, silent)
-    counts = np.bincount(built.owners)
+    counts = np.bincount(built.clip_index)
     assert len(counts) == 5 and counts.min() >= 2
-    logits = np.arange(len(built.owners) * 3, dtype=np.float32).reshape(-1, 3)
-    mean = examples.mean_by_owner(logits, built.owners)
-    np.testing.assert_allclose(mean[1], logits[built.owners == 1].mean(0))
+    logits = np.arange(len(built.clip_index) * 3, dtype=np.float32).reshape(-1, 3)
+    mean = examples.mean_by_clip(logits, built.clip_index)
+    np.testing.assert_allclose(mean[1], logits[built.clip_index == 1].mean(0))
 
 
 def test_copies_stand_beside_their_clip_and_differ(clips):
-    copying = OfflineAugmentConfig(augmentation_factor=2, methods=("noise", "stretch"))
+    augment = OfflineAugmentConfig(augmentation_factor=2, methods=("noise", "stretch"))
     plain = examples.build(CONFIG, clips, silent)
-    built = examples.build(CONFIG, clips, silent, copying, [7, 8, 9, 10, 11])
+    built = examples.build(CONFIG, clips, silent, augment, [7, 8, 9, 10, 11])
     assert built.features.shape[1] == 3
     length = plain.lengths[0, 0]
     np.testing.assert_allclose(built.features[0, 0, :length], plain.features[0, 0, :length], atol=1e-4)
     assert np.abs(built.features[0, 1, :length] - plain.features[0, 0, :length]).max() > 1
     assert np.any(built.lengths[:, 2] != built.lengths[:, 0]) and np.all(built.lengths[:, 1] == built.lengths[:, 0])
-    again = examples.build(CONFIG, clips[3:], silent, copying, [10, 11])
+    again = examples.build(CONFIG, clips[3:], silent, augment, [10, 11])
     n = again.lengths[0, 2]
     np.testing.assert_allclose(again.features[0, 2, :n], built.features[3, 2, :n], atol=2e-2)
 
 
 def test_scaler_is_fitted_on_originals_alone(clips):
-    copying = OfflineAugmentConfig(augmentation_factor=1, methods=("noise",))
-    built = examples.build(CONFIG, clips, silent, copying, range(5))
+    augment = OfflineAugmentConfig(augmentation_factor=1, methods=("noise",))
+    built = examples.build(CONFIG, clips, silent, augment, range(5))
     ours = examples.fit_scaler(CONFIG, built)
     theirs = normalize.fit(built.features[:, 0], built.lengths[:, 0], 1)
     np.testing.assert_array_equal(ours.mean, theirs.mean)
@@ -98,12 +98,12 @@ def test_progress_counts_every_window(clips):
 
 
 def test_any_way_of_making_features_sees_clips_and_copies_and_its_own_precision_is_kept(clips):
-    copying = OfflineAugmentConfig(augmentation_factor=1, methods=("speed",))
+    augment = OfflineAugmentConfig(augmentation_factor=1, methods=("speed",))
 
     def loudness(samples, lengths):
         return np.abs(samples[:, ::1_000, None]).astype(np.float16), np.asarray(-(-lengths // 1_000))
 
-    built = examples.build(CONFIG, clips, silent, copying, range(5), loudness)
+    built = examples.build(CONFIG, clips, silent, augment, range(5), loudness)
     assert built.features.dtype == np.float16 and built.features.shape[1] == 2
     prepared = features.prepare(CONFIG, clips[2])
     np.testing.assert_allclose(

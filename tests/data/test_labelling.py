@@ -62,13 +62,13 @@ def test_shared_keeps_what_all_corpora_have_by_common_words():
         chosen(made(a=("happy",), b=("sad", "sad")), "shared")
 
 
-def test_heard_takes_most_votes_and_leaves_ties_out():
+def test_perceived_takes_most_votes_and_leaves_ties_out():
     votes = [("angry", "angry=1 neutral=9"), ("happy", "happy=4 neutral=4"), ("sad", "sad=12 angry=9"), ("sad", "")]
-    found, notes = chosen(made(cremad=votes), truth="heard")
+    found, notes = chosen(made(cremad=votes), truth="perceived")
     assert found == ["neutral", "sad"]
     assert notes == ("cremad: 2 clips without votes, or with a tie are left out.",)
     with pytest.raises(UsageError, match="tabulatedVotes"):
-        chosen(made(a=("happy", "sad")), truth="heard")
+        chosen(made(a=("happy", "sad")), truth="perceived")
 
 
 def test_clips_without_an_agreed_label_are_counted():
@@ -79,8 +79,8 @@ def test_clips_without_an_agreed_label_are_counted():
 def test_wrong_choices_are_refused():
     with pytest.raises(UsageError, match="did you mean 'four'"):
         chosen(made(a=MIXED), "fourr")
-    with pytest.raises(UsageError, match="did you mean 'heard'"):
-        chosen(made(a=MIXED), truth="herd")
+    with pytest.raises(UsageError, match="did you mean 'perceived'"):
+        chosen(made(a=MIXED), truth="percieved")
     with pytest.raises(VoxJaxError, match="at least two"):
         chosen(made(a=("calm", "neutral", "boredom")), "four")
 

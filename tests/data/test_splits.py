@@ -135,13 +135,13 @@ def test_validation_by_speaker_takes_both_genders():
     assert len(people) == 4 and [g for _, g in people].count("female") == 2
 
 
-@pytest.mark.parametrize("same", ["sha256", "sound"])
+@pytest.mark.parametrize("same", ["sha256", "audio_hash"])
 def test_duplicates_stay_on_one_side_in_every_fold(same):
-    clips = [dataclasses.replace(clip, sound=f"samples of {i}") for i, clip in enumerate(made().clips)]
-    clips = clips if same == "sound" else list(made().clips)
-    clips[200] = dataclasses.replace(clips[200], **{same: clips[0].content})
-    clips[100] = dataclasses.replace(clips[100], **{same: clips[0].content})
-    clips[0] = dataclasses.replace(clips[0], **{same: clips[0].content})
+    clips = [dataclasses.replace(clip, audio_hash=f"samples of {i}") for i, clip in enumerate(made().clips)]
+    clips = clips if same == "audio_hash" else list(made().clips)
+    clips[200] = dataclasses.replace(clips[200], **{same: clips[0].content_hash})
+    clips[100] = dataclasses.replace(clips[100], **{same: clips[0].content_hash})
+    clips[0] = dataclasses.replace(clips[0], **{same: clips[0].content_hash})
     corpus = Manifest(None, tuple(clips))
     for fold in range(5):
         for seed in range(5):
@@ -190,8 +190,8 @@ def shared_audio(corpus, split):
 
 def shared_samples(corpus, split):
     """The same recording in another format: other bytes, equal samples."""
-    clips = [dataclasses.replace(clip, sound=f"samples of {i}") for i, clip in enumerate(corpus.clips)]
-    clips[split.test[0]] = dataclasses.replace(clips[split.test[0]], sound=clips[split.train[0]].sound)
+    clips = [dataclasses.replace(clip, audio_hash=f"samples of {i}") for i, clip in enumerate(corpus.clips)]
+    clips[split.test[0]] = dataclasses.replace(clips[split.test[0]], audio_hash=clips[split.train[0]].audio_hash)
     return Manifest(None, tuple(clips)), split
 
 

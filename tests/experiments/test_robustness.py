@@ -27,12 +27,12 @@ def evaluated(tmp_path_factory):
     return data, root / "run/report", done.stdout
 
 
-def test_every_condition_has_its_row(evaluated):
+def test_every_corruption_has_its_row(evaluated):
     _, report, printed = evaluated
     rows = json.loads((report / "robustness.json").read_text())
     assert [(row["kind"], row["strength"]) for row in rows] == [
-        robustness.UNDISTURBED,
-        *(condition[:2] for condition in corruptions.CONDITIONS),
+        robustness.UNCORRUPTED,
+        *(corruption[:2] for corruption in corruptions.CORRUPTIONS),
     ]
     with (report / "robustness.csv").open(newline="") as file:
         assert [float(row["uar"]) for row in csv.DictReader(file)] == [row["uar"] for row in rows]

@@ -174,7 +174,7 @@ def test_a_killed_run_resumes_to_the_same_bits(whole, corpus, tmp_path):
         (["--config.test_corpus=csv"], 2, "add --config.protocol=corpus"),
         (["--config.protocol=corpus", "--config.test_corpus=folder"], 2, "another than folder"),
         (["--config.labels=fuor"], 2, "did you mean 'four'"),
-        (["--config.truth=heard"], 2, "tabulatedVotes"),
+        (["--config.truth=perceived"], 2, "tabulatedVotes"),
     ],
 )
 def test_mistakes_give_one_line_and_their_exit_code(corpus, tmp_path, flags, code, message):

@@ -64,7 +64,7 @@ def test_a_copys_row_is_that_of_the_copy_made_alone(made, copy):
     manifest, rows, _, root = made
     clip = manifest.clips[7]
     samples = soundfile.read(root / clip.path, dtype="float32")[0][None]
-    ids, lengths = np.array([clip.copy_id], np.uint32), np.array([samples.shape[1]], np.int32)
+    ids, lengths = np.array([clip.augmentation_id], np.uint32), np.array([samples.shape[1]], np.int32)
     changed = offline_augment.make(OfflineAugmentConfig(), 16_000, samples, lengths, ids, copy)
     theirs = np.asarray(features.extract(feature_table.FEATURES, *changed)[0])[0, :, 0]
     spread = np.stack([values(row) for row in rows]).std(0)

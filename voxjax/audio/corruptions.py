@@ -1,7 +1,7 @@
-"""What may happen to a recording before it is heard: noise, rooms, levels, telephones, coding, speed.
+"""Corruptions of recordings for robustness tests: noise, rooms, levels, telephones, coding, speed.
 
-Each condition acts on decoded samples `[time]`, float32 at full scale 1, and draws from a generator of its own, so
-that every clip meets the same one in every run.
+Each corruption acts on decoded samples `[time]`, float32 at full scale 1, and draws from a generator that its caller
+seeds, so that a clip is corrupted in the same way in every run.
 """
 
 import functools
@@ -17,39 +17,39 @@ from scipy import signal
 Random = np.random.Generator
 
 
-class Place(NamedTuple):
-    """What a condition may use beside the clip."""
+class Context(NamedTuple):
+    """What a corruption may use in addition to the clip."""
 
     sample_rate_hz: int
-    others: Sequence[np.ndarray]  # clips of other recordings, for babble
+    babble_clips: Sequence[np.ndarray]  # other recordings, float32 `[time]` each
     random: Random
 
 
-class Condition(NamedTuple):
-    """A kind of disturbance at one strength."""
+class Corruption(NamedTuple):
+    """One type of corruption at one strength."""
 
     kind: str
     strength: str  # in words, with its unit
-    apply: Callable[[np.ndarray, Place], np.ndarray]
+    apply: Callable[[np.ndarray, Context], np.ndarray]
 
 
-def _white(samples: np.ndarray, place: Place, snr_db: float) -> np.ndarray:
-    return _added(samples, place.random.normal(size=len(samples)), snr_db)
+def _white(samples: np.ndarray, context: Context, snr_db: float) -> np.ndarray:
+    return _added(samples, context.random.normal(size=len(samples)), snr_db)
 
 
-def _babble(samples: np.ndarray, place: Place, snr_db: float) -> np.ndarray:
-    """Several other voices at once, each as loud as the next."""
+def _babble(samples: np.ndarray, context: Context, snr_db: float) -> np.ndarray:
+    """Babble noise: the sum of several other clips at equal level."""
     noise = np.zeros(len(samples))
-    for i in place.random.choice(len(place.others), min(_VOICES, len(place.others)), replace=False):
-        voice = np.resize(place.others[i], len(samples)).astype(np.float64)
-        noise += np.roll(voice, int(place.random.integers(len(samples)))) / max(_rms(voice), 1e-9)
+    for i in context.random.choice(len(context.babble_clips), min(_VOICES, len(context.babble_clips)), replace=False):
+        voice = np.resize(context.babble_clips[i], len(samples)).astype(np.float64)
+        noise += np.roll(voice, int(context.random.integers(len(samples)))) / max(_rms(voice), 1e-9)
     return _added(samples, noise, snr_db)
 
 
-def _room(samples: np.ndarray, place: Place, rt60_s: float) -> np.ndarray:
-    """Noise that decays by 60 dB in `rt60_s` behind the direct sound (Polack 1988), as loud as before."""
-    time_s = np.arange(round(rt60_s * place.sample_rate_hz)) / place.sample_rate_hz
-    tail = place.random.normal(size=len(time_s)) * 10.0 ** (-3.0 * time_s / rt60_s)
+def _room(samples: np.ndarray, context: Context, rt60_s: float) -> np.ndarray:
+    """Noise that decays by 60 dB in `rt60_s` after the direct sound (Polack 1988), at the clip's own level."""
+    time_s = np.arange(round(rt60_s * context.sample_rate_hz)) / context.sample_rate_hz
+    tail = context.random.normal(size=len(time_s)) * 10.0 ** (-3.0 * time_s / rt60_s)
     tail[0] = 0.0
     tail *= np.sqrt(10.0 ** (-_DIRECT_DB / 10.0) / np.sum(np.square(tail)))
     tail[0] = 1.0
@@ -57,40 +57,40 @@ def _room(samples: np.ndarray, place: Place, rt60_s: float) -> np.ndarray:
     return wet * _rms(samples) / max(_rms(wet), 1e-9)
 
 
-def _gain(samples: np.ndarray, place: Place, change_db: float) -> np.ndarray:
-    del place
+def _gain(samples: np.ndarray, context: Context, change_db: float) -> np.ndarray:
+    del context
     return samples * 10.0 ** (change_db / 20.0)
 
 
-def _band(samples: np.ndarray, place: Place, low_hz: float, high_hz: float) -> np.ndarray:
-    filters = signal.butter(8, (low_hz, high_hz), "bandpass", fs=place.sample_rate_hz, output="sos")
+def _band(samples: np.ndarray, context: Context, low_hz: float, high_hz: float) -> np.ndarray:
+    filters = signal.butter(8, (low_hz, high_hz), "bandpass", fs=context.sample_rate_hz, output="sos")
     return signal.sosfiltfilt(filters, samples)
 
 
-def _mp3(samples: np.ndarray, place: Place, compression: float) -> np.ndarray:
-    """Really coded and decoded; `compression` is libsndfile's, from 0 to 1. What the coder put in front is kept."""
+def _mp3(samples: np.ndarray, context: Context, compression: float) -> np.ndarray:
+    """Coded and decoded by libsndfile, `compression` from 0 to 1. The delay that the coder adds is kept."""
     buffer = io.BytesIO()
     options = {"compression_level": compression, "bitrate_mode": "CONSTANT"}
-    soundfile.write(buffer, np.clip(samples, -1.0, 1.0), place.sample_rate_hz, format="MP3", **options)
+    soundfile.write(buffer, np.clip(samples, -1.0, 1.0), context.sample_rate_hz, format="MP3", **options)
     buffer.seek(0)
     decoded, rate_hz = soundfile.read(buffer, dtype="float32")
-    return decoded if rate_hz == place.sample_rate_hz else soxr.resample(decoded, rate_hz, place.sample_rate_hz)
+    return decoded if rate_hz == context.sample_rate_hz else soxr.resample(decoded, rate_hz, context.sample_rate_hz)
 
 
-def _speed(samples: np.ndarray, place: Place, factor: float) -> np.ndarray:
-    """As a tape that runs faster: tempo and pitch move together."""
-    return soxr.resample(samples, round(place.sample_rate_hz * factor), place.sample_rate_hz)
+def _speed(samples: np.ndarray, context: Context, factor: float) -> np.ndarray:
+    """Speed perturbation: tempo and pitch change together, as on a tape that runs faster."""
+    return soxr.resample(samples, round(context.sample_rate_hz * factor), context.sample_rate_hz)
 
 
-def _row(kind: str, strength: str, function: Callable[..., np.ndarray], **values: float) -> Condition:
-    return Condition(kind, strength, functools.partial(function, **values))
+def _row(kind: str, strength: str, function: Callable[..., np.ndarray], **values: float) -> Corruption:
+    return Corruption(kind, strength, functools.partial(function, **values))
 
 
 _VOICES = 5  # of babble
 _DIRECT_DB = 0.0  # direct sound above the room's
 
-# From mild to severe within a kind. A new condition is a function and a row.
-CONDITIONS = (
+# From mild to severe within a type. A new corruption is a function and a row.
+CORRUPTIONS = (
     *(_row("white noise", f"{snr} dB SNR", _white, snr_db=snr) for snr in (30, 20, 10)),
     *(_row("babble", f"{snr} dB SNR", _babble, snr_db=snr) for snr in (20, 10, 5)),
     *(_row("reverberation", f"{rt60:g} s RT60", _room, rt60_s=rt60) for rt60 in (0.3, 0.6, 1.2)),
@@ -101,13 +101,13 @@ CONDITIONS = (
 )
 
 
-def disturbed(condition: Condition, samples: np.ndarray, place: Place) -> np.ndarray:
-    """The clip under a condition: float32 `[time]`, clipped at full scale as a recorder would."""
-    return np.clip(condition.apply(samples.astype(np.float64), place), -1.0, 1.0).astype(np.float32)
+def corrupt(corruption: Corruption, samples: np.ndarray, context: Context) -> np.ndarray:
+    """The corrupted clip: float32 `[time]`, clipped at full scale as by a recorder."""
+    return np.clip(corruption.apply(samples.astype(np.float64), context), -1.0, 1.0).astype(np.float32)
 
 
 def _added(samples: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """Noise so far below the clip's mean power."""
+    """The clip plus noise, whose mean power is `snr_db` below the clip's."""
     scale = _rms(samples) / max(_rms(noise), 1e-9) * 10.0 ** (-snr_db / 20.0)
     return samples + scale * noise
 

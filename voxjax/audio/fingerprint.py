@@ -71,24 +71,24 @@ def _edges() -> np.ndarray:
 def _candidates(prints: Sequence[Print]) -> dict[tuple[int, int], list[int]]:
     """Pairs with equal words at one delay, and these delays in frames: where in the first minus where in the second."""
     words = np.concatenate([one.words[one.loud] for one in prints])
-    owners = np.repeat(np.arange(len(prints)), [int(one.loud.sum()) for one in prints])
+    clip_index = np.repeat(np.arange(len(prints)), [int(one.loud.sum()) for one in prints])
     places = np.concatenate([np.flatnonzero(one.loud) for one in prints])
-    order = np.lexsort((owners, words))
+    order = np.lexsort((clip_index, words))
     starts = np.flatnonzero(np.r_[True, np.diff(words[order].astype(np.int64)) != 0])
     votes: dict[tuple[int, int], dict[int, int]] = {}
     for group in np.split(order, starts[1:]):
         if 2 <= len(group) <= _COMMON:
-            _vote(votes, owners[group].tolist(), places[group].tolist())
+            _vote(votes, clip_index[group].tolist(), places[group].tolist())
     chosen = {pair: [d for d, n in count.items() if n >= _VOTES] for pair, count in votes.items()}
     return {pair: delays for pair, delays in chosen.items() if delays}
 
 
-def _vote(votes: dict[tuple[int, int], dict[int, int]], owners: list[int], places: list[int]) -> None:
+def _vote(votes: dict[tuple[int, int], dict[int, int]], clip_index: list[int], places: list[int]) -> None:
     """Counts one word's pairs of clips by their delay."""
-    for i, first in enumerate(owners):
-        for j in range(i + 1, len(owners)):
-            if first != owners[j]:
-                count = votes.setdefault((first, owners[j]), {})
+    for i, first in enumerate(clip_index):
+        for j in range(i + 1, len(clip_index)):
+            if first != clip_index[j]:
+                count = votes.setdefault((first, clip_index[j]), {})
                 delay = places[i] - places[j]
                 count[delay] = count[delay] + 1 if delay in count else 1
 

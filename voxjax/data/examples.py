@@ -20,21 +20,21 @@ class Examples(NamedTuple):
 
     features: np.ndarray  # float32 [rows, copies, T, C]; an encoder's are float16
     lengths: np.ndarray  # int32 [rows, copies], valid positions
-    owners: np.ndarray  # int64 [rows], which of the clips given
+    clip_index: np.ndarray  # int64 [rows], the clip that each row is from
 
 
-def mean_by_owner(logits: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """Mean logits of each clip, whose rows `owners` numbers from 0: `[rows, K] -> [clips, K]`."""
-    total = np.zeros((int(owners.max()) + 1, logits.shape[1]), logits.dtype)
-    np.add.at(total, owners, logits)
-    return total / np.bincount(owners)[:, None]
+def mean_by_clip(logits: np.ndarray, clip_index: np.ndarray) -> np.ndarray:
+    """Mean logits of each clip, whose rows `clip_index` numbers from 0: `[rows, K] -> [clips, K]`."""
+    total = np.zeros((int(clip_index.max()) + 1, logits.shape[1]), logits.dtype)
+    np.add.at(total, clip_index, logits)
+    return total / np.bincount(clip_index)[:, None]
 
 
 def build(
     config: FeatureConfig,
     clips: Sequence[np.ndarray],
     report: Callable[[int], object],
-    copying: OfflineAugmentConfig | None = None,
+    augment: OfflineAugmentConfig | None = None,
     clip_ids: Sequence[int] = (),
     extract: Extract | None = None,
 ) -> Examples:
@@ -44,7 +44,7 @@ def build(
         config: the feature config.
         clips: float32 `[time]` each, as decoded.
         report: told how many clips are done since it was last called.
-        copying: makes offline copies, for training clips; None makes none.
+        augment: makes offline copies, for training clips; None makes none.
         clip_ids: what the copies' randomness is derived from, one uint32 a clip.
         extract: makes features of zero-padded samples `[B, time]` and their lengths `[B]`; None is
             `features.extract`, which knows no encoder.
@@ -52,13 +52,13 @@ def build(
     Returns:
         Rows in the order of the clips.
     """
-    pieces, owners = [], []
+    pieces, clip_index = [], []
     for i, samples in enumerate(clips):
         for piece in features.windows(config, features.prepare(config, samples)):
             pieces.append(piece)
-            owners.append(i)
-    ids = np.array([clip_ids[i] for i in owners] if copying else owners, np.uint32)
-    make = _Maker(config.sample_rate_hz, extract or functools.partial(features.extract, config), copying)
+            clip_index.append(i)
+    ids = np.array([clip_ids[i] for i in clip_index] if augment else clip_index, np.uint32)
+    make = _Maker(config.sample_rate_hz, extract or functools.partial(features.extract, config), augment)
     longest = max(len(piece) for piece in pieces)
     sizes = [_padded(len(piece) if config.kind == "encoder" else longest, config) for piece in pieces]
     order = np.argsort(sizes, kind="stable")  # an encoder's time on padding would be most of it
@@ -68,7 +68,7 @@ def build(
         parts.append(_chunk(make, [pieces[i] for i in here], ids[here], sizes[here[-1]]))
         report(len(here))
     values, lengths = _in_order(order, parts)
-    return Examples(values, lengths, np.array(owners))
+    return Examples(values, lengths, np.array(clip_index))
 
 
 def fit_scaler(config: FeatureConfig, examples: Examples) -> normalize.Scaler:
@@ -81,14 +81,14 @@ class _Maker(NamedTuple):
 
     sample_rate_hz: int
     extract: Extract
-    copying: OfflineAugmentConfig | None
+    augment: OfflineAugmentConfig | None
 
     def sets(self, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Features and lengths of the clips themselves, then of each copy."""
         sounds: list[tuple[Any, Any]] = [(samples, lengths)]
-        if self.copying is not None:
-            for copy in range(1, self.copying.augmentation_factor + 1):
-                sounds.append(offline_augment.make(self.copying, self.sample_rate_hz, samples, lengths, ids, copy))
+        if self.augment is not None:
+            for copy in range(1, self.augment.augmentation_factor + 1):
+                sounds.append(offline_augment.make(self.augment, self.sample_rate_hz, samples, lengths, ids, copy))
         return jax.device_get([self.extract(*sound) for sound in sounds])
 
 

@@ -24,7 +24,7 @@ def check(manifest: Manifest, split: Split) -> None:
     for first, second in PROTOCOLS[split.protocol].pairs:
         a, b = ([manifest.clips[i] for i in sides[name]] for name in (first, second))
         _refuse("clip", first, second, {c.path: c.path for c in a}, {c.path: c.path for c in b})
-        _refuse("audio", first, second, {c.content: c.path for c in a}, {c.content: c.path for c in b})
+        _refuse("audio", first, second, {c.content_hash: c.path for c in a}, {c.content_hash: c.path for c in b})
         for trait in PROTOCOLS[split.protocol].apart:
             if (first, second) in trait.pairs:
                 _refuse(trait.name, first, second, *({trait.of(c): c.path for c in side} for side in (a, b)))

@@ -23,8 +23,8 @@ def intended(clip: Clip) -> str:
     return clip.emotion
 
 
-def heard(clip: Clip) -> str:
-    """What most listeners heard; empty at a tie, and without votes."""
+def perceived(clip: Clip) -> str:
+    """The emotion that most listeners perceived; empty at a tie, and without votes."""
     votes = [vote.rpartition("=") for vote in clip.votes.split()]
     ranked = sorted(((int(count), emotion) for emotion, _, count in votes), reverse=True)
     if not ranked or (len(ranked) > 1 and ranked[0][0] == ranked[1][0]):
@@ -32,7 +32,7 @@ def heard(clip: Clip) -> str:
     return ranked[0][1]
 
 
-TRUTHS: dict[str, Callable[[Clip], str]] = {"intended": intended, "heard": heard}
+TRUTHS: dict[str, Callable[[Clip], str]] = {"intended": intended, "perceived": perceived}
 
 
 def _own(manifest: Manifest) -> dict[str, str]:
@@ -85,7 +85,7 @@ def relabelled(manifest: Manifest, choice: Choice) -> Manifest:
     notes = [*manifest.notes, *_unlabelled(judged, choice.truth)]
     if not kept and choice.truth != "intended":
         do = "fetch CREMA-D's processedResults/tabulatedVotes.csv, or use --config.truth=intended"
-        raise UsageError(mismatch("config.truth=heard", "clips with listeners' votes", "none", do))
+        raise UsageError(mismatch("config.truth=perceived", "clips with listeners' votes", "none", do))
     whole = Manifest(manifest.root, tuple(kept))
     table = SETS[choice.labels](whole)
     clips = tuple(dataclasses.replace(clip, emotion=table[clip.emotion]) for clip in kept if table[clip.emotion])
@@ -100,7 +100,7 @@ def relabelled(manifest: Manifest, choice: Choice) -> Manifest:
 def _unlabelled(judged: list[Clip], truth: str) -> list[str]:
     """How many clips of each corpus have no label at all."""
     counts = collections.Counter(clip.corpus for clip in judged if not clip.emotion)
-    why = {"intended": "without an agreed label", "heard": "without votes, or with a tie"}[truth]
+    why = {"intended": "without an agreed label", "perceived": "without votes, or with a tie"}[truth]
     return [f"{corpus}: {count} clips {why} are left out." for corpus, count in sorted(counts.items())]
 
 

@@ -31,17 +31,17 @@ class Clip:
     text: str = ""  # what is said, word for word
     face: str = ""  # a file of what the face does, named as `path` is
     physio: str = ""  # a file of heart rate, skin conductance and the like, named as `path` is
-    sound: str = ""  # SHA-256 of the decoded samples, once they are known
+    audio_hash: str = ""  # SHA-256 of the decoded samples, once they are decoded
 
     @property
-    def copy_id(self) -> int:
+    def augmentation_id(self) -> int:
         """What the draws of its offline copies are derived from: 32 bits of its content's hash."""
         return int(self.sha256[:8], 16)
 
     @property
-    def content(self) -> str:
+    def content_hash(self) -> str:
         """What makes it the same recording: equal samples, whatever the file's format; else equal bytes."""
-        return self.sound or self.sha256
+        return self.audio_hash or self.sha256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,10 +75,10 @@ class Manifest:
         """The clips at these places, in this order. Its `labels` and `targets` are its own."""
         return Manifest(self.root, tuple(self.clips[int(i)] for i in indices), self.notes)
 
-    def heard(self, sounds: Iterable[str]) -> "Manifest":
+    def with_audio_hashes(self, hashes: Iterable[str]) -> "Manifest":
         """The same clips with the hashes of their decoded samples, in order."""
-        pairs = zip(self.clips, sounds, strict=True)
-        return dataclasses.replace(self, clips=tuple(dataclasses.replace(clip, sound=sound) for clip, sound in pairs))
+        pairs = zip(self.clips, hashes, strict=True)
+        return dataclasses.replace(self, clips=tuple(dataclasses.replace(clip, audio_hash=one) for clip, one in pairs))
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Clip))
@@ -121,5 +121,5 @@ def duplicates(clips: Iterable[Clip]) -> list[list[int]]:
     """Groups of clips of equal content, as their indices, first to last."""
     groups: dict[str, list[int]] = {}
     for i, clip in enumerate(clips):
-        groups.setdefault(clip.content, []).append(i)
+        groups.setdefault(clip.content_hash, []).append(i)
     return [group for group in groups.values() if len(group) > 1]

@@ -1,4 +1,4 @@
-"""How a model's figures fall when recordings are disturbed."""
+"""How a model's figures fall when recordings are corrupted."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ from voxjax.reporting import robustness_plot
 from voxjax.storage import atomic
 
 _COLUMNS = ("kind", "strength", "uar", "accuracy", "uar_drop", "accuracy_drop", "n")
-UNDISTURBED = ("none", "as recorded")
+UNCORRUPTED = ("none", "as recorded")
 
 
 class Clips(NamedTuple):
@@ -30,19 +30,19 @@ class Clips(NamedTuple):
 
 
 def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str, Any]]:
-    """One row a condition, the first undisturbed: UAR, accuracy, and how far each lies below the first's.
+    """One row per corruption, the first uncorrupted: UAR, accuracy, and how far each lies below the first's.
 
     Args:
         predictor: the model.
-        clips: to disturb; each is decoded once.
+        clips: to corrupt; each is decoded once.
         seed: of all draws. Clip i meets the same noise under the same seed, whatever other clips there are.
     """
     rate_hz = predictor.sample_rate_hz
     sounds = [read(path, rate_hz) for path in tqdm(clips.paths, desc="decoding", unit="clip", disable=None)]
-    rows = [_figures(UNDISTURBED, predictor, [(sound, rate_hz) for sound in sounds], clips)]
-    for i, condition in enumerate(tqdm(corruptions.CONDITIONS, desc="conditions", disable=None)):
-        disturbed = list(_disturbed(condition, sounds, rate_hz, (seed, i)))
-        rows.append(_figures(condition[:2], predictor, disturbed, clips))
+    rows = [_figures(UNCORRUPTED, predictor, [(sound, rate_hz) for sound in sounds], clips)]
+    for i, corruption in enumerate(tqdm(corruptions.CORRUPTIONS, desc="corruptions", disable=None)):
+        corrupted = list(_corrupted(corruption, sounds, rate_hz, (seed, i)))
+        rows.append(_figures(corruption[:2], predictor, corrupted, clips))
     for row in rows:
         row |= {f"{name}_drop": rows[0][name] - row[name] for name in ("uar", "accuracy")}
     return rows
@@ -62,7 +62,7 @@ def write(folder: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
 
 def printout(rows: Sequence[dict[str, Any]]) -> str:
     """The table as text."""
-    lines = [f"{'Disturbance':<16}{'strength':<18}{'UAR':>8}{'drop':>8}{'accuracy':>11}{'drop':>8}"]
+    lines = [f"{'Corruption':<16}{'strength':<18}{'UAR':>8}{'drop':>8}{'accuracy':>11}{'drop':>8}"]
     for row in rows:
         cells = (
             f"{row['uar']:>8.1%}{100 * row['uar_drop']:>8.1f}{row['accuracy']:>11.1%}{100 * row['accuracy_drop']:>8.1f}"
@@ -71,13 +71,13 @@ def printout(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _disturbed(
-    condition: corruptions.Condition, sounds: Sequence[np.ndarray], rate_hz: int, seed: tuple[int, int]
+def _corrupted(
+    corruption: corruptions.Corruption, sounds: Sequence[np.ndarray], rate_hz: int, seed: tuple[int, int]
 ) -> Iterator[tuple[np.ndarray, int]]:
     for i, sound in enumerate(sounds):
         others = [sounds[(i + step) % len(sounds)] for step in range(1, min(len(sounds), 12))] or [sound]
-        place = corruptions.Place(rate_hz, others, np.random.default_rng([*seed, i]))
-        yield corruptions.disturbed(condition, sound, place), rate_hz
+        context = corruptions.Context(rate_hz, others, np.random.default_rng([*seed, i]))
+        yield corruptions.corrupt(corruption, sound, context), rate_hz
 
 
 def _figures(

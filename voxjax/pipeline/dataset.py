@@ -105,13 +105,13 @@ def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -
     """
     with tqdm(total=len(manifest), desc="decoding", unit="clip", disable=None) as bar:
         clips = store.open_store(manifest, sample_rate_hz, cache / "clips", broken, bar.update)
-    return manifest.select(clips.kept).heard(clips.digest(i) for i in range(len(clips))), clips
+    return manifest.select(clips.kept).with_audio_hashes(clips.digest(i) for i in range(len(clips))), clips
 
 
 def _each_copy(manifest: Manifest, count: int) -> tuple[Clip, ...]:
     """Every copy of every clip as a clip of its own."""
     return tuple(
-        dataclasses.replace(clip, path=f"{clip.path}#{copy}", sha256=f"{clip.sha256}#{copy}", sound="")
+        dataclasses.replace(clip, path=f"{clip.path}#{copy}", sha256=f"{clip.sha256}#{copy}", audio_hash="")
         for clip in manifest.clips
         for copy in range(count)
     )
@@ -120,6 +120,6 @@ def _each_copy(manifest: Manifest, count: int) -> tuple[Clip, ...]:
 def _copies_apart(rows: Examples) -> Examples:
     """Every copy as a row of its own."""
     count = rows.features.shape[1]
-    owners = (rows.owners[:, None] * count + np.arange(count)).reshape(-1)
+    clip_index = (rows.clip_index[:, None] * count + np.arange(count)).reshape(-1)
     features = rows.features.reshape(-1, 1, *rows.features.shape[2:])
-    return Examples(features, rows.lengths.reshape(-1, 1), owners)
+    return Examples(features, rows.lengths.reshape(-1, 1), clip_index)

@@ -45,7 +45,7 @@ def rows(
 
     def build() -> Examples:
         clips = [clip(i) for i in range(len(manifest))]
-        ids = [one.copy_id for one in manifest.clips]
+        ids = [one.augmentation_id for one in manifest.clips]
         extract = extractor(view.features, encoder.params if encoder else None)
         return examples.build(view.features, clips, report, view.offline_augment, ids, extract)
 
@@ -56,7 +56,7 @@ def rows(
         encoder.digest,
         {**thaw(view.features), "centre": "corpus", "tuned_blocks": 0},  # neither changes what an encoder says
         thaw(view.offline_augment),
-        [one.content for one in manifest.clips],
+        [one.content_hash for one in manifest.clips],
     ]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
     found = _read(cache / "encoded", name)
@@ -87,5 +87,5 @@ def _read(folder: Path, name: str) -> Examples | None:
 def _write(folder: Path, name: str, made: Examples) -> None:
     """The features first and the small arrays last: without these nothing is taken to be there."""
     atomic.write_stream(folder / f"{name}.npy", lambda file: np.save(file, made.features, allow_pickle=False))
-    small: Mapping[str, Any] = {"lengths": made.lengths, "owners": made.owners}
+    small: Mapping[str, Any] = {"lengths": made.lengths, "owners": made.clip_index}
     atomic.write_stream(folder / f"{name}.npz", lambda file: np.savez(file, allow_pickle=False, **small))

@@ -79,7 +79,7 @@ def _clips(assembled: Assembled, seen: Seen, fused: set[str]) -> step.Clips:
     pretrained = {}
     if encoder and isinstance(seen.features, EncoderFeatures):
         pretrained = encoders.blocks_to_finetune(seen.features, encoder.params)
-    labels = assembled.manifest.targets[rows.owners].astype(np.int32)
+    labels = assembled.manifest.targets[rows.clip_index].astype(np.int32)
     beside = {name: one for name, one in assembled.others.items() if name in fused}
-    own = modality_inputs.sequences(modality_inputs.rows(beside, rows.owners))
+    own = modality_inputs.sequences(modality_inputs.rows(beside, rows.clip_index))
     return step.Clips(rows.features, rows.lengths, labels, pretrained, own)

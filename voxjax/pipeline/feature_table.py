@@ -26,14 +26,14 @@ _STEP_S = 0.5  # padded lengths are multiples of this, so that corpora share com
 _NUMBERS = ",".join(["%.9g"] * vector.SIZE) + ","  # nine digits hold a float32 exactly
 
 
-def write(path: Path, manifest: Manifest, clips: Store, copying: OfflineAugmentConfig) -> tuple[int, int]:
+def write(path: Path, manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> tuple[int, int]:
     """Writes the table, whole or not at all.
 
     Args:
         path: of the CSV file; its folder is made.
         manifest: the clips.
         clips: their samples.
-        copying: `augmentation_factor` copies are made of each clip.
+        augment: `augmentation_factor` copies are made of each clip.
 
     Returns:
         Rows and columns.
@@ -42,7 +42,7 @@ def write(path: Path, manifest: Manifest, clips: Store, copying: OfflineAugmentC
         OSError: where the file can't be written; an older one stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = rows(manifest, clips, copying)
+    values = rows(manifest, clips, augment)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -54,9 +54,9 @@ def write(path: Path, manifest: Manifest, clips: Store, copying: OfflineAugmentC
     return values.shape[0] * values.shape[1], len(COLUMNS)
 
 
-def rows(manifest: Manifest, clips: Store, copying: OfflineAugmentConfig) -> np.ndarray:
+def rows(manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> np.ndarray:
     """Features of each clip and of its copies: float32 `[clips, 1 + copies, 392]`."""
-    values = np.empty((len(clips), 1 + copying.augmentation_factor, vector.SIZE), np.float32)
+    values = np.empty((len(clips), 1 + augment.augmentation_factor, vector.SIZE), np.float32)
 
     def fill(batch: tuple[int, np.ndarray]) -> int:
         size, chosen = batch
@@ -64,8 +64,8 @@ def rows(manifest: Manifest, clips: Store, copying: OfflineAugmentConfig) -> np.
         lengths, ids = np.full(_BATCH, size, np.int32), np.zeros(_BATCH, np.uint32)
         for row, i in enumerate(chosen.tolist()):
             clip = clips.clip(i)
-            samples[row, : len(clip)], lengths[row], ids[row] = clip, len(clip), manifest.clips[i].copy_id
-        values[chosen] = _with_copies(copying, samples, lengths, ids)[: len(chosen)]
+            samples[row, : len(clip)], lengths[row], ids[row] = clip, len(clip), manifest.clips[i].augmentation_id
+        values[chosen] = _with_copies(augment, samples, lengths, ids)[: len(chosen)]
         return len(chosen) * values.shape[1]
 
     with (
@@ -95,12 +95,12 @@ def _batches(clips: Store) -> list[tuple[int, np.ndarray]]:
 
 
 def _with_copies(
-    copying: OfflineAugmentConfig, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray
+    augment: OfflineAugmentConfig, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray
 ) -> np.ndarray:
     """Features of a batch and of its copies: `[B, time] -> [B, 1 + copies, 392]`."""
     sounds: list[tuple[jax.Array, jax.Array]] = [(jnp.asarray(samples), jnp.asarray(lengths))]
-    for copy in range(1, 1 + copying.augmentation_factor):
-        sounds.append(offline_augment.make(copying, FEATURES.sample_rate_hz, samples, lengths, ids, copy))
+    for copy in range(1, 1 + augment.augmentation_factor):
+        sounds.append(offline_augment.make(augment, FEATURES.sample_rate_hz, samples, lengths, ids, copy))
     longest = max(sound.shape[1] for sound, _ in sounds)  # one shape is compiled for all
     wide = [(jnp.pad(sound, ((0, 0), (0, longest - sound.shape[1]))), n) for sound, n in sounds]
     return np.stack(jax.device_get([features.extract(FEATURES, *each)[0][..., 0] for each in wide]), axis=1)

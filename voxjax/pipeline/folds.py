@@ -48,11 +48,11 @@ def cut(config: Config, assembled: Assembled, fold: int, seed: int) -> Fold:
 
 def _share(config: Config, manifest: Manifest, seen: Seen, split: splits.Split) -> Share:
     rows = seen.rows
-    train = np.flatnonzero(np.isin(rows.owners, split.train))
-    guard.fitted_on_train(rows.owners[train], split)
-    chosen = Examples(rows.features[train, :1], rows.lengths[train, :1], rows.owners[train])
+    train = np.flatnonzero(np.isin(rows.clip_index, split.train))
+    guard.fitted_on_train(rows.clip_index[train], split)
+    chosen = Examples(rows.features[train, :1], rows.lengths[train, :1], rows.clip_index[train])
     scaler = examples.fit_scaler(seen.features, chosen)
-    targets = manifest.targets[rows.owners[train]]
+    targets = manifest.targets[rows.clip_index[train]]
     counts = np.bincount(targets, minlength=len(manifest.labels))
     weights = (len(targets) / (len(manifest.labels) * np.maximum(counts, 1))) ** config.class_balance
     weights = (weights / np.mean(weights[targets])).astype(np.float32)
@@ -62,10 +62,10 @@ def _share(config: Config, manifest: Manifest, seen: Seen, split: splits.Split) 
 
 def _side(manifest: Manifest, seen_rows: Examples, clips: np.ndarray) -> Side:
     """Clips to judge by, which may have several rows each."""
-    rows = np.flatnonzero(np.isin(seen_rows.owners, clips))
-    owners = np.searchsorted(clips, seen_rows.owners[rows])
+    rows = np.flatnonzero(np.isin(seen_rows.clip_index, clips))
+    clip_index = np.searchsorted(clips, seen_rows.clip_index[rows])
 
     def per_clip(logits: np.ndarray) -> np.ndarray:
-        return examples.mean_by_owner(logits, owners)
+        return examples.mean_by_clip(logits, clip_index)
 
     return Side(rows, per_clip, manifest.targets[clips])

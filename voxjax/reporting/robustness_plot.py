@@ -12,7 +12,7 @@ from voxjax.reporting import plots
 
 @matplotlib.rc_context(plots.STYLE)
 def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
-    """A PNG: one bar of UAR a condition, kinds in blocks, the undisturbed figure as a line across.
+    """A PNG: one bar of UAR per corruption, kinds in blocks, the undisturbed figure as a line across.
 
     Args:
         rows: as `robustness.table`, the first undisturbed.

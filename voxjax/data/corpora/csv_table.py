@@ -11,7 +11,7 @@ from voxjax.errors import VoxJaxError, mismatch
 NOTE = "Own recordings: their licence and the speakers' consent are the user's to state."
 
 _NEEDED = ("path", "emotion")
-_OWN = tuple(name for name in FIELDS if name not in ("corpus", "sha256", "sound"))  # columns that are understood
+_OWN = tuple(name for name in FIELDS if name not in ("corpus", "sha256", "audio_hash"))  # columns that are understood
 _DELIMITERS = ",;\t"
 
 
