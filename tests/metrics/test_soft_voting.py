@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import special
 
 from voxjax.errors import VoxJaxError
 from voxjax.metrics import soft_voting
@@ -31,6 +32,55 @@ def test_a_vote_is_the_weighted_mean():
 def test_weights_that_make_no_vote_are_refused(weights):
     with pytest.raises(VoxJaxError, match="weights of a vote"):
         soft_voting.weighted_mean(np.full((2, 1, 2), 0.5), np.array(weights))
+
+
+def logits(members=3, clips=40, classes=4, seed=11):
+    return np.random.default_rng(seed).normal(0, 3, (members, clips, classes)).astype(np.float32)
+
+
+def test_a_soft_vote_is_the_log_of_the_weighted_mean_of_softmaxes():
+    scores, weights = logits(), np.array([0.5, 0.2, 0.3])
+    found = soft_voting.soft_vote(scores, weights)
+    expected = np.log(sum(w * special.softmax(s.astype(np.float64), -1) for w, s in zip(weights, scores, strict=True)))
+    assert found.dtype == np.float64 and found.shape == (40, 4)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(np.exp(found).sum(-1), 1.0, rtol=1e-12)
+    np.testing.assert_allclose(soft_voting.soft_vote(scores, 7.0 * weights), found, rtol=1e-12)
+
+
+def test_a_soft_vote_takes_logits_or_log_probabilities():
+    scores, weights = logits(), np.array([0.5, 0.2, 0.3])
+    log_p = special.log_softmax(scores.astype(np.float64), axis=-1)
+    np.testing.assert_allclose(
+        soft_voting.soft_vote(log_p, weights), soft_voting.soft_vote(scores, weights), rtol=1e-12
+    )
+
+
+def test_a_probability_of_zero_has_a_finite_logarithm():
+    found = soft_voting.soft_vote(np.array([[[1e5, 0.0]], [[1e5, 0.0]]]), np.ones(2))
+    np.testing.assert_allclose(found, [[0.0, np.log(1e-300)]], atol=1e-12)
+
+
+def test_members_without_an_available_modality_get_no_weight():
+    """Each clip's vote equals that of its available members alone, whatever numbers the rest have."""
+    scores, weights = logits(), np.array([0.5, 0.2, 0.3])
+    available = np.random.default_rng(2).uniform(size=(3, 40)) < 0.6
+    available[0, 0], available[:, 1] = True, True
+    dirty = np.where(available[..., None], scores, np.nan)
+    found = soft_voting.soft_vote(dirty, weights, available)
+    for clip in np.flatnonzero(available.any(axis=0)):
+        voters = available[:, clip]
+        alone = soft_voting.soft_vote(scores[voters][:, [clip]], weights[voters])
+        np.testing.assert_allclose(found[[clip]], alone, rtol=1e-12)
+    assert np.allclose(found[~available.any(axis=0)], np.log(0.25))
+    assert not available.any(axis=0).all(), "the case of no member is among them"
+    everyone = soft_voting.soft_vote(scores, weights, np.ones((3, 40), bool))
+    np.testing.assert_allclose(everyone, soft_voting.soft_vote(scores, weights), rtol=1e-12)
+
+
+def test_available_members_of_weight_zero_leave_equal_probabilities():
+    found = soft_voting.soft_vote(logits(2, 1, 4), np.array([0.0, 1.0]), np.array([[True], [False]]))
+    np.testing.assert_allclose(found, np.log(0.25))
 
 
 def test_equal_weights_are_equal():

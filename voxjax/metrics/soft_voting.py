@@ -4,18 +4,43 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 from voxjax.errors import VoxJaxError, mismatch
 
 _PRIOR_CLIPS = 20.0  # that equal weights are worth: validation sides are small
+_LEAST_PROBABILITY = 1e-300  # so that its logarithm is finite
 _STEPS = 500  # of expectation maximisation; each raises the likelihood
 
 
-def weighted_mean(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The weighted mean of the members' probabilities: `[M, n, K], [M] -> [n, K]`.
+def soft_vote(logits: np.ndarray, weights: np.ndarray, available: np.ndarray | None = None) -> np.ndarray:
+    """Logarithms of the vote's probabilities, float64: `[M, n, K], [M] -> [n, K]`.
+
+    Args:
+        logits: of each member for each clip, or log-probabilities; any number where `available` is false, NaN too.
+        weights: of the members, in any unit.
+        available: bool `[M, n]`, whether the clip has any modality that the member uses. The weight of members for
+            which it is false goes to the others; a clip with no member left gets equal probabilities. None: all are.
 
     Raises:
-        VoxJaxError: at weights that are negative, not finite, all zero, or not one a member.
+        VoxJaxError: as `weighted_mean` does.
+    """
+    logits = np.asarray(logits, np.float64)
+    if available is not None:
+        logits = np.where(available[..., None], logits, 0.0)
+    probabilities = np.exp(special.log_softmax(logits, axis=-1))
+    return np.log(np.maximum(weighted_mean(probabilities, weights, available), _LEAST_PROBABILITY))
+
+
+def weighted_mean(probabilities: np.ndarray, weights: np.ndarray, available: np.ndarray | None = None) -> np.ndarray:
+    """The weighted mean of the members' probabilities: `[M, n, K], [M] -> [n, K]`.
+
+    Args:
+        probabilities: of each member for each clip, finite.
+        weights, available: as for `soft_vote`.
+
+    Raises:
+        VoxJaxError: at weights that are negative, not finite, all zero, or not one per member.
     """
     weights = np.asarray(weights, np.float64)
     if (
@@ -25,8 +50,13 @@ def weighted_mean(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
         or not weights.sum()
     ):
         expected = f"{len(probabilities)} numbers of at least 0, not all 0"
-        raise VoxJaxError(mismatch("weights of a vote", expected, weights.tolist(), "give one a member"))
-    return np.tensordot(weights / weights.sum(), probabilities, axes=1)
+        raise VoxJaxError(mismatch("weights of a vote", expected, weights.tolist(), "give one per member"))
+    if available is None:
+        return np.tensordot(weights / weights.sum(), probabilities, axes=1)
+    counted = np.where(available, weights[:, None], 0.0)  # [M, n]
+    total = counted.sum(axis=0)  # [n]
+    mean = np.einsum("mn,mnk->nk", counted / np.where(total > 0, total, 1.0), probabilities)
+    return np.where(total[:, None] > 0, mean, 1.0 / probabilities.shape[-1])
 
 
 def with_equal_priors(probabilities: np.ndarray, frequencies: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Further modalities of a batch: gathered beside the audio, standardised, and hidden now and then."""
+"""Further modalities of a batch: gathered, standardised and, in training, randomly dropped."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ Array = jax.Array
 
 
 class Sequences(NamedTuple):
-    """One modality of all clips, unscaled. A clip without it has length 0."""
+    """One modality of several clips, unscaled. A clip without it has length 0."""
 
     values: Array | np.ndarray  # float32 [clips, T, D]
     lengths: Array | np.ndarray  # int32 [clips]
@@ -27,12 +27,23 @@ def gather_modalities(
     indices: Array,
     audio: tuple[Array, Array],
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Inputs and masks by modality, the audio's own among them: `[B, T, D]` and bool `[B, T]` each."""
+    """As `with_modalities`, of the clips at `indices`, int32 `[B]`, of longer arrays."""
+    chosen = {name: Sequences(*(part[indices] for part in sequences[name])) for name in names}
+    return with_modalities(names, chosen, scalers, audio)
+
+
+def with_modalities(
+    names: Sequence[str],
+    sequences: Mapping[str, Sequences],
+    scalers: Mapping[str, normalize.Scaler],
+    audio: tuple[Array, Array],
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Standardised inputs and masks by modality, those of `audio` included: `[B, T, D]` and bool `[B, T]` each."""
     inputs, masks = {AUDIO: audio[0]}, {AUDIO: audio[1]}
     for name in names:
-        values, lengths = sequences[name].values[indices], sequences[name].lengths[indices]
+        values, lengths = sequences[name]
         masks[name] = jnp.arange(values.shape[1])[None, :] < lengths[:, None]
-        inputs[name] = normalize.standardised(scalers[name], values, masks[name])
+        inputs[name] = normalize.standardised(scalers[name], jnp.asarray(values), masks[name])
     return inputs, masks
 
 
