@@ -103,13 +103,32 @@ def test_crop_takes_any_place_of_a_long_clip_and_all_of_a_short_one():
     assert augment.crop(KEY, 10_000, clip()).frames.shape == clip().frames.shape
 
 
-def test_masks_hide_two_bands_no_wider_than_asked():
-    ones = jnp.ones((100, 40))
-    for i in range(10):
-        hidden = augment.mask_bands(jax.random.fold_in(KEY, i), jnp.float32(0.2), ones, jnp.int32(50), 0)
-        gone = np.flatnonzero(np.asarray(hidden[:, 0]) == 0)
-        assert len(gone) <= 22 and (gone < 50).all()
-        np.testing.assert_array_equal(hidden, np.broadcast_to(hidden[:, :1], (100, 40)))
+@pytest.mark.parametrize("axis", [0, 1])
+def test_masks_are_two_bands_up_to_the_given_width(axis):
+    ones, masked = jnp.ones((100, 100)), []
+    for i in range(40):
+        hidden = augment.mask_bands(jax.random.fold_in(KEY, i), jnp.float32(0.2), ones, jnp.int32(50), axis)
+        line = hidden[:, 0] if axis == 0 else hidden[0]
+        np.testing.assert_array_equal(hidden, np.broadcast_to(line[:, None] if axis == 0 else line[None], (100, 100)))
+        gone = np.flatnonzero(np.asarray(line) == 0)
+        assert len(gone) <= 22 and (gone < 50).all() and set(np.unique(line)) <= {0.0, 1.0}
+        assert np.count_nonzero(np.diff(gone) > 1) <= 1, "two bands have one gap at most"
+        masked.append(gone)
+    counts = [len(gone) for gone in masked]
+    assert 6 < np.mean(counts) < 11  # two bands of 5 on average, which overlap now and then
+    assert max(counts) > 11, "wider than one band can be"
+    assert set(np.concatenate(masked)) > set(range(5, 45)), "a band may lie anywhere"
+
+
+def test_spec_augment_masks_frames_and_channels():
+    ones, zeros = jnp.ones((100, 40)), []
+    for i in range(20):
+        hidden = augment.spec_augment(jax.random.fold_in(KEY, i), Hyper(), jnp.float32(1), ones, jnp.int32(50))
+        gone = np.asarray(hidden) == 0
+        frames, channels = gone.all(1), gone.all(0)
+        np.testing.assert_array_equal(gone, frames[:, None] | channels[None, :])
+        zeros.append((frames.any(), channels.any()))
+    assert np.mean(zeros, axis=0).min() > 0.8
 
 
 def mixing(size=8):

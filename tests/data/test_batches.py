@@ -25,6 +25,12 @@ def test_order_is_a_function_of_key_and_epoch():
     assert not np.array_equal(order(3), order(3, key=jax.random.fold_in(KEY, 1)))
 
 
+def test_every_epoch_has_an_order_of_its_own():
+    orders = {tuple(order(epoch).ravel()) for epoch in range(12)}
+    assert len(orders) == 12 and all(sorted(one) == list(range(20)) for one in orders)
+    assert len({rows[0] for rows in orders}) > 4, "the first row changes too"
+
+
 def test_what_is_left_over_changes_from_epoch_to_epoch():
     seen = [set(order(epoch, 22).ravel()) for epoch in range(12)]
     assert all(len(rows) == 20 for rows in seen)
