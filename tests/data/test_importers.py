@@ -279,6 +279,10 @@ LISTS = [
     ("path,emotion\na/1.wav,glad\na/1.wav,low\n", "1 more than once"),
     ("path,emotion\na/1.wav,glad\nb.wav,glad\n", "at least two emotions"),
     ("path,emotion\na/1.wav,glad\n../../sound.wav,low\n", "a file below"),
+    (
+        "path,emotion,votes\na/1.wav,glad,glad=2\nb.wav,low,glad:2\n",
+        r"list.csv, line 3, votes: expected such as",
+    ),
     ("", "an empty file"),
 ]
 

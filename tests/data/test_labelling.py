@@ -71,6 +71,18 @@ def test_perceived_takes_most_votes_and_leaves_ties_out():
         chosen(made(a=("happy", "sad")), truth="perceived")
 
 
+def test_votes_are_parsed_to_counts():
+    clip = made(cremad=[("sad", "angry=7 neutral=2")]).clips[0]
+    assert clip.vote_counts == {"angry": 7, "neutral": 2}
+    assert made(cremad=["sad"]).clips[0].vote_counts == {}
+
+
+@pytest.mark.parametrize("votes", ["angry:7", "angry=", "=7", "angry=-1", "angry=7.5", "angry=7 angry=2", "angry"])
+def test_malformed_votes_are_an_error_with_the_clip(votes):
+    with pytest.raises(VoxJaxError, match=r"cremad/0, votes: expected such as angry=7 neutral=2, found '"):
+        chosen(made(cremad=[("sad", votes), "happy"]), truth="perceived")
+
+
 def test_clips_without_an_agreed_label_are_counted():
     found, notes = chosen(made(iemocap=("happy", "", "sad", "")))
     assert found == ["happy", "sad"] and notes == ("iemocap: 2 clips without an agreed label are left out.",)

@@ -128,6 +128,26 @@ def test_validation_follows_the_seed_and_the_share_but_not_the_test_side():
     assert counts.max() - counts.min() <= 1
 
 
+def test_a_speaker_is_unknown_by_that_very_name():
+    def named(name):
+        clips = made(8).clips
+        return Manifest(None, (*(dataclasses.replace(clip, speaker=name) for clip in clips[:12]), *clips[12:]))
+
+    assert len(splits.split(named("the unknown"), "speaker5", 0, 0.2, 0).test)
+    for name in ("unknown", "ravdess/unknown"):
+        assert [clip.has_known_speaker for clip in named(name).clips[:13]] == [False] * 12 + [True]
+        with pytest.raises(VoxJaxError, match="known speakers"):
+            splits.split(named(name), "speaker5", 0, 0.2, 0)
+
+
+def test_augmented_copies_are_clips_of_their_own():
+    clip = dataclasses.replace(made().clips[0], sha256="0123456789")
+    first, second = (dataclasses.replace(clip, augmented_copy=copy) for copy in (1, 2))
+    assert len({one.clip_id for one in (clip, first, second)}) == 3 and clip.clip_id == clip.path
+    assert len({one.content_hash for one in (clip, first, second)}) == 3
+    assert clip.augmentation_id == first.augmentation_id
+
+
 def test_validation_by_speaker_takes_both_genders():
     corpus = made()
     split = splits.split(corpus, "speaker5", 0, 0.2, 0)

@@ -23,7 +23,7 @@ def check(manifest: Manifest, split: Split) -> None:
             raise LeakError(mismatch(f"{name} side", "at least one clip", "none", "use more clips"))
     for first, second in PROTOCOLS[split.protocol].pairs:
         a, b = ([manifest.clips[i] for i in sides[name]] for name in (first, second))
-        _refuse("clip", first, second, {c.path: c.path for c in a}, {c.path: c.path for c in b})
+        _refuse("clip", first, second, {c.clip_id: c.path for c in a}, {c.clip_id: c.path for c in b})
         _refuse("audio", first, second, {c.content_hash: c.path for c in a}, {c.content_hash: c.path for c in b})
         for trait in PROTOCOLS[split.protocol].apart:
             if (first, second) in trait.pairs:

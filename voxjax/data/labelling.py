@@ -25,8 +25,7 @@ def intended(clip: Clip) -> str:
 
 def perceived(clip: Clip) -> str:
     """The emotion that most listeners perceived; empty at a tie, and without votes."""
-    votes = [vote.rpartition("=") for vote in clip.votes.split()]
-    ranked = sorted(((int(count), emotion) for emotion, _, count in votes), reverse=True)
+    ranked = sorted(((count, emotion) for emotion, count in clip.vote_counts.items()), reverse=True)
     if not ranked or (len(ranked) > 1 and ranked[0][0] == ranked[1][0]):
         return ""
     return ranked[0][1]

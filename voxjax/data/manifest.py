@@ -1,4 +1,4 @@
-"""The manifest: one row a clip, and the arrays that training needs of it."""
+"""The manifest: one row per clip, and the arrays that training derives from it."""
 
 import csv
 import dataclasses
@@ -7,41 +7,68 @@ import hashlib
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.labels import ordered
 
+UNKNOWN_SPEAKER = "unknown"
+
 
 @dataclasses.dataclass(frozen=True)
 class Clip:
-    """One recording. What its corpus does not tell is an empty string."""
+    """One recording. A field that its corpus does not give is an empty string."""
 
     path: str  # relative to the manifest's root, with forward slashes
     corpus: str
-    speaker: str
+    speaker: str  # `UNKNOWN_SPEAKER` where the corpus does not give it
     gender: str
     emotion: str
     statement: str
     intensity: str
     repetition: str
     sha256: str  # of the file's bytes
-    votes: str = ""  # what listeners heard, as "angry=7 neutral=2"
-    text: str = ""  # what is said, word for word
-    face: str = ""  # a file of what the face does, named as `path` is
-    physio: str = ""  # a file of heart rate, skin conductance and the like, named as `path` is
+    votes: str = ""  # listeners' votes as text, "angry=7 neutral=2"; `vote_counts` has the numbers
+    text: str = ""  # the transcript
+    face: str = ""  # a file of facial action units over time, relative as `path` is
+    physio: str = ""  # a file of physiological signals over time, relative as `path` is
     audio_hash: str = ""  # SHA-256 of the decoded samples, once they are decoded
+    augmented_copy: int = 0  # 0 is the recording itself, n its n-th offline augmentation as a clip of its own
 
     @property
     def augmentation_id(self) -> int:
-        """What the draws of its offline copies are derived from: 32 bits of its content's hash."""
+        """The seed of its offline augmentation: the first 32 bits of the file's hash."""
         return int(self.sha256[:8], 16)
 
     @property
     def content_hash(self) -> str:
-        """What makes it the same recording: equal samples, whatever the file's format; else equal bytes."""
-        return self.audio_hash or self.sha256
+        """Equal for the same recording: the hash of the samples, whatever the file's format, else of the bytes.
+
+        An augmented copy has content of its own.
+        """
+        content = self.audio_hash or self.sha256
+        return f"{content}#{self.augmented_copy}" if self.augmented_copy else content
+
+    @property
+    def clip_id(self) -> str:
+        """The path, with `#n` for the n-th augmented copy: unique in a manifest."""
+        return f"{self.path}#{self.augmented_copy}" if self.augmented_copy else self.path
+
+    @property
+    def has_known_speaker(self) -> bool:
+        """Whether the corpus gives the speaker, joined with other corpora or not."""
+        return self.speaker.removeprefix(f"{self.corpus}/") != UNKNOWN_SPEAKER
+
+    @functools.cached_property
+    def vote_counts(self) -> dict[str, int]:
+        """Listeners' votes by emotion; empty without votes.
+
+        Raises:
+            VoxJaxError: if `votes` is not of the form "angry=7 neutral=2".
+        """
+        return parse_votes(self.path, self.votes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +77,7 @@ class Manifest:
 
     root: Path
     clips: tuple[Clip, ...]
-    notes: tuple[str, ...] = ()  # what was renamed or left out, to stand beside every figure
+    notes: tuple[str, ...] = ()  # what was renamed or left out, to report with every figure
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -72,13 +99,31 @@ class Manifest:
         return tuple(clip.speaker for clip in self.clips)
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "Manifest":
-        """The clips at these places, in this order. Its `labels` and `targets` are its own."""
+        """The clips at these indices, in this order. `labels` and `targets` are those of the selection."""
         return Manifest(self.root, tuple(self.clips[int(i)] for i in indices), self.notes)
 
     def with_audio_hashes(self, hashes: Iterable[str]) -> "Manifest":
         """The same clips with the hashes of their decoded samples, in order."""
         pairs = zip(self.clips, hashes, strict=True)
         return dataclasses.replace(self, clips=tuple(dataclasses.replace(clip, audio_hash=one) for clip, one in pairs))
+
+
+def parse_votes(source: str, votes: str) -> dict[str, int]:
+    """Counts by emotion of a text such as "angry=7 neutral=2"; empty for an empty text.
+
+    Args:
+        source: the clip or the line, for the error.
+        votes: emotions without spaces, each with its count of listeners.
+
+    Raises:
+        VoxJaxError: at another form, a negative count, or an emotion that occurs twice.
+    """
+    pairs = [vote.rpartition("=") for vote in votes.split()]
+    counts = {emotion: int(count) for emotion, _, count in pairs if emotion and count.isascii() and count.isdigit()}
+    if len(counts) != len(pairs):
+        do = "write each emotion once, with the number of listeners who chose it"
+        raise VoxJaxError(mismatch(f"{source}, votes", "such as angry=7 neutral=2", f"'{votes}'", do))
+    return counts
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Clip))
@@ -114,7 +159,12 @@ def from_csv(text: str, root: Path) -> Manifest:
         if len(row) != len(FIELDS):
             found = f"{len(row)} in line {number}"
             raise VoxJaxError(mismatch("manifest", f"{len(FIELDS)} columns", found, "write the manifest again"))
-    return Manifest(root, tuple(Clip(*row) for row in rows[1:]))
+    return Manifest(root, tuple(_clip(row) for row in rows[1:]))
+
+
+def _clip(row: Sequence[str]) -> Clip:
+    values: dict[str, Any] = dict(zip(FIELDS, row, strict=True))
+    return Clip(**values | {"augmented_copy": int(values["augmented_copy"])})
 
 
 def duplicates(clips: Iterable[Clip]) -> list[list[int]]:

@@ -79,7 +79,7 @@ def by_speaker(actors: Sequence[Sequence[int]]) -> Callable[[Manifest], np.ndarr
     def test(manifest: Manifest) -> np.ndarray:
         folds = {}
         people = sorted({(c.gender, c.corpus, c.speaker) for c in manifest.clips})
-        if len(people) < len(actors) or any(speaker.endswith("unknown") for _, _, speaker in people):
+        if len(people) < len(actors) or not all(clip.has_known_speaker for clip in manifest.clips):
             found = f"{len(people)}: " + ", ".join(speaker for _, _, speaker in people[:4])
             do = "name speakers by subfolders LABEL/SPEAKER/, or use --config.protocol=random5"
             raise VoxJaxError(mismatch("protocol by speaker", f"at least {len(actors)} known speakers", found, do))
@@ -191,8 +191,9 @@ def _valid_speakers(manifest: Manifest, rest: np.ndarray, share: float, seed: in
 
 def _valid_either(manifest: Manifest, rest: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Whole speakers where there are enough known ones, else clips."""
-    people = {manifest.clips[i].speaker for i in rest}
-    enough = len(people) >= _FEWEST_SPEAKERS and not any(speaker.endswith("unknown") for speaker in people)
+    clips = [manifest.clips[i] for i in rest]
+    people = {clip.speaker for clip in clips}
+    enough = len(people) >= _FEWEST_SPEAKERS and all(clip.has_known_speaker for clip in clips)
     return (_valid_speakers if enough else _valid_clips)(manifest, rest, share, seed)
 
 

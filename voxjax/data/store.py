@@ -4,16 +4,17 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from voxjax.audio import io
 from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.storage import atomic
 
 _VERSION = 1
 _FULL_SCALE = 32_767.0
@@ -116,7 +117,7 @@ def _load(path: Path, clips: int) -> tuple[Store, list[str]] | None:
 def _build(
     manifest: Manifest, sample_rate_hz: int, path: Path, progress: Callable[[int], object]
 ) -> tuple[Store, list[str]]:
-    """Decodes all clips into a file beside `path`, then renames it."""
+    """Decodes all clips into the file `path`, atomically."""
 
     def decode(i: int) -> np.ndarray | str:
         progress(1)
@@ -126,10 +127,9 @@ def _build(
             return str(error)
         return np.round(np.clip(samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
 
-    kept, errors, offsets = [], [], [0]
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+    def fill(file: IO[bytes]) -> None:
+        kept, errors, offsets = [], [], [0]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
             for i, samples in enumerate(pool.map(decode, range(len(manifest)))):
                 if isinstance(samples, str):
                     errors.append(samples)
@@ -137,14 +137,12 @@ def _build(
                 file.write(samples.tobytes())
                 kept.append(i)
                 offsets.append(offsets[-1] + len(samples))
-            table = json.dumps({"offsets": offsets, "kept": kept, "errors": errors}).encode()
-            file.write(table + len(table).to_bytes(8, "little"))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        table = json.dumps({"offsets": offsets, "kept": kept, "errors": errors}).encode()
+        file.write(table + len(table).to_bytes(8, "little"))
+        file.flush()
+        os.fsync(file.fileno())  # a full disk is an error here and not after the rename
+
+    atomic.write_stream(path, fill)
     found = _load(path, len(manifest))
     if found is None:
         do = "empty the cache folder and run again"

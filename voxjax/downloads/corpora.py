@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from voxjax.config import one_of
-from voxjax.data.corpora.generated import NAMES as MADE_HERE
+from voxjax.data.corpora import GENERATED
 from voxjax.downloads import http_files, sources
 from voxjax.downloads.http_file import Patience
 from voxjax.downloads.http_files import Site
@@ -36,7 +36,7 @@ def download(names: str, data_dir: Path, patience: Patience, mirror: str) -> Ite
     """
     http_files.refuse_mirror(mirror)
     for name in names.split("+"):
-        one_of("--corpus", name, (*MADE_HERE, *sources.SOURCES, *by_hand.BY_HAND))
+        one_of("--corpus", name, (*GENERATED, *sources.SOURCES, *by_hand.BY_HAND))
     for name in names.split("+"):
         yield from _one(name, data_dir, patience, mirror)
 
@@ -103,7 +103,7 @@ def settle(made: Path, work: Path, folder: Path, about: dict[str, str]) -> None:
 
 def listing(data_dir: Path) -> Iterator[str]:
     """A line for each corpus: how it is got, and whether it is there."""
-    yield from (f"{name:<8} {'made on the spot':<17} Apache-2.0" for name in MADE_HERE)
+    yield from (f"{name:<8} {'made on the spot':<17} Apache-2.0" for name in GENERATED)
     for name, source in sources.SOURCES.items():
         there = "  [there]" if (data_dir / name / RECORD).is_file() else ""
         yield f"{name:<8} {source.size:<17} {source.licence}{there}"

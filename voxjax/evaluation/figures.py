@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from voxjax.data.corpora import generated
+from voxjax.data.corpora import GENERATED
 from voxjax.evaluation.results import Meta, ReportInput
 from voxjax.metrics import classification, selective
 from voxjax.storage.provenance import provenance
@@ -51,7 +51,7 @@ def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str
 def warnings_about(protocol: str, corpus: str) -> list[str]:
     """Sentences that must stand beside every figure of this protocol and corpus."""
     found = []
-    if set(corpus.split("+")) & set(generated.NAMES):
+    if set(corpus.split("+")) & set(GENERATED):
         found.append("The corpus is synthetic: these figures say nothing about people.")
     if protocol == "guide":
         found.append(

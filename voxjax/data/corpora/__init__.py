@@ -52,6 +52,9 @@ CORPORA = {
 }
 
 
+GENERATED = tuple(name for name, corpus in CORPORA.items() if not corpus.needs_folder)  # synthesised, not recorded
+
+
 def load(names: str, data_dir: Path | None, cache: Path) -> Manifest:
     """The manifest of a corpus, or of several joined by `+`.
 

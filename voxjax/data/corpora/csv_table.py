@@ -5,13 +5,14 @@ from pathlib import Path
 
 from voxjax.audio import io
 from voxjax.data.corpora import file_names, rows
-from voxjax.data.manifest import FIELDS, FILES, Clip
+from voxjax.data.manifest import FIELDS, FILES, UNKNOWN_SPEAKER, Clip, parse_votes
 from voxjax.errors import VoxJaxError, mismatch
 
 NOTE = "Own recordings: their licence and the speakers' consent are the user's to state."
 
 _NEEDED = ("path", "emotion")
-_OWN = tuple(name for name in FIELDS if name not in ("corpus", "sha256", "audio_hash"))  # columns that are understood
+_DERIVED = ("corpus", "sha256", "audio_hash", "augmented_copy")  # never read from a table
+_ALLOWED = tuple(name for name in FIELDS if name not in _DERIVED)
 _DELIMITERS = ",;\t"
 
 
@@ -25,7 +26,7 @@ def find(data_dir: Path) -> list[Clip]:
 
     Raises:
         VoxJaxError: without a table, at other columns, at an empty label, at files that are missing or no
-            sound (with their lines), at a file that is listed twice, or with fewer than two labels.
+            sound (with their lines), at malformed votes, at a file that is listed twice, or with fewer than two labels.
     """
     folder = data_dir / "csv" if (data_dir / "csv").is_dir() else data_dir
     tables = sorted(folder.glob("*.csv"))
@@ -42,8 +43,8 @@ def find(data_dir: Path) -> list[Clip]:
 
 def _clips(data_dir: Path, table: Path) -> list[Clip]:
     listed = rows.read(table, _delimiter(table), _NEEDED, "csv")
-    if others := sorted({name for row in listed[:1] for name in row.values} - set(_OWN)):
-        expected = "columns among " + ", ".join(_OWN)
+    if others := sorted({name for row in listed[:1] for name in row.values} - set(_ALLOWED)):
+        expected = "columns among " + ", ".join(_ALLOWED)
         raise VoxJaxError(mismatch(str(table), expected, ", ".join(others), "rename or remove them"))
     return [_clip(data_dir, table, row) for row in listed]
 
@@ -67,11 +68,13 @@ def _clip(data_dir: Path, table: Path, row: rows.Row) -> Clip:
         found = f"'{row.values['path']}', which is " + ("no sound file" if path.is_file() else "not there")
         raise VoxJaxError(mismatch(what, "a sound file, its path given from the table's folder", found, "correct it"))
     place = _below(data_dir, path, what)
-    about = {name: row.values[name] for name in _OWN if name in row.values and name not in (*_NEEDED, "speaker")}
+    about = {name: row.values[name] for name in _ALLOWED if name in row.values and name not in (*_NEEDED, "speaker")}
+    if "votes" in about:
+        parse_votes(what, about["votes"])
     for name in set(FILES) & {name for name, value in about.items() if value}:
         about[name] = _beside(data_dir, table, about[name], f"{what}, {name}")
     speaker = row.values["speaker"] if "speaker" in row.values else ""
-    return file_names.clip(data_dir.resolve(), place, "csv", speaker or "unknown", row.values["emotion"], **about)
+    return file_names.clip(data_dir.resolve(), place, "csv", speaker or UNKNOWN_SPEAKER, row.values["emotion"], **about)
 
 
 def _beside(data_dir: Path, table: Path, value: str, what: str) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 import soundfile
 
 from voxjax.data import synthetic
-from voxjax.data.corpora import generated
 from voxjax.data.manifest import Clip, digest
+from voxjax.storage import atomic
 
 NOTE = "Demo corpus: synthetic speech made by voxjax.data.synthetic, Apache-2.0. Not recorded from people."
 
@@ -18,9 +18,9 @@ def find(cache: Path) -> list[Clip]:
     """Clips of 8 speakers, 8 emotions and 6 takes, written as WAV files at the first call.
 
     Raises:
-        OSError: if the cache can't be written; nothing is left half made.
+        OSError: if the cache can't be written; nothing is left behind.
     """
-    generated.once(cache / _FOLDER, _write)
+    atomic.write_folder(cache / _FOLDER, _write)
     return [
         Clip(
             path=_path(speaker, emotion, take),

@@ -1,13 +1,14 @@
 """The built-in demo corpus of several modalities: voice, words, face and physiology, made once, kept in the cache."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from voxjax.data import synthetic, synthetic_modal
-from voxjax.data.corpora import generated
 from voxjax.data.manifest import Clip, digest
+from voxjax.storage import atomic
 
 NOTE = (
     "Demo corpus of several modalities: voice, words, face and physiology made by voxjax.data.synthetic_modal, "
@@ -21,15 +22,16 @@ def find(cache: Path) -> list[Clip]:
     """Clips of 12 speakers, 6 emotions and 4 takes; a fifth lacks words, a fifth a face, a fifth physiology.
 
     Raises:
-        OSError: if the cache can't be written; nothing is left half made.
+        OSError: if the cache can't be written; nothing is left behind.
     """
-    generated.once(cache / _FOLDER, _write)
+    atomic.write_folder(cache / _FOLDER, _write)
     return [_clip(cache, take) for take in synthetic_modal.takes()]
 
 
 def _clip(cache: Path, take: synthetic_modal.Take) -> Clip:
     path, words = _path(take), synthetic_modal.words(take)
-    beside = {name: f"{path}.{name}.csv" for name in ("face", "physio")}
+    files = {name: f"{path}.{name}.csv" for name in ("face", "physio")}
+    present: dict[str, Any] = {name: file for name, file in files.items() if (cache / file).is_file()}
     return Clip(
         path=f"{path}.wav",
         corpus="demo_modal",
@@ -41,7 +43,7 @@ def _clip(cache: Path, take: synthetic_modal.Take) -> Clip:
         repetition=str(take.take + 1),
         sha256=digest(cache / f"{path}.wav"),
         text=words,
-        **{name: file for name, file in beside.items() if (cache / file).is_file()},
+        **present,
     )
 
 

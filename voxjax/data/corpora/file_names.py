@@ -4,7 +4,7 @@ import collections
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from voxjax.audio import io
 from voxjax.data.manifest import Clip, digest
@@ -96,6 +96,6 @@ def missing(corpus: str, absent: Sequence[str], do: str) -> VoxJaxError:
 
 def clip(data_dir: Path, path: Path, corpus: str, speaker: str, emotion: str, **more: str) -> Clip:
     """A row of the manifest; what is not given is empty."""
-    about = dict.fromkeys(("gender", "statement", "intensity", "repetition", "votes"), "") | more
+    about: dict[str, Any] = dict.fromkeys(("gender", "statement", "intensity", "repetition", "votes"), "") | more
     place = path.relative_to(data_dir).as_posix()
     return Clip(path=place, corpus=corpus, speaker=speaker, emotion=emotion, sha256=digest(path), **about)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from voxjax.audio import io
-from voxjax.data.manifest import Clip, digest
+from voxjax.data.manifest import UNKNOWN_SPEAKER, Clip, digest
 from voxjax.errors import VoxJaxError, mismatch
 
 NOTE = "Own recordings: their licence and the speakers' consent are the user's to state."
@@ -37,7 +37,7 @@ def _clip(path: Path, label: Path, data_dir: Path) -> Clip:
     return Clip(
         path=path.relative_to(data_dir).as_posix(),
         corpus="folder",
-        speaker=inside[0] if len(inside) > 1 else "unknown",
+        speaker=inside[0] if len(inside) > 1 else UNKNOWN_SPEAKER,
         gender="",
         emotion=label.name,
         statement="",

@@ -161,7 +161,7 @@ def _agreement(corpus: Corpus, group: Sequence[int]) -> str:
 def _labels_by_speaker(corpus: Corpus) -> dict[str, collections.Counter[str]]:
     found: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     for clip in corpus.manifest.clips:
-        if not clip.speaker.endswith("unknown"):
+        if clip.has_known_speaker:
             found[clip.speaker][clip.emotion] += 1
     return found
 
