@@ -30,23 +30,27 @@ def _listing() -> Iterator[str]:
     from voxjax.downloads import encoder_weights as encoder_downloads
 
     yield from ("corpora (--corpus)", *corpus_downloads.listing(Path(DATA_DIR.value or ".")))
-    yield from ("", "encoders (--encoder)", *encoder_downloads.listing(encoder_downloads.place(WEIGHTS_DIR.value)))
+    yield from (
+        "",
+        "encoders (--encoder)",
+        *encoder_downloads.listing(encoder_downloads.weights_folder(WEIGHTS_DIR.value)),
+    )
 
 
 def _fetched() -> Iterator[str]:
     from voxjax.downloads import corpora as corpus_downloads
     from voxjax.downloads import encoder_weights as encoder_downloads
-    from voxjax.downloads.http_file import Patience
+    from voxjax.downloads.http import RetryPolicy
 
-    patience = Patience(TIMEOUT_S.value)
+    policy = RetryPolicy(TIMEOUT_S.value)
     match (CORPUS.value, ENCODER.value):
         case (None, str(names)):
-            folder = encoder_downloads.place(WEIGHTS_DIR.value)
-            return encoder_downloads.fetch(names, folder, patience, MIRROR.value)
+            folder = encoder_downloads.weights_folder(WEIGHTS_DIR.value)
+            return encoder_downloads.download(names, folder, policy, MIRROR.value)
         case (str(names), None) if DATA_DIR.value:
-            return corpus_downloads.download(names, Path(DATA_DIR.value), patience, MIRROR.value)
+            return corpus_downloads.download(names, Path(DATA_DIR.value), policy, MIRROR.value)
         case (str(), None):
-            raise UsageError(mismatch("download.py", "--data_dir=DIR beside --corpus", "none", "add it"))
+            raise UsageError(mismatch("download.py", "--data_dir=DIR with --corpus", "none", "add it"))
     do, found = "name one of them (--list shows the names)", "both" if CORPUS.value else "neither"
     raise UsageError(mismatch("download.py", "--corpus=NAME or --encoder=NAME", found, do))
 

@@ -1,4 +1,4 @@
-"""A real HTTP server on this machine, with the faults that hosts and networks have."""
+"""A local HTTP server with the faults of real hosts and networks."""
 
 import contextlib
 import dataclasses
@@ -11,28 +11,28 @@ import time
 from typing import NamedTuple
 
 
-class Way(NamedTuple):
+class Response(NamedTuple):
     """How one request is answered."""
 
-    status: int = 0  # another status than the request deserves
+    status: int = 0  # in place of the correct status
     headers: tuple[tuple[str, str], ...] = ()
     ranges: int = 1  # 0: Range is ignored
     length: int = 1  # 0: no Content-Length
     tag: int = 1  # 0: no ETag
-    cut: int | None = None  # the connection is closed after so many bytes of the body
-    pace_s: float = 0.0  # pause between pieces
-    piece: int = 1 << 16
-    stall_s: float = 0.0  # silence before the answer
-    claimed: int = 0  # size of the whole file that is said in place of the true one
+    cut: int | None = None  # the connection is closed after this many bytes of the body
+    pace_s: float = 0.0  # pause between chunks
+    chunk: int = 1 << 16
+    stall_s: float = 0.0  # pause before the answer
+    claimed: int = 0  # a false size of the complete file
 
 
 @dataclasses.dataclass
-class Asked:
-    """What was asked."""
+class Request:
+    """A request that arrived."""
 
     path: str
     range: str
-    sent: int = 0  # bytes of the body; counted before they leave, so whoever has them finds them counted
+    sent: int = 0  # bytes of the body; counted before they are sent, so that a client never has more than are counted
 
 
 class Server:
@@ -40,16 +40,16 @@ class Server:
 
     def __init__(self):
         self.files = {}  # path -> bytes
-        self.ways = {}  # path -> ways, one a request; the last one stays
-        self.asked = []  # every request
+        self.responses = {}  # path -> responses, one for each request; the last one stays
+        self.requests = []  # every request
         self.url = ""
 
-    def way(self, path):
-        ways = self.ways.setdefault(path, [Way()])
-        return ways.pop(0) if len(ways) > 1 else ways[0]
+    def response(self, path):
+        responses = self.responses.setdefault(path, [Response()])
+        return responses.pop(0) if len(responses) > 1 else responses[0]
 
     def ranges(self, path):
-        return [asked.range for asked in self.asked if asked.path == path]
+        return [request.range for request in self.requests if request.path == path]
 
 
 def _handler(server):
@@ -60,48 +60,48 @@ def _handler(server):
             pass
 
         def do_GET(self):
-            way = server.way(self.path)
-            asked = Asked(self.path, self.headers["Range"] or "")
-            server.asked.append(asked)
-            time.sleep(way.stall_s)
+            response = server.response(self.path)
+            request = Request(self.path, self.headers["Range"] or "")
+            server.requests.append(request)
+            time.sleep(response.stall_s)
             content = server.files[self.path] if self.path in server.files else b""
-            status, start = self._status(way, content)
+            status, start = self._status(response, content)
             with contextlib.suppress(ConnectionError):
-                self._head(way, content, status, start)
-                self._body(way, asked, content[start:] if status in (200, 206) else b"no")
+                self._head(response, content, status, start)
+                self._body(response, request, content[start:] if status in (200, 206) else b"no")
 
-        def _status(self, way, content):
-            if way.status:
-                return way.status, 0
+        def _status(self, response, content):
+            if response.status:
+                return response.status, 0
             if self.path not in server.files:
                 return 404, 0
-            asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
+            wanted = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
             same = self.headers["If-Range"] in (None, tag(content))
-            if not asked or not way.ranges or not same:
+            if not wanted or not response.ranges or not same:
                 return 200, 0
-            return (206, int(asked[1])) if int(asked[1]) < len(content) else (416, 0)
+            return (206, int(wanted[1])) if int(wanted[1]) < len(content) else (416, 0)
 
-        def _head(self, way, content, status, start):
+        def _head(self, response, content, status, start):
             self.send_response(status)
-            whole = way.claimed or len(content)
-            body = whole - start if status in (200, 206) else 2
-            for name, value in way.headers:
+            size = response.claimed or len(content)
+            body = size - start if status in (200, 206) else 2
+            for name, value in response.headers:
                 self.send_header(name, value)
-            if way.tag and status in (200, 206):
+            if response.tag and status in (200, 206):
                 self.send_header("ETag", tag(content))
             if status == 206:
-                self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
-            self.send_header(*(("Content-Length", str(body)) if way.length else ("Connection", "close")))
+                self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+            self.send_header(*(("Content-Length", str(body)) if response.length else ("Connection", "close")))
             self.end_headers()
 
-        def _body(self, way, asked, body):
-            end = len(body) if way.cut is None else min(way.cut, len(body))
-            for at in range(0, end, way.piece):
-                piece = body[at : min(at + way.piece, end)]
-                asked.sent += len(piece)
-                self.wfile.write(piece)
-                time.sleep(way.pace_s)
-            if way.cut is not None or not way.length:
+        def _body(self, response, request, body):
+            end = len(body) if response.cut is None else min(response.cut, len(body))
+            for at in range(0, end, response.chunk):
+                chunk = body[at : min(at + response.chunk, end)]
+                request.sent += len(chunk)
+                self.wfile.write(chunk)
+                time.sleep(response.pace_s)
+            if response.cut is not None or not response.length:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_WR)
 

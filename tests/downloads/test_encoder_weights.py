@@ -1,4 +1,4 @@
-"""Encoders' weights from a local server: where training finds them only when whole, and else explained."""
+"""Encoders' weights from a local server: moved to where training finds them only when complete."""
 
 import hashlib
 import json
@@ -12,20 +12,20 @@ import pytest
 
 from tests import server as servers
 from tests.encoders.test_whisper import hugging_face, random_tensors
-from tests.server import Way
+from tests.server import Response
 from voxjax import encoders
 from voxjax.config import EncoderFeatures
 from voxjax.downloads import corpora as corpus_downloads
 from voxjax.downloads import encoder_weights as encoder_downloads
-from voxjax.downloads.http_file import Patience
+from voxjax.downloads.http import RetryPolicy
 from voxjax.downloads.sources import weights
-from voxjax.downloads.sources.huggingface import Pinned
+from voxjax.downloads.sources.huggingface import PinnedFile
 from voxjax.encoders import tensors
 from voxjax.errors import UsageError, VoxJaxError
 from voxjax.pipeline import encoder_weights
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HURRIED = Patience(timeout_s=2.0, tries=2, first_wait_s=0.01)
+IMPATIENT = RetryPolicy(timeout_s=2.0, tries=2, first_wait_s=0.01)
 NAME, FILE = "whisper_tiny_en", "whisper_tiny_en_encoder"
 COMMIT = weights.PUBLISHED[NAME].commit
 ADDRESS = f"/huggingface.co/openai/whisper-tiny.en/resolve/{COMMIT}/model.safetensors"
@@ -44,19 +44,19 @@ def content():
 def server(content):
     with servers.running() as running:
         running.files[BYTES] = content
-        running.ways[ADDRESS] = [Way(status=302, headers=(("Location", BYTES),))]
+        running.responses[ADDRESS] = [Response(status=302, headers=(("Location", BYTES),))]
         yield running
 
 
-def standin(content, **more):
+def small_source(content, **more):
     """The row with a small file's own size and checksum."""
     files = {"model.safetensors": content, **more}
-    pins = {name: Pinned(len(held), hashlib.sha256(held).hexdigest()) for name, held in files.items()}
+    pins = {name: PinnedFile(len(held), hashlib.sha256(held).hexdigest()) for name, held in files.items()}
     return weights.PUBLISHED[NAME]._replace(files=pins)
 
 
-def bring(server, folder, row):
-    return list(encoder_downloads.bring(NAME, row, folder, HURRIED, server.url))
+def download(server, folder, row):
+    return list(encoder_downloads.download_encoder(NAME, row, folder, IMPATIENT, server.url))
 
 
 def left(folder):
@@ -65,8 +65,8 @@ def left(folder):
     return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
-def test_fetched_weights_are_found_by_training(server, tmp_path, content, monkeypatch):
-    lines = bring(server, tmp_path / "weights", standin(content))
+def test_downloaded_weights_are_found_by_training(server, tmp_path, content, monkeypatch):
+    lines = download(server, tmp_path / "weights", small_source(content))
     assert left(tmp_path) == [f"weights/{FILE}/{name}" for name in (corpus_downloads.RECORD, "model.safetensors")]
     assert COMMIT in lines[0] and all("MIT licence" in lines[i] for i in (0, -1))
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "weights"))
@@ -81,72 +81,74 @@ def test_fetched_weights_are_found_by_training(server, tmp_path, content, monkey
     assert record["files"] == {"model.safetensors": {"bytes": len(content), "sha256": sha256}}
 
 
-def test_a_second_run_verifies_and_asks_nobody(server, tmp_path, content):
-    bring(server, tmp_path, standin(content))
-    asked = len(server.asked)
-    assert bring(server, tmp_path, standin(content))[-1].startswith(f"{NAME}: already there, verified (1 files in")
+def test_a_second_run_verifies_and_requests_nothing(server, tmp_path, content):
+    download(server, tmp_path, small_source(content))
+    asked = len(server.requests)
+    assert download(server, tmp_path, small_source(content))[-1].startswith(
+        f"{NAME}: already there, verified (1 files in"
+    )
     path = tmp_path / FILE / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     with pytest.raises(VoxJaxError, match="1 files that were fetched, found 1 missing or changed, as model"):
-        bring(server, tmp_path, standin(content))
-    assert len(server.asked) == asked
+        download(server, tmp_path, small_source(content))
+    assert len(server.requests) == asked
 
 
-def test_a_dropped_connection_is_gone_on_with(server, tmp_path, content):
-    server.ways[BYTES] = [Way(cut=100_000), Way(cut=50_000, length=0), Way()]
-    bring(server, tmp_path, standin(content))
+def test_a_dropped_connection_is_resumed(server, tmp_path, content):
+    server.responses[BYTES] = [Response(cut=100_000), Response(cut=50_000, length=0), Response()]
+    download(server, tmp_path, small_source(content))
     assert server.ranges(BYTES) == ["", "bytes=100000-", "bytes=150000-"]
-    assert sum(asked.sent for asked in server.asked if asked.path == BYTES) == len(content), "no byte twice"
+    assert sum(request.sent for request in server.requests if request.path == BYTES) == len(content), "no byte twice"
 
 
-def test_a_broken_off_run_is_gone_on_with_by_the_next(server, tmp_path, content):
-    server.ways[BYTES] = [Way(cut=100_000), Way(status=503)]
+def test_an_interrupted_run_is_resumed_by_the_next(server, tmp_path, content):
+    server.responses[BYTES] = [Response(cut=100_000), Response(status=503)]
     with pytest.raises(VoxJaxError, match="HTTP 503"):
-        bring(server, tmp_path, standin(content))
+        download(server, tmp_path, small_source(content))
     assert not (tmp_path / FILE).exists()
-    server.ways[BYTES] = [Way()]
-    bring(server, tmp_path, standin(content))
+    server.responses[BYTES] = [Response()]
+    download(server, tmp_path, small_source(content))
     assert server.ranges(BYTES)[-1] == "bytes=100000-" and [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda held: held[:-1] + b"\0", r"model\.safetensors: expected sha256 [0-9a-f]{64}, found [0-9a-f]{64}; "),
         (lambda held: held[:-1], r"model\.safetensors: expected \d+ bytes, found \d+; "),
     ],
 )
-def test_other_bytes_are_refused_and_not_kept(server, tmp_path, content, change, said):
+def test_other_bytes_are_rejected_and_not_kept(server, tmp_path, content, change, message):
     server.files[BYTES] = change(content)
-    with pytest.raises(VoxJaxError, match=said):
-        bring(server, tmp_path, standin(content))
+    with pytest.raises(VoxJaxError, match=message):
+        download(server, tmp_path, small_source(content))
     assert left(tmp_path) == []
 
 
-def test_one_of_two_files_is_no_folder(server, tmp_path, content):
-    row = standin(content, **{"config.json": b"{}"})
+def test_one_of_two_files_is_not_a_download(server, tmp_path, content):
+    row = small_source(content, **{"config.json": b"{}"})
     with pytest.raises(VoxJaxError, match=r"config\.json: expected to be given .*HTTP 404"):
-        bring(server, tmp_path, row)
+        download(server, tmp_path, row)
     assert not (tmp_path / FILE).exists()
     server.files[ADDRESS.replace("model.safetensors", "config.json")] = b"{}"
-    bring(server, tmp_path, row)
+    download(server, tmp_path, row)
     assert left(tmp_path / FILE) == ["config.json", corpus_downloads.RECORD, "model.safetensors"]
 
 
-def test_a_folder_of_the_users_own_is_left_alone(server, tmp_path, content):
+def test_an_existing_folder_of_the_user_is_left_alone(server, tmp_path, content):
     (tmp_path / FILE).mkdir()
     with pytest.raises(VoxJaxError, match="move it away to fetch it anew"):
-        bring(server, tmp_path, standin(content))
-    assert server.asked == []
+        download(server, tmp_path, small_source(content))
+    assert server.requests == []
 
 
-def test_the_place_is_the_flags_the_environments_or_the_caches(monkeypatch, tmp_path):
+def test_the_folder_is_the_flag_the_environment_variable_or_the_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("VOXJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)
-    assert encoder_downloads.place(None) == tmp_path / "cache/encoders"
+    assert encoder_downloads.weights_folder(None) == tmp_path / "cache/encoders"
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "mine"))
-    assert encoder_downloads.place(None) == tmp_path / "mine"
-    assert encoder_downloads.place("other") == pathlib.Path("other")
+    assert encoder_downloads.weights_folder(None) == tmp_path / "mine"
+    assert encoder_downloads.weights_folder("other") == pathlib.Path("other")
 
 
 def test_every_encoder_can_be_fetched_or_is_explained(tmp_path):
@@ -165,15 +167,15 @@ def test_every_encoder_can_be_fetched_or_is_explained(tmp_path):
 
 
 @pytest.mark.parametrize("name", weights.BY_HAND)
-def test_what_is_not_fetched_says_how_it_is_got(name, tmp_path, monkeypatch):
+def test_weights_that_are_not_downloaded_explain_how_to_get_them(name, tmp_path, monkeypatch):
     monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)  # which may hold them
     with pytest.raises(VoxJaxError) as caught:
-        list(encoder_downloads.fetch(name, tmp_path, HURRIED, ""))
-    said = str(caught.value)
-    assert said.startswith(f"{name}: expected weights that can be read as they are published, found ")
-    assert "https://" in said and "\n" not in said
+        list(encoder_downloads.download(name, tmp_path, IMPATIENT, ""))
+    message = str(caught.value)
+    assert message.startswith(f"{name}: expected weights that can be read as they are published, found ")
+    assert "https://" in message and "\n" not in message
     config = EncoderFeatures(encoder=name, blocks=(1,), hop_ms=encoders.ENCODERS[name].hop_ms)
-    place = re.search(rf"({re.escape(str(tmp_path))}/\w+)(\.npz)?", said)
+    place = re.search(rf"({re.escape(str(tmp_path))}/\w+)(\.npz)?", message)
     with pytest.raises(VoxJaxError) as missing:
         encoder_weights.load(config, tmp_path)
     wanted = pathlib.Path(place[0]).name + ("" if place[2] else f"/{tensors.WHOLE}")
@@ -181,9 +183,9 @@ def test_what_is_not_fetched_says_how_it_is_got(name, tmp_path, monkeypatch):
     assert f"run python scripts/download.py --encoder={name}" in str(missing.value)
 
 
-def test_unknown_names_are_told_before_anything_is_fetched(tmp_path):
+def test_unknown_names_are_an_error_before_any_download(tmp_path):
     with pytest.raises(UsageError, match=r"--encoder: expected one of .*; did you mean 'whisper_tiny'\?"):
-        next(encoder_downloads.fetch("yamnet+whisper_tinny", tmp_path, HURRIED, ""))
+        next(encoder_downloads.download("yamnet+whisper_tinny", tmp_path, IMPATIENT, ""))
 
 
 @pytest.mark.filterwarnings("ignore")  # within the reference
@@ -209,7 +211,7 @@ def command(*flags):
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_the_command_lets_no_standin_pass_from_a_mirror(server, tmp_path, content):
+def test_the_command_rejects_a_substitute_from_a_mirror(server, tmp_path, content):
     done = command(f"--encoder={NAME}", f"--weights_dir={tmp_path}", f"--mirror={server.url}")
     size = weights.PUBLISHED[NAME].files["model.safetensors"].size_bytes
     assert done.returncode == 1 and "MIT licence" in done.stdout
@@ -220,7 +222,7 @@ def test_the_command_lets_no_standin_pass_from_a_mirror(server, tmp_path, conten
 @pytest.mark.parametrize(
     ("flags", "found"), [((), "neither"), ((f"--encoder={NAME}", "--corpus=tess", "--data_dir=x"), "both")]
 )
-def test_a_corpus_or_an_encoder_is_named(flags, found):
+def test_a_corpus_or_an_encoder_is_required(flags, found):
     done = command(*flags)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert f"download.py: expected --corpus=NAME or --encoder=NAME, found {found}; " in done.stderr

@@ -1,1 +1,1 @@
-"""Corpora and encoder weights from the web, verified and resumable."""
+"""Downloads of corpora and encoder weights, verified and resumable."""

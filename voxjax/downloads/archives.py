@@ -1,4 +1,4 @@
-"""Archives from elsewhere: opened so that nothing lands outside their folder and no disk is filled."""
+"""Unpacking of untrusted archives: nothing is written outside their folder, and they can't fill the disk."""
 
 import bz2
 import gzip
@@ -18,23 +18,23 @@ from typing import IO, Any, NamedTuple
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage import free_space, safe_names
 
-_PIECE_BYTES = 1 << 20
-_LEAST_BYTES = 1 << 20  # so much may come out of any archive, however small
-_CLUTTER = re.compile(r"(^|/)(__MACOSX(/|$)|\.DS_Store$|\._)")  # what macOS adds
-_BROKEN = (
+_CHUNK_BYTES = 1 << 20
+_ALWAYS_ALLOWED_BYTES = 1 << 20  # unpacked, however small the archive
+_MACOS_FILES = re.compile(r"(^|/)(__MACOSX(/|$)|\.DS_Store$|\._)")
+_DAMAGE_ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    NotImplementedError,  # zip: a way of packing that Python lacks
+    NotImplementedError,  # zip: a compression that Python lacks
     UnicodeDecodeError,
 )
-_COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+_DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 
 
 class Limits(NamedTuple):
-    """What no honest corpus goes beyond. PCM speech packs to a third, tables to a tenth."""
+    """Limits above any real corpus. PCM speech compresses to a third, tables to a tenth."""
 
     ratio: float = 100.0  # unpacked to packed, in total
     unpacked_bytes: int = 64 << 30
@@ -43,54 +43,54 @@ class Limits(NamedTuple):
 
 class _Entry(NamedTuple):
     name: str
-    kind: str  # "file", "folder", or what it is that will not be made
+    type: str  # "file", "folder", or a description of what is not unpacked
     content: IO[bytes] | None
 
 
 def unpack(archive: Path, folder: Path, limits: Limits) -> None:
-    """Unpacks a zip or tar archive. `folder` is there afterwards, whole, or not at all.
+    """Unpacks a zip or tar archive atomically.
 
     Args:
-        archive: zip, or tar, as it is or packed by gzip, bzip2 or xz: told by its bytes, not by its name.
-        folder: must not be there. Made beside its place first, then renamed.
+        archive: zip, or tar, plain or compressed by gzip, bzip2 or xz; recognised by its content, not by its name.
+        folder: must not exist. Its content is unpacked into a temporary folder, which is then renamed.
 
     Raises:
-        VoxJaxError: at names that lead outside, links, devices, encryption, a name that comes twice, more than the
-            limits, a damaged archive, or a full disk. Nothing is left behind.
+        VoxJaxError: at names that lead outside, links, devices, encryption, duplicate names, more than the limits, a
+            damaged archive, or a full disk. Nothing is left behind.
     """
-    beside = folder.with_name(f".{folder.name}.unpacking")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    temporary = folder.with_name(f".{folder.name}.unpacking")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     try:
-        _pour(archive, beside, limits)
-        os.rename(beside, folder)
-    except _BROKEN as error:
+        _unpack(archive, temporary, limits)
+        os.rename(temporary, folder)
+    except _DAMAGE_ERRORS as error:
         raise VoxJaxError(_damaged(archive, error)) from error
     except OSError as error:
-        if error.errno is None:  # gzip and bz2 say so that the data is wrong
+        if error.errno is None:  # gzip and bz2 raise it for wrong data
             raise VoxJaxError(_damaged(archive, error)) from error
         raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _pour(archive: Path, folder: Path, limits: Limits) -> None:
-    most = min(limits.unpacked_bytes, max(int(limits.ratio * archive.stat().st_size), _LEAST_BYTES))
-    entries = _zip(archive, folder, most) if zipfile.is_zipfile(archive) else _tar(archive, most)
-    left = most
+def _unpack(archive: Path, folder: Path, limits: Limits) -> None:
+    limit = min(limits.unpacked_bytes, max(int(limits.ratio * archive.stat().st_size), _ALWAYS_ALLOWED_BYTES))
+    entries = _zip(archive, folder, limit) if zipfile.is_zipfile(archive) else _tar(archive, limit)
+    left = limit
     for count, entry in enumerate(entries, 1):
         if count > limits.entries:
             raise VoxJaxError(_bomb(archive, f"at most {limits.entries} entries", "more"))
-        if not _CLUTTER.search(entry.name):
+        if not _MACOS_FILES.search(entry.name):
             left -= _write(archive, entry, folder, left)
 
 
 def _write(archive: Path, entry: _Entry, folder: Path, left: int) -> int:
-    """Puts one entry in its place; the bytes it took."""
+    """Writes one entry; returns its size in bytes."""
     path = folder / safe_names.safe_relative_path(archive.name, entry.name)
     try:
         if entry.content is None:
-            _refuse_kind(archive, entry)
+            _check_is_folder(archive, entry)
             path.mkdir(parents=True, exist_ok=True)
             return 0
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,38 +102,38 @@ def _write(archive: Path, entry: _Entry, folder: Path, left: int) -> int:
 
 
 def _copy(archive: Path, content: IO[bytes], file: IO[bytes], left: int) -> int:
-    took = 0
-    while piece := content.read(_PIECE_BYTES):
-        took += len(piece)
-        if took > left:
+    size_bytes = 0
+    while chunk := content.read(_CHUNK_BYTES):
+        size_bytes += len(chunk)
+        if size_bytes > left:
             raise _too_much(archive)
-        file.write(piece)
-    return took
+        file.write(chunk)
+    return size_bytes
 
 
-def _refuse_kind(archive: Path, entry: _Entry) -> None:
-    if entry.kind != "folder":
+def _check_is_folder(archive: Path, entry: _Entry) -> None:
+    if entry.type != "folder":
         do = "it may be an attack: get it from its official host"
-        raise VoxJaxError(mismatch(archive.name, "files and folders alone", f"{entry.kind} '{entry.name}'", do))
+        raise VoxJaxError(mismatch(archive.name, "only files and folders", f"{entry.type} '{entry.name}'", do))
 
 
-def _zip(archive: Path, folder: Path, most: int) -> Iterator[_Entry]:
+def _zip(archive: Path, folder: Path, limit: int) -> Iterator[_Entry]:
     with zipfile.ZipFile(archive) as opened:
         declared = sum(info.file_size for info in opened.infolist())
-        if declared > most:
+        if declared > limit:
             raise _too_much(archive)
         free_space.check_free_space(folder, declared, f"unpacking {archive.name}")
         for info in opened.infolist():
-            kind = _zip_kind(info)
-            if kind != "file":
-                yield _Entry(info.filename, kind, None)
+            entry_type = _zip_type(info)
+            if entry_type != "file":
+                yield _Entry(info.filename, entry_type, None)
                 continue
             with opened.open(info) as content:  # raises at a wrong CRC-32
-                yield _Entry(info.filename, kind, content)
+                yield _Entry(info.filename, entry_type, content)
 
 
-def _zip_kind(info: zipfile.ZipInfo) -> str:
-    mode = info.external_attr >> 16  # 0 where the maker was no Unix
+def _zip_type(info: zipfile.ZipInfo) -> str:
+    mode = info.external_attr >> 16  # 0 if it was not made on Unix
     if info.flag_bits & 1:
         return "the encrypted file"
     if info.is_dir():
@@ -141,41 +141,41 @@ def _zip_kind(info: zipfile.ZipInfo) -> str:
     return "file" if stat.S_IFMT(mode) in (0, stat.S_IFREG) else "the link or device"
 
 
-def _tar(archive: Path, most: int) -> Iterator[_Entry]:
+def _tar(archive: Path, limit: int) -> Iterator[_Entry]:
     with archive.open("rb") as raw:
         start = raw.read(2)
-    opener = _COMPRESSED[start] if start in _COMPRESSED else open
+    opener = _DECOMPRESSORS[start] if start in _DECOMPRESSORS else open
     with opener(archive, "rb") as plain:
-        metered = _Metered(archive, plain, most)
-        with tarfile.open(fileobj=metered, mode="r|") as opened:
+        limited = _LimitedReader(archive, plain, limit)
+        with tarfile.open(fileobj=limited, mode="r|") as opened:
             for member in opened:
-                kind = "file" if member.isreg() else "folder" if member.isdir() else "the link or device"
-                yield _Entry(member.name, kind, opened.extractfile(member) if kind == "file" else None)
-        while metered.read(_PIECE_BYTES):  # to the end, where gzip and its like keep their checksum
+                entry_type = "file" if member.isreg() else "folder" if member.isdir() else "the link or device"
+                yield _Entry(member.name, entry_type, opened.extractfile(member) if entry_type == "file" else None)
+        while limited.read(_CHUNK_BYTES):  # to the end, where gzip, bzip2 and xz keep their checksum
             pass
 
 
-class _Metered(io.RawIOBase):
-    """Reads on until too much has come out, headers and skipped parts included."""
+class _LimitedReader(io.RawIOBase):
+    """A reader that raises once more than the limit was decompressed, headers and skipped entries included."""
 
-    def __init__(self, archive: Path, plain: IO[bytes], most: int) -> None:
+    def __init__(self, archive: Path, plain: IO[bytes], limit: int) -> None:
         super().__init__()
-        self._archive, self._plain, self._left = archive, plain, most + _LEAST_BYTES  # headers and padding
+        self._archive, self._plain, self._left = archive, plain, limit + _ALWAYS_ALLOWED_BYTES  # headers and padding
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        piece = self._plain.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
-        self._left -= len(piece)
+        chunk = self._plain.read(min(size, self._left + 1) if size >= 0 else self._left + 1)
+        self._left -= len(chunk)
         if self._left < 0:
             raise _too_much(self._archive)
-        return piece
+        return chunk
 
 
 def _too_much(archive: Path) -> VoxJaxError:
     size = free_space.megabytes(archive.stat().st_size)
-    return VoxJaxError(_bomb(archive, "speech, which packs to a third or so", f"far more than fits into {size}"))
+    return VoxJaxError(_bomb(archive, "speech, which compresses to about a third", f"far more than fits into {size}"))
 
 
 def _bomb(archive: Path, expected: str, found: str) -> str:
@@ -187,4 +187,4 @@ def _damaged(archive: Path, error: Exception) -> str:
 
 
 def _broken(archive: Path, found: str) -> str:
-    return mismatch(archive.name, "a whole zip or tar archive", found, f"remove {archive} and run again")
+    return mismatch(archive.name, "a complete zip or tar archive", found, f"remove {archive} and run again")

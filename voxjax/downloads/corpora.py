@@ -1,4 +1,4 @@
-"""A whole corpus: fetched, counted, recorded, and only then put in its place."""
+"""Download of a complete corpus: fetched, counted, recorded, and then moved to its folder."""
 
 import json
 import os
@@ -8,75 +8,73 @@ from pathlib import Path
 
 from voxjax.config import one_of
 from voxjax.data.corpora import GENERATED
-from voxjax.downloads import http_files, sources
-from voxjax.downloads.http_file import Patience
-from voxjax.downloads.http_files import Site
+from voxjax.downloads import parallel, sources
+from voxjax.downloads.http import RetryPolicy
+from voxjax.downloads.parallel import Workspace
 from voxjax.downloads.sources import Source, by_hand
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage import atomic, checksum
 from voxjax.version import __version__
 
-MADE = "is made on the spot, not fetched: any command makes it where it is asked for, as scripts/train.py"
+GENERATED_NOTE = "is generated, not downloaded: any command makes it when it is first used, as scripts/train.py"
 RECORD = "download.json"
 
 
-def download(names: str, data_dir: Path, patience: Patience, mirror: str) -> Iterator[str]:
-    """Fetches corpora into `data_dir/NAME`, going on where a broken-off run stopped.
+def download(names: str, data_dir: Path, policy: RetryPolicy, mirror: str) -> Iterator[str]:
+    """Downloads corpora into `data_dir/NAME`; resumes an interrupted run.
 
     Args:
         names: as "ravdess", or several joined by "+".
         mirror: base address in place of the hosts; "" for the hosts themselves.
 
     Yields:
-        Lines for the user, each as it comes true.
+        Lines of progress for the user.
 
     Raises:
-        UsageError: at an unknown name, or a mirror that is no http(s) address.
-        VoxJaxError: at a corpus that may not be fetched, or where it can't be.
+        UsageError: if a name is unknown, or the mirror is not an http(s) address.
+        VoxJaxError: if a corpus has to be got by hand, or can't be downloaded.
     """
-    http_files.refuse_mirror(mirror)
+    parallel.check_mirror(mirror)
     for name in names.split("+"):
         one_of("--corpus", name, (*GENERATED, *sources.SOURCES, *by_hand.BY_HAND))
     for name in names.split("+"):
-        yield from _one(name, data_dir, patience, mirror)
+        if name in by_hand.BY_HAND:
+            raise VoxJaxError(by_hand.instructions(name))
+        if name in GENERATED:
+            yield f"{name} {GENERATED_NOTE}"
+        else:
+            yield from download_corpus(name, sources.SOURCES[name], data_dir, policy, mirror)
 
 
-def _one(name: str, data_dir: Path, patience: Patience, mirror: str) -> Iterator[str]:
-    if name in by_hand.BY_HAND:
-        raise VoxJaxError(by_hand.instructions(name))
-    if name not in sources.SOURCES:
-        yield f"{name} {MADE}"
-        return
-    yield from bring(name, sources.SOURCES[name], data_dir, patience, mirror)
-
-
-def bring(name: str, source: Source, data_dir: Path, patience: Patience, mirror: str) -> Iterator[str]:
-    """Fetches one corpus from its source; arguments, lines and errors as in `download`."""
+def download_corpus(name: str, source: Source, data_dir: Path, policy: RetryPolicy, mirror: str) -> Iterator[str]:
+    """Downloads one corpus from its source; arguments, lines and errors as in `download`."""
     folder, work = data_dir / name, data_dir / f".{name}.download"
     yield f"{name}: {source.page}\nlicence: {source.licence}"
     if folder.exists():
         yield f"{name}: already there, verified ({verify(name, folder)} files in {folder})"
         return
-    made = _gathered(source, Site(work, patience, mirror))
-    count = _refuse_other_count(name, source, made)
-    settle(made, work, folder, {"corpus": name, "page": source.page, "licence": source.licence})
+    work.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(work / "unpacked", ignore_errors=True)  # from an interrupted run
+    complete = source.download(Workspace(work, policy, mirror))
+    count = _check_clip_count(name, source, complete)
+    record_and_move(complete, work, folder, {"corpus": name, "page": source.page, "licence": source.licence})
     yield f"{name}: {count} clips in {folder}\nlicence: {source.licence}"
 
 
 def verify(name: str, folder: Path) -> int:
-    """Holds a folder against the record that was written when it was fetched.
+    """Compares a folder with the record that was written when it was downloaded.
 
     Returns:
         Number of files.
 
     Raises:
-        VoxJaxError: without a record, or where files are missing or were changed.
+        VoxJaxError: if there is no record, or if files are missing or were changed.
     """
     if not (folder / RECORD).is_file():
         do = "use it as it is, or move it away to fetch it anew"
         raise VoxJaxError(mismatch(name, f"no {folder}, or one that was fetched by this command", "another", do))
     known = json.loads((folder / RECORD).read_text())["files"]
-    wrong = [path for path, row in known.items() if not _is_same(folder / path, row)]
+    wrong = [path for path, row in known.items() if not _is_unchanged(folder / path, row)]
     if wrong:
         found = f"{len(wrong)} missing or changed, as {', '.join(wrong[:3])}"
         do = f"remove {folder} and run again"
@@ -84,40 +82,34 @@ def verify(name: str, folder: Path) -> int:
     return len(known)
 
 
-def settle(made: Path, work: Path, folder: Path, about: dict[str, str]) -> None:
-    """Writes down what was fetched, for `verify`, and puts it in its place.
+def record_and_move(complete: Path, work: Path, folder: Path, about: dict[str, str]) -> None:
+    """Writes the record that `verify` reads, and moves a complete download to its folder.
 
     Args:
-        made: what was fetched, whole and verified, below `work`.
-        work: of the fetching; it is removed.
+        complete: what was downloaded and verified, below `work`.
+        work: the folder of the download, which is removed.
         folder: where it belongs.
-        about: what it is, where from, and on what terms.
+        about: name, page and licence, for the record.
     """
-    paths = sorted(path for path in made.rglob("*") if path.is_file())
-    rows = {path.relative_to(made).as_posix(): _row(path) for path in paths}
+    paths = sorted(path for path in complete.rglob("*") if path.is_file())
+    rows = {path.relative_to(complete).as_posix(): _row(path) for path in paths}
     record = {**about, "voxjax": __version__, "files": rows}
-    atomic.write(made / RECORD, json.dumps(record, indent=1) + "\n")
-    os.rename(made, folder)
+    atomic.write(complete / RECORD, json.dumps(record, indent=1) + "\n")
+    os.rename(complete, folder)
     shutil.rmtree(work)
 
 
 def listing(data_dir: Path) -> Iterator[str]:
-    """A line for each corpus: how it is got, and whether it is there."""
-    yield from (f"{name:<8} {'made on the spot':<17} Apache-2.0" for name in GENERATED)
+    """One line per corpus: its size, its licence, and whether it is in `data_dir`."""
+    yield from (f"{name:<8} {'generated':<17} Apache-2.0" for name in GENERATED)
     for name, source in sources.SOURCES.items():
         there = "  [there]" if (data_dir / name / RECORD).is_file() else ""
         yield f"{name:<8} {source.size:<17} {source.licence}{there}"
     for name, row in by_hand.BY_HAND.items():
-        yield f"{name:<8} {'by hand':<17} {row.why}"
+        yield f"{name:<8} {'by hand':<17} {row.reason}"
 
 
-def _gathered(source: Source, site: Site) -> Path:
-    site.folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(site.folder / "unpacked", ignore_errors=True)  # from a run that was broken off
-    return source.gather(site)
-
-
-def _refuse_other_count(name: str, source: Source, folder: Path) -> int:
+def _check_clip_count(name: str, source: Source, folder: Path) -> int:
     count = sum(path.suffix.lower() == ".wav" for path in folder.rglob("*"))
     if count != source.clips:
         do = f"its host changed it: see {source.page}"
@@ -129,5 +121,5 @@ def _row(path: Path) -> dict[str, object]:
     return {"bytes": path.stat().st_size, "sha256": checksum.digest(path, "sha256")}
 
 
-def _is_same(path: Path, row: dict[str, object]) -> bool:
+def _is_unchanged(path: Path, row: dict[str, object]) -> bool:
     return path.is_file() and _row(path) == row

@@ -1,22 +1,22 @@
-"""Checksums as hosts publish them, and files held against them."""
+"""Checksums of files, by the algorithms that hosts publish."""
 
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_PIECE_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
-class Check(NamedTuple):
-    """What a file's bytes must come to."""
+class Checksum(NamedTuple):
+    """A published checksum."""
 
-    kind: str  # a row of `_STARTS`
+    algorithm: str  # "md5", "sha1", "sha256" or "git"
     value: str  # lower-case hexadecimal
 
 
-def _plain(name: str) -> Callable[[int], Any]:
-    return lambda size_bytes: hashlib.new(name, usedforsecurity=False)
+def _plain(algorithm: str) -> Callable[[int], Any]:
+    return lambda size_bytes: hashlib.new(algorithm, usedforsecurity=False)
 
 
 def _git(size_bytes: int) -> Any:
@@ -24,36 +24,33 @@ def _git(size_bytes: int) -> Any:
     return hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
 
 
-_STARTS = {"md5": _plain("md5"), "sha1": _plain("sha1"), "sha256": _plain("sha256"), "git": _git}
+_ALGORITHMS = {"md5": _plain("md5"), "sha1": _plain("sha1"), "sha256": _plain("sha256"), "git": _git}
 
 
-def digest(path: Path, kind: str) -> str:
-    """The checksum of a file.
+def digest(path: Path, algorithm: str) -> str:
+    """The checksum of a file, in lower-case hexadecimal.
 
     Args:
-        kind: "md5", "sha1", "sha256", or "git" for the name that git gives the content.
-
-    Returns:
-        Lower-case hexadecimal.
+        algorithm: "md5", "sha1", "sha256", or "git" for the name of the content in a git repository.
     """
-    running = _STARTS[kind](path.stat().st_size)
+    running = _ALGORITHMS[algorithm](path.stat().st_size)
     with path.open("rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            running.update(piece)
+        while chunk := file.read(_CHUNK_BYTES):
+            running.update(chunk)
     return running.hexdigest()
 
 
-def fault(path: Path, size_bytes: int | None, check: Check | None) -> tuple[str, str] | None:
-    """What was expected and what was found where a file is not what it should be, else None.
+def difference(path: Path, size_bytes: int | None, checksum: Checksum | None) -> tuple[str, str] | None:
+    """The expected and the found size or checksum if they differ, else None.
 
     Args:
-        size_bytes: None where nobody says it.
-        check: None where nobody published one.
+        size_bytes: None if it is unknown.
+        checksum: None if none was published.
     """
     found_bytes = path.stat().st_size
     if size_bytes is not None and found_bytes != size_bytes:
         return f"{size_bytes} bytes", f"{found_bytes}"
-    if check is None:
+    if checksum is None:
         return None
-    found = digest(path, check.kind)
-    return None if found == check.value else (f"{check.kind} {check.value}", found)
+    found = digest(path, checksum.algorithm)
+    return None if found == checksum.value else (f"{checksum.algorithm} {checksum.value}", found)

@@ -1,7 +1,7 @@
-"""Where corpora come from. A new one is a row in `SOURCES`; a new kind of host is a file here.
+"""Sources of corpora. A new corpus is a row in `SOURCES`, and a new type of host is a file here.
 
-Checksums: RAVDESS's and EmoDB's MD5 are those that Zenodo publishes. The others have none for the whole: each file is
-held against what its host lists (Dataverse: MD5; GitHub: git's hash; Git LFS: SHA-256), and the clips are counted.
+Checksums: RAVDESS's and EmoDB's MD5 are those that Zenodo publishes. The others have none for the whole corpus: each
+file is verified by its host's list (Dataverse: MD5; GitHub: git's hash; Git LFS: SHA-256), and the clips are counted.
 """
 
 from collections.abc import Callable
@@ -9,25 +9,25 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from voxjax.downloads.http_files import Site
+from voxjax.downloads.parallel import Workspace
 from voxjax.downloads.sources import dataverse, github, zenodo
 
 
 class Source(NamedTuple):
-    """How a corpus is fetched, and what it must be afterwards."""
+    """How a corpus is downloaded, and how many clips it has."""
 
-    gather: Callable[[Site], Path]  # fetches all; the folder that becomes DIR/NAME
+    download: Callable[[Workspace], Path]  # downloads everything; returns the folder that becomes DIR/NAME
     clips: int  # WAV files, as its paper or page counts them
     page: str  # for people
-    size: str  # of what is fetched
-    checks: str  # what its bytes are held against
+    size: str  # of the download
+    verified_by: str
     licence: str
 
 
 SOURCES = {
     "ravdess": Source(
         partial(
-            zenodo.gather,
+            zenodo.download,
             record=1188976,
             archive="Audio_Speech_Actors_01-24.zip",
             size_bytes=208_468_073,
@@ -41,7 +41,7 @@ SOURCES = {
         "CC BY-NC-SA 4.0: credit Livingstone & Russo 2018, non-commercial use, share alike",
     ),
     "tess": Source(
-        partial(dataverse.gather, host="borealisdata.ca", doi="10.5683/SP2/E8H2MF"),
+        partial(dataverse.download, host="borealisdata.ca", doi="10.5683/SP2/E8H2MF"),
         2800,
         "https://doi.org/10.5683/SP2/E8H2MF",
         "about 0.3 GB",
@@ -50,7 +50,7 @@ SOURCES = {
     ),
     "cremad": Source(
         partial(
-            github.gather,
+            github.download,
             repository="CheyneyComputerScience/CREMA-D",
             commit="1658cd342dff90010aa843eaeebd53610a08b1dc",
             wanted=("AudioWAV", "processedResults", "VideoDemographics.csv", "LICENSE.txt"),
@@ -63,7 +63,7 @@ SOURCES = {
     ),
     "emodb": Source(
         partial(
-            zenodo.gather,
+            zenodo.download,
             record=7447302,
             archive="emodb.zip",
             size_bytes=39_981_818,
@@ -78,7 +78,7 @@ SOURCES = {
     ),
     "nemo": Source(
         partial(
-            github.gather,
+            github.download,
             repository="amu-cai/nEMO",
             commit="06f1f83dde8f1a780443a57d53b2af3971af34ab",
             wanted=("samples", "data.tsv", "README.md"),

@@ -1,27 +1,27 @@
-"""Files of a Hugging Face repository at one commit, whose checksums are written down here.
+"""Source: files of a Hugging Face repository at one commit, with pinned checksums.
 
-The SHA-256 of a large file is its Git LFS name, which the host shows on the file's page and answers with (header
-`X-Linked-Etag`). A file's address redirects to where its bytes lie.
+The SHA-256 of a large file is its Git LFS name, which the host displays on the file's page and sends as the header
+`X-Linked-Etag`. A file's address redirects to the server that holds its content.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from voxjax.downloads.http_file import Remote
-from voxjax.downloads.http_files import Site, fetch_all
-from voxjax.storage.checksum import Check
+from voxjax.downloads.http import RemoteFile
+from voxjax.downloads.parallel import Workspace, download_files
+from voxjax.storage.checksum import Checksum
 
 
-class Pinned(NamedTuple):
-    """What a file must be."""
+class PinnedFile(NamedTuple):
+    """Size and checksum of a file."""
 
     size_bytes: int
     sha256: str
 
 
-def gather(site: Site, repository: str, commit: str, files: Mapping[str, Pinned]) -> Path:
-    """Fetches some files of a commit.
+def download(workspace: Workspace, repository: str, commit: str, files: Mapping[str, PinnedFile]) -> Path:
+    """Downloads some files of a commit.
 
     Args:
         repository: as "OWNER/NAME".
@@ -29,14 +29,14 @@ def gather(site: Site, repository: str, commit: str, files: Mapping[str, Pinned]
         files: by their names in the repository.
 
     Returns:
-        The folder that holds them, below `site.folder`.
+        The folder that holds them, below `workspace.folder`.
 
     Raises:
-        VoxJaxError: where a file can't be had, or is another.
+        VoxJaxError: if a file can't be downloaded, or differs from its pin.
     """
     base = f"https://huggingface.co/{repository}/resolve/{commit}"
     remotes = [
-        Remote(name, f"{base}/{name}", pinned.size_bytes, Check("sha256", pinned.sha256))
+        RemoteFile(name, f"{base}/{name}", pinned.size_bytes, Checksum("sha256", pinned.sha256))
         for name, pinned in files.items()
     ]
-    return fetch_all(site, remotes, "files")
+    return download_files(workspace, remotes, "files")

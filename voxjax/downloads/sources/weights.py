@@ -1,21 +1,21 @@
-"""Where encoders' weights come from: a row for each of `voxjax.encoders.ENCODERS`, fetched or by hand.
+"""Sources of encoders' weights: one row for each of `voxjax.encoders.ENCODERS`, downloaded or got by hand.
 
 Whisper's commits and checksums are those that public projects have pinned, each found in three or more of them.
 """
 
 from typing import NamedTuple
 
-from voxjax.downloads.sources.huggingface import Pinned
+from voxjax.downloads.sources.huggingface import PinnedFile
 from voxjax.encoders.tensors import WHOLE
 from voxjax.errors import mismatch
 
 
-class Published(NamedTuple):
-    """Weights in a repository of Hugging Face that can be read as they are."""
+class PublishedWeights(NamedTuple):
+    """Weights in a Hugging Face repository that can be read as they are."""
 
     repository: str
     commit: str
-    files: dict[str, Pinned]
+    files: dict[str, PinnedFile]
 
     @property
     def page(self) -> str:
@@ -27,15 +27,15 @@ class Published(NamedTuple):
 
 
 class ByHand(NamedTuple):
-    """Weights that are published in a form that is not read, or of which there are many."""
+    """Weights that are published in a format that is not read, or in several sizes."""
 
-    why: str  # what is published instead
-    how: str  # {place} is where they go
-    place: str  # below --weights_dir
+    reason: str
+    how: str  # {path} is where to put them
+    path: str  # below --weights_dir
 
 
-def _whisper(size: str, commit: str, size_bytes: int, sha256: str) -> Published:
-    return Published(f"openai/whisper-{size}", commit, {WHOLE: Pinned(size_bytes, sha256)})
+def _whisper(size: str, commit: str, size_bytes: int, sha256: str) -> PublishedWeights:
+    return PublishedWeights(f"openai/whisper-{size}", commit, {WHOLE: PinnedFile(size_bytes, sha256)})
 
 
 PUBLISHED = {
@@ -78,21 +78,21 @@ PUBLISHED = {
 }
 
 
-def _pickled(place: str, repository: str) -> ByHand:
-    """A folder that the package `transformers` writes from a repository of pickles."""
-    load = f"m = '{repository}'; p = '{{place}}'; t.AutoModel.from_pretrained(m).save_pretrained(p)"
+def _pickled(path: str, repository: str) -> ByHand:
+    """Weights that the package `transformers` converts from a repository of pickles."""
+    load = f"m = '{repository}'; p = '{{path}}'; t.AutoModel.from_pretrained(m).save_pretrained(p)"
     also = "t.AutoFeatureExtractor.from_pretrained(m).save_pretrained(p)"
     return ByHand(
         f"a pickle, which can run code and is not read (https://huggingface.co/{repository})",
         f'where PyTorch and transformers are installed, run python -c "import transformers as t; {load}; {also}"',
-        place,
+        path,
     )
 
 
-def _any_size(place: str, examples: str) -> ByHand:
-    why = f"one of many, to be chosen (as {examples} on https://huggingface.co)"
-    how = f"put its config.json, preprocessor_config.json and {WHOLE} into {{place}}"
-    return ByHand(why, f"{how} (docs/weights.md, makes these of a pickle)", place)
+def _any_size(path: str, examples: str) -> ByHand:
+    reason = f"one of several sizes, to be chosen (as {examples} on https://huggingface.co)"
+    how = f"put its config.json, preprocessor_config.json and {WHOLE} into {{path}}"
+    return ByHand(reason, f"{how} (docs/weights.md converts a pickle)", path)
 
 
 BY_HAND = {
@@ -104,13 +104,13 @@ BY_HAND = {
     "wavlm": _any_size("wavlm", "microsoft/wavlm-large"),
     "yamnet": ByHand(
         "Keras weights, with batch norm apart",
-        "fetch https://storage.googleapis.com/audioset/yamnet.h5 and convert it to {place} with the lines in "
+        "fetch https://storage.googleapis.com/audioset/yamnet.h5 and convert it to {path} with the lines in "
         "docs/weights.md",
         "yamnet.npz",
     ),
     "vggish": ByHand(
         "a TensorFlow checkpoint",
-        "fetch https://storage.googleapis.com/audioset/vggish_model.ckpt and convert it to {place} with the lines in "
+        "fetch https://storage.googleapis.com/audioset/vggish_model.ckpt and convert it to {path} with the lines in "
         "docs/weights.md",
         "vggish.npz",
     ),
@@ -118,7 +118,7 @@ BY_HAND = {
 
 
 def instructions(name: str, weights_dir: object) -> str:
-    """One line on how to get weights that are not fetched."""
+    """One line on how to get weights that are not downloaded."""
     row = BY_HAND[name]
-    how = row.how.format(place=f"{weights_dir}/{row.place}")
-    return mismatch(name, "weights that can be read as they are published", row.why, how)
+    how = row.how.format(path=f"{weights_dir}/{row.path}")
+    return mismatch(name, "weights that can be read as they are published", row.reason, how)

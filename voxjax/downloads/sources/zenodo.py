@@ -1,24 +1,25 @@
-"""One archive of a Zenodo record, whose MD5 the record publishes."""
+"""Source: one archive of a Zenodo record, whose MD5 the record publishes."""
 
 from pathlib import Path
 
 from voxjax.downloads.archives import Limits, unpack
-from voxjax.downloads.http_file import Remote
-from voxjax.downloads.http_files import Site, fetch_all
-from voxjax.storage.checksum import Check
+from voxjax.downloads.http import RemoteFile
+from voxjax.downloads.parallel import Workspace, download_files
+from voxjax.storage.checksum import Checksum
 
 
-def gather(site: Site, record: int, archive: str, size_bytes: int, md5: str, top: str) -> Path:
-    """Fetches and unpacks the archive.
+def download(workspace: Workspace, record: int, archive: str, size_bytes: int, md5: str, top: str) -> Path:
+    """Downloads and unpacks the archive.
 
     Args:
-        top: the folder that holds everything in the archive and is left out; "" for none.
+        top: the folder in the archive that holds everything, and that is left out; "" for none.
 
     Returns:
-        Folder of the corpus, below `site.folder`.
+        Folder of the corpus, below `workspace.folder`.
     """
     url = f"https://zenodo.org/records/{record}/files/{archive}"
-    packed = fetch_all(site, [Remote(archive, url, size_bytes, Check("md5", md5))], "archive") / archive
-    folder = site.folder / "unpacked"
+    remote = RemoteFile(archive, url, size_bytes, Checksum("md5", md5))
+    packed = download_files(workspace, [remote], "archive") / archive
+    folder = workspace.folder / "unpacked"
     unpack(packed, folder, Limits())
     return folder / top if (folder / top).is_dir() else folder
