@@ -1,29 +1,6 @@
-"""Measures what VoxJAX's programs cost, a JSON line a figure: `python scripts/benchmark.py --suite=ensemble`."""
+"""The command `voxjax benchmark`, from a checkout: `python scripts/benchmark.py`."""
 
-import json
-from pathlib import Path
-
-from absl import flags
-
-from voxjax.benchmarks import ensemble_step
-from voxjax.cli import entrypoint
-from voxjax.config import Config
-from voxjax.storage import paths
-
-SUITES = {"ensemble": ensemble_step.over_members}
-
-SUITE = flags.DEFINE_enum("suite", "ensemble", list(SUITES), "What is measured.")
-ROUNDS = flags.DEFINE_integer("rounds", 20, "How often each is timed.", lower_bound=1)
-FOLDS = flags.DEFINE_integer("folds", 1, "Folds of the config's protocol that are members too.", lower_bound=1)
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus, where the config names a real one.")
-
-
-def main(config: Config) -> None:
-    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    plan = ensemble_step.Plan(ROUNDS.value, FOLDS.value)
-    for figure in SUITES[SUITE.value](config, data_dir, paths.cache_dir(), plan):
-        print(json.dumps(figure), flush=True)
-
+from voxjax.cli import main
 
 if __name__ == "__main__":
-    entrypoint.run_with_config(main, default="configs/ensemble.py")
+    main.run("benchmark")

@@ -1,30 +1,6 @@
-"""Compares two runs over the same test clips: `python scripts/compare.py RUN_A RUN_B`."""
+"""The command `voxjax compare`, from a checkout: `python scripts/compare.py`."""
 
-import json
-from collections.abc import Sequence
-from pathlib import Path
-
-from absl import flags
-
-from voxjax.cli import entrypoint
-from voxjax.errors import UsageError, mismatch
-from voxjax.evaluation import compare_runs
-from voxjax.storage import atomic
-
-FORMATS = {"text": compare_runs.printout, "json": lambda found: json.dumps(found, indent=1)}
-
-FORMAT = flags.DEFINE_enum("format", "text", list(FORMATS), "How the comparison is shown.")
-OUT = flags.DEFINE_string("out", None, "A file to write it to as well, as JSON.")
-
-
-def main(runs: Sequence[str]) -> None:
-    if len(runs) != 2:
-        raise UsageError(mismatch("compare.py", "RUN_A RUN_B", f"{len(runs)} folders", "name two runs"))
-    found = compare_runs.compare(*(Path(run) for run in runs))
-    print(FORMATS[FORMAT.value](found))
-    if OUT.value:
-        atomic.write(Path(OUT.value), FORMATS["json"](found) + "\n")
-
+from voxjax.cli import main
 
 if __name__ == "__main__":
-    entrypoint.run_on(main, "RUN_A RUN_B")
+    main.run("compare")

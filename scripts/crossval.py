@@ -1,39 +1,6 @@
-"""Trains all folds of a protocol in one program: `python scripts/crossval.py --config=… --protocol=speaker5`."""
+"""The command `voxjax crossval`, from a checkout: `python scripts/crossval.py`."""
 
-import dataclasses
-from pathlib import Path
-
-from absl import flags
-
-from voxjax.cli import distributed_flags, entrypoint
-from voxjax.config import Config
-from voxjax.experiments import crossval
-from voxjax.pipeline import encoder_weights
-from voxjax.reporting import run_report
-from voxjax.storage import paths
-
-PROTOCOL = flags.DEFINE_string("protocol", None, "Split to test under; the config's own where not given.")
-SEEDS = flags.DEFINE_integer("seeds", 1, "How many seeds, from config.seed on.", lower_bound=1)
-PARALLEL_FOLDS = flags.DEFINE_string("parallel_folds", "all", "How many folds share a program: a number, or all.")
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
-WORKDIR = flags.DEFINE_string("workdir", None, "For all the run writes; runs/NAME-PROTOCOL-TIME where not given.")
-RESUME = flags.DEFINE_boolean("resume", False, "Goes on with the run in --workdir from its newest checkpoints.")
-
-flags.adopt_module_key_flags(distributed_flags)
-flags.adopt_module_key_flags(encoder_weights)
-
-
-def main(config: Config) -> None:
-    distributed_flags.join()
-    config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
-    workdir = paths.default_workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
-    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    start = "resume" if RESUME.value else "new"
-    plan = crossval.Plan(SEEDS.value, PARALLEL_FOLDS.value)
-    figures = crossval.crossval(config, plan, data_dir, workdir, paths.cache_dir(), start)
-    print(run_report.printout(figures))
-    print(f"report: {workdir / 'report' / 'report.html'}")
-
+from voxjax.cli import main
 
 if __name__ == "__main__":
-    entrypoint.run_with_config(main, default="configs/demo.py")
+    main.run("crossval")

@@ -1,59 +1,6 @@
-"""Fetches a corpus or an encoder's weights, verified; run again, it goes on.
+"""The command `voxjax download`, from a checkout: `python scripts/download.py`."""
 
-`python scripts/download.py --corpus=ravdess --data_dir=DIR`, or `--encoder=whisper_tiny_en`.
-"""
-
-from collections.abc import Iterator
-from pathlib import Path
-
-from absl import flags
-
-from voxjax.cli import entrypoint
-from voxjax.errors import UsageError, mismatch
-
-CORPUS = flags.DEFINE_string("corpus", None, "A corpus, or several joined by '+'; --list names them.")
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Will hold one folder a corpus (DIR/ravdess/Actor_01/…).")
-ENCODER = flags.DEFINE_string("encoder", None, "A pretrained encoder, or several joined by '+'; --list names them.")
-WEIGHTS_DIR = flags.DEFINE_string("weights_dir", None, "Will hold encoders; else VOXJAX_WEIGHTS, else the cache.")
-LIST = flags.DEFINE_boolean("list", False, "Lists corpora and encoders with their sizes and licences.")
-MIRROR = flags.DEFINE_string("mirror", "", "Another base address for the same files: MIRROR/HOST/PATH.")
-TIMEOUT_S = flags.DEFINE_float("timeout_s", 60.0, "Seconds a silent host is waited for.", lower_bound=0.1)
-
-
-def main() -> None:
-    for line in _listing() if LIST.value else _fetched():
-        print(line, flush=True)
-
-
-def _listing() -> Iterator[str]:
-    from voxjax.downloads import corpora as corpus_downloads  # only now, so that --help answers at once
-    from voxjax.downloads import encoder_weights as encoder_downloads
-
-    yield from ("corpora (--corpus)", *corpus_downloads.listing(Path(DATA_DIR.value or ".")))
-    yield from (
-        "",
-        "encoders (--encoder)",
-        *encoder_downloads.listing(encoder_downloads.weights_folder(WEIGHTS_DIR.value)),
-    )
-
-
-def _fetched() -> Iterator[str]:
-    from voxjax.downloads import corpora as corpus_downloads
-    from voxjax.downloads import encoder_weights as encoder_downloads
-    from voxjax.downloads.http import RetryPolicy
-
-    policy = RetryPolicy(TIMEOUT_S.value)
-    match (CORPUS.value, ENCODER.value):
-        case (None, str(names)):
-            folder = encoder_downloads.weights_folder(WEIGHTS_DIR.value)
-            return encoder_downloads.download(names, folder, policy, MIRROR.value)
-        case (str(names), None) if DATA_DIR.value:
-            return corpus_downloads.download(names, Path(DATA_DIR.value), policy, MIRROR.value)
-        case (str(), None):
-            raise UsageError(mismatch("download.py", "--data_dir=DIR with --corpus", "none", "add it"))
-    do, found = "name one of them (--list shows the names)", "both" if CORPUS.value else "neither"
-    raise UsageError(mismatch("download.py", "--corpus=NAME or --encoder=NAME", found, do))
-
+from voxjax.cli import main
 
 if __name__ == "__main__":
-    entrypoint.run(main)
+    main.run("download")

@@ -1,34 +1,6 @@
-"""Reports on a trained model over a corpus: `python scripts/evaluate.py --model=DIR --corpus=NAME`."""
+"""The command `voxjax evaluate`, from a checkout: `python scripts/evaluate.py`."""
 
-from pathlib import Path
-
-from absl import flags
-
-from voxjax.cli import entrypoint
-from voxjax.experiments import evaluate, robustness
-from voxjax.reporting import run_report
-from voxjax.storage import paths
-
-MODEL = flags.DEFINE_string("model", None, "The model folder; the one that comes with VoxJAX where not given.")
-CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
-DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder a corpus (DIR/ravdess/Actor_01/…).")
-WORKDIR = flags.DEFINE_string("workdir", "runs/evaluation", "Where report/ is written.")
-ROBUSTNESS = flags.DEFINE_boolean("robustness", False, "Tests again under noise, reverberation, telephone and more.")
-SEED = flags.DEFINE_integer("seed", 0, "Of what --robustness draws.")
-
-
-def main() -> None:
-    model = Path(MODEL.value) if MODEL.value else None
-    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    workdir = Path(WORKDIR.value)
-    asked = (model, CORPUS.value, data_dir, workdir, paths.cache_dir())
-    figures = evaluate.evaluate(*asked)
-    print(run_report.printout(figures))
-    if ROBUSTNESS.value:
-        print(robustness.printout(evaluate.under_disturbance(*asked, SEED.value)))
-        print(f"plot: {workdir / 'report' / 'robustness.png'}")
-    print(f"report: {workdir / 'report' / 'report.html'}")
-
+from voxjax.cli import main
 
 if __name__ == "__main__":
-    entrypoint.run(main)
+    main.run("evaluate")

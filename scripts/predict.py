@@ -1,53 +1,6 @@
-"""The emotions of sound files: `python scripts/predict.py FILE_OR_DIR… [--model=DIR] [--format=json]`."""
+"""The command `voxjax predict`, from a checkout: `python scripts/predict.py`."""
 
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-
-from absl import flags
-
-from voxjax.cli import entrypoint
-from voxjax.errors import UsageError, mismatch
-from voxjax.inference import prediction_formats
-from voxjax.storage import atomic
-
-MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; checkpoints/whisper_statistics if not given.")
-FORMAT = flags.DEFINE_enum("format", "text", list(prediction_formats.FORMATS), "How answers are written.")
-REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
-OTHERS = {  # of one clip
-    "text": flags.DEFINE_string("text", None, "What is said in the one clip, for a model that fuses text."),
-    "face": flags.DEFINE_string("face", None, "Its face: action units as CSV, or embeddings as .npy."),
-    "physio": flags.DEFINE_string("physio", None, "Its physiology: CSV with time_s and a column a signal."),
-}
-RIGHT = flags.DEFINE_float("right", None, "As --reject_below, at the model's own confidence for this share right.")
-OUT = flags.DEFINE_string("out", None, "File for the answers, in place of the terminal.")
-
-
-def others() -> dict[str, str]:
-    return {name: flag.value for name, flag in OTHERS.items() if flag.value is not None}
-
-
-def main(paths: Sequence[str]) -> int:
-    from voxjax import EmotionPredictor  # only now, so that --help answers at once
-
-    counts: list[int] = []
-    style = prediction_formats.FORMATS[FORMAT.value]
-    if REJECT_BELOW.value is not None and RIGHT.value is not None:
-        raise UsageError(mismatch("predict.py", "one of --reject_below and --right", "both", "leave one out"))
-    predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0)
-    if RIGHT.value is not None:
-        predictor.reject_below = predictor.threshold(RIGHT.value)
-    lines = prediction_formats.lines(predictor, paths, style, lambda *told: counts.extend(told), others())
-    if OUT.value is None:
-        for line in lines:
-            print(line, flush=True)
-    else:
-        atomic.write(Path(OUT.value), "".join(f"{line}\n" for line in lines))
-    failed, total = counts
-    if failed:
-        print(f"error: {failed} of {total} could not be answered; each says why", file=sys.stderr)
-    return 1 if failed else 0
-
+from voxjax.cli import main
 
 if __name__ == "__main__":
-    entrypoint.run_on(main, "FILE_OR_DIR…", least=lambda: 0 if others() else 1)
+    main.run("predict")

@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # From top to bottom; a module imports from its own row and from those below.
 ROWS = (
     ("scripts", "configs"),
-    ("voxjax.cli",),
+    ("voxjax.cli", "voxjax.__main__"),
     ("voxjax.experiments", "voxjax.benchmarks"),
     ("voxjax.reporting",),
     ("voxjax.evaluation",),
@@ -44,7 +44,7 @@ CONFINED = {
         "voxjax.reporting.corpus_plots",
         "voxjax.reporting.fonts",
     ),
-    "absl": ("scripts", "voxjax.cli", "voxjax.pipeline.encoder_weights"),
+    "absl": ("voxjax.cli", "voxjax.pipeline.encoder_weights"),
     "safetensors": ("voxjax.encoders.tensors",),
     "urllib3": ("voxjax.downloads.http",),
     "jinja2": ("voxjax.reporting.html",),

@@ -72,7 +72,7 @@ def test_two_processes_give_what_one_gives_and_write_once(tmp_path):
     ("flags", "message"),
     [
         (["--processes=2"], "--coordinator: expected an address"),
-        (["--coordinator=127.0.0.1:1", "--processes=2"], "--processes and --process beside it"),
+        (["--coordinator=127.0.0.1:1", "--processes=2"], "--processes and --process with it"),
         (["--coordinator=127.0.0.1:1", "--processes=2", "--process=2"], "a number below 2"),
     ],
 )

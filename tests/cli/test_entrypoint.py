@@ -1,5 +1,6 @@
 """Commands: each way to use one wrongly gives one helpful line and exit code 2."""
 
+import dataclasses
 import errno
 import pathlib
 import re
@@ -10,12 +11,12 @@ import textwrap
 import pytest
 from absl import flags
 
-from voxjax.cli import config_flag, entrypoint, usage
+from voxjax.cli import config_flag, entrypoint, help, renamed_keys
 from voxjax.errors import UsageError, VoxJaxError
 from voxjax.storage import paths
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-CONFIG = "configs/optimized.py"
+CONFIG = "optimized"
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def values():
 
 
 def test_flags_and_arguments_may_mix(values):
-    assert usage.parse(["x", "a.wav", "--epochs=5", "b.wav", "--", "--c.wav"], values) == [
+    assert help.parse(["x", "a.wav", "--epochs=5", "b.wav", "--", "--c.wav"], values) == [
         "a.wav",
         "b.wav",
         "--c.wav",
@@ -52,14 +53,14 @@ def test_flags_and_arguments_may_mix(values):
 )
 def test_a_wrong_flag_gives_one_line(values, argument, line):
     with pytest.raises(UsageError) as caught:
-        usage.parse(["x", argument], values)
+        help.parse(["x", argument], values)
     assert str(caught.value) == line
 
 
 def test_a_required_flag_that_is_missing_is_named(values):
     flags.DEFINE_string("out", None, "File to write.", required=True, flag_values=values)
     with pytest.raises(UsageError, match=r"--out: expected a value, found none; add --out=…: File to write"):
-        usage.parse(["x"], values)
+        help.parse(["x"], values)
 
 
 @pytest.fixture
@@ -67,15 +68,19 @@ def config():
     """Resolves a command line to the config it means, leaving absl's flags as they were."""
     before = set(flags.FLAGS)
 
+    def forget():
+        for name in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, name)
+        flags.FLAGS.unparse_flags()
+
     def resolve(*arguments):
+        forget()
         argv = config_flag.define(["train.py", *arguments], CONFIG)
-        usage.parse(argv, flags.FLAGS)
+        help.parse(argv, flags.FLAGS)
         return config_flag.resolved()
 
     yield resolve
-    for name in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, name)
-    flags.FLAGS.unparse_flags()
+    forget()
 
 
 def test_overrides_reach_the_config_in_any_order(config):
@@ -107,7 +112,7 @@ def test_a_tuple_is_written_with_commas(config, value):
         (["--config.hyper=3"], "--config.hyper: expected a value that fits, found '3'"),
         (["--config.train.epochs=0"], "train.epochs: expected a number from 1 to"),
         (["--config.train.epochs"], "--config.train.epochs: expected a value, found none"),
-        (["--config"], "--config: expected a file, found nothing"),
+        (["--config"], "--config: expected a name or a file, found nothing"),
         (["--config=configs/optimised.py"], "did you mean 'configs/optimized.py'?"),
     ],
 )
@@ -124,10 +129,62 @@ def test_a_config_file_that_fails_is_named(config, tmp_path):
         config(f"--config={tmp_path / 'mine.py'}")
 
 
-def test_the_default_config_is_found_from_any_folder(config, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["optimized", "configs/optimized.py", str(ROOT / "configs/optimized.py")])
+def test_a_config_is_found_by_name_or_file_from_any_folder(config, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [str(ROOT / "scripts" / "train.py")])
-    assert config().name == "optimized"
+    assert config(f"--config={name}").name == "optimized"
+    assert config().name == "optimized", "the default too"
+
+
+def test_what_follows_a_colon_is_the_argument_of_get_config(config, tmp_path, monkeypatch):
+    body = f"""
+        import runpy
+        def get_config(argument):
+            config = runpy.run_path({str(ROOT / "configs/optimized.py")!r})["get_config"]()
+            config.name = argument
+            return config
+    """
+    (tmp_path / "mine.py").write_text(textwrap.dedent(body))
+    monkeypatch.chdir(tmp_path)
+    assert config("--config=mine.py:small").name == "small"
+    assert config(f"--config={tmp_path / 'mine.py'}:a:b").name == "a:b"
+    with pytest.raises(UsageError, match=r"optimized\.py: expected a get_config.*TypeError"):
+        config("--config=optimized:small")
+
+
+def test_a_misspelt_config_name_gives_the_nearest(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"no 'optimised'; did you mean 'optimized'\?"):
+        config("--config=optimised")
+
+
+@pytest.mark.parametrize(("old", "new"), renamed_keys.RENAMED.items())
+def test_a_renamed_key_gives_its_new_name(config, tmp_path, old, new):
+    at = config()
+    for part in new.split("."):
+        assert part in {field.name for field in dataclasses.fields(at)}, "the new key exists"
+        at = getattr(at, part)
+    with pytest.raises(UsageError) as caught:
+        config(f"--config.{old}=1")
+    assert f"it is now --config.{new}" in str(caught.value) and "\n" not in str(caught.value)
+    file = tmp_path / "old.py"
+    body = f"""
+        import runpy
+        def get_config():
+            config = runpy.run_path({str(ROOT / "configs/optimized.py")!r})["get_config"]()
+            config.lock()
+            config.{old} = 1
+            return config
+    """
+    file.write_text(textwrap.dedent(body))
+    with pytest.raises(UsageError) as caught:
+        config(f"--config={file}")
+    assert f"it is now '{new}'" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_key_below_a_renamed_one_gives_its_new_name(config):
+    with pytest.raises(UsageError, match=r"it is now --config\.offline_augment\.seed"):
+        config("--config.copies.seed=1")
 
 
 def raising(error):
@@ -221,6 +278,6 @@ def test_help_and_version_answer_with_0(script):
     code, out, said = script(f"run_with_config(main, {CONFIG!r})", "--help")
     assert (code, said) == (0, "")
     assert "A small command." in out and "How many. (default: 1)" in out
-    assert re.search(r"--config=….*\(default:\s+configs/optimized.py\)", out, re.DOTALL)
+    assert re.search(r"--config=….*\(default:\s+optimized\)", out, re.DOTALL)
     code, out, _ = script("run(main)", "--version")
     assert code == 0 and re.fullmatch(r"voxjax \d+\.\d+\.\d+\n", out)

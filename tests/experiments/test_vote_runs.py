@@ -65,7 +65,7 @@ def test_equal_priors_need_a_second_fold(tmp_path):
     pair = [reported(tmp_path / name, folds=np.zeros_like(example().folds)) for name in "ab"]
     with pytest.raises(VoxJaxError, match="clips of each class"):
         vote_runs.vote(pair, tmp_path / "vote", "equal")
-    with pytest.raises(UsageError, match="learnt"):
+    with pytest.raises(UsageError, match="training"):
         vote_runs.vote(pair, tmp_path / "vote", "even")
 
 

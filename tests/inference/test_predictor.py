@@ -180,16 +180,16 @@ def test_weights_of_another_network_are_refused(tmp_path):
         EmotionPredictor(folder).predict((voice(0.5), RATE_HZ))
 
 
-def test_default_model_is_looked_for_here_then_beside_the_source(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / predictor_module.DEFAULT_MODEL).mkdir(parents=True)
-    assert predictor_module.default_model() == pathlib.Path(predictor_module.DEFAULT_MODEL)
-    monkeypatch.chdir("/")
+def test_default_model_is_in_the_package_else_in_the_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(predictor_module, "__file__", str(tmp_path / "voxjax" / "inference" / "predictor.py"))
-    assert predictor_module.default_model() == tmp_path / predictor_module.DEFAULT_MODEL
-    monkeypatch.setattr(predictor_module, "__file__", str(tmp_path / "a" / "b" / "c" / "predict.py"))
     with pytest.raises(VoxJaxError, match="--model=DIR"):
         predictor_module.default_model()
+    for place in (predictor_module.DEFAULT_MODEL, "voxjax/default_model"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "model.json").write_text("{}")
+        assert predictor_module.default_model() == tmp_path / place
+    monkeypatch.chdir("/")
+    assert predictor_module.default_model() == tmp_path / "voxjax/default_model", "from any folder"
 
 
 def written(predictor, clips, style):

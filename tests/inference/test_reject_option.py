@@ -72,9 +72,9 @@ def test_command_takes_a_confidence_or_a_share_and_not_both(model, tmp_path):
     parts.soundfile.write(tmp_path / "a.wav", parts.voice(0.6), parts.RATE_HZ)
     done = parts.script(tmp_path / "a.wav", f"--model={model}", "--reject_below=1")
     assert done.returncode == 0 and "uncertain" in done.stdout
-    done = parts.script(tmp_path / "a.wav", f"--model={model}", "--reject_below=1", "--right=0.7")
+    done = parts.script(tmp_path / "a.wav", f"--model={model}", "--reject_below=1", "--target_accuracy=0.7")
     assert done.returncode == 2 and "leave one out" in done.stderr
-    done = parts.script(tmp_path / "a.wav", f"--model={model}", "--right=0.95")
+    done = parts.script(tmp_path / "a.wav", f"--model={model}", "--target_accuracy=0.95")
     assert done.returncode == 1 and "expected one of 0.7, 0.9" in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""Runs over many hosts: how their processes find each other, and what the first does for all."""
+"""Runs over many hosts: how their processes find each other."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ PROCESS = flags.DEFINE_integer("process", None, "Which of them this one is, from
 
 
 def join() -> None:
-    """Joins the run that the flags name; without them a process is a run by itself.
+    """Joins the run that the flags describe; without them a process is a run by itself.
 
     The first process alone prints the report. To be called before any array is made.
 
@@ -34,7 +34,7 @@ def join() -> None:
     if where != "auto":
         if many is None or which is None:
             do = "add both, or let --coordinator=auto ask Slurm, MPI or the TPU pod"
-            raise UsageError(mismatch("--coordinator", "--processes and --process beside it", "not both", do))
+            raise UsageError(mismatch("--coordinator", "--processes and --process with it", "not both", do))
         if which >= many:
             raise UsageError(mismatch("--process", f"a number below {many}", which, "number the processes from 0"))
     try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from absl import flags
 from absl.logging import converter
 
-from voxjax.cli import config_flag, usage
+from voxjax.cli import config_flag, help
 from voxjax.config import Config
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.storage.paths import cache_dir
@@ -22,9 +22,9 @@ from voxjax.version import __version__
 
 Code = int | None  # what a command's `main` returns: its exit code, None for 0
 
-flags.DEFINE_boolean("help", False, "Shows this page.", short_name="h")
-flags.DEFINE_boolean("version", False, "Shows the version.")
-flags.FLAGS["verbosity"].help = "-1 tells warnings, 0 more, 1 all, with the stack trace of an error."
+flags.DEFINE_boolean("help", False, "Prints this page.", short_name="h")
+flags.DEFINE_boolean("version", False, "Prints the version.")
+flags.FLAGS["verbosity"].help = "-1 logs warnings, 0 more, 1 everything, with the stack trace of an error."
 
 
 def run(main: Callable[[], Code]) -> None:
@@ -39,7 +39,7 @@ def run(main: Callable[[], Code]) -> None:
     """
 
     def work() -> Code:
-        _refuse(_parse(sys.argv))
+        _check_no_arguments(_parse(sys.argv, main))
         return main()
 
     sys.exit(status(work))
@@ -55,9 +55,9 @@ def run_on(main: Callable[[Sequence[str]], Code], arguments: str, least: Callabl
     """
 
     def work() -> Code:
-        given = _parse(sys.argv, arguments)
+        given = _parse(sys.argv, main, arguments)
         if len(given) < least():
-            raise UsageError(mismatch(_program(), arguments, "nothing", "name at least one (--help shows how)"))
+            raise UsageError(mismatch(_program(), arguments, "nothing", "name at least one (see --help)"))
         return main(given)
 
     sys.exit(status(work))
@@ -68,19 +68,19 @@ def run_with_config(main: Callable[[Config], Code], default: str) -> None:
 
     Args:
         main: is given the resolved config.
-        default: config file, relative to the repository, where none is named.
+        default: name of the config if none is given.
     """
 
     def work() -> Code:
         argv = config_flag.define(sys.argv, default)
-        _refuse(_parse(argv))
+        _check_no_arguments(_parse(argv, main))
         return main(config_flag.resolved())
 
     sys.exit(status(work))
 
 
 def status(work: Callable[[], Code]) -> int:
-    """The exit code of the work, its failure told on stderr."""
+    """The exit code of the work; a failure prints one line to stderr."""
     try:
         code = work()
         sys.stdout.flush()
@@ -88,7 +88,7 @@ def status(work: Callable[[], Code]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader, as `head`, has seen enough
+    except BrokenPipeError:  # the reader, as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
@@ -114,11 +114,11 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:300]}; run again with --verbosity=1 to see where"
 
 
-def _parse(argv: Sequence[str], arguments: str = "") -> list[str]:
+def _parse(argv: Sequence[str], main: Callable[..., Code], arguments: str = "") -> list[str]:
     """Parses flags, answers `--help` and `--version`, readies the process; the arguments remain."""
-    rest = usage.parse(argv, flags.FLAGS)
+    rest = help.parse(argv, flags.FLAGS)
     if flags.FLAGS.help:
-        print(usage.page(flags.FLAGS, sys.modules["__main__"], __name__, arguments))
+        print(help.page(flags.FLAGS, sys.modules[main.__module__], _typed(), __name__, arguments))
         sys.exit(0)
     if flags.FLAGS.version:
         print(f"voxjax {__version__}")
@@ -128,14 +128,14 @@ def _parse(argv: Sequence[str], arguments: str = "") -> list[str]:
     return rest
 
 
-def _refuse(arguments: Sequence[str]) -> None:
+def _check_no_arguments(arguments: Sequence[str]) -> None:
     if arguments:
         do = f"write it as a flag, --NAME={arguments[0]} (--help lists them)"
         raise UsageError(mismatch(_program(), "flags alone", f"'{arguments[0]}'", do))
 
 
 def _quiet() -> None:
-    """Only warnings and errors, one line each; `--verbosity=0` and `1` say more about voxjax alone."""
+    """Only warnings and errors, one line each; `--verbosity=0` and `1` log more of voxjax alone."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of files may hold any bytes
@@ -146,7 +146,7 @@ def _quiet() -> None:
     logging.getLogger("absl").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # Orbax: what fails there is raised as well
     if not sys.warnoptions and _verbosity() < 1:
-        warnings.simplefilter("ignore")  # they speak to programmers
+        warnings.simplefilter("ignore")  # they are for programmers
         threading.excepthook = lambda arguments: None  # what fails in a thread is raised in the main one
 
 
@@ -168,3 +168,8 @@ def _verbosity() -> int:
 
 def _program() -> str:
     return Path(sys.argv[0]).name
+
+
+def _typed() -> str:
+    """How the command was called: "voxjax train", or "python scripts/train.py"."""
+    return f"python scripts/{_program()}" if _program().endswith(".py") else _program()

@@ -20,11 +20,11 @@ from voxjax.reporting import run_report
 from voxjax.storage import atomic
 
 _CHOSEN_BY = "the same weight for each run; in each, "
-_PRIORS_NAMED = {"learnt": "", "equal": ", under equal priors"}
+_PRIORS_NAMED = {"training": "", "equal": ", under equal priors"}
 PRIORS = tuple(_PRIORS_NAMED)  # how frequent the classes are taken to be
 
 
-def vote(folders: Sequence[Path], workdir: Path, priors: str = "learnt") -> dict[str, Any]:
+def vote(folders: Sequence[Path], workdir: Path, priors: str = "training") -> dict[str, Any]:
     """Reports the vote of runs in `workdir`, and leaves a model of all their members if each run has a model.
 
     Each run has the same weight, and its probabilities are those it calibrated on its own validation clips, so that no
@@ -34,8 +34,8 @@ def vote(folders: Sequence[Path], workdir: Path, priors: str = "learnt") -> dict
     Args:
         folders: of runs with `report/predictions.csv`, all of the same test clips in the same folds.
         workdir: an unused folder.
-        priors: "learnt", or "equal" for `soft_voting.with_equal_priors`, by the frequencies in the other folds; then no
-            model is joined, as its members would answer under those they learnt.
+        priors: "training", or "equal" for `soft_voting.with_equal_priors`, by the frequencies in the other folds; then
+            no model is joined, as its members would answer under those of training.
 
     Returns:
         The content of `report/metrics.json`.
@@ -60,7 +60,7 @@ def vote(folders: Sequence[Path], workdir: Path, priors: str = "learnt") -> dict
         _refuse_other_rows(runs[0], orders[0], run, order)
     configs = [json.loads((folder / "config.json").read_text()) for folder in folders]
     figures = run_report.write_report(workdir / "report", _told(runs, orders, common, configs, priors))
-    if priors == "learnt" and all((folder / "model").is_dir() for folder in folders):
+    if priors == "training" and all((folder / "model").is_dir() for folder in folders):
         model_folder.save(workdir / "model", joined([model_folder.load(folder / "model") for folder in folders]))
     sources = {"vote": [str(folder) for folder in folders], "priors": priors}
     atomic.write(workdir / "config.json", json.dumps(sources, indent=1) + "\n")

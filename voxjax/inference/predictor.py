@@ -200,17 +200,18 @@ class EmotionPredictor:
 
 
 def default_model() -> Path:
-    """The model that comes with VoxJAX, in `./checkpoints` or beside the source tree.
+    """The model that comes with VoxJAX: inside the installed package, else in the checkout beside it.
 
     Raises:
         VoxJaxError: where it is in neither.
     """
-    places = [Path(DEFAULT_MODEL), Path(__file__).resolve().parents[2] / DEFAULT_MODEL]
+    package = Path(__file__).resolve().parents[1]
+    places = [package / "default_model", package.parent / DEFAULT_MODEL]
     for place in places:
-        if place.is_dir():
+        if (place / "model.json").is_file():
             return place
-    do = "run from the repository root, or name a model folder (--model=DIR)"
-    raise VoxJaxError(mismatch("model", f"{DEFAULT_MODEL} here or beside the source tree", "neither", do))
+    do = "install VoxJAX again, or name a model folder (--model=DIR)"
+    raise VoxJaxError(mismatch("model", f"the default model in {places[0]} or {places[1]}", "neither", do))
 
 
 def _log_softmax(x: np.ndarray) -> np.ndarray:

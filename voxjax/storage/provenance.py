@@ -18,9 +18,16 @@ def provenance() -> dict[str, str]:
         "jax": jax.__version__,
         "python": platform.python_version(),
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
-        "command": shlex.join(["python", *sys.argv]),
+        "command": _command(),
         "commit": _commit(),
     }
+
+
+def _command() -> str:
+    """The command line as it was typed: `voxjax train …`, or `python scripts/train.py …`."""
+    if sys.argv[0].startswith("voxjax "):
+        return shlex.join([*sys.argv[0].split(), *sys.argv[1:]])
+    return shlex.join(["python", *sys.argv])
 
 
 def _commit() -> str:

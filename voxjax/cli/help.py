@@ -5,7 +5,6 @@ import re
 import textwrap
 import types
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from absl import flags
 
@@ -46,22 +45,22 @@ def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean '{near[0]}'?" if near else otherwise
 
 
-def page(values: flags.FlagValues, script: types.ModuleType, shared: str, arguments: str) -> str:
+def page(values: flags.FlagValues, command: types.ModuleType, program: str, shared: str, arguments: str) -> str:
     """The text of `--help`.
 
     Args:
         values: the flags.
-        script: the command, whose docstring heads the page.
+        command: its module; the docstring heads the page.
+        program: how it is called, as "voxjax train".
         shared: name of the module that defines the flags of every command.
         arguments: what a command takes besides flags; '' for nothing.
     """
-    name = "SCRIPT" if script.__file__ is None else Path(script.__file__).name
-    own = values.get_key_flags_for_module(script)
+    own = values.get_key_flags_for_module(command)
     common = [flag for flag in values.get_key_flags_for_module(shared) if flag not in own]
     extra = [values[flag] for flag in ("config", "verbosity") if flag in values]
     listed = sorted([*own, *common, *extra], key=lambda flag: flag.name)
-    head = " ".join(filter(None, ["usage: python", f"scripts/{name}", arguments, "[--FLAG=VALUE …]"]))
-    return "\n\n".join([(script.__doc__ or "").strip(), head, "\n".join(_entry(flag) for flag in listed)])
+    head = " ".join(filter(None, ["usage:", program, arguments, "[--FLAG=VALUE …]"]))
+    return "\n\n".join([(command.__doc__ or "").strip(), head, "\n".join(_entry(flag) for flag in listed)])
 
 
 def _entry(flag: flags.Flag) -> str:

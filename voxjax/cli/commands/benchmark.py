@@ -1,0 +1,33 @@
+"""Measures the speed of VoxJAX's programs, one JSON line per figure.
+
+voxjax benchmark --suite=ensemble --config=ensemble
+"""
+
+import json
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.benchmarks import ensemble_step
+from voxjax.cli import entrypoint
+from voxjax.config import Config
+from voxjax.storage import paths
+
+SUITES = {"ensemble": ensemble_step.over_members}
+
+SUITE = flags.DEFINE_enum("suite", "ensemble", list(SUITES), "What is measured.")
+ROUNDS = flags.DEFINE_integer("rounds", 20, "How often each is timed.", lower_bound=1)
+FOLDS = flags.DEFINE_integer("folds", 1, "Folds of the config's protocol that are members too.", lower_bound=1)
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus, where the config names a real one.")
+
+
+def main(config: Config) -> None:
+    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
+    plan = ensemble_step.Plan(ROUNDS.value, FOLDS.value)
+    for figure in SUITES[SUITE.value](config, data_dir, paths.cache_dir(), plan):
+        print(json.dumps(figure), flush=True)
+
+
+def run() -> None:
+    """Runs the command on `sys.argv`."""
+    entrypoint.run_with_config(main, default="ensemble")

@@ -1,0 +1,43 @@
+"""Trains all folds of a protocol in one program, then reports on all of them.
+
+voxjax crossval --config=optimized --protocol=speaker5 --config.corpus=ravdess --data_dir=DATA
+"""
+
+import dataclasses
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.cli import distributed_flags, entrypoint
+from voxjax.config import Config
+from voxjax.experiments import crossval
+from voxjax.pipeline import encoder_weights
+from voxjax.reporting import run_report
+from voxjax.storage import paths
+
+PROTOCOL = flags.DEFINE_string("protocol", None, "Split to test under; the config's own if not given.")
+SEEDS = flags.DEFINE_integer("seeds", 1, "How many seeds, from config.seed on.", lower_bound=1)
+PARALLEL_FOLDS = flags.DEFINE_string("parallel_folds", "all", "How many folds share a program: a number, or all.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus (DIR/ravdess/Actor_01/…).")
+WORKDIR = flags.DEFINE_string("workdir", None, "Output folder; runs/NAME-PROTOCOL-TIME if not given.")
+RESUME = flags.DEFINE_boolean("resume", False, "Continues the run in --workdir from its newest checkpoints.")
+
+flags.adopt_module_key_flags(distributed_flags)
+flags.adopt_module_key_flags(encoder_weights)
+
+
+def main(config: Config) -> None:
+    distributed_flags.join()
+    config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
+    workdir = paths.default_workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
+    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
+    start = "resume" if RESUME.value else "new"
+    plan = crossval.Plan(SEEDS.value, PARALLEL_FOLDS.value)
+    figures = crossval.crossval(config, plan, data_dir, workdir, paths.cache_dir(), start)
+    print(run_report.printout(figures))
+    print(f"report: {workdir / 'report' / 'report.html'}")
+
+
+def run() -> None:
+    """Runs the command on `sys.argv`."""
+    entrypoint.run_with_config(main, default="demo")

@@ -1,0 +1,38 @@
+"""Reports on a trained model over a corpus.
+
+voxjax evaluate --model=runs/optimized/model --corpus=folder --data_dir=DATA --workdir=runs/evaluation
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.cli import entrypoint
+from voxjax.experiments import evaluate, robustness
+from voxjax.reporting import run_report
+from voxjax.storage import paths
+
+MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the default model if not given.")
+CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus (DIR/ravdess/Actor_01/…).")
+WORKDIR = flags.DEFINE_string("workdir", "runs/evaluation", "Where report/ is written.")
+ROBUSTNESS = flags.DEFINE_boolean("robustness", False, "Tests again under noise, reverberation, telephone and more.")
+SEED = flags.DEFINE_integer("seed", 0, "Of what --robustness draws.")
+
+
+def main() -> None:
+    model = Path(MODEL.value) if MODEL.value else None
+    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
+    workdir = Path(WORKDIR.value)
+    asked = (model, CORPUS.value, data_dir, workdir, paths.cache_dir())
+    figures = evaluate.evaluate(*asked)
+    print(run_report.printout(figures))
+    if ROBUSTNESS.value:
+        print(robustness.printout(evaluate.under_disturbance(*asked, SEED.value)))
+        print(f"plot: {workdir / 'report' / 'robustness.png'}")
+    print(f"report: {workdir / 'report' / 'report.html'}")
+
+
+def run() -> None:
+    """Runs the command on `sys.argv`."""
+    entrypoint.run(main)

@@ -1,0 +1,57 @@
+"""Checks the quality of a corpus: counts, durations, levels; broken, silent, clipped, duplicate and mislabelled clips.
+
+voxjax inspect --corpus=ravdess --data_dir=DATA --workdir=runs/quality
+"""
+
+import json
+from pathlib import Path
+
+from absl import flags
+from tqdm import tqdm
+
+from voxjax.cli import entrypoint
+from voxjax.data import corpora, quality
+from voxjax.data.manifest import Manifest
+from voxjax.storage import atomic, paths
+
+CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus (DIR/ravdess/Actor_01/…).")
+WORKDIR = flags.DEFINE_string("workdir", None, "Writes report.html, quality.json and issues.csv here.")
+OUT = flags.DEFINE_string("out", None, "Writes the report as JSON here too.")
+FEATURES = flags.DEFINE_string(
+    "features", None, "Checks a table that preprocess wrote for this corpus, instead of the clips."
+)
+
+
+def main() -> int:
+    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
+    manifest = corpora.load(CORPUS.value, data_dir, paths.cache_dir())
+    if FEATURES.value:
+        return checked(Path(FEATURES.value), manifest)
+    with tqdm(total=len(manifest), desc="reading", unit="clip", disable=None) as bar:
+        corpus = quality.read(manifest, bar.update)
+    found = quality.findings(corpus)
+    figures = quality.figures(corpus, found)
+    print(quality.text(figures))
+    if OUT.value:
+        atomic.write(Path(OUT.value), json.dumps(figures, indent=1) + "\n")
+    if WORKDIR.value:
+        from voxjax.reporting import corpus_report  # only now, as it starts JAX and matplotlib
+
+        corpus_report.write(Path(WORKDIR.value), CORPUS.value, corpus, found)
+        print(f"\nreport: {Path(WORKDIR.value) / 'report.html'}")
+    return 0
+
+
+def checked(path: Path, manifest: Manifest) -> int:
+    """The exit code of checking a feature table: 1 if it has faults."""
+    from voxjax.pipeline import feature_table_check
+
+    found = feature_table_check.check(path, manifest)
+    print("\n".join(found.lines))
+    return 1 if found.faults else 0
+
+
+def run() -> None:
+    """Runs the command on `sys.argv`."""
+    entrypoint.run(main)

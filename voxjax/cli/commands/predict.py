@@ -1,0 +1,60 @@
+"""Predicts the emotions of sound files.
+
+voxjax predict speech.wav interviews/ --format=json
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.cli import entrypoint
+from voxjax.errors import UsageError, mismatch
+from voxjax.inference import prediction_formats
+from voxjax.storage import atomic
+
+MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the default model if not given.")
+FORMAT = flags.DEFINE_enum("format", "text", list(prediction_formats.FORMATS), "How answers are written.")
+REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
+MODALITY_INPUTS = {  # of one clip
+    "text": flags.DEFINE_string("text", None, "Transcript of the one clip, for a model that fuses text."),
+    "face": flags.DEFINE_string("face", None, "Its face: action units as CSV, or embeddings as .npy."),
+    "physio": flags.DEFINE_string("physio", None, "Its physiology: CSV with time_s and one column per signal."),
+}
+TARGET_ACCURACY = flags.DEFINE_float(
+    "target_accuracy", None, "As --reject_below, at the model's own threshold for this accuracy of accepted answers."
+)
+OUT = flags.DEFINE_string("out", None, "File for the answers, in place of the terminal.")
+
+
+def modality_inputs() -> dict[str, str]:
+    """Modalities of the clip beside its sound: flag values by name."""
+    return {name: flag.value for name, flag in MODALITY_INPUTS.items() if flag.value is not None}
+
+
+def main(paths: Sequence[str]) -> int:
+    from voxjax import EmotionPredictor  # only now, so that --help answers at once
+
+    counts: list[int] = []
+    style = prediction_formats.FORMATS[FORMAT.value]
+    if REJECT_BELOW.value is not None and TARGET_ACCURACY.value is not None:
+        raise UsageError(mismatch("predict", "one of --reject_below and --target_accuracy", "both", "leave one out"))
+    predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0)
+    if TARGET_ACCURACY.value is not None:
+        predictor.reject_below = predictor.threshold(TARGET_ACCURACY.value)
+    lines = prediction_formats.lines(predictor, paths, style, lambda *both: counts.extend(both), modality_inputs())
+    if OUT.value is None:
+        for line in lines:
+            print(line, flush=True)
+    else:
+        atomic.write(Path(OUT.value), "".join(f"{line}\n" for line in lines))
+    failed, total = counts
+    if failed:
+        print(f"error: {failed} of {total} could not be answered; each line gives the reason", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def run() -> None:
+    """Runs the command on `sys.argv`."""
+    entrypoint.run_on(main, "FILE_OR_DIR…", least=lambda: 0 if modality_inputs() else 1)

@@ -1,0 +1,37 @@
+"""Trains one model or one ensemble under one split, then reports.
+
+voxjax train --config=optimized --config.corpus=ravdess --data_dir=DATA --workdir=runs/optimized
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from voxjax.cli import distributed_flags, entrypoint
+from voxjax.config import Config
+from voxjax.experiments import train
+from voxjax.pipeline import encoder_weights
+from voxjax.reporting import run_report
+from voxjax.storage import paths
+
+DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus (DIR/ravdess/Actor_01/…).")
+WORKDIR = flags.DEFINE_string("workdir", None, "Output folder; runs/NAME-TIME if not given.")
+RESUME = flags.DEFINE_boolean("resume", False, "Continues the run in --workdir from its newest checkpoint.")
+
+flags.adopt_module_key_flags(distributed_flags)
+flags.adopt_module_key_flags(encoder_weights)
+
+
+def main(config: Config) -> None:
+    distributed_flags.join()
+    workdir = paths.default_workdir(WORKDIR.value, config.name)
+    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
+    start = "resume" if RESUME.value else "new"
+    figures = train.train(config, data_dir, workdir, paths.cache_dir(), start)
+    print(run_report.printout(figures))
+    print(f"report: {workdir / 'report' / 'report.html'}\nmodel:  {workdir / 'model'}")
+
+
+def run() -> None:
+    """Runs the command on `sys.argv`."""
+    entrypoint.run_with_config(main, default="demo")

@@ -1,0 +1,68 @@
+"""The command `voxjax`: finds the module of a subcommand and runs it. Imports nothing else, so help answers at once."""
+
+import difflib
+import importlib
+import sys
+
+from voxjax.version import __version__
+
+# Command: summary. Each is a module in `voxjax/cli/commands/` with a function `run()`.
+COMMANDS = {
+    "train": "train a model or an ensemble under one split, then report",
+    "crossval": "train all folds of a protocol in one program, then report",
+    "evaluate": "report on a trained model over any corpus",
+    "predict": "emotions of sound files",
+    "download": "fetch a corpus or a pretrained encoder",
+    "inspect": "check the quality of a corpus",
+    "preprocess": "write the feature table of a corpus as CSV",
+    "compare": "compare two runs over the same test clips",
+    "vote": "soft vote of finished runs",
+    "sweep": "search hyperparameters in one program",
+    "benchmark": "measure speed, one JSON line per figure",
+    "doctor": "versions, devices, cache and encoders, for bug reports",
+    "completion": "print a completion script for bash or zsh",
+}
+
+
+def main() -> None:
+    """Runs `voxjax COMMAND …`.
+
+    Raises:
+        SystemExit: always, with the exit code of the command; 2 at an unknown command.
+    """
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name in COMMANDS:
+        sys.argv = [f"voxjax {name}", *sys.argv[2:]]
+        run(name)
+    elif name in ("--version", "version"):
+        print(f"voxjax {__version__}")
+    elif name in ("", "-h", "--help", "help"):
+        print(page())
+        sys.exit(0 if name else 2)
+    else:
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        do = f"did you mean '{near[0]}'?" if near else "voxjax --help lists them"
+        print(f"error: voxjax: expected a command, found '{name}'; {do}", file=sys.stderr)
+        sys.exit(2)
+
+
+def run(name: str) -> None:
+    """Runs a command on the arguments in `sys.argv[1:]`; the scripts call this too.
+
+    Raises:
+        SystemExit: with its exit code.
+    """
+    importlib.import_module(f"voxjax.cli.commands.{name}").run()
+
+
+def page() -> str:
+    """The text of `voxjax --help`."""
+    rows = "\n".join(f"  {name:<12}{summary}" for name, summary in COMMANDS.items())
+    return "\n\n".join(
+        [
+            "VoxJAX: the emotion in a voice, its calibrated probability, and the training behind both.",
+            "usage: voxjax COMMAND [--FLAG=VALUE …]",
+            rows,
+            "voxjax COMMAND --help lists a command's flags; voxjax --version prints the version.",
+        ]
+    )
