@@ -1,17 +1,84 @@
-"""Strict JAX, a private cache, and the real corpora where there are any."""
+"""Strict JAX, a quick compiler for most tests, a private cache, and the real corpora where there are any.
 
+XLA's quickest settings halve the time of compiling and change results by rounding alone. Tests of the numbers that
+users get are marked `full_compiler`: all those of a file run together in one process with the compiler of users, and
+each reports its own outcome here.
+"""
+
+import json
 import os
 import pathlib
-
-os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes may share an accelerator
+import subprocess
+import sys
+import tempfile
 
 import jax
 import pytest
+
+# XLA reads these when it is first used, which is later than its import.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes may share an accelerator
+FULL, OUTCOMES = "VOXJAX_TESTS_FULL_COMPILER", "VOXJAX_TESTS_OUTCOMES"
+QUICK_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+QUICK = FULL not in os.environ and os.environ.get("XLA_FLAGS", QUICK_FLAGS) == QUICK_FLAGS
+if QUICK:
+    os.environ["XLA_FLAGS"] = QUICK_FLAGS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_collection_modifyitems(items):
+    """Has the tests marked `full_compiler` run in a process of their own where this one compiles quickly."""
+    if not QUICK:
+        return
+    marked = [item for item in items if item.get_closest_marker("full_compiler")]
+    for path in {item.path for item in marked}:
+        batch = FullCompiler([item.nodeid for item in marked if item.path == path])
+        for item in marked:
+            if item.path == path:
+                item.fixturenames = []  # the other process sets them up
+                item.runtest = lambda batch=batch, nodeid=item.nodeid: batch.report(nodeid)
+
+
+class FullCompiler:
+    """Tests of one file, run in another process when the first of them is due."""
+
+    def __init__(self, nodeids):
+        self.nodeids = nodeids
+        self.outcomes = None
+
+    def report(self, nodeid):
+        """Passes, fails or skips as the test did in the other process."""
+        if self.outcomes is None:
+            self.outcomes = self.run()
+        outcome, text = self.outcomes[nodeid]
+        if outcome == "skipped":
+            pytest.skip(text)
+        if outcome == "failed":
+            pytest.fail(text, pytrace=False)
+
+    def run(self):
+        """The outcome and the text of each test, by its node id."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "outcomes.jsonl"
+            environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+            del environment["XLA_FLAGS"]
+            environment |= {FULL: "1", OUTCOMES: str(path)}
+            command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *self.nodeids]
+            done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+            lines = path.read_text().splitlines() if path.exists() else []
+        lost = ("failed", f"the process with the full compiler left no outcome\n{done.stdout}\n{done.stderr}")
+        return dict.fromkeys(self.nodeids, lost) | {nodeid: (how, text) for nodeid, how, text in map(json.loads, lines)}
+
+
+def pytest_runtest_logreport(report):
+    """Writes each outcome down for the process that asked for it."""
+    if OUTCOMES in os.environ and (report.when == "call" or not report.passed):
+        text = report.longrepr[2] if report.skipped else report.longreprtext
+        with open(os.environ[OUTCOMES], "a") as file:
+            file.write(json.dumps([report.nodeid, report.outcome, text]) + "\n")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -404,7 +404,7 @@ def test_a_killed_download_is_resumed_to_the_end(server, tmp_path, clips):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--corpus=ravdess"], "download.py: expected --data_dir=DIR with --corpus, found none; add it"),
+        (["--corpus=ravdess"], "download: expected --data_dir=DIR with --corpus, found none; add it"),
         (["--corpus=tes", "--data_dir=x"], "did you mean 'tess'?"),
         (["--corpus=tess", "--data_dir=x", "--mirror=zenodo.org"], "--mirror: expected an address as https://"),
         (["--timeout_s=0"], "--timeout_s"),

@@ -225,7 +225,7 @@ def test_the_command_rejects_a_substitute_from_a_mirror(server, tmp_path, conten
 def test_a_corpus_or_an_encoder_is_required(flags, found):
     done = command(*flags)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert f"download.py: expected --corpus=NAME or --encoder=NAME, found {found}; " in done.stderr
+    assert f"download: expected --corpus=NAME or --encoder=NAME, found {found}; " in done.stderr
 
 
 def test_the_list_has_corpora_and_encoders(tmp_path):

@@ -22,7 +22,7 @@ OUT = flags.DEFINE_string("out", None, "File to write it to as well, as JSON.")
 
 def main(runs: Sequence[str]) -> None:
     if len(runs) != 2:
-        raise UsageError(mismatch("compare", "RUN_A RUN_B", f"{len(runs)} folders", "name two runs"))
+        raise UsageError(mismatch("voxjax compare", "RUN_A RUN_B", f"{len(runs)} folders", "name two runs"))
     found = compare_runs.compare(*(Path(run) for run in runs))
     print(FORMATS[FORMAT.value](found))
     if OUT.value:

@@ -37,7 +37,7 @@ complete -o filenames -F _voxjax voxjax
 
 def main(arguments: Sequence[str]) -> None:
     if len(arguments) != 1 or arguments[0] not in SHELLS:
-        raise UsageError(mismatch("completion", "bash or zsh", " ".join(arguments), "name one shell"))
+        raise UsageError(mismatch("voxjax completion", "bash or zsh", " ".join(arguments), "name one shell"))
     print(script(arguments[0]))
 
 

@@ -51,9 +51,9 @@ def _fetched() -> Iterator[str]:
         case (str(names), None) if DATA_DIR.value:
             return corpus_downloads.download(names, Path(DATA_DIR.value), policy, MIRROR.value)
         case (str(), None):
-            raise UsageError(mismatch("download", "--data_dir=DIR with --corpus", "none", "add it"))
+            raise UsageError(mismatch("voxjax download", "--data_dir=DIR with --corpus", "none", "add it"))
     do, found = "add one of them (--list prints the names)", "both" if CORPUS.value else "neither"
-    raise UsageError(mismatch("download", "--corpus=NAME or --encoder=NAME", found, do))
+    raise UsageError(mismatch("voxjax download", "--corpus=NAME or --encoder=NAME", found, do))
 
 
 def run() -> None:

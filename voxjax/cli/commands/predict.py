@@ -39,7 +39,9 @@ def main(paths: Sequence[str]) -> int:
     counts: list[int] = []
     style = prediction_formats.FORMATS[FORMAT.value]
     if REJECT_BELOW.value is not None and TARGET_ACCURACY.value is not None:
-        raise UsageError(mismatch("predict", "one of --reject_below and --target_accuracy", "both", "leave one out"))
+        raise UsageError(
+            mismatch("voxjax predict", "one of --reject_below and --target_accuracy", "both", "leave one out")
+        )
     predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0)
     if TARGET_ACCURACY.value is not None:
         predictor.reject_below = predictor.threshold(TARGET_ACCURACY.value)
