@@ -7,10 +7,13 @@ import runpy
 
 import pytest
 
+from tests import test_imports
 from voxjax import labels
+from voxjax.cli import main, renamed_keys
 from voxjax.data import corpora
 from voxjax.downloads import sources
 from voxjax.downloads.sources import by_hand
+from voxjax.version import __version__
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "docs/results").glob("*.json"))}
@@ -35,11 +38,19 @@ def test_there_are_results():
     assert RUNS
 
 
-def test_readme_tables_equal_the_results():
+def test_tables_equal_the_results():
     tool = collect()
-    assert between("runs") == tool["runs_table"](RUNS) and len(between("runs")) == len(RUNS) + 2
+    lines = between("runs", "docs/results.md")
+    assert lines == tool["runs_table"](RUNS) and len(lines) == len(RUNS) + 2
     assert between("commands", "docs/results.md") == tool["commands"](RUNS)
     assert between("guide") == tool["guide_table"](RESULTS["guide"]["rows"])
+
+
+def test_picture_is_of_the_results():
+    """Its bars carry the figures as text, in paths; redrawn, it is the same size."""
+    rows = collect()["picture_rows"](RUNS)
+    assert len(rows) == 6 and all(low < uar < high for _, uar, low, high in rows)
+    assert "<svg" in (ROOT / "docs/results/speaker5.svg").read_text()
 
 
 def test_table_of_speeds_equals_its_figures():
@@ -104,7 +115,13 @@ def test_each_result_names_its_command_seed_and_commit(name):
     assert " /" not in result["command"] and "=/" not in result["command"], "a path of one machine alone"
 
 
-PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+NOT_WRAPPED = ("docs/data-quality.md", "docs/download.md", "docs/weights.md")
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -116,6 +133,10 @@ def test_links_and_commands_lead_somewhere(page):
         assert (ROOT / script).is_file(), script
     for config in re.findall(r"--config=(configs/\w+\.py)", text):
         assert (ROOT / config).is_file(), config
+    for config in re.findall(r"--config=(\w+)(?=\s)", text):
+        assert config == "NAME" or (ROOT / "configs" / f"{config}.py").is_file(), config
+    for command in re.findall(r"^voxjax (\w+)", text, re.M):
+        assert command in main.COMMANDS, command
 
 
 def test_card_of_each_checkpoint_gives_its_figures():
@@ -130,8 +151,56 @@ def test_card_of_each_checkpoint_gives_its_figures():
 
 
 def test_words_of_ravdess_carry_nothing_as_the_page_says():
-    text = (ROOT / "docs/fusion.md").read_text()
+    text = " ".join((ROOT / "docs/fusion.md").read_text().split())
     known = {"+".join(row["modalities"]): row["uar"] for row in RESULTS["fusion_ravdess_text"]["modality_ablation"]}
     assert known["text"] == 1 / 8
     for names, words in (("text", "words alone"), ("audio", "voice alone"), ("audio+text", "both")):
         assert f"{words} {percent(known[names])}" in text
+
+
+def test_map_of_rooms_is_the_folder_and_the_table_of_imports():
+    block = (ROOT / "docs/design.md").read_text().split("## Rooms")[1].split("```")[1]
+    lines = [line for line in block.split("voxjax/\n")[1].splitlines() if line.strip()]
+    mapped = {word.strip("/") for line in lines for word in re.match(r"  ((?:[\w]+(?:\.py|/) ?)+)", line)[1].split()}
+    kept = {path.name for path in (ROOT / "voxjax").iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert mapped == kept - {"__init__.py", "__pycache__"}
+    rows = [place.removeprefix("voxjax.") for row in test_imports.ROWS for place in row if place.startswith("voxjax.")]
+    assert {name.removesuffix(".py") for name in mapped} == set(rows)
+    order = [re.match(r"  (\w+)", line)[1] for line in lines]
+    assert [name for name in rows if name in order and name != "__main__"] == [n for n in order if n != "__main__"]
+
+
+def test_table_of_commands_is_complete():
+    text = (ROOT / "docs/commands.md").read_text()
+    assert re.findall(r"^\| `voxjax (\w+)` \|", text, re.M) == list(main.COMMANDS)
+
+
+def test_changelog_lists_every_renamed_key():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    assert dict(re.findall(r"^\| config \| `([\w.]+)` \| `([\w.]+)` \|$", text, re.M)) == renamed_keys.RENAMED
+
+
+def test_cited_version_is_the_packages():
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in NOT_WRAPPED])
+def test_pages_are_wrapped(page):
+    """At 100 columns, but for tables, code, links and headings."""
+    plain = re.sub(r"```.*?```", "", (ROOT / page).read_text(), flags=re.S)
+    assert [line for line in plain.splitlines() if len(line) > 100 and line[0] not in "|#<" and " " in line[:100]] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("voxjax/audio/augment.py", "def mixup("),
+        ("voxjax/data/splits.py", "PROTOCOLS = {"),
+        ("voxjax/reporting/run_report.py", "def write_report("),
+        ("voxjax/train/step.py", "def train_step("),
+    ],
+)
+def test_readme_leads_to_the_places_to_read_first(module, line):
+    """From the README one link, and one search in that file."""
+    assert f"]({module})" in (ROOT / "README.md").read_text()
+    assert line in (ROOT / module).read_text()

@@ -1,4 +1,4 @@
-"""Takes finished runs into docs/results/ and makes guide.json and the README's tables from what is there.
+"""Takes finished runs into docs/results/ and makes guide.json, the tables and the picture from what is there.
 
 python docs/results/collect.py [NAME=RUN_FOLDER …]
 
@@ -36,6 +36,14 @@ SPEED_HEAD = (
     "| members | computed | figure | one program | one after the other | ratio |",
     "|---|---|---|---|---|---|",
 )
+PICTURE = {  # result: its label in the README's picture
+    "baseline_speaker5": "Baseline",
+    "enhanced_speaker5": "Enhanced",
+    "optimized_speaker5": "Optimized",
+    "ensemble_speaker5": "Ensemble",
+    "whisper_statistics_speaker5": "Whisper tiny.en, statistics",
+    "whisper_discriminant_base_speaker5": "Whisper base, discriminant",
+}
 UNITS = {"s": "s", "ms": "ms", "mib": "MiB"}
 
 
@@ -113,7 +121,7 @@ def runs_table(found):
         seeds = "seed " + ", ".join(map(str, figures["seeds"]))
         made = any("synthetic" in warning for warning in figures["warnings"])
         where = f" on {figures['corpus']}, which is synthetic" if made else ""
-        cells = [f"[{figures['model']}](docs/results/{name}.json){where}", f"{figures['protocol']}, {folds}, {seeds}"]
+        cells = [f"[{figures['model']}](results/{name}.json){where}", f"{figures['protocol']}, {folds}, {seeds}"]
         cells += [f"{100 * figures['uar']:.1f} %", f"{low:.1f} to {high:.1f}", f"{100 * figures['accuracy']:.1f} %"]
         lines.append("| " + " | ".join([*cells, time_text(minutes(figures))]) + " |")
     return lines
@@ -125,8 +133,9 @@ def commands(found):
     for name, figures in found.items():
         low, high = (100 * end for end in figures["uar_ci"])
         lines += [
-            f"**[{name}](results/{name}.json)**: UAR {100 * figures['uar']:.1f} % ({low:.1f} to {high:.1f}), accuracy "
-            f"{100 * figures['accuracy']:.1f} %, {figures['n']} test clips, epoch chosen by {figures['chosen_by']}; "
+            f"**[{name}](results/{name}.json)**:",
+            f"UAR {100 * figures['uar']:.1f} % ({low:.1f} to {high:.1f}), accuracy {100 * figures['accuracy']:.1f} %,",
+            f"{figures['n']} test clips, epoch chosen by {figures['chosen_by']};",
             f"commit `{figures['commit'][:12]}`",
             "",
             "```",
@@ -158,6 +167,35 @@ def modality_ablation_table(figures):
     return lines
 
 
+def picture_rows(found):
+    """Label, UAR and its interval, in percent, of the runs in the picture."""
+    rows = []
+    for name, label in PICTURE.items():
+        low, high = found[name]["uar_ci"]
+        rows.append((label, 100 * found[name]["uar"], 100 * low, 100 * high))
+    return rows
+
+
+def draw(found):
+    """Writes the README's picture."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "voxjax"
+    from matplotlib import pyplot
+
+    labels, uars, lows, highs = zip(*reversed(picture_rows(found)), strict=True)
+    figure, axes = pyplot.subplots(figsize=(7.5, 2.8), layout="constrained")
+    errors = [np.subtract(uars, lows), np.subtract(highs, uars)]
+    bars = axes.barh(labels, uars, xerr=errors, color="#3b6ea5", ecolor="#222222", capsize=3, height=0.6)
+    axes.bar_label(bars, [f"{uar:.1f} %" for uar in uars], label_type="center", color="white")
+    axes.axvline(12.5, color="#888888", linestyle=":", label="chance")
+    axes.set(xlim=(0, 100), xlabel="UAR on unseen speakers (speaker5), %, with 95 % interval")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="lower right")
+    figure.savefig(HERE / "speaker5.svg", metadata={"Date": None})
+
+
 def put(text, name, lines):
     """The text with other lines between its markers of this name."""
     head, tail = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
@@ -172,9 +210,10 @@ def main(arguments):
     found = results()
     rows = guide(found)
     (HERE / "guide.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n")
-    text = put(README.read_text(), "guide", guide_table(rows))
-    README.write_text(put(text, "runs", runs_table(found)))
-    RESULTS.write_text(put(RESULTS.read_text(), "commands", commands(found)))
+    README.write_text(put(README.read_text(), "guide", guide_table(rows)))
+    text = put(RESULTS.read_text(), "runs", runs_table(found))
+    RESULTS.write_text(put(text, "commands", commands(found)))
+    draw(found)
     speed = json.loads((HERE / "benchmark_ensemble.json").read_text())
     DEVICES.write_text(put(DEVICES.read_text(), "speed", speed_table(speed)))
     FUSION.write_text(put(FUSION.read_text(), "modality_ablation", modality_ablation_table(found["fusion_demo_modal"])))

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import optimize, special
 
 _LOW, _HIGH = 0.05, 20.0  # far outside any temperature that is met
-_PRIOR_CLIPS = 40.0  # chosen on training speakers: docs/judging.md
+_PRIOR_CLIPS = 40.0  # chosen on training speakers: docs/evaluation.md
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
