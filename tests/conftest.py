@@ -13,6 +13,7 @@ import sys
 import tempfile
 
 import jax
+import jaxtyping
 import pytest
 
 # XLA reads these when it is first used, which is later than its import.
@@ -22,6 +23,22 @@ QUICK_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_p
 QUICK = FULL not in os.environ and os.environ.get("XLA_FLAGS", QUICK_FLAGS) == QUICK_FLAGS
 if QUICK:
     os.environ["XLA_FLAGS"] = QUICK_FLAGS
+
+# In these modules every call is checked against its annotations, array shapes included. Before voxjax is imported.
+SHAPE_CHECKED = (
+    "voxjax.audio.augment",
+    "voxjax.audio.chroma",
+    "voxjax.audio.dsp",
+    "voxjax.audio.features",
+    "voxjax.audio.normalize",
+    "voxjax.audio.offline_augment",
+    "voxjax.audio.pooling",
+    "voxjax.audio.vector",
+    "voxjax.data.batches",
+    "voxjax.data.examples",
+    "voxjax.data.store",
+)
+jaxtyping.install_import_hook(SHAPE_CHECKED, "beartype.beartype")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

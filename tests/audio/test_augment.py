@@ -42,7 +42,7 @@ def test_warp_moves_a_tone_along_the_mel_axis():
     time = np.arange(16_000) / 16_000
     tone, moved = (np.sin(2 * np.pi * hz * time).astype(np.float32) for hz in (1_000.0, 1_000.0 * np.e**0.2))
     mel = FrameFeatures()
-    clips = [augment.Clip(features.logmel(mel, x), jnp.int32(63)) for x in (tone, moved)]
+    clips = [augment.Clip(features.logmel(mel, jnp.asarray(x)), jnp.int32(63)) for x in (tone, moved)]
     spans = features.channel_spans(mel)
     peaks = set()
     for i in range(20):
@@ -74,7 +74,7 @@ def test_noise_only_raises_levels_and_reaches_its_ratio():
 def test_noise_adds_powers_as_real_noise_would():
     random = np.random.default_rng(5)
     speech, hiss = random.normal(0, 0.1, (2, 16_000)).astype(np.float32)
-    levels = [features.logmel(FrameFeatures(), x) for x in (speech, hiss, speech + hiss)]
+    levels = [features.logmel(FrameFeatures(), jnp.asarray(x)) for x in (speech, hiss, speech + hiss)]
     together = jnp.logaddexp(levels[0] * 0.2302585, levels[1] * 0.2302585) / 0.2302585
     assert abs(float(jnp.mean(together - levels[2]))) < 1.0
 

@@ -1,5 +1,6 @@
 """The scaler sees valid frames alone."""
 
+import jax.numpy as jnp
 import numpy as np
 
 from voxjax.audio import normalize
@@ -11,6 +12,10 @@ def rows():
     features = random.normal(3.0, 2.0, (6, 10, 4)).astype(np.float32)
     lengths = np.array([10, 7, 3, 10, 1, 5])
     return features, lengths
+
+
+def applied(config, scaler, features, mask):
+    return np.asarray(normalize.apply(config, scaler, jnp.asarray(features), jnp.asarray(mask)))
 
 
 def test_statistics_are_those_of_the_valid_frames():
@@ -25,7 +30,7 @@ def test_statistics_are_those_of_the_valid_frames():
 def test_applied_to_its_own_clips_gives_zero_mean_unit_deviation_and_zero_padding():
     features, lengths = rows()
     mask = np.arange(10)[None, :] < lengths[:, None]
-    scaled = np.asarray(normalize.apply(FrameFeatures(mels=4), normalize.fit(features, lengths, 1), features, mask))
+    scaled = applied(FrameFeatures(mels=4), normalize.fit(features, lengths, 1), features, mask)
     np.testing.assert_allclose(scaled[mask].mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(scaled[mask].std(0), 1, atol=1e-5)
     assert not scaled[~mask].any()
@@ -39,13 +44,13 @@ def test_centred_by_clip_the_spectrum_loses_its_mean_and_the_level_stays():
     mask = np.arange(10)[None, :] < lengths[:, None]
     scaler = normalize.fit(features, lengths, 1)
     coloured = features + random.normal(0.0, 9.0, (5, 1, 8)).astype(np.float32)  # each clip through its own channel
-    scaled, other = (np.asarray(normalize.apply(config, scaler, x, mask)) for x in (features, coloured))
+    scaled, other = (applied(config, scaler, x, mask) for x in (features, coloured))
     spectrum = [1, 2, 3, 6, 7]
     np.testing.assert_allclose(scaled[..., spectrum], other[..., spectrum], atol=1e-4)
     for clip, n in zip(scaled, lengths, strict=True):
         np.testing.assert_allclose(clip[:n, spectrum].mean(0), 0, atol=1e-5)
         assert not clip[n:].any()
-    plain = np.asarray(normalize.apply(FrameFeatures(), scaler, features, mask))
+    plain = applied(FrameFeatures(), scaler, features, mask)
     np.testing.assert_array_equal(scaled[..., [0, 4, 5]], plain[..., [0, 4, 5]])
     assert not np.allclose(scaled[0, :, 1], plain[0, :, 1])
 
@@ -54,7 +59,7 @@ def test_centred_by_clip_an_encoders_channels_all_lose_their_mean():
     features, lengths = rows()
     mask = np.arange(10)[None, :] < lengths[:, None]
     config = EncoderFeatures(encoder="any", blocks=(1, 2), centre="clip")
-    scaled = np.asarray(normalize.apply(config, normalize.fit(features, lengths, 1), features, mask))
+    scaled = applied(config, normalize.fit(features, lengths, 1), features, mask)
     np.testing.assert_allclose(scaled.sum(1), 0, atol=1e-4)
     assert not scaled[~mask].any()
 

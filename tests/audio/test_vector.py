@@ -86,4 +86,4 @@ def test_columns_are_named_once_each():
 def test_short_clip_is_finite():
     values, _ = features.extract(CONFIG, *batch([voices(1)[0][:1_700]]))
     assert bool(jnp.all(jnp.isfinite(values)))
-    assert dsp.frame_count(1_700, CONFIG.hop_samples) < 9
+    assert dsp.frame_count(jnp.int32(1_700), CONFIG.hop_samples) < 9

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, Key
 
 from voxjax.audio import dsp
 from voxjax.audio.features import channel_spans
 from voxjax.config import FeatureConfig, FrameFeatures, Hyper
 
-Array = jax.Array
+Scalar = Float[Array, ""] | float  # traced where members of an ensemble differ in it
 Spans = Mapping[str, tuple[int, int]]
 
 SILENCE_DB = -100.0
@@ -24,13 +25,13 @@ _SNR_RANGE_DB = 30.0  # noise is drawn from the lowest ratio up to this much abo
 
 
 class Clip(NamedTuple):
-    """One example: `frames [T, C]` and the count of valid frames."""
+    """One example: `frames [T, C]` and the number of valid frames."""
 
-    frames: Array
-    length: Array
+    frames: Float[Array, "T C"]
+    length: Int[Array, ""]
 
 
-def time_stretch(key: Array, strength: Array, clip: Clip) -> Clip:
+def time_stretch(key: Key[Array, ""], strength: Scalar, clip: Clip) -> Clip:
     """Changes the tempo by `exp(U(-1, 1) * strength)`, interpolating between frames.
 
     A slowed clip that outgrows the array loses its end.
@@ -42,7 +43,7 @@ def time_stretch(key: Array, strength: Array, clip: Clip) -> Clip:
     return Clip(_interpolate(clip.frames, jnp.arange(size, dtype=jnp.float32) * rate, last), length)
 
 
-def vtlp(key: Array, strength: Array, clip: Clip, spans: Spans, config: FrameFeatures) -> Clip:
+def vtlp(key: Key[Array, ""], strength: Scalar, clip: Clip, spans: Spans, config: FrameFeatures) -> Clip:
     """Scales the frequency axis of the log-mels by `exp(U(-1, 1) * strength)`, as a vocal tract of
     another length would (VTLP, Jaitly and Hinton 2013). Pitch moves with it."""
     ratio = strength * jax.random.uniform(key, minval=-1.0, maxval=1.0)
@@ -64,17 +65,17 @@ def vtlp(key: Array, strength: Array, clip: Clip, spans: Spans, config: FrameFea
     return Clip(frames, clip.length)
 
 
-def gain(key: Array, strength_db: Array, clip: Clip, spans: Spans) -> Clip:
+def gain(key: Key[Array, ""], strength_db: Scalar, clip: Clip, spans: Spans) -> Clip:
     """Adds `U(-strength, strength)` dB to every level: log-mels and energy."""
     change_db = strength_db * jax.random.uniform(key, minval=-1.0, maxval=1.0)
     return Clip(clip.frames + change_db * _levels(clip, spans)[None, :], clip.length)
 
 
-def noise(key: Array, share: Array, snr_db: Array, clip: Clip, spans: Spans) -> Clip:
-    """Adds a steady noise of random level and tilt to the log-mels of a `share` of clips.
+def noise(key: Key[Array, ""], probability: Scalar, snr_db: Scalar, clip: Clip, spans: Spans) -> Clip:
+    """Adds a steady noise of random level and tilt to the log-mels of a fraction `probability` of the clips.
 
     Its level lies `snr_db` to `snr_db + 30` dB below the clip's mean power, its spectrum falls or
-    rises by up to 10 dB over the bands. Powers are added, as uncorrelated sounds do.
+    rises by up to 10 dB over the bands. Powers are added, as those of uncorrelated signals.
     """
     if "logmel" not in spans:
         return clip
@@ -84,17 +85,17 @@ def noise(key: Array, share: Array, snr_db: Array, clip: Clip, spans: Spans) -> 
     valid = (jnp.arange(level_db.shape[0]) < clip.length)[:, None]
     power = jnp.where(valid, jnp.exp(_NEPER * level_db), 0.0)
     mean_db = dsp.power_to_db(jnp.sum(power) / (clip.length * (end - first)).astype(jnp.float32))
-    # From NumPy, as all members of a program share what is computed of no member, and round it differently.
+    # By NumPy: compiled constants would be rounded differently for one member than for several.
     slope_db = 20.0 * (tilt - 0.5) * np.linspace(-1.0, 1.0, end - first, dtype=np.float32)
     noise_db = mean_db - snr_db - _SNR_RANGE_DB * level + slope_db
-    noise_db = jnp.where(coin < share, noise_db, SILENCE_DB)[None, :]
+    noise_db = jnp.where(coin < probability, noise_db, SILENCE_DB)[None, :]
     noisy = jnp.logaddexp(_NEPER * level_db, _NEPER * noise_db) / _NEPER
-    noisy = jnp.where(coin < share, noisy, level_db)
+    noisy = jnp.where(coin < probability, noisy, level_db)
     return Clip(clip.frames.at[:, first:end].set(noisy), clip.length)
 
 
-def time_shift(key: Array, strength_frames: Array, clip: Clip, spans: Spans) -> Clip:
-    """Delays the clip by `U(0, strength)` frames of silence; what passes the array's end is lost."""
+def time_shift(key: Key[Array, ""], strength_frames: Scalar, clip: Clip, spans: Spans) -> Clip:
+    """Delays the clip by `U(0, strength)` frames of silence; frames beyond the array's end are lost."""
     size = clip.frames.shape[0]
     room = jnp.minimum(strength_frames, (size - clip.length).astype(jnp.float32))
     delay = jnp.floor(jax.random.uniform(key) * (jnp.maximum(room, 0.0) + 1.0)).astype(jnp.int32)
@@ -105,27 +106,33 @@ def time_shift(key: Array, strength_frames: Array, clip: Clip, spans: Spans) -> 
     return Clip(jnp.where(head & (strength_frames > 0.0), silence, moved), clip.length + delay)
 
 
-def mask_bands(key: Array, widest_share: Array, values: Array, extent: Array, axis: int) -> Array:
+def mask_bands(
+    key: Key[Array, ""],
+    widest_fraction: Scalar,
+    values: Float[Array, "T C"],
+    extent: Int[Array, ""],
+    axis: int,
+) -> Float[Array, "T C"]:
     """Sets two random bands along an axis to 0, the mean of scaled features (SpecAugment, Park 2019).
 
     Args:
         key: a PRNG key.
-        widest_share: the widest band as a share of `extent`.
+        widest_fraction: the widest band as a fraction of `extent`.
         values: scaled features `[T, C]`.
         extent: valid size of the axis.
         axis: 0 for time, 1 for channels.
     """
     draws = jax.random.uniform(key, (2, 2))
     extent = extent.astype(jnp.float32)
-    widths = draws[0] * widest_share * extent
+    widths = draws[0] * widest_fraction * extent
     starts = draws[1] * (extent - widths)
-    place = jnp.arange(values.shape[axis], dtype=jnp.float32)[:, None]
-    hidden = jnp.any((place >= starts[None, :]) & (place < (starts + widths)[None, :]), axis=1)
-    return jnp.where(hidden[:, None] if axis == 0 else hidden[None, :], 0.0, values)
+    position = jnp.arange(values.shape[axis], dtype=jnp.float32)[:, None]
+    masked = jnp.any((position >= starts[None, :]) & (position < (starts + widths)[None, :]), axis=1)
+    return jnp.where(masked[:, None] if axis == 0 else masked[None, :], 0.0, values)
 
 
-def crop(key: Array, size: int, clip: Clip) -> Clip:
-    """At most `size` frames of the clip, from a place drawn among all that fit: `[T, C] -> [min(T, size), C]`."""
+def crop(key: Key[Array, ""], size: int, clip: Clip) -> Clip:
+    """At most `size` frames of the clip, from a random start: `[T, C] -> [min(T, size), C]`."""
     size = min(size, clip.frames.shape[0])
     room = jnp.maximum(clip.length - size, 0)
     start = jnp.floor(jax.random.uniform(key) * (room + 1).astype(jnp.float32)).astype(jnp.int32)
@@ -133,29 +140,35 @@ def crop(key: Array, size: int, clip: Clip) -> Clip:
     return Clip(jax.lax.dynamic_slice_in_dim(clip.frames, start, size), jnp.minimum(clip.length, size))
 
 
-def distort(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int = 0) -> Clip:
-    """Everything that acts on raw features, in the order a recording meets it: speaker, room, machine.
+def distort(
+    config: FeatureConfig, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int = 0
+) -> Clip:
+    """Everything that acts on raw features, in the order of its causes: speaker, room, recording device.
 
-    Features of kind `vector` have no time axis left and pass unchanged; what an encoder heard is stretched and cropped,
-    but has no bands left to move. All but vectors come out with `longest` frames at most, unless that is 0.
+    `vector` features have no time axis and are returned unchanged. Encoder features are stretched and cropped only, as
+    they have no frequency axis. The result has at most `longest` frames, except with `vector` or where that is 0.
     """
     return _DISTORTIONS[config.kind](config, key, hyper, ramp, clip, longest)
 
 
-def _unchanged(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int) -> Clip:
+def _unchanged(
+    config: FeatureConfig, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int
+) -> Clip:
     del config, key, hyper, ramp, longest
     return clip
 
 
-def _in_time(config: FeatureConfig, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int) -> Clip:
-    """Tempo and place."""
+def _in_time(config: FeatureConfig, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int) -> Clip:
+    """Tempo and crop."""
     del config
     clip = time_stretch(jax.random.fold_in(key, 0), ramp * hyper.time_stretch, clip)
     return crop(jax.random.fold_in(key, 5), longest, clip) if longest else clip
 
 
-def _in_time_and_bands(config: FrameFeatures, key: Array, hyper: Hyper, ramp: Array, clip: Clip, longest: int) -> Clip:
-    """Tempo and place, tract, level, noise and delay."""
+def _in_time_and_bands(
+    config: FrameFeatures, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int
+) -> Clip:
+    """Tempo and crop, vocal tract, level, noise and delay."""
     spans = channel_spans(config)
     keys = [jax.random.fold_in(key, i) for i in range(5)]
     clip = _in_time(config, key, hyper, ramp, clip, longest)
@@ -168,7 +181,9 @@ def _in_time_and_bands(config: FrameFeatures, key: Array, hyper: Hyper, ramp: Ar
 _DISTORTIONS: dict[str, Callable[..., Clip]] = {"vector": _unchanged, "encoder": _in_time, "frames": _in_time_and_bands}
 
 
-def spec_augment(key: Array, hyper: Hyper, ramp: Array, values: Array, length: Array) -> Array:
+def spec_augment(
+    key: Key[Array, ""], hyper: Hyper, ramp: Scalar, values: Float[Array, "T C"], length: Int[Array, ""]
+) -> Float[Array, "T C"]:
     """SpecAugment on scaled features: two bands of time and two of channels, `[T, C] -> [T, C]`."""
     time_key, channel_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     channels = jnp.asarray(values.shape[1])
@@ -177,18 +192,18 @@ def spec_augment(key: Array, hyper: Hyper, ramp: Array, values: Array, length: A
 
 
 class Batch(NamedTuple):
-    """What the network and the loss see: `[B, T, C]`, bool `[B, T]`, class shares `[B, K]`.
+    """Inputs `[B, T, C]`, mask bool `[B, T]` and target probabilities `[B, K]` of a training step.
 
     For a network that fuses modalities, inputs and mask are dictionaries of such arrays, T and C differing.
     """
 
     inputs: Any
     mask: Any
-    targets: Array
+    targets: Float[Array, "B K"]
 
 
-def mixup(key: Array, alpha: Array, share: Array, batch: Batch) -> Batch:
-    """Blends a `share` of the examples with others of the batch (Zhang et al. 2018).
+def mixup(key: Key[Array, ""], alpha: Scalar, probability: Scalar, batch: Batch) -> Batch:
+    """Mixes a fraction `probability` of the examples with other examples of the batch (Zhang et al. 2018).
 
     The one function that looks across the batch. Weights are Beta(alpha, alpha), the larger kept for
     the example itself; inputs and targets mix alike, and a position is valid where either is.
@@ -197,12 +212,12 @@ def mixup(key: Array, alpha: Array, share: Array, batch: Batch) -> Batch:
     size = batch.targets.shape[0]
     partner = jax.random.permutation(order_key, size)
     weight = jax.random.beta(weight_key, jnp.maximum(alpha, 1e-2), jnp.maximum(alpha, 1e-2), (size,))
-    mixed = (jax.random.uniform(coin_key, (size,)) < share) & (alpha > 0.0)
+    mixed = (jax.random.uniform(coin_key, (size,)) < probability) & (alpha > 0.0)
     own = jnp.where(mixed, jnp.maximum(weight, 1.0 - weight), 1.0)
 
     def blend(x: Array) -> Array:
-        share = own.reshape(-1, *(1,) * (x.ndim - 1))
-        return share * x + (1.0 - share) * x[partner]
+        weight = own.reshape(-1, *(1,) * (x.ndim - 1))
+        return weight * x + (1.0 - weight) * x[partner]
 
     mask = jax.tree.map(lambda valid: valid | (valid[partner] & mixed[:, None]), batch.mask)
     return Batch(jax.tree.map(blend, batch.inputs), mask, blend(batch.targets))
@@ -211,8 +226,8 @@ def mixup(key: Array, alpha: Array, share: Array, batch: Batch) -> Batch:
 _NEPER = 0.1 * 2.302585092994046  # decibels of power to natural logarithm
 
 
-def _interpolate(rows: Array, places: Array, last: Array) -> Array:
-    """Rows at fractional places, linearly, clamped to `[0, last]`: `[N, C], [M] -> [M, C]`."""
+def _interpolate(rows: Float[Array, "N C"], places: Float[Array, " M"], last: Float[Array, ""]) -> Float[Array, "M C"]:
+    """Rows at fractional positions, interpolated linearly and clamped to `[0, last]`: `[N, C], [M] -> [M, C]`."""
     places = jnp.clip(places, 0.0, last)
     before = jnp.floor(places).astype(jnp.int32)
     after = jnp.minimum(before + 1, last.astype(jnp.int32))
@@ -220,8 +235,8 @@ def _interpolate(rows: Array, places: Array, last: Array) -> Array:
     return (1.0 - part) * rows[before] + part * rows[after]
 
 
-def _levels(clip: Clip, spans: Spans) -> Array:
-    """1 for channels measured in dB, 0 for others: `[C]`."""
+def _levels(clip: Clip, spans: Spans) -> Float[Array, " C"]:
+    """1 for channels measured in dB, 0 for the rest: `[C]`."""
     marks = jnp.zeros(clip.frames.shape[1])
     for name in set(spans) & {"logmel", "energy"}:
         marks = marks.at[slice(*spans[name])].set(1.0)

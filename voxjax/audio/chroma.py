@@ -6,21 +6,20 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.audio import dsp
 
-Array = jax.Array
-
 CLASSES = 12  # semitones of an octave
 _TUNINGS = 100  # candidates, a hundredth of a semitone apart, from -0.5
-_LOW_HZ, _HIGH_HZ = 150.0, 4_000.0  # where peaks are looked for
-_PEAK_SHARE = 0.1  # of a frame's maximum, below which a peak does not count
+_LOW_HZ, _HIGH_HZ = 150.0, 4_000.0  # peaks are searched between these
+_PEAK_FRACTION = 0.1  # of a frame's maximum: lower peaks do not count
 _A0_HZ = 27.5
 _LARGEST = np.int32(2**31 - 1)
 
 
 @functools.cache
-def filters(sample_rate_hz: int, window_samples: int) -> np.ndarray:
+def filters(sample_rate_hz: int, window_samples: int) -> Float[np.ndarray, "tunings {window_samples}//2+1 12"]:
     """Chroma filter banks for each tuning: float32 `[100, window // 2 + 1, 12]` (Ellis 2007, librosa's own)."""
     import librosa.filters  # slow to import, and needed for `vector` alone
 
@@ -29,7 +28,12 @@ def filters(sample_rate_hz: int, window_samples: int) -> np.ndarray:
     return np.stack(banks).astype(np.float32)
 
 
-def chroma(power: Array, mask: Array, sample_rate_hz: int, banks: Array) -> Array:
+def chroma(
+    power: Float[Array, "frames bins"],
+    mask: Bool[Array, " frames"],
+    sample_rate_hz: int,
+    banks: Float[Array, "tunings bins 12"],
+) -> Float[Array, "frames 12"]:
     """Energy of each pitch class relative to the frame's largest: `[frames, bins] -> [frames, 12]`.
 
     Equal to `librosa.feature.chroma_stft` with its default tuning, on the frames where `mask [frames]`.
@@ -41,8 +45,10 @@ def chroma(power: Array, mask: Array, sample_rate_hz: int, banks: Array) -> Arra
     return jnp.where(largest < tiny, raw, raw / jnp.maximum(largest, tiny))
 
 
-def tuning_index(power: Array, mask: Array, sample_rate_hz: int) -> Array:
-    """Which hundredth of a semitone, from -0.5, the clip's spectral peaks favour: int32 `[]`.
+def tuning_index(
+    power: Float[Array, "frames bins"], mask: Bool[Array, " frames"], sample_rate_hz: int
+) -> Int[Array, ""]:
+    """The clip's tuning in hundredths of a semitone, counted from -0.5: int32 `[]`.
 
     librosa's `estimate_tuning`: peaks by parabolic interpolation, the louder half of them, and the
     fullest bin of a histogram of their distance from the tempered scale.
@@ -57,7 +63,9 @@ def tuning_index(power: Array, mask: Array, sample_rate_hz: int) -> Array:
     return jnp.where(jnp.any(counted), jnp.argmax(counts), _TUNINGS // 2).astype(jnp.int32)
 
 
-def _peaks(power: Array, mask: Array, sample_rate_hz: int) -> tuple[Array, Array]:
+def _peaks(
+    power: Float[Array, "frames bins"], mask: Bool[Array, " frames"], sample_rate_hz: int
+) -> tuple[Float[Array, "frames pairs"], Float[Array, "frames pairs"]]:
     """Spectral peaks as frequency and height, 0 where there is none: `[frames, bins] -> [frames, pairs]`.
 
     Of two neighbouring bins at most one is a peak, so each pair shares a place.
@@ -65,11 +73,11 @@ def _peaks(power: Array, mask: Array, sample_rate_hz: int) -> tuple[Array, Array
     bins = power.shape[-1]
     bin_hz = sample_rate_hz / (2 * (bins - 1))
     first, last = math.ceil(_LOW_HZ / bin_hz), min(math.ceil(_HIGH_HZ / bin_hz), bins - 1)
-    floor = _PEAK_SHARE * jnp.max(power, axis=-1, keepdims=True)
+    floor = _PEAK_FRACTION * jnp.max(power, axis=-1, keepdims=True)
 
     def every_second(start: int) -> Array:
         before, here, after = (power[:, start + i : last + i : 2] for i in (-1, 0, 1))
-        left, right = (jnp.where(side > floor, side, 0.0) for side in (before, after))
+        left, right = (jnp.where(neighbour > floor, neighbour, 0.0) for neighbour in (before, after))
         peak = (here > floor) & (here > left) & (here >= right) & mask[:, None]
         slope, bend = 0.5 * (after - before), after + before - 2.0 * here
         inside = jnp.abs(slope) < jnp.abs(bend)
@@ -83,7 +91,7 @@ def _peaks(power: Array, mask: Array, sample_rate_hz: int) -> tuple[Array, Array
     return hz, height
 
 
-def _median(values: Array) -> Array:
+def _median(values: Float[Array, "*shape"]) -> Float[Array, ""]:
     """The median of the positive values, exactly, without sorting them; other values are ignored.
 
     Bit patterns of positive floats are ordered as the floats are, so bisection over the patterns
@@ -96,7 +104,7 @@ def _median(values: Array) -> Array:
     def up_to(limit: Array) -> Array:
         return jnp.sum(bits <= limit, dtype=jnp.int32)
 
-    def halve(_: int, span: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halve(_: Int[Array, ""], span: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = span
         middle = low + (high - low) // 2
         enough = up_to(middle) > (count - 1) // 2

@@ -1,4 +1,4 @@
-"""From samples to what a network eats: `vector` (the guide's 392 numbers) or `frames` (`[frames, channels]`)."""
+"""From samples to a network's inputs: `vector` (the guide's 392 numbers) or `frames` (`[frames, channels]`)."""
 
 import functools
 from collections.abc import Callable
@@ -7,21 +7,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
 from voxjax.audio import dsp
 from voxjax.audio.vector import vector
 from voxjax.config import FeatureConfig, FrameFeatures, VectorFeatures, one_of
 
-Array = jax.Array
 
-
-def logmel(config: FrameFeatures, samples: Array) -> Array:
+def logmel(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames mels"]:
     """Log-mel spectrogram in dB, floor -100 dB: `[time] -> [frames, mels]` (librosa's melspectrogram)."""
     power = dsp.power_spectrum(samples, config.window_samples, config.hop_samples)
     return dsp.power_to_db(dsp.project(power, _filters(config)))
 
 
-def mfcc(config: FrameFeatures, samples: Array) -> Array:
+def mfcc(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames mfcc"]:
     """Mel-frequency cepstral coefficients: `[time] -> [frames, mfcc]`.
 
     No floor below the clip's peak is applied (librosa's `top_db=None`), so that a frame depends on
@@ -30,12 +29,12 @@ def mfcc(config: FrameFeatures, samples: Array) -> Array:
     return dsp.project(logmel(config, samples), dsp.cosine_basis(config.mels, config.mfcc))
 
 
-def energy(config: FrameFeatures, samples: Array) -> Array:
+def energy(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames 1"]:
     """Level in dB relative to full scale: `[time] -> [frames, 1]`."""
     return dsp.rms_db(samples, config.window_samples, config.hop_samples)[:, None]
 
 
-def pitch(config: FrameFeatures, samples: Array) -> Array:
+def pitch(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames 2"]:
     """Octaves above 100 Hz (0 where unvoiced) and strength of voicing: `[time] -> [frames, 2]`."""
     window = 2 * config.window_samples  # two periods of the lowest voice must fit
     octaves, strength = dsp.voicing(samples, window, config.hop_samples, config.sample_rate_hz)
@@ -46,8 +45,10 @@ def pitch(config: FrameFeatures, samples: Array) -> Array:
 CHANNELS = {"logmel": logmel, "mfcc": mfcc, "energy": energy, "pitch": pitch}
 
 
-def frames(config: FrameFeatures, samples: Array, length: Array) -> Array:
-    """The configured channels side by side, zero beyond the clip: `[time] -> [frames, channels]`."""
+def frames(
+    config: FrameFeatures, samples: Float[Array, " time"], length: Int[Array, ""]
+) -> Float[Array, "frames channels"]:
+    """The configured channels, concatenated, zero beyond the clip: `[time] -> [frames, channels]`."""
     for name in config.channels:
         one_of("features.channels", name, CHANNELS)
     together = jnp.concatenate([CHANNELS[name](config, samples) for name in config.channels], axis=-1)
@@ -56,14 +57,16 @@ def frames(config: FrameFeatures, samples: Array, length: Array) -> Array:
 
 
 def channel_spans(config: FrameFeatures) -> dict[str, tuple[int, int]]:
-    """Where each group of channels lies: name -> (first, one past the last)."""
+    """The range of each group of channels: name -> (first, one past the last)."""
     widths = {"logmel": config.mels, "mfcc": config.mfcc, "energy": 1, "pitch": 2}
     ends = np.cumsum([widths[name] for name in config.channels])
     return {n: (int(end) - widths[n], int(end)) for n, end in zip(config.channels, ends, strict=True)}
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def extract(config: FeatureConfig, samples: Array, lengths: Array) -> tuple[Array, Array]:
+def extract(
+    config: FeatureConfig, samples: Float[Array, "batch time"], lengths: Int[Array, " batch"]
+) -> tuple[Float[Array, "batch T C"], Int[Array, " batch"]]:
     """Features of a batch of zero-padded clips.
 
     Args:
@@ -84,12 +87,12 @@ def extract(config: FeatureConfig, samples: Array, lengths: Array) -> tuple[Arra
     return values, dsp.frame_count(lengths, config.hop_samples)
 
 
-def prepare(config: FeatureConfig, samples: np.ndarray) -> np.ndarray:
+def prepare(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> Float[np.ndarray, " trimmed"]:
     """Cuts the silent head and tail and sets the level, on the host: float32 `[time] -> [shorter]`."""
     return _LEVELS[config.level](samples[trimmed(config, samples)])
 
 
-def trimmed(config: FeatureConfig, samples: np.ndarray) -> slice:
+def trimmed(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> slice:
     """The part from the first to the last frame within `trim_db` of the loudest (librosa's trim)."""
     hop = config.hop_samples
     blocks = np.pad(samples, (0, -len(samples) % hop)).reshape(-1, hop)
@@ -100,8 +103,8 @@ def trimmed(config: FeatureConfig, samples: np.ndarray) -> slice:
     return slice(int(loud[0]) * hop, min(len(samples), (int(loud[-1]) + 1) * hop))
 
 
-def windows(config: FeatureConfig, samples: np.ndarray) -> list[np.ndarray]:
-    """The clip, or where it is too long, near-equal pieces of at most `max_duration_s`."""
+def windows(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> list[np.ndarray]:
+    """The clip in near-equal windows of at most `max_duration_s`; a short clip is one window."""
     return np.array_split(samples, -(-len(samples) // config.max_samples))
 
 
@@ -116,4 +119,4 @@ _LEVELS = {
 }
 
 
-Extract = Callable[[Any, Any], tuple[jax.Array, jax.Array]]  # samples and lengths to features and lengths
+Extract = Callable[[Any, Any], tuple[Array, Array]]  # samples and lengths to features and lengths

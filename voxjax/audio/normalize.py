@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.audio.features import channel_spans
 from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures
@@ -13,11 +13,11 @@ from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures
 class Scaler(NamedTuple):
     """`mean` and `std`, float32 `[positions, channels]`; positions is 1 where time is shared."""
 
-    mean: jax.Array | np.ndarray
-    std: jax.Array | np.ndarray
+    mean: Array | np.ndarray
+    std: Array | np.ndarray
 
 
-def fit(features: np.ndarray, lengths: np.ndarray, over_time: int) -> Scaler:
+def fit(features: Float[np.ndarray, "clips T C"], lengths: Int[np.ndarray, " clips"], over_time: int) -> Scaler:
     """Fits to training clips.
 
     Args:
@@ -41,7 +41,9 @@ def fit(features: np.ndarray, lengths: np.ndarray, over_time: int) -> Scaler:
     return Scaler(mean.reshape(shape).astype(np.float32), std.reshape(shape).astype(np.float32))
 
 
-def apply(config: FeatureConfig, scaler: Scaler, features: jax.Array, mask: jax.Array) -> jax.Array:
+def apply(
+    config: FeatureConfig, scaler: Scaler, features: Float[Array, "*batch T C"], mask: Bool[Array, "*batch T"]
+) -> Float[Array, "*batch T C"]:
     """Standardises, and sets padding to zero: `[..., time, channels]` with `mask [..., time]`.
 
     With `config.centre="clip"` log-mels, MFCCs and encoder outputs then lose their mean over the clip, which holds the
@@ -60,14 +62,16 @@ def apply(config: FeatureConfig, scaler: Scaler, features: jax.Array, mask: jax.
     return jnp.where(mask[..., None], values - own, 0.0)
 
 
-def standardised(scaler: Scaler, features: jax.Array, mask: jax.Array) -> jax.Array:
-    """By the scaler alone, padding at zero: `[..., time, channels]` with `mask [..., time]`."""
+def standardised(
+    scaler: Scaler, features: Float[Array, "*batch T C"], mask: Bool[Array, "*batch T"]
+) -> Float[Array, "*batch T C"]:
+    """Features standardised by the scaler alone, zero in padding: `[..., time, channels]` with `mask [..., time]`."""
     lead = (1,) * (features.ndim - 2)
     mean, std = (jnp.reshape(part, (*lead, *part.shape)) for part in scaler)
     return jnp.where(mask[..., None], (features - mean) / std, 0.0)
 
 
-def _spectral(config: FeatureConfig, channels: int) -> np.ndarray:
+def _spectral(config: FeatureConfig, channels: int) -> Float[np.ndarray, " {channels}"]:
     """1 for channels that are a spectrum, or an encoder's, 0 for others: float32 `[channels]`."""
     if not isinstance(config, FrameFeatures):
         return np.ones(channels, np.float32)

@@ -7,16 +7,19 @@ draws depends on the clip's own hash and the copy's number, never on other clips
 import functools
 import math
 from types import ModuleType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Complex, Float, Int, Key, UInt32
 
 from voxjax.audio import dsp
 from voxjax.config import OfflineAugmentConfig, one_of
 
-Array = jax.Array
-Clip = tuple[Array, Array]  # samples [time], zeros beyond the clip, and its length in samples
+Clip = tuple[Float[Array, " longer"], Int[Array, ""]]  # zero-padded samples, and how many are valid
+Phase = tuple[Float[Array, " bins"], Float[Array, " bins"]]  # cosine and sine
+Spectrum = Float[Array, "frames bins"]
 
 _WINDOW, _HOP = 1_024, 256  # of the phase vocoder: 64 ms at 16 kHz
 _TAPS = 32  # of the resampling filter
@@ -25,7 +28,13 @@ _BLOCK = 64  # samples that share one matrix product
 _TOGETHER = 4  # clips: their intermediate arrays stay in a core's cache, two to three times as fast
 
 
-def noise(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def noise(
+    key: Key[Array, ""],
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    samples: Float[Array, " time"],
+    length: Int[Array, ""],
+) -> Clip:
     """Adds white noise at a signal-to-noise ratio within `noise_snr_db`."""
     del rate_hz
     level_key, noise_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
@@ -36,7 +45,13 @@ def noise(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array
     return samples + jnp.where(valid, hiss, 0.0), length
 
 
-def stretch(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def stretch(
+    key: Key[Array, ""],
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    samples: Float[Array, " time"],
+    length: Int[Array, ""],
+) -> Clip:
     """Changes the tempo by a factor within `stretch_rate`, keeping the pitch."""
     del rate_hz
     low, high = config.stretch_rate
@@ -44,7 +59,13 @@ def stretch(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Arr
     return time_stretch(samples, length, jnp.exp(_uniform(key, math.log(low), math.log(high))), size)
 
 
-def pitch(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def pitch(
+    key: Key[Array, ""],
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    samples: Float[Array, " time"],
+    length: Int[Array, ""],
+) -> Clip:
     """Moves the pitch by semitones within `pitch_semitones`, keeping the tempo."""
     del rate_hz
     low, high = config.pitch_semitones
@@ -52,7 +73,13 @@ def pitch(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array
     return pitch_shift(samples, length, _uniform(key, low, high), size), length
 
 
-def speed(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def speed(
+    key: Key[Array, ""],
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    samples: Float[Array, " time"],
+    length: Int[Array, ""],
+) -> Clip:
     """Plays the clip at a speed within `speed_rate`: tempo, pitch and tract move together (Ko et al. 2015)."""
     del rate_hz
     low, high = config.speed_rate
@@ -62,7 +89,13 @@ def speed(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array
     return jnp.where(jnp.arange(size) < length, resample(samples, rate, size), 0.0), length
 
 
-def shift(key: Array, config: OfflineAugmentConfig, rate_hz: int, samples: Array, length: Array) -> Clip:
+def shift(
+    key: Key[Array, ""],
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    samples: Float[Array, " time"],
+    length: Int[Array, ""],
+) -> Clip:
     """Moves the clip by up to `shift_s` either way within its length; what it uncovers is silence."""
     most = config.shift_s * rate_hz
     move = jnp.round(_uniform(key, -most, most)).astype(jnp.int32)
@@ -76,8 +109,13 @@ METHODS = {"noise": noise, "pitch": pitch, "stretch": stretch, "shift": shift, "
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 5))
 def make(
-    config: OfflineAugmentConfig, rate_hz: int, samples: Array, lengths: Array, clip_ids: Array, copy: int
-) -> tuple[Array, Array]:
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    samples: Float[Array, "batch time"],
+    lengths: Int[Array, " batch"],
+    clip_ids: UInt32[Array, " batch"],
+    copy: int,
+) -> tuple[Float[Array, "batch longer"], Int[Array, " batch"]]:
     """One copy of each clip of a batch.
 
     Args:
@@ -98,7 +136,7 @@ def make(
     for name in names:
         one_of("copies.methods", name, METHODS)
 
-    def one(clip: tuple[Array, Array, Array]) -> Clip:
+    def one(clip: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         clip_id, samples, length = clip
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), clip_id), copy)
         for i, name in enumerate(names):
@@ -108,7 +146,7 @@ def make(
     return jax.lax.map(one, (clip_ids, samples, lengths), batch_size=_TOGETHER)
 
 
-def time_stretch(samples: Array, length: Array, rate: Array, size: int) -> Clip:
+def time_stretch(samples: Float[Array, " time"], length: Int[Array, ""], rate: Float[Array, ""], size: int) -> Clip:
     """A phase vocoder (Flanagan and Golden 1966): `[time] -> [size]`.
 
     Equal to librosa's but for the last window, where librosa leaves out frames beyond the clip.
@@ -136,7 +174,7 @@ def time_stretch(samples: Array, length: Array, rate: Array, size: int) -> Clip:
     turn_real = real[after] * real[before] + imag[after] * imag[before]
     turn_imag = imag[after] * real[before] - real[after] * imag[before]
 
-    def advance(phase: tuple[Array, Array], turn: tuple[Array, Array]) -> tuple[Clip, Clip]:
+    def advance(phase: Phase, turn: Phase) -> tuple[Phase, Phase]:
         moved = (phase[0] * turn[0] - phase[1] * turn[1], phase[0] * turn[1] + phase[1] * turn[0])
         return moved, phase
 
@@ -147,7 +185,9 @@ def time_stretch(samples: Array, length: Array, rate: Array, size: int) -> Clip:
     return jnp.where(jnp.arange(size) < length, sound, 0.0), length
 
 
-def pitch_shift(samples: Array, length: Array, semitones: Array, size: int) -> Array:
+def pitch_shift(
+    samples: Float[Array, " time"], length: Int[Array, ""], semitones: Float[Array, ""], size: int
+) -> Float[Array, " time"]:
     """Stretches, then resamples back to the first length: `[time] -> [time]`.
 
     `size` samples are kept between the two: at least `length * 2 ** (semitones / 12)`.
@@ -157,7 +197,7 @@ def pitch_shift(samples: Array, length: Array, semitones: Array, size: int) -> A
     return jnp.where(jnp.arange(samples.size) < length, resample(slowed, ratio, samples.size), 0.0)
 
 
-def resample(samples: Array, ratio: Array, size: int) -> Array:
+def resample(samples: Float[Array, " time"], ratio: Float[Array, ""], size: int) -> Float[Array, " {size}"]:
     """Samples at every `ratio`-th place, band limited where ratio > 1: `[time] -> [size]`.
 
     A windowed sinc of 32 taps (Smith and Gossett 1984). `ratio` lies in [0.5, 2].
@@ -175,7 +215,7 @@ def resample(samples: Array, ratio: Array, size: int) -> Array:
     return out
 
 
-def _interpolants(samples: Array, cutoff: Array) -> Array:
+def _interpolants(samples: Float[Array, " time"], cutoff: Float[Array, ""]) -> Float[Array, "order longer"]:
     """The signal after each sample as a polynomial in [0, 1] (Farrow 1988): `[time] -> [order, longer]`.
 
     One product of overlapping blocks with a banded matrix; a gather of all taps is 30 times slower.
@@ -202,11 +242,11 @@ def _nodes() -> tuple[np.ndarray, np.ndarray]:
     return nodes, np.linalg.inv(np.vander(nodes, increasing=True)).astype(np.float32)
 
 
-def _uniform(key: Array, low: float, high: float) -> Array:
+def _uniform(key: Key[Array, ""], low: float, high: float) -> Float[Array, ""]:
     return jax.random.uniform(key, minval=low, maxval=high)
 
 
-def _polar(spectrum: Array) -> tuple[Array, Array, Array]:
+def _polar(spectrum: Complex[Array, "frames bins"]) -> tuple[Spectrum, Spectrum, Spectrum]:
     """Magnitude and the unit vector of the phase, which is 1 where there is no magnitude."""
     level = jnp.sqrt(jnp.square(spectrum.real) + jnp.square(spectrum.imag))
     some = level > 0.0
@@ -214,7 +254,7 @@ def _polar(spectrum: Array) -> tuple[Array, Array, Array]:
     return level, jnp.where(some, spectrum.real * scale, 1.0), spectrum.imag * scale
 
 
-def _overlap_add(frames: Array, size: int) -> Array:
+def _overlap_add(frames: Float[Array, "frames window"], size: int) -> Float[Array, " {size}"]:
     """The inverse of windowed, centred framing: `[frames, window] -> [size]`."""
     window = dsp.hann(_WINDOW)
     weight = _spread(np.broadcast_to(np.square(window), frames.shape), np)
@@ -222,7 +262,7 @@ def _overlap_add(frames: Array, size: int) -> Array:
     return sound[_WINDOW // 2 : _WINDOW // 2 + size]
 
 
-def _spread(frames: Array | np.ndarray, xp: ModuleType) -> Array:
+def _spread(frames: Float[Array | np.ndarray, "frames window"], xp: ModuleType) -> Any:
     """Adds up frames that start a hop apart: `[frames, window] -> [time]`."""
     blocks = _WINDOW // _HOP
     hops = frames.reshape(-1, blocks, _HOP)

@@ -1,13 +1,13 @@
-"""A clip as means and deviations over time. Letters: B clips, T positions, C channels."""
+"""A clip as means and standard deviations over time."""
 
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-Array = jax.Array
 
-
-def mean_and_deviation(x: Array, weights: Array, floor: float = 1e-6) -> Array:
-    """Weighted mean and standard deviation over positions, side by side: `[B, T, C]`, `[B, T]` to `[B, 2C]`.
+def mean_and_deviation(
+    x: Float[Array, "B T C"], weights: Float[Array, "B T"], floor: float = 1e-6
+) -> Float[Array, "B 2*C"]:
+    """Weighted mean and standard deviation over positions, concatenated: `[B, T, C]`, `[B, T]` to `[B, 2C]`.
 
     No variance is below `floor`, so that deviations have a gradient everywhere.
     """
@@ -16,7 +16,7 @@ def mean_and_deviation(x: Array, weights: Array, floor: float = 1e-6) -> Array:
     return jnp.concatenate([mean, jnp.sqrt(jnp.maximum(variance, floor))], axis=-1)
 
 
-def _weighted_mean(x: Array, weights: Array) -> Array:
-    heard = weights[..., None] > 0.0  # whatever stands beyond the clip
+def _weighted_mean(x: Float[Array, "B T C"], weights: Float[Array, "B T"]) -> Float[Array, "B C"]:
+    valid = weights[..., None] > 0.0  # padding may hold anything, NaN included
     total = jnp.sum(weights, axis=1)[:, None]  # 0 for a clip without a position
-    return jnp.sum(jnp.where(heard, weights[..., None] * x, 0.0), axis=1) / jnp.where(total > 0.0, total, 1.0)
+    return jnp.sum(jnp.where(valid, weights[..., None] * x, 0.0), axis=1) / jnp.where(total > 0.0, total, 1.0)

@@ -2,14 +2,12 @@
 
 import functools
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.audio import chroma, dsp
 from voxjax.config import VectorFeatures
-
-Array = jax.Array
 
 MFCC, MELS, CHROMA = 40, 128, chroma.CLASSES
 SIZE = 6 * MFCC + 2 * CHROMA + MELS
@@ -23,7 +21,7 @@ _WIDTH = 9  # frames of librosa's differences
 _RANGE_DB = 80.0  # librosa's `top_db`
 
 
-def vector(config: VectorFeatures, samples: Array, length: Array) -> Array:
+def vector(config: VectorFeatures, samples: Float[Array, " time"], length: Int[Array, ""]) -> Float[Array, "392"]:
     """Means and deviations over the frames of a clip.
 
     MFCC 40, their first and second differences: mean and deviation each; chroma 12: mean and
@@ -54,7 +52,7 @@ def vector(config: VectorFeatures, samples: Array, length: Array) -> Array:
     return jnp.concatenate([*figures, _mean_and_deviation(mel, mask)[0]])
 
 
-def difference(rows: Array, count: Array, order: int) -> Array:
+def difference(rows: Float[Array, "frames C"], count: Int[Array, ""], order: int) -> Float[Array, "frames C"]:
     """Slope (order 1) or curvature (order 2) over 9 frames: `[frames, C] -> [frames, C]`.
 
     Savitzky-Golay, as `librosa.feature.delta`: the first and last four frames take the polynomial of
@@ -78,8 +76,10 @@ def _difference_weights(order: int) -> np.ndarray:
     return savgol_coeffs(_WIDTH, order, deriv=order, use="dot")
 
 
-def _mean_and_deviation(rows: Array, mask: Array) -> tuple[Array, Array]:
-    """Over the frames of the clip: `[frames, C] -> [C], [C]`."""
+def _mean_and_deviation(
+    rows: Float[Array, "frames C"], mask: Bool[Array, " frames"]
+) -> tuple[Float[Array, " C"], Float[Array, " C"]]:
+    """Mean and standard deviation over the frames of the clip: `[frames, C] -> [C], [C]`."""
     count = jnp.sum(mask, dtype=jnp.float32)
     mean = jnp.sum(jnp.where(mask[:, None], rows, 0.0), axis=0) / count
     square = jnp.where(mask[:, None], jnp.square(rows - mean[None, :]), 0.0)
