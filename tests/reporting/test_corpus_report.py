@@ -20,7 +20,7 @@ def test_the_three_files_tell_the_same(tmp_path):
     soundfile.write(tmp_path / "folder" / EVIL / "p/quiet.wav", np.full(16_000, 2e-4), 16_000)
     (tmp_path / "folder/calm/broken.wav").write_bytes(b"none")
     corpus = quality.read(corpora.load("folder", tmp_path, tmp_path), lambda done: None)
-    found = quality.findings(corpus)
+    found = quality.issues(corpus)
     corpus_report.write(tmp_path / "out", "folder", corpus, found)
 
     text = (tmp_path / "out/report.html").read_text()
@@ -37,7 +37,7 @@ def test_the_three_files_tell_the_same(tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["check"] for row in rows] == [one.check for one in found]
     told = json.loads((tmp_path / "out/quality.json").read_text())
-    assert sum(map(len, told["findings"].values())) == len(rows) and told["clips"] == 10
+    assert sum(map(len, told["issues"].values())) == len(rows) and told["clips"] == 10
 
 
 def test_a_corpus_that_can_not_be_read_has_a_page_too(tmp_path):
@@ -45,6 +45,6 @@ def test_a_corpus_that_can_not_be_read_has_a_page_too(tmp_path):
         (tmp_path / "folder" / label).mkdir(parents=True)
         (tmp_path / f"folder/{label}/x.wav").write_bytes(b"none")
     corpus = quality.read(corpora.load("folder", tmp_path, tmp_path), lambda done: None)
-    corpus_report.write(tmp_path / "out", "folder", corpus, quality.findings(corpus))
+    corpus_report.write(tmp_path / "out", "folder", corpus, quality.issues(corpus))
     text = (tmp_path / "out/report.html").read_text()
     assert "<img" not in text and all(f"folder/{label}/x.wav" in text for label in "ab")

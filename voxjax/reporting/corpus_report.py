@@ -22,14 +22,14 @@ from voxjax.storage import atomic
 _FEATURES = FrameFeatures()
 
 
-def write(folder: Path, name: str, corpus: quality.Corpus, found: list[quality.Finding]) -> None:
+def write(folder: Path, name: str, corpus: quality.Corpus, found: list[quality.Issue]) -> None:
     """Writes the three files.
 
     Args:
         folder: created if missing.
         name: of the corpus, for the title.
         corpus: as read.
-        found: its findings.
+        found: its issues.
 
     Raises:
         OSError: if the folder can't be written.
@@ -37,7 +37,7 @@ def write(folder: Path, name: str, corpus: quality.Corpus, found: list[quality.F
     figures = quality.figures(corpus, found)
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
-    writer.writerow(quality.Finding._fields)
+    writer.writerow(quality.Issue._fields)
     writer.writerows(found)
     atomic.write(folder / "issues.csv", rows.getvalue())
     atomic.write(folder / "quality.json", json.dumps(figures, indent=1) + "\n")
@@ -51,7 +51,7 @@ def page(name: str, corpus: quality.Corpus, figures: Mapping[str, Any]) -> str:
         figures: the content of `quality.json`.
     """
     title = f"Data quality of {name}: {html.plural(figures['clips'], 'clip')}"
-    pictures = list(_pictures(corpus)) if corpus.sounds else []
+    pictures = list(_pictures(corpus)) if corpus.measured else []
     return html.render("corpus_report.html", title=title, checks=quality.CHECKS, figures=figures, pictures=pictures)
 
 
@@ -74,7 +74,7 @@ def _pictures(corpus: quality.Corpus) -> Iterator[_Picture]:
 
 def _by_label(corpus: quality.Corpus, field: str) -> dict[str, list[float]]:
     values: dict[str, list[float]] = collections.defaultdict(list)
-    for i, one in corpus.sounds.items():
+    for i, one in corpus.measured.items():
         values[corpus.manifest.clips[i].emotion].append(one._asdict()[field])
     return {label: values[label] for label in corpus.manifest.labels if label in values}
 
@@ -83,9 +83,9 @@ def _typical(corpus: quality.Corpus) -> dict[str, np.ndarray]:
     """Log-mels in dB, `[frames, mels]`, of one clip a label."""
     found = {}
     for label in corpus.manifest.labels:
-        places = [i for i in corpus.sounds if corpus.manifest.clips[i].emotion == label]
+        places = [i for i in corpus.measured if corpus.manifest.clips[i].emotion == label]
         if places:
-            values = np.array([[np.log(corpus.sounds[i].duration_s), corpus.sounds[i].level_db] for i in places])
+            values = np.array([[np.log(corpus.measured[i].duration_s), corpus.measured[i].level_db] for i in places])
             spread = np.maximum(values.std(0), 1e-6)
             far = np.abs((values - np.median(values, axis=0)) / spread).sum(1)
             found[label] = _log_mels(corpus, places[int(far.argmin())])

@@ -30,7 +30,7 @@ def main() -> int:
         return checked(Path(FEATURES.value), manifest)
     with tqdm(total=len(manifest), desc="reading", unit="clip", disable=None) as bar:
         corpus = quality.read(manifest, bar.update)
-    found = quality.findings(corpus)
+    found = quality.issues(corpus)
     figures = quality.figures(corpus, found)
     print(quality.text(figures))
     if OUT.value:

@@ -1,4 +1,4 @@
-"""What a corpus is made of, and what is wrong with it."""
+"""The quality report of a corpus: what it holds, and the issues that the checks find."""
 
 import collections
 import os
@@ -11,25 +11,25 @@ import numpy as np
 from voxjax.audio import io
 from voxjax.data.manifest import Clip, Manifest
 from voxjax.data.quality import checks
-from voxjax.data.quality.checks import CHECKS, Corpus, Finding
-from voxjax.data.quality.clip_measurements import RATE_HZ, Sound, measure
+from voxjax.data.quality.checks import CHECKS, Corpus, Issue
+from voxjax.data.quality.clip_measurements import RATE_HZ, ClipMeasurements, measure
 
-__all__ = ["CHECKS", "Corpus", "Finding", "Sound", "figures", "findings", "measure", "read", "text"]
+__all__ = ["CHECKS", "ClipMeasurements", "Corpus", "Issue", "figures", "issues", "measure", "read", "text"]
 
-_SHOWN = 10  # findings of one check on a terminal
+_PRINTED = 10  # issues of one check in the text
 
 
 def read(manifest: Manifest, progress: Callable[[int], object]) -> Corpus:
-    """Reads every clip.
+    """Reads and measures every clip.
 
     Args:
         manifest: the corpus.
-        progress: told how many clips are done since it was last called.
+        progress: called with the number of clips done since the last call.
     """
-    sounds: dict[int, Sound] = {}
-    broken: dict[str, str] = {}
+    measured: dict[int, ClipMeasurements] = {}
+    unreadable: dict[str, str] = {}
 
-    def one(i: int) -> Sound | str:
+    def one(i: int) -> ClipMeasurements | str:
         try:
             return measure(io.read(manifest.root / manifest.clips[i].path, RATE_HZ))
         except io.AudioError as error:
@@ -38,66 +38,66 @@ def read(manifest: Manifest, progress: Callable[[int], object]) -> Corpus:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for i, found in enumerate(pool.map(one, range(len(manifest)))):
             if isinstance(found, str):
-                broken[manifest.clips[i].path] = found
+                unreadable[manifest.clips[i].path] = found
             else:
-                sounds[i] = found
+                measured[i] = found
             progress(1)
-    return Corpus(manifest, sounds, broken)
+    return Corpus(manifest, measured, unreadable)
 
 
-def findings(corpus: Corpus) -> list[Finding]:
-    """Everything that needs a look, in the order of `CHECKS`."""
-    return checks.all_of(corpus)
+def issues(corpus: Corpus) -> list[Issue]:
+    """The issues of a corpus, in the order of `CHECKS`."""
+    return checks.run_all(corpus)
 
 
-def figures(corpus: Corpus, found: list[Finding]) -> dict[str, Any]:
-    """The report as JSON has it.
+def figures(corpus: Corpus, found: list[Issue]) -> dict[str, Any]:
+    """The report as a JSON object.
 
     Returns:
-        `clips`; counts by `emotion`, `speaker` and `gender`; `duration_s`, `level_db` and `silence_share` as
-        [smallest, median, largest], `level_db_by_emotion` medians; and `findings`, by check, each a list of
+        `clips`; counts by `emotion`, `speaker` and `gender`; `duration_s`, `level_db` and `silence_fraction` as
+        [smallest, median, largest], `level_db_by_emotion` medians; and `issues`, by check, each a list of
         `{"what": …, "detail": …, "severity": …}`.
     """
-    manifest, sounds = corpus.manifest, corpus.sounds
+    manifest, measured = corpus.manifest, list(corpus.measured.values())
     by_check = {name: [one for one in found if one.check == name] for name in CHECKS}
     return {
         "clips": len(manifest),
         "emotion": _counts(manifest, lambda clip: clip.emotion),
         "speaker": _counts(manifest, lambda clip: clip.speaker),
         "gender": _counts(manifest, lambda clip: clip.gender or "unknown"),
-        "duration_s": _spread([sound.duration_s for sound in sounds.values()]),
-        "level_db": _spread([sound.level_db for sound in sounds.values()]),
-        "silence_share": _spread([sound.silence_share for sound in sounds.values()]),
+        "duration_s": _spread([one.duration_s for one in measured]),
+        "level_db": _spread([one.level_db for one in measured]),
+        "silence_fraction": _spread([one.silence_fraction for one in measured]),
         "level_db_by_emotion": _levels(corpus),
-        "findings": {
+        "issues": {
             name: [{"what": one.what, "detail": one.detail, "severity": one.severity} for one in some]
             for name, some in by_check.items()
         },
     }
 
 
-def text(told: dict[str, Any]) -> str:
+def text(report: dict[str, Any]) -> str:
     """The report as lines for a terminal."""
-    lines = [f"{told['clips']} clips"]
+    lines = [f"{report['clips']} clips"]
     for group in ("emotion", "gender", "speaker"):
         lines.append(f"\nby {group}:")
-        lines += [f"  {name:<16}{count:>7}" for name, count in told[group].items()]
+        lines += [f"  {name:<16}{count:>7}" for name, count in report[group].items()]
     lines.append(f"\n{'':<18}{'smallest':>10}{'median':>10}{'largest':>10}")
-    for figure in ("duration_s", "level_db", "silence_share"):
-        lines.append(f"{figure:<18}" + "".join(f"{value:>10.2f}" for value in told[figure]))
+    for figure in ("duration_s", "level_db", "silence_fraction"):
+        lines.append(f"{figure:<18}" + "".join(f"{value:>10.2f}" for value in report[figure]))
     lines.append("\nmedian level by emotion, dB of full scale:")
-    lines += [f"  {name:<16}{level:>7.1f}" for name, level in told["level_db_by_emotion"].items()]
-    looks = list(_looks(told["findings"]))
-    return "\n".join([*lines, "\nneeds a look:" if looks else "\nnothing needs a look", *looks])
+    lines += [f"  {name:<16}{level:>7.1f}" for name, level in report["level_db_by_emotion"].items()]
+    found = list(_issue_lines(report["issues"]))
+    return "\n".join([*lines, "\nissues:" if found else "\nno issues", *found])
 
 
-def _looks(found: dict[str, list[dict[str, str]]]) -> Iterator[str]:
+def _issue_lines(found: dict[str, list[dict[str, str]]]) -> Iterator[str]:
     for name, some in found.items():
         if some:
             yield f"  {some[0]['severity']}: {CHECKS[name].title} ({len(some)}); {CHECKS[name].do}"
-            yield from (f"    {one['what']}: {one['detail']}" for one in some[:_SHOWN])
-            if len(some) > _SHOWN:
-                yield f"    and {len(some) - _SHOWN} more (--workdir=DIR writes all)"
+            yield from (f"    {one['what']}: {one['detail']}" for one in some[:_PRINTED])
+            if len(some) > _PRINTED:
+                yield f"    and {len(some) - _PRINTED} more (--workdir=DIR writes all)"
 
 
 def _counts(manifest: Manifest, of: Callable[[Clip], str]) -> dict[str, int]:
@@ -106,11 +106,11 @@ def _counts(manifest: Manifest, of: Callable[[Clip], str]) -> dict[str, int]:
 
 def _spread(values: list[float]) -> list[float]:
     """Smallest, median and largest, or zeros where no clip could be read."""
-    return [float(np.quantile(values, share)) for share in (0.0, 0.5, 1.0)] if values else [0.0] * 3
+    return [float(np.quantile(values, q)) for q in (0.0, 0.5, 1.0)] if values else [0.0] * 3
 
 
 def _levels(corpus: Corpus) -> dict[str, float]:
     levels: dict[str, list[float]] = {}
-    for i, sound in corpus.sounds.items():
-        levels.setdefault(corpus.manifest.clips[i].emotion, []).append(sound.level_db)
+    for i, clip in corpus.measured.items():
+        levels.setdefault(corpus.manifest.clips[i].emotion, []).append(clip.level_db)
     return {name: float(np.median(levels[name])) for name in corpus.manifest.labels if name in levels}

@@ -1,4 +1,4 @@
-"""How well one number of a clip, as its level, tells its label: a shortcut that a network would take."""
+"""How well a single measurement, such as the level, predicts the label: a shortcut that a network may learn."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,27 +7,27 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 
-ENOUGH = 0.15  # UAR above chance that is worth a word
+THRESHOLD = 0.15  # UAR above chance that is reported
 _FOLDS = 5
-_FEWEST = 40  # clips: with fewer, luck gives as much
+_FEWEST = 40  # clips: with fewer, chance alone may pass the threshold
 
 
-class Told(NamedTuple):
-    """Unweighted average recall of the labels told, and what guessing gives."""
+class Score(NamedTuple):
+    """Unweighted average recall of the predicted labels, and that of guessing."""
 
     uar: float
     chance: float
 
 
-def uar(values: np.ndarray, truth: Sequence[str], speakers: Sequence[str]) -> Told | None:
-    """Cross-validated recall of a Gaussian for each label, by unheard speakers where there are five.
+def uar(values: np.ndarray, truth: Sequence[str], speakers: Sequence[str]) -> Score | None:
+    """Cross-validated recall of a Gaussian per label, on held-out speakers where there are at least five.
 
     Args:
-        values: one number a clip, `[clips]`.
+        values: one number per clip, `[clips]`.
         truth, speakers: of each clip.
 
     Returns:
-        The figure; None where there are too few clips, labels or clips of a label.
+        The score; None where there are too few clips, labels or clips of a label.
     """
     names, labels = np.unique(truth, return_inverse=True)
     counts = np.bincount(labels)
@@ -36,16 +36,16 @@ def uar(values: np.ndarray, truth: Sequence[str], speakers: Sequence[str]) -> To
     by_speaker = len(set(speakers)) >= _FOLDS
     folds = GroupKFold(_FOLDS) if by_speaker else StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
     model = GaussianNB(priors=np.full(len(names), 1 / len(names)))
-    if by_speaker and not _each_label_left(labels, speakers, folds):
+    if by_speaker and not _every_label_is_trained(labels, speakers, folds):
         folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
     groups = list(speakers) if isinstance(folds, GroupKFold) else None
-    told = cross_val_predict(model, values[:, None], labels, groups=groups, cv=folds)
-    recall = [float(np.mean(told[labels == k] == k)) for k in range(len(names))]
-    return Told(float(np.mean(recall)), 1 / len(names))
+    predicted = cross_val_predict(model, values[:, None], labels, groups=groups, cv=folds)
+    recall = [float(np.mean(predicted[labels == k] == k)) for k in range(len(names))]
+    return Score(float(np.mean(recall)), 1 / len(names))
 
 
-def _each_label_left(labels: np.ndarray, speakers: Sequence[str], folds: GroupKFold) -> bool:
-    """Whether every training side of the folds has every label."""
-    everyone = len(np.unique(labels))
-    sides = folds.split(labels, labels, list(speakers))
-    return all(len(np.unique(labels[train])) == everyone for train, _ in sides)
+def _every_label_is_trained(labels: np.ndarray, speakers: Sequence[str], folds: GroupKFold) -> bool:
+    """Whether the training part of every fold has every label."""
+    count = len(np.unique(labels))
+    splits = folds.split(labels, labels, list(speakers))
+    return all(len(np.unique(labels[train])) == count for train, _ in splits)
