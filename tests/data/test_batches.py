@@ -1,4 +1,4 @@
-"""Batches: each row once an epoch, and a function of key and epoch alone."""
+"""Batches: each row once per epoch, in an order that is a function of key and epoch."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ def order(epoch, rows=20, size=4, key=KEY):
     return np.asarray(batches.order(key, jnp.int32(epoch), rows, size))
 
 
-def test_each_row_is_seen_once_an_epoch():
+def test_each_row_is_used_once_per_epoch():
     for epoch in range(4):
         assert sorted(order(epoch).ravel()) == list(range(20))
 
@@ -32,13 +32,13 @@ def test_every_epoch_has_an_order_of_its_own():
 
 
 def test_what_is_left_over_changes_from_epoch_to_epoch():
-    seen = [set(order(epoch, 22).ravel()) for epoch in range(12)]
-    assert all(len(rows) == 20 for rows in seen)
-    assert set.union(*seen) == set(range(22))
+    used = [set(order(epoch, 22).ravel()) for epoch in range(12)]
+    assert all(len(rows) == 20 for rows in used)
+    assert set.union(*used) == set(range(22))
 
 
 @pytest.mark.parametrize(("rows", "size", "steps"), [(100, 32, 3), (32, 32, 1), (10, 32, 1)])
-def test_few_rows_fill_a_batch_by_being_drawn_again(rows, size, steps):
+def test_few_rows_fill_a_batch_by_repetition(rows, size, steps):
     drawn = order(0, rows, size)
     assert drawn.shape == (steps, size) == (batches.steps_per_epoch(rows, size), size)
     counts = np.bincount(drawn.ravel(), minlength=rows)

@@ -1,4 +1,4 @@
-"""Clips to arrays: windows, copies, padding, and one scaler from originals alone."""
+"""Clips to arrays: windows, augmentations, padding, and a scaler fitted to the clips themselves."""
 
 import dataclasses
 
@@ -35,12 +35,12 @@ def test_rows_equal_each_clip_alone(clips):
 
 
 def test_an_encoders_clips_keep_their_order_though_short_ones_go_first(clips, monkeypatch):
-    """Each at a padding of its own; the copies' randomness goes with the clip."""
+    """Each at a padding of its own; the randomness of augmentations depends on the clip."""
     monkeypatch.setattr(examples, "_CHUNK", 2)
     config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1,), hop_ms=20.0, trim_db=200.0)
     lengths = (30_000, 9_000, 40_000, 9_500, 20_000)
     sounds = [np.resize(clip, length) for clip, length in zip(clips, lengths, strict=True)]
-    shapes, told = set(), []
+    shapes, done = set(), []
 
     def extract(samples, lengths):
         shapes.add(samples.shape)
@@ -49,8 +49,8 @@ def test_an_encoders_clips_keep_their_order_though_short_ones_go_first(clips, mo
         return np.where(np.arange(sums.shape[1])[None, :, None] < counts[:, None, None], sums, 0.0), counts
 
     augment = OfflineAugmentConfig(augmentation_factor=1, methods=("noise",))
-    built = examples.build(config, sounds, told.append, augment, [5, 6, 7, 8, 9], extract)
-    assert len(shapes) == 3 and sum(told) == 5 and built.features.shape[2] == 125
+    built = examples.build(config, sounds, done.append, augment, [5, 6, 7, 8, 9], extract)
+    assert len(shapes) == 3 and sum(done) == 5 and built.features.shape[2] == 125
     for i, sound in enumerate(sounds):
         count = len(sound) // 320
         assert built.lengths[i, 0] == count and not built.features[i, 0, count:].any()
@@ -69,7 +69,7 @@ def test_long_clips_give_windows_that_vote_together(clips):
     np.testing.assert_allclose(mean[1], logits[built.clip_index == 1].mean(0))
 
 
-def test_copies_stand_beside_their_clip_and_differ(clips):
+def test_augmentations_follow_their_clip_and_differ(clips):
     augment = OfflineAugmentConfig(augmentation_factor=2, methods=("noise", "stretch"))
     plain = examples.build(CONFIG, clips, silent)
     built = examples.build(CONFIG, clips, silent, augment, [7, 8, 9, 10, 11])
@@ -97,7 +97,7 @@ def test_progress_counts_every_window(clips):
     assert sum(seen) == 5
 
 
-def test_any_way_of_making_features_sees_clips_and_copies_and_its_own_precision_is_kept(clips):
+def test_another_extractor_is_given_clips_and_augmentations_and_keeps_its_precision(clips):
     augment = OfflineAugmentConfig(augmentation_factor=1, methods=("speed",))
 
     def loudness(samples, lengths):

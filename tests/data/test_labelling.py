@@ -88,7 +88,7 @@ def test_clips_without_an_agreed_label_are_counted():
     assert found == ["happy", "sad"] and notes == ("iemocap: 2 clips without an agreed label are left out.",)
 
 
-def test_wrong_choices_are_refused():
+def test_unknown_choices_are_errors():
     with pytest.raises(UsageError, match="did you mean 'four'"):
         chosen(made(a=MIXED), "fourr")
     with pytest.raises(UsageError, match="did you mean 'perceived'"):

@@ -1,4 +1,4 @@
-"""Which clips a step sees: a function of the member's key and the epoch alone."""
+"""The order of training rows: a function of the member's key and the epoch."""
 
 import functools
 
@@ -11,7 +11,7 @@ _ORDER = 2  # separates these draws from those of the step, which folds in 0 and
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
-    """Whole batches in an epoch. What is left over is other rows in each epoch."""
+    """Number of full batches in an epoch. The rows left over differ from epoch to epoch."""
     return max(1, rows // batch_size)
 
 
@@ -23,10 +23,10 @@ def order(key: Array, epoch: Array, rows: int, batch_size: int) -> Array:
         key: the member's key.
         epoch: int32 `[]`, from 0.
         rows: number of training rows.
-        batch_size: rows in a batch; with fewer rows than that, each is drawn again as often as needed.
+        batch_size: rows in a batch; if there are fewer rows, they are repeated to fill it.
 
     Returns:
-        int32 `[steps, batch]`, all different within an epoch where rows suffice.
+        int32 `[steps, batch]`, row indices without repetition within an epoch, if there are enough rows.
     """
     key = jax.random.fold_in(jax.random.fold_in(key, 2**31 + _ORDER), epoch)
     shuffled = jax.random.permutation(key, rows).astype(jnp.int32)

@@ -1,54 +1,54 @@
-"""Refuses a split that leaks, and names the clips."""
+"""Checks a split for leaks between training, validation and test."""
 
 import numpy as np
 
 from voxjax.data.manifest import Manifest
-from voxjax.data.splits import PROTOCOLS, Split
+from voxjax.data.splits import PROTOCOLS, Split, Trait
 from voxjax.errors import VoxJaxError, mismatch
 
 
 class LeakError(VoxJaxError):
-    """Test or validation clips would be known in training."""
+    """Training clips share something with validation or test clips that they must not."""
 
 
 def check(manifest: Manifest, split: Split) -> None:
-    """Checks that the sides share no clip, no audio, and nothing that the protocol keeps apart, as speakers.
+    """Checks that the subsets have no clip, no audio and no trait in common that the protocol separates, as speakers.
 
     Raises:
-        LeakError: naming what is shared.
+        LeakError: if a subset is empty, or with what two subsets have in common.
     """
-    sides = {"train": split.train, "valid": split.valid, "test": split.test}
-    for name, side in sides.items():
-        if not len(side):
-            raise LeakError(mismatch(f"{name} side", "at least one clip", "none", "use more clips"))
-    for first, second in PROTOCOLS[split.protocol].pairs:
-        a, b = ([manifest.clips[i] for i in sides[name]] for name in (first, second))
-        _refuse("clip", first, second, {c.clip_id: c.path for c in a}, {c.clip_id: c.path for c in b})
-        _refuse("audio", first, second, {c.content_hash: c.path for c in a}, {c.content_hash: c.path for c in b})
-        for trait in PROTOCOLS[split.protocol].apart:
-            if (first, second) in trait.pairs:
-                _refuse(trait.name, first, second, *({trait.of(c): c.path for c in side} for side in (a, b)))
+    subsets = {"train": split.train, "valid": split.valid, "test": split.test}
+    for name, subset in subsets.items():
+        if not len(subset):
+            raise LeakError(mismatch(f"{name} subset", "at least one clip", "none", "use more clips"))
+    protocol = PROTOCOLS[split.protocol]
+    for first, second in protocol.pairs:
+        clips = [[manifest.clips[i] for i in subsets[name]] for name in (first, second)]
+        traits = [Trait("clip", lambda clip: clip.clip_id, ()), Trait("audio", lambda clip: clip.content_hash, ())]
+        traits += [trait for trait in protocol.separated if (first, second) in trait.pairs]
+        for trait in traits:
+            _check_disjoint(trait.name, (first, second), *({trait.value(c): c.path for c in each} for each in clips))
 
 
-def fitted_on_train(fitted: np.ndarray, split: Split) -> None:
-    """Checks that statistics were fitted on training clips alone.
+def check_fitted_on_train(fitted: np.ndarray, split: Split) -> None:
+    """Checks that statistics were fitted on training clips only.
 
     Args:
         fitted: indices of the clips that were used.
         split: the split.
 
     Raises:
-        LeakError: naming the count of others.
+        LeakError: with the number of clips outside the training subset.
     """
-    others = np.setdiff1d(fitted, split.train)
-    if len(others):
-        found = f"{len(others)} others, as clip {others[0]}"
-        raise LeakError(mismatch("scaler", "training clips alone", found, "fit it on split.train"))
+    outside = np.setdiff1d(fitted, split.train)
+    if len(outside):
+        found = f"{len(outside)} outside them, such as clip {outside[0]}"
+        raise LeakError(mismatch("scaler", "training clips only", found, "fit it on split.train"))
 
 
-def _refuse(what: str, first: str, second: str, a: dict[str, str], b: dict[str, str]) -> None:
+def _check_disjoint(what: str, subsets: tuple[str, str], a: dict[str, str], b: dict[str, str]) -> None:
     shared = sorted(a.keys() & b.keys())
     if shared:
         found = f"{len(shared)}: " + ", ".join(f"{a[key]} = {b[key]}" for key in shared[:3])
-        do = "keep them on one side"
-        raise LeakError(mismatch(f"{first} and {second} side", f"no {what} in common", found, do))
+        do = "keep them in one subset"
+        raise LeakError(mismatch(" and ".join(subsets) + " subset", f"no {what} in common", found, do))

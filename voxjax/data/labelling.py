@@ -1,4 +1,4 @@
-"""Which label each clip trains and tests with; what is renamed or left out is counted, never silent."""
+"""Labels of clips for training and testing: truth and label sets, with counts of what is renamed or left out."""
 
 import collections
 import dataclasses
@@ -12,14 +12,14 @@ from voxjax.errors import UsageError, VoxJaxError, mismatch
 
 
 class Choice(NamedTuple):
-    """The values of a config that decide on labels."""
+    """The config values that select the labels."""
 
     labels: str  # a name in `SETS`
     truth: str  # a name in `TRUTHS`
 
 
 def intended(clip: Clip) -> str:
-    """What the speaker meant, as the corpus says."""
+    """The emotion that the speaker was asked for, by the corpus."""
     return clip.emotion
 
 
@@ -39,13 +39,13 @@ def _own(manifest: Manifest) -> dict[str, str]:
 
 
 def _shared(manifest: Manifest) -> dict[str, str]:
-    """Labels that each of the corpora has, by their common words."""
-    held = collections.defaultdict(set)
+    """Labels that all corpora have, by their common words."""
+    by_corpus = collections.defaultdict(set)
     for clip in manifest.clips:
-        held[clip.corpus].add(labels.common(clip.emotion))
-    everywhere = set.intersection(*held.values())
+        by_corpus[clip.corpus].add(labels.common(clip.emotion))
+    everywhere = set.intersection(*by_corpus.values())
     if len(everywhere) < 2:
-        found = "; ".join(f"{corpus}: {', '.join(labels.ordered(names))}" for corpus, names in held.items())
+        found = "; ".join(f"{corpus}: {', '.join(labels.ordered(names))}" for corpus, names in by_corpus.items())
         do = "use --config.labels=four, or rename the labels of your own corpus"
         raise VoxJaxError(mismatch("labels", "at least two that all corpora have", found, do))
     words = {label: labels.common(label) for label in manifest.labels}
@@ -53,15 +53,15 @@ def _shared(manifest: Manifest) -> dict[str, str]:
 
 
 def _table(name: str) -> Callable[[Manifest], dict[str, str]]:
-    def becomes(manifest: Manifest) -> dict[str, str]:
+    def mapping(manifest: Manifest) -> dict[str, str]:
         table = labels.SETS[name]
         words = {label: labels.common(label) for label in manifest.labels}
         return {label: table[word] if word in table else "" for label, word in words.items()}
 
-    return becomes
+    return mapping
 
 
-# What each label of a manifest becomes; an empty one is left out.
+# From each label of a manifest to the label in use; clips with an empty one are left out.
 SETS: dict[str, Callable[[Manifest], dict[str, str]]] = {
     "own": _own,
     "shared": _shared,
@@ -70,7 +70,7 @@ SETS: dict[str, Callable[[Manifest], dict[str, str]]] = {
 
 
 def relabelled(manifest: Manifest, choice: Choice) -> Manifest:
-    """The clips that have a label under this choice, with that label, and notes on what was changed.
+    """The clips that have a label under this choice, with that label, and notes on renamed and omitted labels.
 
     Raises:
         UsageError: at an unknown choice.
@@ -79,14 +79,13 @@ def relabelled(manifest: Manifest, choice: Choice) -> Manifest:
     one_of("config.labels", choice.labels, SETS)
     one_of("config.truth", choice.truth, TRUTHS)
     truth = TRUTHS[choice.truth]
-    judged = [dataclasses.replace(clip, emotion=truth(clip)) for clip in manifest.clips]
-    kept = [clip for clip in judged if clip.emotion]
-    notes = [*manifest.notes, *_unlabelled(judged, choice.truth)]
+    with_truth = [dataclasses.replace(clip, emotion=truth(clip)) for clip in manifest.clips]
+    kept = [clip for clip in with_truth if clip.emotion]
+    notes = [*manifest.notes, *_unlabelled(with_truth, choice.truth)]
     if not kept and choice.truth != "intended":
         do = "fetch CREMA-D's processedResults/tabulatedVotes.csv, or use --config.truth=intended"
         raise UsageError(mismatch("config.truth=perceived", "clips with listeners' votes", "none", do))
-    whole = Manifest(manifest.root, tuple(kept))
-    table = SETS[choice.labels](whole)
+    table = SETS[choice.labels](Manifest(manifest.root, tuple(kept)))
     clips = tuple(dataclasses.replace(clip, emotion=table[clip.emotion]) for clip in kept if table[clip.emotion])
     notes += _changed(kept, table, choice.labels)
     if len({clip.emotion for clip in clips}) < 2:
@@ -96,17 +95,17 @@ def relabelled(manifest: Manifest, choice: Choice) -> Manifest:
     return Manifest(manifest.root, clips, tuple(notes))
 
 
-def _unlabelled(judged: list[Clip], truth: str) -> list[str]:
-    """How many clips of each corpus have no label at all."""
-    counts = collections.Counter(clip.corpus for clip in judged if not clip.emotion)
+def _unlabelled(clips: list[Clip], truth: str) -> list[str]:
+    """Notes with the number of clips without a label in each corpus."""
+    counts = collections.Counter(clip.corpus for clip in clips if not clip.emotion)
     why = {"intended": "without an agreed label", "perceived": "without votes, or with a tie"}[truth]
     return [f"{corpus}: {count} clips {why} are left out." for corpus, count in sorted(counts.items())]
 
 
 def _changed(clips: list[Clip], table: dict[str, str], name: str) -> list[str]:
-    """One sentence on renamed labels and one on labels left out, with counts of clips."""
+    """Notes on renamed labels and on labels left out, with counts of clips."""
     counts = collections.Counter(clip.emotion for clip in clips)
     renamed = [f"{a} to {b} ({counts[a]})" for a, b in table.items() if b and a != b]
     gone = [f"{a} ({counts[a]})" for a, b in table.items() if not b]
-    said = [f"Labels '{name}', renamed: {', '.join(renamed)}."] if renamed else []
-    return said + ([f"Labels '{name}', left out: {', '.join(gone)}."] if gone else [])
+    notes = [f"Labels '{name}', renamed: {', '.join(renamed)}."] if renamed else []
+    return notes + ([f"Labels '{name}', left out: {', '.join(gone)}."] if gone else [])

@@ -1,4 +1,4 @@
-"""Decoded clips, kept once as one memory-mapped int16 array, keyed by their content."""
+"""The clip store: decoded clips in one memory-mapped int16 file, keyed by their hashes."""
 
 import hashlib
 import json
@@ -21,10 +21,10 @@ _FULL_SCALE = 32_767.0
 
 
 class Store:
-    """Clips in the order of a manifest, without those that were skipped as broken."""
+    """Decoded clips in the order of a manifest, without broken ones."""
 
     def __init__(self, samples: np.ndarray, offsets: np.ndarray, kept: np.ndarray) -> None:
-        """Over int16 `[total]`, int64 `[clips + 1]` and the manifest's index of each clip."""
+        """From samples int16 `[total]`, offsets int64 `[clips + 1]` and each clip's index in the manifest."""
         self._samples, self._offsets, self.kept = samples, offsets, kept
 
     def __len__(self) -> int:
@@ -43,17 +43,17 @@ class Store:
 def open_store(
     manifest: Manifest, sample_rate_hz: int, folder: Path, broken: str, progress: Callable[[int], object]
 ) -> Store:
-    """The store of these clips, decoded now unless that was done before.
+    """The store of these clips, decoded now if it does not exist.
 
-    Two processes may call it at once: each builds its own file and the rename is atomic. A store that
-    was cut off or damaged is built again.
+    Two processes may call it at once: each builds its own file and the rename is atomic. A truncated or damaged store
+    is built again.
 
     Args:
         manifest: the clips; their hashes, in order, are the key.
         sample_rate_hz: of the stored samples.
         folder: where stores are kept; made if missing.
-        broken: "stop" raises at clips that can't be used, "skip" warns and leaves them out.
-        progress: told how many clips are done since it was last called.
+        broken: "stop" raises an error if clips can't be used, "skip" warns and leaves them out.
+        progress: called with the number of clips done since the last call.
 
     Raises:
         VoxJaxError: at broken clips, or where the store can't be written; nothing is left behind then.
@@ -77,7 +77,7 @@ def open_store(
 
 def _stop(errors: list[str]) -> None:
     found = f"{len(errors)} that are not: {'; '.join(errors[:3])}"
-    do = "mend or remove them (scripts/inspect_data.py lists all), or add --config.broken_clips=skip"
+    do = "repair or remove them (scripts/inspect_data.py lists all), or add --config.broken_clips=skip"
     raise VoxJaxError(mismatch("corpus", "clips that can be used", found, do))
 
 
@@ -94,9 +94,9 @@ def _key(manifest: Manifest, sample_rate_hz: int) -> str:
 
 
 def _load(path: Path, clips: int) -> tuple[Store, list[str]] | None:
-    """A finished store, or None where there is none or it is damaged.
+    """A complete store, or None if it does not exist or is damaged.
 
-    The file ends in its own table: the samples, the table as JSON, and the table's length in 8 bytes.
+    The file ends with its table: the samples, the table as JSON, and the table's length in 8 bytes.
     """
     try:
         size = path.stat().st_size
@@ -107,11 +107,11 @@ def _load(path: Path, clips: int) -> tuple[Store, list[str]] | None:
             table = json.loads(file.read(length))
         offsets = np.array(table["offsets"], np.int64)
         kept = np.array(table["kept"], np.int64)
-        whole = size == 2 * offsets[-1] + length + 8 and len(kept) + len(table["errors"]) == clips
+        complete = size == 2 * offsets[-1] + length + 8 and len(kept) + len(table["errors"]) == clips
         samples = np.memmap(path, np.int16, "r", shape=(int(offsets[-1]),))
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
-    return (Store(samples, offsets, kept), table["errors"]) if whole else None
+    return (Store(samples, offsets, kept), table["errors"]) if complete else None
 
 
 def _build(

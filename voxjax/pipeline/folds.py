@@ -49,7 +49,7 @@ def cut(config: Config, assembled: Assembled, fold: int, seed: int) -> Fold:
 def _share(config: Config, manifest: Manifest, seen: Seen, split: splits.Split) -> Share:
     rows = seen.rows
     train = np.flatnonzero(np.isin(rows.clip_index, split.train))
-    guard.fitted_on_train(rows.clip_index[train], split)
+    guard.check_fitted_on_train(rows.clip_index[train], split)
     chosen = Examples(rows.features[train, :1], rows.lengths[train, :1], rows.clip_index[train])
     scaler = examples.fit_scaler(seen.features, chosen)
     targets = manifest.targets[rows.clip_index[train]]
