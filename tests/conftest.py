@@ -42,6 +42,14 @@ jaxtyping.install_import_hook(SHAPE_CHECKED, "beartype.beartype")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
+# Compiled programs are kept while the tests run, for all their processes.
+SHARED = "VOXJAX_TESTS_XLA_CACHE"
+if SHARED not in os.environ:
+    _folder = tempfile.TemporaryDirectory(prefix="voxjax-tests-xla-")
+    os.environ[SHARED] = _folder.name
+jax.config.update("jax_compilation_cache_dir", os.environ[SHARED])
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -101,8 +109,10 @@ def pytest_runtest_logreport(report):
 @pytest.fixture(scope="session", autouse=True)
 def private_cache(tmp_path_factory):
     """No test reads or writes the user's own cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    (folder / "xla").symlink_to(os.environ[SHARED], target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VOXJAX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("VOXJAX_CACHE", str(folder))
         yield
 
 

@@ -1,5 +1,6 @@
 """The documents say what the results say, and name only what exists."""
 
+import configparser
 import json
 import pathlib
 import re
@@ -204,3 +205,14 @@ def test_readme_leads_to_the_places_to_read_first(module, line):
     """From the README one link, and one search in that file."""
     assert f"]({module})" in (ROOT / "README.md").read_text()
     assert line in (ROOT / module).read_text()
+
+
+def test_lowest_versions_are_those_that_the_package_allows():
+    """CI installs tests/lowest.txt; a bound of setup.cfg that is in it in another form would go untested."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    bounds = dict(line.split(">=") for line in setup["options"]["install_requires"].split())
+    lowest = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "tests/lowest.txt").read_text(), re.M))
+    assert bounds.keys() == lowest.keys() - {"jaxlib"} and lowest["jaxlib"] == lowest["jax"]
+    for name, bound in bounds.items():
+        assert lowest[name] == bound or lowest[name] == f"{bound}.0", name

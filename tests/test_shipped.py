@@ -9,6 +9,8 @@ import pytest
 
 from voxjax import EmotionPredictor
 
+pytestmark = pytest.mark.full_compiler  # numbers that users get
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/model.json"))
 SECTIONS = ["Data", "Licence", "Protocol", "Limits", "Intended use"]

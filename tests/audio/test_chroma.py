@@ -10,6 +10,8 @@ import soundfile
 from voxjax.audio import chroma, dsp
 from voxjax.data import synthetic
 
+pytestmark = pytest.mark.full_compiler  # numbers that users get
+
 RATE, WINDOW, HOP = 16_000, 2_048, 512
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from voxjax.audio import dsp
 
+pytestmark = pytest.mark.full_compiler  # numbers that users get
+
 RATE = 16_000
 
 

@@ -11,6 +11,8 @@ from voxjax.audio import features
 from voxjax.config import FrameFeatures
 from voxjax.errors import UsageError
 
+pytestmark = pytest.mark.full_compiler  # numbers that users get
+
 CONFIG = FrameFeatures(channels=("logmel", "mfcc", "energy", "pitch"), mfcc=20)
 
 

@@ -9,6 +9,8 @@ import soundfile
 from voxjax.audio import dsp, features, vector
 from voxjax.config import VectorFeatures
 
+pytestmark = pytest.mark.full_compiler  # numbers that users get
+
 CONFIG = VectorFeatures(window_ms=128.0, hop_ms=32.0, trim_db=200.0)
 RATE = 16_000
 

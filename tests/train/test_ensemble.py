@@ -35,6 +35,7 @@ def test_equal_tasks_are_grouped_and_unrolled_ones_are_not():
     assert_same(back, trees)
 
 
+@pytest.mark.full_compiler
 def test_a_member_alone_and_among_unrolled_others_has_the_same_bits():
     """50 steps, with others of another architecture and other numbers beside it."""
     plan = dataclasses.replace(PLAN, epochs=17, patience_epochs=100)
@@ -46,6 +47,7 @@ def test_a_member_alone_and_among_unrolled_others_has_the_same_bits():
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.full_compiler
 @pytest.mark.parametrize("via", ["vmap", "map"])
 def test_stacked_members_equal_unrolled_ones(via):
     """One calm epoch: rounding alone may differ. (Ties under max pooling grow with the steps.)"""

@@ -57,6 +57,7 @@ def test_every_step_is_read_once_and_in_order():
     assert steps == [(epoch, count) for epoch in range(4) for count in (1, 2, 3)]
 
 
+@pytest.mark.full_compiler
 def test_resumed_run_gives_the_same_bits():
     whole = fit(setup())
     run = setup()

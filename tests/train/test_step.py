@@ -147,6 +147,7 @@ def test_class_weights_weigh_the_loss():
     )
 
 
+@pytest.mark.full_compiler
 def test_golden_step():
     """Losses of fixed steps on fixed data (jax 0.10.2, float32, CPU).
 
