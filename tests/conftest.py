@@ -48,7 +48,7 @@ if SHARED not in os.environ:
     _folder = tempfile.TemporaryDirectory(prefix="voxjax-tests-xla-")
     os.environ[SHARED] = _folder.name
 jax.config.update("jax_compilation_cache_dir", os.environ[SHARED])
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

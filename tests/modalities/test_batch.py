@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.train.test_step import CALM, HYPER, data, largest_difference
+from tests.train.test_step import CALM, HYPER, INIT, data, largest_difference
 from voxjax import models
 from voxjax.audio import normalize
 from voxjax.config import FrameFeatures
@@ -65,7 +65,8 @@ def test_dropout_never_hides_all_that_a_clip_has(rate):
 def test_a_batch_holds_each_clips_own_modalities_on_the_training_scale():
     own = several()
     calm = step.traced(dataclasses.replace(CALM, modality_dropout=0.0))
-    batch = step.batch(fusing(), calm, jnp.float32(0.5), own, jnp.array([3, 8], jnp.int32), KEY)
+    gather = jax.jit(step.batch, static_argnums=0)
+    batch = gather(fusing(), calm, jnp.float32(0.5), own, jnp.array([3, 8], jnp.int32), KEY)
     assert {name: m.any(1).tolist() for name, m in batch.mask.items()} == {
         "audio": [True, True],
         "text": [True, False],
@@ -86,7 +87,7 @@ def test_scalers_do_not_count_clips_that_lack_it():
 def test_a_step_learns_and_is_a_function_of_its_key():
     own, task, hyper = several(), fusing(), step.traced(dataclasses.replace(HYPER, modality_dropout=0.4))
     function = jax.jit(step.train_step, static_argnums=0)
-    state = step.init(task, hyper, KEY, own)
+    state = INIT(task, hyper, KEY, own)
     indices = jnp.arange(8, dtype=jnp.int32)
     one, sums = function(task, hyper, state, own, indices, KEY)
     two, again = function(task, hyper, state, own, indices, KEY)
@@ -102,7 +103,7 @@ def test_a_step_learns_and_is_a_function_of_its_key():
 
 def test_an_answer_without_a_modality_does_not_depend_on_it():
     own, task = several(), fusing()
-    state = step.init(task, step.traced(HYPER), KEY, own)
+    state = INIT(task, step.traced(HYPER), KEY, own)
     odd = own.clips.others["text"]
     changed = odd._replace(values=jnp.where(jnp.arange(12)[:, None, None] % 2 == 1, odd.values, 1e4))
     other = own._replace(clips=own.clips._replace(others={**own.clips.others, "text": changed}))

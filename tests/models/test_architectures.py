@@ -41,7 +41,7 @@ def example(frames=48, channels=12, clips=3):
 
 def built(name, more, inputs, mask):
     network = models.build(name, SMALL[name] | more, 5)
-    return network, network.init(KEY, inputs, mask)
+    return network, jax.jit(network.init)(KEY, inputs, mask)
 
 
 def test_each_architecture_is_tried():

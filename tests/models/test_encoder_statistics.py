@@ -27,7 +27,7 @@ def test_statistics_are_numpys_of_each_clips_own_positions():
 def test_order_of_positions_says_nothing():
     inputs, mask = jax.random.normal(KEY, (2, 20, 5)), jnp.ones((2, 20), bool)
     network = models.build("encoder_statistics", {"dense": 4}, 3)
-    variables = network.init(KEY, inputs, mask)
+    variables = jax.jit(network.init)(KEY, inputs, mask)
     backwards = network.apply(variables, inputs[:, ::-1], mask)
     np.testing.assert_allclose(network.apply(variables, inputs, mask), backwards, atol=1e-5)
 
@@ -36,7 +36,7 @@ def test_block_rate_drops_statistics_not_positions():
     """All statistics dropped: each clip gets the same answer; none dropped: clips differ."""
     inputs, mask = jax.random.normal(KEY, (4, 20, 5)), jnp.ones((4, 20), bool)
     network = models.build("encoder_statistics", {"dense": 4}, 3)
-    variables = network.init(KEY, inputs, mask)
+    variables = jax.jit(network.init)(KEY, inputs, mask)
 
     def spread(rate):
         rates = models.DropoutRates(jnp.float32(rate), jnp.float32(0.0))
@@ -73,7 +73,7 @@ def test_rarity_is_numpys_and_never_hears_the_padding():
 def test_padding_changes_no_answer_with_a_bandwidth():
     inputs, mask = jax.random.normal(KEY, (2, 20, 5)), jnp.ones((2, 20), bool)
     network = models.build("encoder_statistics", {"dense": 4, "bandwidth": 0.5}, 3)
-    variables = network.init(KEY, inputs, mask)
+    variables = jax.jit(network.init)(KEY, inputs, mask)
     longer, wider = jnp.pad(inputs, ((0, 0), (0, 7), (0, 0)), constant_values=9.0), jnp.pad(mask, ((0, 0), (0, 7)))
     expected = network.apply(variables, inputs, mask)
     np.testing.assert_allclose(network.apply(variables, longer, wider), expected, atol=1e-5)

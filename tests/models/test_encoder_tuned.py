@@ -45,7 +45,7 @@ def test_untrained_it_says_what_the_frozen_encoder_says(params):
     high, _ = heard(params, (3,))
     for options in ({}, {"rank": 4}, {"recompute": 1}):
         tuned = network(**options)
-        variables = tuned.init(KEY, low, mask, pretrained)
+        variables = jax.jit(tuned.init)(KEY, low, mask, pretrained)
         answer = jax.jit(tuned.apply)(variables, low, mask, pretrained)
         head = models.build("encoder_head", HEAD, 5)
         norm = {"params": variables.params["outputs"], "batch_stats": variables.stats["outputs"]}
@@ -86,8 +86,8 @@ def test_every_change_gets_a_gradient_and_recomputing_is_the_same(params):
     found = []
     for recompute in (0, 1):
         tuned = network(recompute=recompute)
-        variables = tuned.init(KEY, low, mask, pretrained)
-        found.append(jax.grad(loss_of(tuned, variables, low, mask, pretrained))(variables.params))
+        variables = jax.jit(tuned.init)(KEY, low, mask, pretrained)
+        found.append(jax.jit(jax.grad(loss_of(tuned, variables, low, mask, pretrained)))(variables.params))
     for one, other in zip(*map(jax.tree.leaves, found), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     changes = {name: part for name, part in found[0].items() if name.startswith("tuned_")}
@@ -100,7 +100,7 @@ def test_half_precision_stays_half(params, rank):
     pretrained = encoders.blocks_to_finetune(FEATURES, params)
     low, mask = heard(params, (1,))
     tuned = network(rank=rank)
-    assert_stays_half(tuned, tuned.init(KEY, low, mask, pretrained), low, mask, pretrained)
+    assert_stays_half(tuned, jax.jit(tuned.init)(KEY, low, mask, pretrained), low, mask, pretrained)
 
 
 def test_low_rank_changes_are_thin(params):
@@ -123,7 +123,7 @@ def test_a_step_changes_blocks_from_the_top_when_they_are_due(params):
     data = step.Data(clips, scaler, jnp.ones(5), jnp.float32(100))
     task = step.Task(network(), FEATURES, 5)
     hyper = step.traced(Hyper(unfreeze_fraction=0.1, warmup_fraction=0.0, clip_norm=1e9))
-    state = step.init(task, hyper, KEY, data)
+    state = jax.jit(step.init, static_argnums=0)(task, hyper, KEY, data)
     train = jax.jit(step.train_step, static_argnums=0)
     for at, expected in ((0, set()), (11, {"tuned_0"}), (21, {"tuned_0", "tuned_1"})):
         begun = state._replace(step=jnp.int32(at))

@@ -1,5 +1,6 @@
 """The fusion network: any of the modalities will do, and one that is absent changes nothing."""
 
+import functools
 import itertools
 
 import jax
@@ -19,10 +20,30 @@ EVERY = [names for size in (1, 2, 3) for names in itertools.combinations(SHAPES,
 both = pytest.mark.parametrize("fuse", ["late", "gated"])
 
 
+@functools.cache
 def built(fuse):
     options = {"modalities": ("text", "face"), "audio": AUDIO, "fuse": fuse, "embed": 8, "project": 8, "dense": (6,)}
     network = models.build("fusion", options, CLASSES)
-    return network, network.init(KEY, *example(tuple(SHAPES)))
+    return network, jax.jit(network.init)(KEY, *example(tuple(SHAPES)))
+
+
+@functools.cache
+def compiled(fuse):
+    """One program of the network for all tests."""
+    return jax.jit(built(fuse)[0].apply)
+
+
+@functools.cache
+def gradients(fuse):
+    """Gradients, logits and statistics of a loss of the inputs: one program for all subsets of modalities."""
+    network, variables = built(fuse)
+    rates = models.DropoutRates(jnp.float32(0.2), jnp.float32(0.2))
+
+    def loss(params, inputs, masks):
+        logits, stats = network.apply_train(variables._replace(params=params), inputs, masks, rates, KEY)
+        return jnp.mean(jax.nn.logsumexp(logits, -1) - logits[:, 0]), (logits, stats)
+
+    return jax.jit(jax.grad(loss, has_aux=True))
 
 
 def example(names, clips=3, seed=0):
@@ -36,15 +57,9 @@ def example(names, clips=3, seed=0):
 @both
 @pytest.mark.parametrize("names", EVERY, ids="+".join)
 def test_any_subset_gives_finite_scores_and_gradients(fuse, names):
-    network, variables = built(fuse)
+    _, variables = built(fuse)
     inputs, masks = example(names)
-    rates = models.DropoutRates(jnp.float32(0.2), jnp.float32(0.2))
-
-    def loss(params):
-        logits, stats = network.apply_train(variables._replace(params=params), inputs, masks, rates, KEY)
-        return jnp.mean(jax.nn.logsumexp(logits, -1) - logits[:, 0]), (logits, stats)
-
-    gradient, (logits, stats) = jax.jit(jax.grad(loss, has_aux=True))(variables.params)
+    gradient, (logits, stats) = gradients(fuse)(variables.params, inputs, masks)
     assert logits.shape == (3, CLASSES)
     assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves((gradient, logits, stats)))
     for name in set(SHAPES) - set(names):
@@ -59,9 +74,9 @@ def test_half_precision_stays_half(fuse):
 @both
 @pytest.mark.parametrize("names", EVERY, ids="+".join)
 def test_what_stands_where_one_is_absent_changes_nothing(fuse, names):
-    network, variables = built(fuse)
+    _, variables = built(fuse)
     inputs, masks = example(names)
-    apply = jax.jit(network.apply)
+    apply = compiled(fuse)
     for filler in (1e6, jnp.nan):
         dirty = {name: x if name in names else jnp.full_like(x, filler) for name, x in inputs.items()}
         np.testing.assert_array_equal(apply(variables, dirty, masks), apply(variables, inputs, masks))
@@ -69,10 +84,10 @@ def test_what_stands_where_one_is_absent_changes_nothing(fuse, names):
 
 @both
 def test_each_modality_is_heard(fuse):
-    network, variables = built(fuse)
+    _, variables = built(fuse)
     inputs, masks = example(tuple(SHAPES))
     other, _ = example(tuple(SHAPES), seed=1)
-    apply = jax.jit(network.apply)
+    apply = compiled(fuse)
     before = apply(variables, inputs, masks)
     for name in SHAPES:
         changed = apply(variables, {**inputs, name: other[name]}, masks)
@@ -82,11 +97,11 @@ def test_each_modality_is_heard(fuse):
 @both
 def test_clips_are_judged_by_what_each_has(fuse):
     """In one batch, the first clip by sound alone and the second by words alone, as each would be by itself."""
-    network, variables = built(fuse)
+    _, variables = built(fuse)
     inputs, _ = example(tuple(SHAPES), clips=2)
     masks = {name: jnp.full((2, size), False) for name, (size, _) in SHAPES.items()}
     masks["audio"], masks["text"] = masks["audio"].at[0].set(True), masks["text"].at[1].set(True)
-    apply = jax.jit(network.apply)
+    apply = compiled(fuse)
     together = apply(variables, inputs, masks)
     for i, names in enumerate((("audio",), ("text",))):
         alone = apply(variables, inputs, example(names, clips=2)[1])[i]
@@ -95,9 +110,9 @@ def test_clips_are_judged_by_what_each_has(fuse):
 
 @both
 def test_padding_of_a_modality_changes_nothing(fuse):
-    network, variables = built(fuse)
+    _, variables = built(fuse)
     inputs, masks = example(tuple(SHAPES))
-    apply = jax.jit(network.apply)
+    apply = compiled(fuse)
     longer = {**inputs, "face": jnp.pad(inputs["face"], ((0, 0), (0, 5), (0, 0)), constant_values=9.0)}
     wider = {**masks, "face": jnp.pad(masks["face"], ((0, 0), (0, 5)))}
     np.testing.assert_allclose(apply(variables, longer, wider), apply(variables, inputs, masks), atol=1e-5)
@@ -105,8 +120,8 @@ def test_padding_of_a_modality_changes_nothing(fuse):
 
 @both
 def test_without_anything_all_classes_score_alike(fuse):
-    network, variables = built(fuse)
-    np.testing.assert_array_equal(jax.jit(network.apply)(variables, *example(())), np.zeros((3, CLASSES)))
+    _, variables = built(fuse)
+    np.testing.assert_array_equal(compiled(fuse)(variables, *example(())), np.zeros((3, CLASSES)))
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,9 @@ def test_clips_do_not_see_each_other_in_evaluation(shape):
     network = models.build("optimized", SHAPES[shape], 8)
     x, mask = batch()
     variables = jax.jit(network.init)(KEY, x, mask)
-    together = network.apply(variables, x, mask)
-    alone = network.apply(variables, x[1:2, :20], mask[1:2, :20])
+    apply = jax.jit(network.apply)
+    together = apply(variables, x, mask)
+    alone = apply(variables, x[1:2, :20], mask[1:2, :20])
     np.testing.assert_allclose(together[1:2], alone, atol=2e-5)
 
 

@@ -13,6 +13,7 @@ from voxjax.config import FrameFeatures, Hyper, VectorFeatures
 from voxjax.train import step
 
 KEY = jax.random.key(7)
+INIT = jax.jit(step.init, static_argnums=0)
 SMALL = {"stem": (3, 4), "filters": (6,), "lstm": (5,), "dense": (8,)}
 HYPER = Hyper(ramp_fraction=0.0, warmup_fraction=0.0, learning_rate=3e-3)
 CALM = dataclasses.replace(
@@ -44,7 +45,7 @@ def data(kind="frames", copies=3):
 
 def run(kind="frames", steps=3, key=KEY, hyper=HYPER, function=None):
     function = function or jax.jit(step.train_step, static_argnums=0)
-    state = step.init(task(kind), step.traced(hyper), key, data(kind))
+    state = INIT(task(kind), step.traced(hyper), key, data(kind))
     seen = []
     for i in range(steps):
         indices = (jnp.arange(8, dtype=jnp.int32) + i) % 12
@@ -88,7 +89,7 @@ def test_randomness_is_a_function_of_key_and_step():
     assert one == two and largest_difference(first.averaged, second.averaged) == 0
     _, other = run(steps=2, key=jax.random.fold_in(KEY, 1))
     assert one != other
-    late = step.init(task(), step.traced(HYPER), KEY, data())
+    late = INIT(task(), step.traced(HYPER), KEY, data())
     function = jax.jit(step.train_step, static_argnums=0)
     indices = jnp.arange(8, dtype=jnp.int32)
     early_loss = function(task(), step.traced(HYPER), late, data(), indices, KEY)[1].loss
@@ -104,7 +105,7 @@ def test_a_vmapped_member_equals_itself_alone():
     indices = jnp.stack([jnp.arange(8, dtype=jnp.int32), jnp.arange(4, 12, dtype=jnp.int32)])
     one = jax.jit(step.train_step, static_argnums=0)
     both = jax.jit(jax.vmap(step.train_step, (None, 0, 0, None, 0, 0)), static_argnums=0)
-    alone = [step.init(task(), h, k, data()) for h, k in zip(hypers, keys, strict=True)]
+    alone = [INIT(task(), h, k, data()) for h, k in zip(hypers, keys, strict=True)]
     states = jax.tree.map(lambda *x: jnp.stack(x), *alone)
     for count in range(3):
         states, sums = both(task(), stacked, states, data(), indices, key)
@@ -120,7 +121,7 @@ def test_batch_gathers_scales_and_labels():
     own = data()
     clips = own.clips
     indices = jnp.array([3, 11], jnp.int32)
-    batch = step.batch(task(), step.traced(CALM), jnp.float32(0.5), own, indices, KEY)
+    batch = jax.jit(step.batch, static_argnums=0)(task(), step.traced(CALM), jnp.float32(0.5), own, indices, KEY)
     for row, index in enumerate((3, 11)):
         n = int(clips.lengths[index, 0])
         expected = (clips.features[index, 0, :n] - own.scaler.mean) / own.scaler.std
@@ -137,7 +138,7 @@ def test_copies_are_drawn_at_their_share():
 
 
 def test_class_weights_weigh_the_loss():
-    state = step.init(task(), step.traced(HYPER), KEY, data())
+    state = INIT(task(), step.traced(HYPER), KEY, data())
     indices = jnp.array([0, 4, 8, 0], jnp.int32)  # all of class 0
     function = jax.jit(step.train_step, static_argnums=0)
     plain = function(task(), step.traced(HYPER), state, data(), indices, KEY)[1].loss
@@ -162,7 +163,7 @@ def test_a_step_that_is_not_finite_changes_no_weight_and_is_counted(broken):
     clean = data()
     clips = clean.clips._replace(features=clean.clips.features.at[5].set(broken))
     function = jax.jit(step.train_step, static_argnums=0)
-    state = step.init(task(), step.traced(HYPER), KEY, clean)
+    state = INIT(task(), step.traced(HYPER), KEY, clean)
     after, sums = function(task(), step.traced(HYPER), state, clean._replace(clips=clips), jnp.arange(8), KEY)
     assert (float(sums.nonfinite), float(sums.steps), float(sums.loss), float(sums.clips)) == (1, 1, 0, 0)
     assert largest_difference(after.variables, state.variables) == 0 and int(after.step) == 1
@@ -172,7 +173,7 @@ def test_a_step_that_is_not_finite_changes_no_weight_and_is_counted(broken):
 
 
 def test_l2_adds_the_penalty_of_kernels():
-    state = step.init(task(), step.traced(CALM), KEY, data())
+    state = INIT(task(), step.traced(CALM), KEY, data())
     losses = [
         float(
             jax.jit(step.train_step, static_argnums=0)(
@@ -193,7 +194,7 @@ def test_gamma_and_class_weights_come_in_over_their_ramp():
     function = jax.jit(step.train_step, static_argnums=0)
 
     def loss(hyper, at, clips=weighty):
-        state = step.init(task(), step.traced(hyper), KEY, clips)._replace(step=jnp.int32(at))
+        state = INIT(task(), step.traced(hyper), KEY, clips)._replace(step=jnp.int32(at))
         return float(function(task(), step.traced(hyper), state, clips, jnp.arange(8), KEY)[1].loss)
 
     plain = dataclasses.replace(hyper, focal_gamma=0.0, loss_ramp_fraction=0.0)
@@ -208,7 +209,7 @@ def test_in_bfloat16_a_step_learns_much_the_same_and_keeps_all_state_in_float32(
     indices = jnp.arange(8, dtype=jnp.int32)
     states = []
     for one in (fine, coarse):
-        before = step.init(one, step.traced(CALM), KEY, data())
+        before = INIT(one, step.traced(CALM), KEY, data())
         state, sums = jax.jit(step.train_step, static_argnums=0)(one, step.traced(CALM), before, data(), indices, KEY)
         assert sums.loss.dtype == jnp.float32 and jnp.isfinite(sums.loss)
         assert all(leaf.dtype in (jnp.float32, jnp.int32) for leaf in jax.tree.leaves(state))
