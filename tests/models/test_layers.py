@@ -118,3 +118,13 @@ def test_attention_with_equal_scores_is_mean_and_deviation():
     out = module.apply(variables, x, mask)
     np.testing.assert_allclose(out[1, :6], x[1, :4].mean(0), atol=1e-6)
     np.testing.assert_allclose(out[1, 6:], x[1, :4].std(0), atol=1e-3)
+
+
+def test_attention_measures_deviation_far_from_zero():
+    """A mean of squares less the squared mean loses all digits there in float32."""
+    x, mask = batch()
+    x = x + 3_000.0
+    module = layers.AttentionPool(2)
+    variables = jax.tree.map(jnp.zeros_like, module.init(KEY, x, mask))
+    out = module.apply(variables, x, mask)
+    np.testing.assert_allclose(out[1, 6:], np.asarray(x[1, :4], np.float64).std(0), rtol=1e-3)

@@ -161,8 +161,9 @@ class AttentionPool(nn.Module):
         weights = jax.nn.softmax(scores, axis=1)
         parts = x.reshape(*x.shape[:2], self.heads, -1)  # [B, T, heads, C / heads]
         mean = jnp.einsum("bth,bthc->bhc", weights, parts)
-        square = jnp.einsum("bth,bthc->bhc", weights, jnp.square(parts))
-        deviation = jnp.sqrt(jnp.maximum(square - jnp.square(mean), 1e-4))
+        # In two passes: the mean of squares less the squared mean cancels where the mean is large.
+        variance = jnp.einsum("bth,bthc->bhc", weights, jnp.square(parts - mean[:, None]))
+        deviation = jnp.sqrt(jnp.maximum(variance, 1e-4))
         flat = (x.shape[0], x.shape[-1])
         return jnp.concatenate([mean.reshape(flat), deviation.reshape(flat)], axis=-1)
 
