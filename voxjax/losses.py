@@ -10,7 +10,7 @@ Array = jax.Array
 
 
 def smooth_labels(targets: Array, amount: Array) -> Array:
-    """Label smoothing (Szegedy et al. 2016): moves `amount` of the class shares to all classes evenly."""
+    """Label smoothing (Szegedy et al. 2016): spreads `amount` of the probability evenly, `[K], [] -> [K]`."""
     return (1.0 - amount) * targets + amount / targets.shape[-1]
 
 
@@ -18,17 +18,17 @@ def focal(logits: Array, targets: Array, gamma: Array) -> Array:
     """Focal loss (Lin et al. 2017) with soft targets: `-sum_k t_k (1 - p_k)^gamma log p_k`.
 
     Each term is a function of the class's log-odds `z = log p / (1 - p)` alone: `log p = -softplus(-z)`,
-    `log(1 - p) = -softplus(z)`. No probability is ever formed and then logged, so value and gradient are
-    finite and accurate at all finite logits, p from exactly 0 to exactly 1, and any gamma to 16.
+    `log(1 - p) = -softplus(z)`. No logarithm of a probability is taken, so value and gradient are finite
+    and accurate at all finite logits, p from exactly 0 to exactly 1, and any gamma up to 16.
 
     Args:
-        logits: `[K]`, computed with in float32 at least. One class alone has p = 1 and no loss.
-        targets: `[K]`, shares of each class, summing to 1.
+        logits: `[K]`; computed in at least float32. A single class has p = 1 and no loss.
+        targets: `[K]`, class probabilities, summing to 1.
         gamma: `[]`, at least 0; 0 is cross-entropy.
 
     Returns:
-        `[]`, in nats, in the type of `logits`. Gaps between logits count as at most 1/16 of the largest number
-        of that type, so that the loss is one too; the gradient is right beyond.
+        `[]`, in nats, in the type of `logits`. Differences between logits are limited to 1/16 of the largest number
+        of that type, so that the loss is finite; the gradient is right beyond that, too.
     """
     odds = _log_odds(logits)
     targets, gamma = (jnp.asarray(x, odds.dtype) for x in (targets, gamma))
@@ -37,11 +37,11 @@ def focal(logits: Array, targets: Array, gamma: Array) -> Array:
 
 
 def focal_naive(logits: Array, targets: Array, gamma: Array) -> Array:
-    """The same loss as it is often written, from probabilities: kept to show how it fails.
+    """The same loss as often implemented, from probabilities: kept to show how it fails.
 
-    Where p rounds to 0 (in float32, some 90 nats behind), `-log p` is infinite, even if its target is 0; and
-    where p rounds to 1 (17 nats ahead), the power of 0 has an infinite slope for gamma between 0 and 1. Times
-    0, both are NaN, and one NaN in the gradient ends a training. `docs/design.md`, "Traps", counts how often.
+    Where p rounds to 0 (in float32, about 90 nats below the largest), `-log p` is infinite, even if its target is 0.
+    Where p rounds to 1 (17 nats above the rest), the power of 0 has an infinite derivative for gamma between 0 and 1.
+    Times 0, both are NaN, and one NaN in the gradient ruins a training run. `docs/design.md`, "Traps", has the counts.
 
     Args, Returns: as `focal` (Lin et al. 2017); the paper's alpha is the class weights, which the caller applies.
     """
@@ -54,12 +54,12 @@ LOSSES: dict[str, Callable[[Array, Array, Array], Array]] = {"focal": focal, "fo
 
 def _log_odds(logits: Array) -> Array:
     """`log p_k - log(1 - p_k)`, from the other classes' log-sum-exp: `[K] -> [K]`, float32 or wider."""
-    kind = np.promote_types(logits.dtype, np.float32)
+    wide_type = np.promote_types(logits.dtype, np.float32)
     lowest = float(jnp.finfo(logits.dtype).min) / 16
-    wide = logits.astype(kind)
+    wide = logits.astype(wide_type)
     gaps = jnp.maximum(wide - jnp.max(wide), lowest)
-    # The gaps' values with the logits' slopes: at the floor, or where a difference overflows, `maximum` has none.
+    # The gaps' values with the logits' gradients: at the floor, or where a difference overflows, `maximum` has none.
     gaps = wide - jax.lax.stop_gradient(wide) + jax.lax.stop_gradient(gaps)
-    # Not -inf, whose log-sum-exp has no slope where a class is alone.
-    others = jnp.where(jnp.eye(gaps.size, dtype=bool), 2 * lowest, gaps[None, :])
-    return gaps - jax.nn.logsumexp(others, axis=-1)
+    # Not -inf, whose log-sum-exp has no gradient where there is only one class.
+    rest = jnp.where(jnp.eye(gaps.size, dtype=bool), 2 * lowest, gaps[None, :])
+    return gaps - jax.nn.logsumexp(rest, axis=-1)

@@ -1,4 +1,4 @@
-"""Schedule, AdamW and averaged weights, with every rate traced."""
+"""Learning-rate schedule, AdamW and averaged weights, with every rate traced."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,9 +14,9 @@ Array = jax.Array
 Tree = Any
 
 
-def ramp(progress: Array, share: Array) -> Array:
-    """Rises linearly from 0 to 1 over the first `share` of training, and is 1 at once where that is 0: `[] -> []`."""
-    return jnp.where(share > 0.0, jnp.minimum(1.0, progress / jnp.maximum(share, 1e-6)), 1.0)
+def ramp(progress: Array, fraction: Array) -> Array:
+    """Rises linearly from 0 to 1 over the first `fraction` of training; always 1 where that is 0: `[] -> []`."""
+    return jnp.where(fraction > 0.0, jnp.minimum(1.0, progress / jnp.maximum(fraction, 1e-6)), 1.0)
 
 
 def learning_rate(hyper: Hyper, progress: Array) -> Array:
@@ -24,16 +24,22 @@ def learning_rate(hyper: Hyper, progress: Array) -> Array:
 
     Args:
         hyper: peak, `warmup_fraction`, `cosine_fraction` and `floor_fraction`.
-        progress: share of all steps done, in [0, 1].
+        progress: fraction of all steps done, in [0, 1].
+
+    Returns:
+        The rate, `[]`.
     """
-    past = (progress - hyper.warmup_fraction) / jnp.maximum(hyper.cosine_fraction - hyper.warmup_fraction, 1e-6)
-    wave = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(past, 0.0, 1.0)))
-    level = hyper.floor_fraction + (1.0 - hyper.floor_fraction) * wave
-    return hyper.learning_rate * level * ramp(progress, hyper.warmup_fraction)
+    position = (progress - hyper.warmup_fraction) / jnp.maximum(hyper.cosine_fraction - hyper.warmup_fraction, 1e-6)
+    cosine = 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(position, 0.0, 1.0)))
+    factor = hyper.floor_fraction + (1.0 - hyper.floor_fraction) * cosine
+    return hyper.learning_rate * factor * ramp(progress, hyper.warmup_fraction)
 
 
 def adamw(hyper: Hyper, rate: Array) -> optax.GradientTransformation:
-    """AdamW with a clipped global norm. Decay acts on arrays of two or more axes: kernels, not biases."""
+    """AdamW (Loshchilov and Hutter 2019) with a clipped global norm.
+
+    Weight decay acts on arrays of two or more axes: kernels, not biases.
+    """
     return optax.chain(
         optax.clip_by_global_norm(hyper.clip_norm),
         optax.scale_by_adam(),
@@ -45,36 +51,36 @@ def adamw(hyper: Hyper, rate: Array) -> optax.GradientTransformation:
 def update(
     hyper: Hyper, progress: Array, gradient: Tree, state: optax.OptState, params: Tree
 ) -> tuple[Tree, optax.OptState]:
-    """The parameters after one step of `adamw`, at the rate that is due, and its new moments."""
-    with jax.numpy_dtype_promotion("standard"):  # Optax raises a float to an integer count
+    """The parameters after one step of `adamw` at the scheduled rate, and its new state."""
+    with jax.numpy_dtype_promotion("standard"):  # Optax raises a float to the power of an integer count
         updates, state = adamw(hyper, learning_rate(hyper, progress)).update(gradient, state, params)
     updates = jax.tree_util.tree_map_with_path(lambda path, leaf: _layerwise(hyper, progress, path, leaf), updates)
     return optax.apply_updates(params, updates), state
 
 
 def _layerwise(hyper: Hyper, progress: Array, path: Sequence[Any], leaf: Array) -> Array:
-    """An update as it is, or what is left of it for a pretrained block: `tuned_0` is the highest.
+    """An update, scaled down where it belongs to a pretrained block; `tuned_0` is the highest block.
 
-    Layers below learn less (Howard and Ruder 2018, as gradual unfreezing, the same).
+    Lower blocks have lower rates and are unfrozen later (Howard and Ruder 2018).
     """
     names = [str(part.key) for part in path if hasattr(part, "key")]
     depth = next((int(name.removeprefix(TUNED)) for name in names if name.startswith(TUNED)), None)
     if depth is None:
         return leaf
-    begun = progress >= (depth + 1) * hyper.unfreeze_fraction
-    return jnp.where(begun, hyper.finetune_rate_scale * hyper.layerwise_rate_decay**depth, 0.0) * leaf
+    unfrozen = progress >= (depth + 1) * hyper.unfreeze_fraction
+    return jnp.where(unfrozen, hyper.finetune_rate_scale * hyper.layerwise_rate_decay**depth, 0.0) * leaf
 
 
 def l2_penalty(params: Tree) -> Array:
-    """Half the sum of squares of all kernels: what an L2 penalty weighs."""
+    """Half the sum of squares of all kernels, `[]`; the caller multiplies it by the weight of the penalty."""
     kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
     return 0.5 * sum((jnp.sum(jnp.square(kernel)) for kernel in kernels), jnp.float32(0))
 
 
 def moving_average(decay: Array, step: Array, mean: Tree, new: Tree) -> Tree:
-    """Exponential moving average that starts as a plain mean, so early steps don't linger."""
-    done = step.astype(jnp.float32)
-    keep = jnp.minimum(decay, (1.0 + done) / (10.0 + done))
+    """Exponential moving average that starts as a plain mean, so that early steps lose their weight soon."""
+    steps = step.astype(jnp.float32)
+    keep = jnp.minimum(decay, (1.0 + steps) / (10.0 + steps))
     return jax.tree.map(lambda a, b: keep * a + (1.0 - keep) * b, mean, new)
 
 

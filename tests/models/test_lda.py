@@ -143,7 +143,11 @@ def test_steps_leave_it_as_it_was_fitted():
     assert float(sums.gradient_norm) == 0.0 and float(sums.nonfinite) == 0.0 and int(after.step) == 1
 
 
-def test_only_the_discriminant_has_a_closed_form():
+def test_only_lda_has_a_closed_form():
+    assert models.build("lda", {}, 3).closed_form
+    assert isinstance(models.build("lda", {}, 3).module, models.ClosedFormModel)
+    with pytest.raises(TypeError, match="Baseline has no closed form"):
+        models.build("baseline", {}, 3).fit(models.Variables({}, {}), *(jnp.zeros((1, 1)),) * 3)
     assert {name for name in models.ARCHITECTURES if hasattr(models.ARCHITECTURES[name][1], "fit")} == {"lda"}
     assert not models.build("baseline", {}, 3).closed_form
     with pytest.raises(UsageError, match=r"config\.model\.shrinkage"):

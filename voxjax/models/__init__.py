@@ -1,7 +1,7 @@
-"""The networks, behind pure functions. A new model is a file here and a row in `ARCHITECTURES`."""
+"""The networks as pure functions, by name. A new model is a file here and a row in `ARCHITECTURES`."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
@@ -23,10 +23,13 @@ from voxjax.models import (
     lstm,
     optimized,
 )
+from voxjax.models.closed_form import ClosedFormModel
 from voxjax.models.layers import DropoutRates
 
 __all__ = [
     "ARCHITECTURES",
+    "Architecture",
+    "ClosedFormModel",
     "DropoutRates",
     "Network",
     "Variables",
@@ -37,42 +40,53 @@ __all__ = [
 ]
 
 Array = jax.Array
+Tree = Mapping[str, Any]  # nested dictionaries of arrays
+Inputs = Array | Mapping[str, Array]  # `[B, T, C]`, or by modality where the network fuses several
 
-# name -> (options dataclass, module taking options and classes)
-ARCHITECTURES: dict[str, tuple[Any, Any]] = {
-    "advanced": (advanced.Options, advanced.Advanced),
-    "baseline": (baseline.Options, baseline.Baseline),
-    "cnn": (cnn.Options, cnn.CNN),
-    "lda": (lda.Options, lda.LinearDiscriminant),
-    "encoder_head": (encoder_head.Options, encoder_head.EncoderHead),
-    "encoder_statistics": (encoder_statistics.Options, encoder_statistics.EncoderStatistics),
-    "encoder_tuned": (encoder_tuned.Options, encoder_tuned.EncoderTuned),
-    "enhanced": (enhanced.Options, enhanced.Enhanced),
-    "fusion": (fusion.Options, fusion.Fusion),
-    "hybrid": (hybrid.Options, hybrid.Hybrid),
-    "lstm": (lstm.Options, lstm.LSTM),
-    "optimized": (optimized.Options, optimized.Optimized),
+
+class Architecture(NamedTuple):
+    """A network's dataclass of options, and its module, which takes these and the number of classes."""
+
+    options: type[Any]
+    module: Callable[[Any, int], nn.Module]
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "advanced": Architecture(advanced.Options, advanced.Advanced),
+    "baseline": Architecture(baseline.Options, baseline.Baseline),
+    "cnn": Architecture(cnn.Options, cnn.CNN),
+    "encoder_head": Architecture(encoder_head.Options, encoder_head.EncoderHead),
+    "encoder_statistics": Architecture(encoder_statistics.Options, encoder_statistics.EncoderStatistics),
+    "encoder_tuned": Architecture(encoder_tuned.Options, encoder_tuned.EncoderTuned),
+    "enhanced": Architecture(enhanced.Options, enhanced.Enhanced),
+    "fusion": Architecture(fusion.Options, fusion.Fusion),
+    "hybrid": Architecture(hybrid.Options, hybrid.Hybrid),
+    "lda": Architecture(lda.Options, lda.LinearDiscriminant),
+    "lstm": Architecture(lstm.Options, lstm.LSTM),
+    "optimized": Architecture(optimized.Options, optimized.Optimized),
 }
 
 
 class Variables(NamedTuple):
     """Weights, and the running statistics of batch norm: nested dictionaries of float32 arrays."""
 
-    params: Any
-    stats: Any
+    params: Tree
+    stats: Tree
 
 
 @dataclasses.dataclass(frozen=True)
 class Network:
     """A module as pure functions. Hashable, so that it can be a static argument of `jit`.
 
-    `pretrained` are an encoder's own blocks, for a network that learns on top of them; others take no notice.
+    `mask` is bool `[B, T]` and true at valid positions. Networks that fuse modalities take a dictionary of inputs and
+    one of masks. `pretrained` holds an encoder's published blocks for networks that fine-tune them, and is empty for
+    all other networks.
     """
 
     module: nn.Module
 
-    def init(self, key: Array, inputs: Any, mask: Any, pretrained: Any = ()) -> Variables:
-        """Fresh weights for inputs of this shape, `[B, T, C]` and bool `[B, T]`; dictionaries where it fuses."""
+    def init(self, key: Array, inputs: Inputs, mask: Inputs, pretrained: Tree | tuple[()] = ()) -> Variables:
+        """Fresh weights for inputs of this shape, `[B, T, C]` with `[B, T]`."""
         made = ["params", "batch_stats"]
         given = {"pretrained": pretrained} if pretrained else {}
         _, variables = self.module.apply(given, inputs, mask, None, rngs={"params": key}, mutable=made)
@@ -80,22 +94,34 @@ class Network:
 
     @property
     def closed_form(self) -> bool:
-        """Whether `fit` finds the weights, and not steps."""
-        return hasattr(self.module, "fit")
+        """Whether the weights come from `fit` instead of training steps."""
+        return isinstance(self.module, ClosedFormModel)
 
     def fit(self, variables: Variables, inputs: Array, mask: Array, labels: Array) -> Variables:
-        """The weights that clips of the training side ask for: `[n, T, C]`, bool `[n, T]` and int32 `[n]`."""
-        return variables._replace(params=cast(Any, self.module).fit(inputs, mask, labels))
+        """Weights fitted to training clips: `[n, T, C]`, bool `[n, T]` and int32 `[n]`.
 
-    def apply(self, variables: Variables, inputs: Any, mask: Any, pretrained: Any = ()) -> Array:
-        """Logits of evaluation: `[B, T, C], [B, T] -> [B, K]`."""
+        Raises:
+            TypeError: at a network without a closed form.
+        """
+        if not isinstance(self.module, ClosedFormModel):
+            raise TypeError(f"{type(self.module).__name__} has no closed form: expected a ClosedFormModel, train it")
+        return variables._replace(params=self.module.fit(inputs, mask, labels))
+
+    def apply(self, variables: Variables, inputs: Inputs, mask: Inputs, pretrained: Tree | tuple[()] = ()) -> Array:
+        """Logits without dropout: `[B, T, C], [B, T] -> [B, K]`."""
         logits = self.module.apply(_collections(variables, pretrained), inputs, mask, None)
         return cast(Array, logits)
 
     def apply_train(
-        self, variables: Variables, inputs: Any, mask: Any, rates: DropoutRates, key: Array, pretrained: Any = ()
-    ) -> tuple[Array, Any]:
-        """Logits of training, with dropout, and the new statistics."""
+        self,
+        variables: Variables,
+        inputs: Inputs,
+        mask: Inputs,
+        rates: DropoutRates,
+        key: Array,
+        pretrained: Tree | tuple[()] = (),
+    ) -> tuple[Array, Tree]:
+        """Logits with dropout, `[B, K]`, and the updated statistics of batch norm."""
         collections = _collections(variables, pretrained)
         rngs = {"dropout": key}
         logits, updates = self.module.apply(collections, inputs, mask, rates, rngs=rngs, mutable=["batch_stats"])
@@ -109,11 +135,11 @@ def options(architecture: str, values: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: at an unknown architecture or option, or a value of the wrong type.
     """
     one_of("config.architecture", architecture, ARCHITECTURES)
-    return thaw(freeze(ARCHITECTURES[architecture][0], values, "config.model"))
+    return thaw(freeze(ARCHITECTURES[architecture].options, values, "config.model"))
 
 
 def fused_modalities(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a network sees beside the audio, by its complete options."""
+    """Modalities that a network with these options, which must be complete, fuses with the audio."""
     return tuple(values["modalities"]) if "modalities" in values else ()
 
 
@@ -129,15 +155,15 @@ def build(architecture: str, values: Mapping[str, Any], classes: int) -> Network
         UsageError: as `options` does.
     """
     one_of("config.architecture", architecture, ARCHITECTURES)
-    kind, module = ARCHITECTURES[architecture]
-    return Network(module(freeze(kind, values, "config.model"), classes))
+    found = ARCHITECTURES[architecture]
+    return Network(found.module(freeze(found.options, values, "config.model"), classes))
 
 
 def parameter_count(variables: Variables) -> int:
-    """Number of trained weights."""
+    """Number of weights that are trained or fitted."""
     return sum(leaf.size for leaf in jax.tree.leaves(variables.params))
 
 
-def _collections(variables: Variables, pretrained: Any) -> dict[str, Any]:
+def _collections(variables: Variables, pretrained: Tree | tuple[()]) -> dict[str, Any]:
     learned = {"params": variables.params, "batch_stats": variables.stats}
     return {**learned, "pretrained": pretrained} if pretrained else learned

@@ -1,4 +1,4 @@
-"""Advanced: residual stages with squeeze-and-excitation, a BiLSTM and attention. The guide's one that failed."""
+"""Advanced: residual stages with squeeze-and-excitation, a BiLSTM and attention: the guide's network that failed."""
 
 import dataclasses
 
@@ -13,26 +13,26 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Shape of the network. What made it fail is in its training: configs/advanced_naive.py."""
+    """Shape of the network. It failed because of how it was trained: configs/advanced_naive.py."""
 
     stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the stages
     stem_bins: int = 64  # leading channels that are a spectrum
-    filters: tuple[int, ...] = (96, 128, 192)  # one number a stage
+    filters: tuple[int, ...] = (96, 128, 192)  # one number per stage
     kernel: int = 3
     pool: int = 2  # positions merged after each stage
     reduction: int = 8  # of squeeze-and-excitation
-    lstm: tuple[int, ...] = (96,)  # units each way
+    lstm: tuple[int, ...] = (96,)  # units in each direction
     pooling: str = "attention"  # last | mean | mean_max | attention
     heads: int = 4  # of attention pooling
     dense: tuple[int, ...] = (256, 128)
 
     def __post_init__(self) -> None:
-        option_checks.sizes(self, ("filters", "lstm"))
-        option_checks.pooling(self.pooling, option_checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
+        option_checks.check_sizes(self, ("filters", "lstm"))
+        option_checks.check_pooling(self.pooling, option_checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
 
 
 class Stage(nn.Module):
-    """Two convolutions beside a shortcut (He et al. 2016), squeeze-and-excitation, pooling, dropout."""
+    """Two convolutions with a residual connection (He et al. 2016), squeeze-and-excitation, pooling, dropout."""
 
     filters: int
     options: Options

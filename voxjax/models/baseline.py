@@ -14,13 +14,13 @@ Array = jax.Array
 class Options:
     """Shape of the network."""
 
-    filters: tuple[int, ...] = (64, 128)  # one number a block
+    filters: tuple[int, ...] = (64, 128)  # one number per block
     kernel: int = 5
     pool: int = 4  # positions merged after each block
     dense: tuple[int, ...] = (64,)
 
     def __post_init__(self) -> None:
-        option_checks.sizes(self, ("filters",))
+        option_checks.check_sizes(self, ("filters",))
 
 
 class Baseline(nn.Module):

@@ -16,7 +16,7 @@ class Options:
 
     stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the blocks
     stem_bins: int = 64  # leading channels that are a spectrum
-    filters: tuple[int, ...] = (96, 128, 160)  # one number a block
+    filters: tuple[int, ...] = (96, 128, 160)  # one number per block
     kernel: int = 5
     pool: int = 2  # positions merged after each block
     pooling: str = "attention"  # mean | mean_max | attention
@@ -24,8 +24,8 @@ class Options:
     dense: tuple[int, ...] = (192,)
 
     def __post_init__(self) -> None:
-        option_checks.sizes(self, ("filters",))
-        option_checks.pooling(self.pooling, option_checks.AFTER_CONVOLUTIONS, self.filters[-1], self.heads)
+        option_checks.check_sizes(self, ("filters",))
+        option_checks.check_pooling(self.pooling, option_checks.AFTER_CONVOLUTIONS, self.filters[-1], self.heads)
 
 
 class CNN(nn.Module):

@@ -1,4 +1,4 @@
-"""Convolutions over time and frequency, before those over time alone."""
+"""The stem: convolutions over time and frequency, before the layers over time alone."""
 
 import flax.linen as nn
 import jax
@@ -12,9 +12,9 @@ Array = jax.Array
 class Stem(nn.Module):
     """3x3 convolutions over time and frequency: `[B, T, C] -> [B, ceil(T / 2), bins / 2^n * filters + rest]`.
 
-    Unlike a convolution over time alone they know a pattern again when the voice is higher. Each
-    halves frequency; the first also halves time. Channels beyond `bins` (energy, pitch) have no
-    frequency axis: of them every second frame joins what comes out. Without filters everything passes.
+    Unlike convolutions over time alone they respond to the same pattern at any pitch. Each halves the frequency axis;
+    the first also halves the time axis. Channels beyond `bins` (energy, pitch) have no frequency axis: every second
+    frame of them is concatenated to the output. Without filters the input is returned unchanged.
     """
 
     filters: tuple[int, ...]
@@ -29,7 +29,7 @@ class Stem(nn.Module):
         for i, filters in enumerate(self.filters):
             x = jnp.where(mask[:, :, None, None], x, 0.0)
             stride = 2 if i == 0 else 1
-            # "SAME" would place the windows by the parity of T, that is by the padding.
+            # With "SAME" the position of the windows would depend on the parity of T, and so on the padding.
             x = nn.Conv(filters, (3, 3), (stride, 2), padding=((1, 1), (1, 1)), use_bias=False)(x)
             mask = mask[:, ::stride]
             x = nn.relu(layers.BatchNorm()(x, mask, rates))  # [B, T / 2, F / 2, filters]

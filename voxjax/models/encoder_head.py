@@ -1,4 +1,4 @@
-"""Encoder head: learned weights over an encoder's blocks, then the Optimized network's layers on what they say."""
+"""Encoder head: a learned weighted mean of an encoder's blocks, then the layers of the Optimized network."""
 
 import dataclasses
 
@@ -14,25 +14,25 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Shape of the network. Its input holds the outputs of `blocks` encoder blocks side by side."""
+    """Shape of the network. Its input holds the concatenated outputs of `blocks` encoder blocks."""
 
-    blocks: int = 1  # the channels are cut into so many equal parts
-    project: int = 256  # width of the dense layer over each position
-    filters: tuple[int, ...] = ()  # of each branch of a multi-scale convolution, one number a block
+    blocks: int = 1  # number of equal parts that the channels are split into
+    project: int = 256  # width of the dense layer applied at each position
+    filters: tuple[int, ...] = ()  # of each branch of a multi-scale convolution, one number per block
     kernels: tuple[int, ...] = (3, 5, 7)  # parallel branches, in positions
     pool: int = 2  # positions merged after each convolution block
     reduction: int = 8  # of squeeze-and-excitation
-    lstm: tuple[int, ...] = ()  # units each way
+    lstm: tuple[int, ...] = ()  # units in each direction
     pooling: str = "attention"  # last | mean | mean_max | attention
     heads: int = 4  # of attention pooling
     dense: tuple[int, ...] = (128,)
 
     def __post_init__(self) -> None:
-        option_checks.sizes(self, ())
+        option_checks.check_sizes(self, ())
         channels = len(self.kernels) * self.filters[-1] if self.filters else self.project
         channels = 2 * self.lstm[-1] if self.lstm else channels
-        kinds = option_checks.AFTER_LSTM if self.lstm else option_checks.AFTER_CONVOLUTIONS
-        option_checks.pooling(self.pooling, kinds, channels, self.heads)
+        allowed = option_checks.AFTER_LSTM if self.lstm else option_checks.AFTER_CONVOLUTIONS
+        option_checks.check_pooling(self.pooling, allowed, channels, self.heads)
 
 
 class BlockWeights(nn.Module):
@@ -46,15 +46,16 @@ class BlockWeights(nn.Module):
         if channels % self.blocks:
             found = f"{self.blocks} blocks for {channels} channels"
             do = "set config.model.blocks to the number of config.features.blocks"
-            raise UsageError(mismatch("config.model.blocks", "an equal share of channels for each", found, do))
+            raise UsageError(mismatch("config.model.blocks", "a number that divides the channels", found, do))
         if self.blocks == 1:
             return x
-        shares = nn.softmax(self.param("shares", nn.initializers.zeros, (self.blocks,)))
-        return jnp.einsum("n,btnc->btc", shares, x.reshape(*x.shape[:2], self.blocks, -1))
+        # The parameter's name is part of the model folder's format.
+        weights = nn.softmax(self.param("shares", nn.initializers.zeros, (self.blocks,)))
+        return jnp.einsum("n,btnc->btc", weights, x.reshape(*x.shape[:2], self.blocks, -1))
 
 
 class EncoderHead(nn.Module):
-    """Scores of the classes from an encoder's outputs: `[B, T, C]` with bool `[B, T]` to logits `[B, K]`."""
+    """Logits from an encoder's outputs: `[B, T, C], [B, T] -> [B, K]`."""
 
     options: Options
     classes: int

@@ -1,8 +1,9 @@
-"""Encoder statistics: a clip as the mean and deviation over time of an encoder's channels, and a small network on them.
+"""Encoder statistics: a small network on the mean and deviation over time of an encoder's channels.
 
-What is left out, the order of sounds, tells less of an emotion than it tempts a network to learn by heart: with most
-of the statistics dropped at each step (Srivastava et al. 2014), near to a linear answer, unheard voices are told
-better than by `encoder_head`. A linear answer on such statistics is how speech encoders are probed (Yang et al. 2021).
+The order of sounds, which the statistics leave out, carries little of the emotion and invites overfitting: with most of
+the statistics dropped at each step (Srivastava et al. 2014), this nearly linear classifier generalises to unseen
+speakers better than `encoder_head`. Linear classifiers on such statistics are how speech encoders are probed (Yang et
+al. 2021).
 """
 
 import dataclasses
@@ -20,20 +21,20 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Shape of the network. Its input holds encoder blocks side by side, or their statistics (`features.pooling`)."""
+    """Shape of the network. Its input holds concatenated encoder blocks, or their statistics (`features.pooling`)."""
 
-    dense: int = 256  # units beside the linear answer
-    bandwidth: float = 0.0  # positions with a mean square difference below it share their weight; 0: each has its own
+    dense: int = 256  # units of the hidden layer, in parallel to the linear one
+    bandwidth: float = 0.0  # of the kernel that lowers the weight of similar positions; 0 weights all equally
 
     def __post_init__(self) -> None:
-        option_checks.sizes(self, ())
+        option_checks.check_sizes(self, ())
         in_range("config.model.bandwidth", self.bandwidth, 0.0, 100.0)
 
 
 class EncoderStatistics(nn.Module):
-    """Scores of the classes from an encoder's outputs: `[B, T, C]` with bool `[B, T]` to logits `[B, K]`.
+    """Logits from an encoder's outputs: `[B, T, C], [B, T] -> [B, K]`.
 
-    `rates.block` is the share of the statistics that is dropped, `rates.head` that of the dense layer's units.
+    `rates.block` is the dropout rate of the statistics, `rates.head` that of the dense layer's units.
     """
 
     options: Options
@@ -42,16 +43,16 @@ class EncoderStatistics(nn.Module):
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
         x = statistics(x, mask, self.options.bandwidth)  # [B, 2C]
-        x = layers.BatchNorm()(x, jnp.any(mask, axis=1), rates)  # deviations vary less than means do
+        x = layers.BatchNorm()(x, jnp.any(mask, axis=1), rates)  # deviations vary less than means
         x = layers.Dropout()(x, None if rates is None else rates.block)
         linear = nn.Dense(self.classes, use_bias=False, kernel_init=nn.initializers.zeros, name="linear")(x)
         return linear + layers.head(x, (self.options.dense,), self.classes, rates)  # [B, K]
 
 
 def statistics(x: Array, mask: Array, bandwidth: float = 0.0) -> Array:
-    """Means and deviations over positions: `[B, T, C]` with bool `[B, T]` to `[B, 2C]`.
+    """Means and standard deviations over positions: `[B, T, C], [B, T] -> [B, 2C]`.
 
-    Where a clip is one position its statistics were taken before (`features.pooling`): `[B, 1, C]` to `[B, C]`.
+    Clips of a single position hold statistics already (`features.pooling`): `[B, 1, C], [B, 1] -> [B, C]`.
     """
     if x.shape[1] == 1:
         return jnp.where(mask, x[:, 0], 0.0)
@@ -59,10 +60,10 @@ def statistics(x: Array, mask: Array, bandwidth: float = 0.0) -> Array:
 
 
 def rarity(x: Array, mask: Array, bandwidth: float) -> Array:
-    """Weight of each position, one over how many of its clip lie near it: `[B, T, C] -> [B, T]`, 0 beyond the clip.
+    """Weight of each position, the inverse of its clip's density around it: `[B, T, C] -> [B, T]`, 0 at padding.
 
-    A silence or a long vowel then counts as about one sound, however many positions it fills. Near is told by a
-    Gaussian kernel (Parzen 1962) on the mean square difference over channels.
+    A silence or a long vowel then counts as about one position, however long it is. The density is estimated with a
+    Gaussian kernel (Parzen 1962) on the mean squared difference over channels.
     """
     squares = jnp.mean(jnp.square(x), axis=-1)  # [B, T]
     products = jnp.einsum("bsc,btc->bst", x, x) / x.shape[-1]

@@ -1,7 +1,7 @@
-"""Encoder, tuned: its upper blocks learn on top of their published weights, under the same head as a frozen one.
+"""Fine-tuned encoder: its upper blocks are trained from their published weights, under the head of a frozen encoder.
 
-The published weights are given from outside and shared by all members of a program. A member's own parameters are what
-is added to them, from zero: for each weight a change of its shape, or a product of two thin matrices (LoRA).
+The published weights are passed in and shared by all members of a program. A member's own parameters are what is added
+to them, starting from zero: an array of each weight's shape, or the product of two low-rank matrices (LoRA).
 """
 
 import dataclasses
@@ -22,10 +22,10 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Shape of the network. Its input is one block's output, unscaled; `features.tuned_blocks` counts those above."""
+    """Shape of the network. Its input is a block's unscaled output; `features.tuned_blocks` counts those above."""
 
-    rank: int = 0  # of the change of each kernel (Hu et al. 2022); 0 changes every weight freely
-    recompute: int = 0  # 1 computes a block again for its gradient, which saves memory and costs a third more time
+    rank: int = 0  # of the update of each kernel (LoRA, Hu et al. 2022); 0 updates every weight
+    recompute: int = 0  # 1 recomputes each block for its gradient: less memory, a third more time
     head: encoder_head.Options = dataclasses.field(default_factory=encoder_head.Options)
 
     def __post_init__(self) -> None:
@@ -33,10 +33,10 @@ class Options:
         in_range("config.model.recompute", self.recompute, 0, 1)
 
 
-class Changed(nn.Module):
-    """Pretrained weights with what was learned on top: a tree to a tree of the same shapes.
+class Finetuned(nn.Module):
+    """Pretrained weights plus the member's learned updates: a tree to a tree of the same shapes.
 
-    Weight decay draws what is learned, and so the weights, back to where they began (Li et al. 2018).
+    Weight decay acts on the updates, and so pulls the weights towards their pretrained values (Li et al. 2018).
     """
 
     rank: int
@@ -57,7 +57,7 @@ class Changed(nn.Module):
 
 
 class EncoderTuned(nn.Module):
-    """Scores of the classes from a block's outputs: `[B, T, C]` with bool `[B, T]` to logits `[B, K]`."""
+    """Logits from a block's outputs: `[B, T, C], [B, T] -> [B, K]`."""
 
     options: Options
     classes: int
@@ -69,15 +69,15 @@ class EncoderTuned(nn.Module):
         if self.options.recompute:
             apply = jax.checkpoint(apply)
         for depth in reversed(range(len(blocks))):
-            weights = Changed(self.options.rank, name=f"{TUNED}{depth}")(blocks[f"{depth}"])
-            with jax.numpy_dtype_promotion("standard"):  # the statistics of its norms are float32 whatever x is
+            weights = Finetuned(self.options.rank, name=f"{TUNED}{depth}")(blocks[f"{depth}"])
+            with jax.numpy_dtype_promotion("standard"):  # the statistics of its norms are always float32
                 x = apply(weights, x, mask)
         x = jnp.where(mask[..., None], x, 0.0)
-        x = layers.BatchNorm(name="outputs")(x, mask, rates)  # each channel by itself: a few are far larger than others
+        x = layers.BatchNorm(name="outputs")(x, mask, rates)  # a few channels are far larger than the rest
         return encoder_head.EncoderHead(self.options.head, self.classes, name="head")(x, mask, rates)
 
     def _blocks(self) -> tuple[str, Any]:
-        """The encoder's kind, and its blocks by their depth."""
+        """The encoder's family, and its blocks by depth."""
         if not self.has_variable("pretrained", "blocks"):
             do = "set config.features.tuned_blocks, or use architecture encoder_head"
             raise UsageError(mismatch("architecture encoder_tuned", "at least one block to tune", "none", do))

@@ -7,7 +7,7 @@ from voxjax.models import cnn
 
 @dataclasses.dataclass(frozen=True)
 class Options(cnn.Options):
-    """Shape of the network, as the guide draws it."""
+    """Shape of the network, as in the guide."""
 
     filters: tuple[int, ...] = (128, 256, 512, 256)
     kernel: int = 3

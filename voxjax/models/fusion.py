@@ -1,4 +1,4 @@
-"""Fusion: the Optimized network on audio, and what further modalities say, late or by gated attention."""
+"""Fusion: the Optimized network on audio and a branch per further modality, fused late or by gated attention."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ Array = jax.Array
 class Options:
     """Shape of the network."""
 
-    modalities: tuple[str, ...] = ("text",)  # beside the audio
+    modalities: tuple[str, ...] = ("text",)  # besides the audio
     audio: optimized.Options = dataclasses.field(default_factory=optimized.Options)
-    fuse: str = "gated"  # late: modalities' own scores, averaged | gated: their embeddings, under learned attention
-    embed: int = 64  # numbers that each modality is summed up in
-    project: int = 64  # width of the dense layer over each position of a modality
-    heads: int = 4  # of the attention pooling over its positions
-    dense: tuple[int, ...] = (64,)  # behind the fused embedding
+    fuse: str = "gated"  # late: weighted mean of each modality's logits | gated: attention over their embeddings
+    embed: int = 64  # size of each modality's embedding
+    project: int = 64  # width of the dense layer applied at each position of a modality
+    heads: int = 4  # of the attention pooling over positions
+    dense: tuple[int, ...] = (64,)  # after the fused embedding
 
     def __post_init__(self) -> None:
-        option_checks.sizes(self, ("modalities",))
-        option_checks.pooling("attention", option_checks.AFTER_CONVOLUTIONS, self.project, self.heads)
+        option_checks.check_sizes(self, ("modalities",))
+        option_checks.check_pooling("attention", option_checks.AFTER_CONVOLUTIONS, self.project, self.heads)
         one_of("config.model.fuse", self.fuse, FUSIONS)
         if len(set(self.modalities)) < len(self.modalities):
             found = ", ".join(self.modalities)
@@ -38,7 +38,7 @@ class Options:
 
 
 class Branch(nn.Module):
-    """One modality in a vector: `[B, T, D]` with bool `[B, T]` to `[B, embed]`; `[D]` alone is a sequence of one."""
+    """The embedding of one modality: `[B, T, D], [B, T] -> [B, embed]`."""
 
     options: Options
 
@@ -50,10 +50,10 @@ class Branch(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Scores of the classes from any of the modalities that a clip has.
+    """Logits from whichever modalities a clip has.
 
-    Inputs and masks by modality, `[B, T, D]` and bool `[B, T]`, `audio` among them, to logits `[B, K]`. A modality
-    whose mask is nowhere true is absent: what stands there changes nothing. Without any, the classes score alike.
+    Inputs and masks by modality, `[B, T, D]` and bool `[B, T]`, including `audio`, to logits `[B, K]`. A modality whose
+    mask is false everywhere is absent, and its values have no influence. Without any modality all logits are 0.
     """
 
     options: Options
@@ -65,7 +65,7 @@ class Fusion(nn.Module):
         present = jnp.stack([jnp.any(masks[name], axis=1) for name in (AUDIO, *o.modalities)], axis=1)  # [B, M]
         for i, name in enumerate((AUDIO, *o.modalities)):
             x = jnp.where(masks[name][..., None], inputs[name], 0.0)
-            # An absent one gives a finite number, which then counts for nothing.
+            # One valid position keeps an absent modality's embedding finite; its weight is 0.
             mask = masks[name].at[:, 0].set(masks[name][:, 0] | ~present[:, i])
             if name == AUDIO:
                 parts.append(optimized.Optimized(o.audio, o.embed, name=AUDIO)(x, mask, rates))
@@ -77,15 +77,15 @@ class Fusion(nn.Module):
 
 
 def _late(o: Options, classes: int, embedded: Array, present: Array, rates: DropoutRates | None) -> Array:
-    """Each modality's own scores, averaged over those present under learned weights."""
+    """Late fusion: the mean of the logits of the modalities present, under learned weights."""
     del rates
-    own = [nn.Dense(classes)(embedded[:, i]) for i in range(embedded.shape[1])]
+    logits = [nn.Dense(classes)(embedded[:, i]) for i in range(embedded.shape[1])]
     trust = Trust(embedded.shape[1])()
-    return jnp.einsum("bm,bmk->bk", _weights(trust[None], present), jnp.stack(own, axis=1))
+    return jnp.einsum("bm,bmk->bk", _weights(trust[None], present), jnp.stack(logits, axis=1))
 
 
 def _gated(o: Options, classes: int, embedded: Array, present: Array, rates: DropoutRates | None) -> Array:
-    """Embeddings of those present, added under weights that depend on them (Arevalo et al. 2017)."""
+    """Gated fusion: embeddings of the modalities present, each weighted by its own gate (Arevalo et al. 2017)."""
     scores = jnp.stack([nn.Dense(1)(embedded[:, i])[:, 0] for i in range(embedded.shape[1])], axis=1)  # [B, M]
     own = [nn.Dense(o.embed)(embedded[:, i]) for i in range(embedded.shape[1])]
     fused = jnp.einsum("bm,bme->be", _weights(scores, present), jnp.stack(own, axis=1))
@@ -93,7 +93,7 @@ def _gated(o: Options, classes: int, embedded: Array, present: Array, rates: Dro
 
 
 class Trust(nn.Module):
-    """A learned number a modality: `[M]`."""
+    """A learned score per modality: `[M]`."""
 
     count: int
 
@@ -103,10 +103,10 @@ class Trust(nn.Module):
 
 
 def _weights(scores: Array, present: Array) -> Array:
-    """Shares of the modalities present; 0 where there is none: `[B, M]`."""
+    """Softmax over the modalities present, 0 where there are none: `[B, M], [B, M] -> [B, M]`."""
     highest = jnp.max(jnp.where(present, scores, -1e9), axis=1, keepdims=True)
-    raised = jnp.where(present, jnp.exp(jnp.minimum(scores - highest, 0.0)), 0.0)
-    return raised / jnp.maximum(jnp.sum(raised, axis=1, keepdims=True), 1e-9)
+    exponentials = jnp.where(present, jnp.exp(jnp.minimum(scores - highest, 0.0)), 0.0)
+    return exponentials / jnp.maximum(jnp.sum(exponentials, axis=1, keepdims=True), 1e-9)
 
 
 FUSIONS = {"late": _late, "gated": _gated}

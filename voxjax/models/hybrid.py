@@ -1,4 +1,4 @@
-"""Hybrid: convolutions for what is near in time, a BiLSTM for what is far."""
+"""Hybrid: convolutions for short-term patterns, then a BiLSTM for long-term ones."""
 
 import dataclasses
 
@@ -16,17 +16,17 @@ class Options:
 
     stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the blocks
     stem_bins: int = 64  # leading channels that are a spectrum
-    filters: tuple[int, ...] = (96, 128)  # one number a block
+    filters: tuple[int, ...] = (96, 128)  # one number per block
     kernel: int = 5
     pool: int = 2  # positions merged after each block
-    lstm: tuple[int, ...] = (96,)  # units each way
+    lstm: tuple[int, ...] = (96,)  # units in each direction
     pooling: str = "attention"  # last | mean | mean_max | attention
     heads: int = 4  # of attention pooling
     dense: tuple[int, ...] = (128,)
 
     def __post_init__(self) -> None:
-        option_checks.sizes(self, ("filters", "lstm"))
-        option_checks.pooling(self.pooling, option_checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
+        option_checks.check_sizes(self, ("filters", "lstm"))
+        option_checks.check_pooling(self.pooling, option_checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
 
 
 class Hybrid(nn.Module):

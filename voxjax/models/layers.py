@@ -1,4 +1,4 @@
-"""Building blocks with masks right through: a longer padding never changes an answer.
+"""Layers with masks throughout: more padding never changes the output.
 
 Letters: B examples, T positions in time, C channels, H units, K classes. `mask` is bool `[B, T]`.
 """
@@ -21,10 +21,10 @@ class DropoutRates(NamedTuple):
 
 
 class Dropout(nn.Module):
-    """Dropout with a traced rate (`nn.Dropout` needs a Python number). `rate=None` passes everything.
+    """Dropout with a traced rate (`nn.Dropout` needs a Python number). `rate=None` keeps everything.
 
-    Eight random bits decide an element, four elements to a random word, as the generator is a large
-    part of a step on CPU; so rates are met in steps of 1/256.
+    Each element uses eight random bits, four elements per random word, because the generator is a large part of a step
+    on CPU; so rates are rounded to multiples of 1/256.
     """
 
     @nn.compact
@@ -33,38 +33,38 @@ class Dropout(nn.Module):
             return x
         words = jax.random.bits(self.make_rng("dropout"), (-(-x.size // 4),), jnp.uint32)
         bits = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(-1)[: x.size].reshape(x.shape)
-        cut = jnp.round(256.0 * rate)
-        kept = bits.astype(jnp.float32) >= cut
-        return jnp.where(kept, x / (1.0 - cut / 256.0).astype(x.dtype), 0.0)
+        threshold = jnp.round(256.0 * rate)
+        kept = bits.astype(jnp.float32) >= threshold
+        return jnp.where(kept, x / (1.0 - threshold / 256.0).astype(x.dtype), 0.0)
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over the valid positions alone (Ioffe and Szegedy 2015)."""
+    """Batch normalisation over valid positions only (Ioffe and Szegedy 2015)."""
 
     momentum: float = 0.9
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> Array:
         norm = nn.BatchNorm(use_running_average=rates is None, momentum=self.momentum)
-        with jax.numpy_dtype_promotion("standard"):  # its statistics are float32 whatever x is
+        with jax.numpy_dtype_promotion("standard"):  # its statistics are always float32
             return norm(x, mask=mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
 
 
 class MultiScaleConv(nn.Module):
-    """Parallel convolutions over time, one per kernel, side by side (Inception, Szegedy et al. 2015)."""
+    """Parallel convolutions over time, one per kernel size, concatenated (Inception, Szegedy et al. 2015)."""
 
     filters: int
     kernels: tuple[int, ...]
 
     @nn.compact
     def __call__(self, x: Array, mask: Array) -> Array:
-        x = jnp.where(mask[..., None], x, 0.0)  # what lies beyond the clip must read as padding
+        x = jnp.where(mask[..., None], x, 0.0)  # positions beyond the clip must equal padding
         branches = [nn.Conv(self.filters, (kernel,), name=f"kernel{kernel}")(x) for kernel in self.kernels]
         return jnp.concatenate(branches, axis=-1)  # [B, T, kernels * filters]
 
 
 class SqueezeExcite(nn.Module):
-    """Weighs channels by what the whole clip holds (Hu et al. 2018): `[B, T, C] -> [B, T, C]`."""
+    """Channels weighted by a function of their means over the clip (Hu et al. 2018): `[B, T, C] -> [B, T, C]`."""
 
     reduction: int
 
@@ -111,10 +111,10 @@ class MultiScaleBlock(nn.Module):
 
 
 class BiLSTM(nn.Module):
-    """Both directions of an LSTM side by side (Schuster and Paliwal 1997): `[B, T, C] -> [B, T, 2H]`.
+    """The concatenated outputs of an LSTM in both directions (Schuster and Paliwal 1997): `[B, T, C] -> [B, T, 2H]`.
 
-    Padding is skipped: the backward pass starts at the clip's own last position. The input's share
-    of the gates is one matrix product for all positions; two scans beat one stacked scan on CPU.
+    Padding is skipped: the backward pass starts at the clip's own last position. The input's part of the gates is one
+    matrix product for all positions; two scans are faster than one stacked scan on CPU.
     """
 
     units: int
@@ -149,7 +149,7 @@ class BiLSTM(nn.Module):
 class AttentionPool(nn.Module):
     """Mean and deviation over time under learned weights, several heads (Okabe et al. 2018).
 
-    `[B, T, C] -> [B, 2C]`: each head weighs its own share of the channels.
+    `[B, T, C] -> [B, 2C]`: each head weights its own part of the channels.
     """
 
     heads: int
@@ -169,7 +169,7 @@ class AttentionPool(nn.Module):
 
 
 def fold(x: Array, mask: Array, size: int) -> tuple[Array, Array]:
-    """Puts each run of `size` positions side by side, valid if any is: `[B, T, C] -> [B, ceil(T/size), size * C]`."""
+    """Each run of `size` positions concatenated, valid if any is: `[B, T, C] -> [B, ceil(T/size), size * C]`."""
     extra = -x.shape[1] % size
     x = jnp.pad(jnp.where(mask[..., None], x, 0.0), ((0, 0), (0, extra), (0, 0)))
     mask = jnp.pad(mask, ((0, 0), (0, extra))).reshape(x.shape[0], -1, size)
@@ -209,7 +209,7 @@ def last_states(x: Array, mask: Array) -> Array:
 
 
 def mean_and_max(x: Array, mask: Array) -> Array:
-    """Mean and maximum over valid positions, side by side: `[B, T, C] -> [B, 2C]`."""
+    """Mean and maximum over valid positions, concatenated: `[B, T, C] -> [B, 2C]`."""
     return jnp.concatenate([masked_mean(x, mask), masked_max(x, mask)], axis=-1)
 
 
@@ -220,9 +220,15 @@ POOLINGS: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
-def pooled(kind: str, heads: int, x: Array, mask: Array) -> Array:
-    """What the dense layers see of a clip: `[B, T, C] -> [B, channels]`; called inside a module."""
-    return AttentionPool(heads)(x, mask) if kind == "attention" else POOLINGS[kind](x, mask)
+def pooled(pooling: str, heads: int, x: Array, mask: Array) -> Array:
+    """A clip summarised over time: `[B, T, C] -> [B, channels]`; called inside a module.
+
+    Args:
+        pooling: "attention", or a name in `POOLINGS`.
+        heads: of attention pooling.
+        x, mask: positions, and which are valid.
+    """
+    return AttentionPool(heads)(x, mask) if pooling == "attention" else POOLINGS[pooling](x, mask)
 
 
 def head(x: Array, dense: Sequence[int], classes: int, rates: DropoutRates | None) -> Array:
@@ -233,12 +239,12 @@ def head(x: Array, dense: Sequence[int], classes: int, rates: DropoutRates | Non
 
 
 def _lstm_cell(gates: Array, cell: Array) -> tuple[Array, Array]:
-    into, forget, update, out = jnp.split(gates, 4, axis=-1)
-    cell = nn.sigmoid(forget) * cell + nn.sigmoid(into) * nn.tanh(update)
-    return nn.sigmoid(out) * nn.tanh(cell), cell
+    input_gate, forget, update, output = jnp.split(gates, 4, axis=-1)
+    cell = nn.sigmoid(forget) * cell + nn.sigmoid(input_gate) * nn.tanh(update)
+    return nn.sigmoid(output) * nn.tanh(cell), cell
 
 
 def _open_forget_gate(key: Array, shape: tuple[int, ...]) -> Array:
-    """Zeros, but ones at the forget gate, so that memory lasts from the start (Gers et al. 2000)."""
+    """Zeros, with ones at the forget gate, so that the cell keeps its memory at first (Gers et al. 2000)."""
     del key
     return jnp.zeros(shape).at[shape[0] // 4 : shape[0] // 2].set(1.0)

@@ -1,8 +1,8 @@
-"""Linear discriminant: the one network here that is fitted in closed form, before the first step, and not trained.
+"""Linear discriminant analysis (LDA) on a clip's statistics, fitted in closed form.
 
-Each class is taken for a Gaussian, all of one covariance, which is drawn towards the unit matrix (Fisher 1936;
-Friedman 1989). With few voices to learn from it asks less of the data than a classifier that is trained to tell the
-classes apart (Ng and Jordan 2001).
+Each class is modelled as a Gaussian; all share one covariance, which is shrunk towards the identity matrix (Fisher
+1936; Friedman 1989). With few speakers such a generative model needs less data than a discriminatively trained
+classifier (Ng and Jordan 2001).
 """
 
 import dataclasses
@@ -19,24 +19,24 @@ from voxjax.models.layers import DropoutRates
 
 Array = jax.Array
 
-_PARTS = 4
-_HEATS = np.exp2(np.arange(41) / 4.0).astype(np.float32)
+_PARTS = 4  # of the clips, each held out once to choose the temperature
+_TEMPERATURES = np.exp2(np.arange(41) / 4.0).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How the discriminant is fitted."""
+    """How the model is fitted."""
 
-    shrinkage: float = 0.8  # share of the unit matrix in the covariance within classes
+    shrinkage: float = 0.8  # weight of the identity matrix in the within-class covariance
 
     def __post_init__(self) -> None:
         in_range("config.model.shrinkage", self.shrinkage, 1e-3, 1.0)
 
 
 class LinearDiscriminant(nn.Module):
-    """Scores of the classes from a clip's statistics: `[B, T, C]` with bool `[B, T]` to logits `[B, K]`.
+    """Logits from a clip's statistics: `[B, T, C], [B, T] -> [B, K]`. A `ClosedFormModel`; `rates` are ignored.
 
-    Steps leave it as it was fitted, where `hyper.weight_decay` is 0: it has no gradient. `rates` say nothing.
+    It has no gradient, so that training steps leave it as it was fitted where `hyper.weight_decay` is 0.
     """
 
     options: Options
@@ -50,46 +50,51 @@ class LinearDiscriminant(nn.Module):
         return x @ jax.lax.stop_gradient(kernel) + jax.lax.stop_gradient(bias)[None]
 
     def fit(self, x: Array, mask: Array, labels: Array) -> dict[str, Any]:
-        """Its weights from clips that were standardised: `[n, T, C]`, bool `[n, T]` and int32 `[n]`."""
+        """Weights from standardised training clips: `[n, T, C]`, bool `[n, T]` and int32 `[n]`."""
         x, of_class = statistics(x, mask), jax.nn.one_hot(labels, self.classes)
         kernel, bias = fit_lda(x, of_class, self.options.shrinkage)
-        heat = temperature(x, of_class, self.options.shrinkage)
-        return {"kernel": kernel / heat, "bias": bias / heat}
+        scale = temperature(x, of_class, self.options.shrinkage)
+        return {"kernel": kernel / scale, "bias": bias / scale}
 
 
 def fit_lda(x: Array, of_class: Array, shrinkage: float) -> tuple[Array, Array]:
-    """Kernel `[S, K]` and bias `[K]`, so that `softmax(x @ kernel + bias)` are the classes' probabilities.
+    """Kernel `[S, K]` and bias `[K]`: the class probabilities are `softmax(x @ kernel + bias)`.
 
-    The covariance is `(1 - shrinkage) * scatter within classes + shrinkage * unit matrix`. Where clips are fewer
-    than statistics, the equations are solved among the clips (Woodbury's identity).
+    The covariance is `(1 - shrinkage) * within-class scatter + shrinkage * identity`. With fewer clips than statistics
+    the equations are solved in the space of the clips (Woodbury's identity).
 
     Args:
         x: `[n, S]`, standardised.
-        of_class: `[n, K]`, 1 at each clip's class, or all 0 where a clip is not to be learnt from. A class without a
-            clip scores as the mean of all clips would, less what its rarity costs.
+        of_class: `[n, K]`, one-hot classes; all 0 for a clip that is left out of the fit. A class without clips takes
+            the mean of all clips as its own, and the prior of half a clip.
         shrinkage: in (0, 1].
     """
     count = jnp.sum(of_class, axis=0)
     total = jnp.sum(count)
-    middle = jnp.sum(of_class, axis=1) @ x / total
-    means = jnp.where(count[:, None] > 0, of_class.T @ x / jnp.maximum(count, 1.0)[:, None], middle[None])  # [K, S]
-    known = jnp.sum(of_class, axis=1, keepdims=True)
-    inner = (known * x - of_class @ means) * jnp.sqrt((1.0 - shrinkage) / total)  # [n, S]
+    overall_mean = jnp.sum(of_class, axis=1) @ x / total
+    means = jnp.where(
+        count[:, None] > 0, of_class.T @ x / jnp.maximum(count, 1.0)[:, None], overall_mean[None]
+    )  # [K, S]
+    included = jnp.sum(of_class, axis=1, keepdims=True)
+    inner = (included * x - of_class @ means) * jnp.sqrt((1.0 - shrinkage) / total)  # [n, S]
     if len(x) < x.shape[1]:
-        among = shrinkage * jnp.eye(len(x), dtype=x.dtype) + inner @ inner.T
-        kernel = (means.T - inner.T @ _solved(among, inner @ means.T)) / shrinkage
+        gram = shrinkage * jnp.eye(len(x), dtype=x.dtype) + inner @ inner.T
+        kernel = (means.T - inner.T @ _solve(gram, inner @ means.T)) / shrinkage
     else:
-        kernel = _solved(shrinkage * jnp.eye(x.shape[1], dtype=x.dtype) + inner.T @ inner, means.T)
-    share = jnp.log(jnp.maximum(count, 0.5) / total)
-    return kernel, share - 0.5 * jnp.sum(means.T * kernel, axis=0)
+        kernel = _solve(shrinkage * jnp.eye(x.shape[1], dtype=x.dtype) + inner.T @ inner, means.T)
+    log_prior = jnp.log(jnp.maximum(count, 0.5) / total)
+    return kernel, log_prior - 0.5 * jnp.sum(means.T * kernel, axis=0)
 
 
 def temperature(x: Array, of_class: Array, shrinkage: float) -> Array:
-    """What scores must be divided by so that clips that were not fitted are told with the right confidence.
+    """The number that logits are divided by, calibrated on held-out clips: `[]`.
 
-    With many statistics a Gaussian is far too sure. Each quarter of the clips is told by a fit to the other three,
-    and of the powers of 2 ** 0.25 the one is taken under which the truth is likeliest. A quarter holds of each class
-    clips that follow one another in the corpus, as a speaker's do, so that it is mostly of other voices.
+    With many statistics a Gaussian model is overconfident. Logits of each quarter of the clips come from a fit to the
+    other three, and the power of 2 ** 0.25 with the highest likelihood is chosen. A quarter holds consecutive clips of
+    each class; as a speaker's clips are consecutive in a corpus, its speakers are mostly held out too.
+
+    Args:
+        x, of_class, shrinkage: as for `fit_lda`.
     """
     rank = jnp.cumsum(of_class, axis=0) * of_class  # from 1, within its class
     quarter = jnp.sum((rank - 1.0) * of_class * _PARTS / jnp.maximum(jnp.sum(of_class, axis=0), 1.0)[None], axis=1)
@@ -99,11 +104,11 @@ def temperature(x: Array, of_class: Array, shrinkage: float) -> Array:
         kernel, bias = fit_lda(x, of_class * outside[:, None], shrinkage)
         return (x @ kernel + bias[None]) * (1.0 - outside)[:, None]
 
-    scores = jnp.sum(jax.lax.map(held_out, jnp.arange(_PARTS)), axis=0)  # [n, K]
-    told = jax.nn.log_softmax(scores[None] / _HEATS[:, None, None])  # [heats, n, K]
-    return jnp.asarray(_HEATS)[jnp.argmax(jnp.sum(told * of_class[None], axis=(1, 2)))]
+    logits = jnp.sum(jax.lax.map(held_out, jnp.arange(_PARTS)), axis=0)  # [n, K]
+    log_p = jax.nn.log_softmax(logits[None] / _TEMPERATURES[:, None, None])  # [temperatures, n, K]
+    return jnp.asarray(_TEMPERATURES)[jnp.argmax(jnp.sum(log_p * of_class[None], axis=(1, 2)))]
 
 
-def _solved(positive: Array, b: Array) -> Array:
-    """`positive^-1 b`, of a positive definite matrix."""
-    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(positive, lower=True), b)
+def _solve(matrix: Array, b: Array) -> Array:
+    """`matrix^-1 b`, for a positive definite matrix."""
+    return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix, lower=True), b)

@@ -16,16 +16,16 @@ class Options:
 
     stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the fold
     stem_bins: int = 64  # leading channels that are a spectrum
-    fold: int = 4  # positions put side by side, so that the recurrence takes fewer steps; 8 suits `vector`
+    fold: int = 4  # neighbouring positions concatenated, for fewer recurrent steps; 8 suits `vector`
     project: int = 160  # width of the dense layer before the recurrence
-    lstm: tuple[int, ...] = (128, 64)  # units each way
+    lstm: tuple[int, ...] = (128, 64)  # units in each direction
     pooling: str = "attention"  # last | mean | mean_max | attention
     heads: int = 4  # of attention pooling
     dense: tuple[int, ...] = (128,)
 
     def __post_init__(self) -> None:
-        option_checks.sizes(self, ("lstm",))
-        option_checks.pooling(self.pooling, option_checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
+        option_checks.check_sizes(self, ("lstm",))
+        option_checks.check_pooling(self.pooling, option_checks.AFTER_LSTM, 2 * self.lstm[-1], self.heads)
 
 
 class LSTM(nn.Module):

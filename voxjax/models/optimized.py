@@ -12,27 +12,27 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Shape of the network. With `stem=()` and `pooling="last"` it is the guide's drawing."""
+    """Shape of the network. With `stem=()` and `pooling="last"` it is the guide's network."""
 
     stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the blocks
-    stem_bins: int = 64  # leading channels that are a spectrum; the rest pass by the stem and join behind it
-    filters: tuple[int, ...] = (32, 64, 64)  # of each branch, one number a block
+    stem_bins: int = 64  # leading channels that are a spectrum; the rest bypass the stem
+    filters: tuple[int, ...] = (32, 64, 64)  # of each branch, one number per block
     kernels: tuple[int, ...] = (3, 5, 7)  # parallel branches, in positions
     pool: int = 2  # positions merged after each block
     reduction: int = 8  # of squeeze-and-excitation
-    lstm: tuple[int, ...] = (128, 64)  # units each way
+    lstm: tuple[int, ...] = (128, 64)  # units in each direction
     dense: tuple[int, ...] = (256, 128)
-    pooling: str = "last"  # last | mean | mean_max | attention: what the dense layers see of the BiLSTM
+    pooling: str = "last"  # over the BiLSTM's outputs: last | mean | mean_max | attention
     heads: int = 4  # of attention pooling
 
     def __post_init__(self) -> None:
-        option_checks.sizes(self, ("filters", "kernels"))
+        option_checks.check_sizes(self, ("filters", "kernels"))
         channels = 2 * self.lstm[-1] if self.lstm else len(self.kernels) * self.filters[-1]
-        option_checks.pooling(self.pooling, option_checks.AFTER_LSTM, channels, self.heads)
+        option_checks.check_pooling(self.pooling, option_checks.AFTER_LSTM, channels, self.heads)
 
 
 class Optimized(nn.Module):
-    """Scores of the classes from features: `[B, T, C]` with bool `[B, T]` to logits `[B, K]`.
+    """Multi-scale convolutions, BiLSTMs, pooling, dense layers: `[B, T, C], [B, T] -> [B, K]`.
 
     `rates` are the dropout rates in training and None in evaluation, where batch norm uses its
     running statistics.

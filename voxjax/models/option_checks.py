@@ -1,4 +1,4 @@
-"""What the options of every network must keep to."""
+"""Checks of options that all networks have in common."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,32 +10,32 @@ from voxjax.errors import UsageError, mismatch
 AFTER_CONVOLUTIONS = ("mean", "mean_max", "attention")
 AFTER_LSTM = ("last", *AFTER_CONVOLUTIONS)
 
-LARGEST = 65_536  # more is a slip of the hand, not a width
+LARGEST = 65_536  # larger numbers are typing errors
 
 
-def sizes(options: Any, filled: Sequence[str]) -> None:
-    """Refuses a number outside 1 to `LARGEST`, and an empty list in a field named in `filled`.
+def check_sizes(options: Any, nonempty: Sequence[str]) -> None:
+    """Checks that integers lie in 1 to `LARGEST`, and that the fields in `nonempty` are not empty.
 
     Raises:
-        UsageError: naming the option.
+        UsageError: with the name of the option.
     """
     for name, value in thaw(options).items():
-        if name in filled and not value:
-            found = mismatch(f"config.model.{name}", "at least one number", "none", "give one for each layer")
+        if name in nonempty and not value:
+            found = mismatch(f"config.model.{name}", "at least one number", "none", "give one per layer")
             raise UsageError(found)
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, int):
                 in_range(f"config.model.{name}", number, 1, LARGEST)
 
 
-def pooling(kind: str, kinds: Sequence[str], channels: int, heads: int) -> None:
-    """Refuses a pooling that is not one of `kinds`, or attention whose heads do not divide the channels.
+def check_pooling(pooling: str, allowed: Sequence[str], channels: int, heads: int) -> None:
+    """Checks that a pooling is one of `allowed`, and that the heads of attention pooling divide the channels.
 
     Raises:
-        UsageError: with what to choose.
+        UsageError: with the values to choose from.
     """
-    one_of("config.model.pooling", kind, kinds)
-    if kind == "attention" and channels % heads:
+    one_of("config.model.pooling", pooling, allowed)
+    if pooling == "attention" and channels % heads:
         found = f"{heads} heads for {channels} channels"
         do = "choose config.model.heads to divide the channels (a BiLSTM has two for each of its units)"
-        raise UsageError(mismatch("attention pooling", "an equal share of channels for each head", found, do))
+        raise UsageError(mismatch("attention pooling", "heads that divide the channels", found, do))
