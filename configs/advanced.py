@@ -17,7 +17,9 @@ def get_config():
             architecture="advanced",
             model=options("advanced", {"stem": (16, 32, 48), "filters": (48, 64, 96), "lstm": (64,), "dense": (128,)}),
             features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
-            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(
+                augmentation_factor=0
+            ),  # tempo and vocal tract are augmented in the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,

@@ -16,7 +16,9 @@ def get_config():
             architecture="advanced",
             model=options("advanced", {"stem": (16, 32, 48), "filters": (48, 64, 96), "lstm": (64,), "dense": (128,)}),
             features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
-            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(
+                augmentation_factor=0
+            ),  # tempo and vocal tract are augmented in the step
             hyper=Hyper(
                 learning_rate=1e-3,
                 warmup_fraction=0.0,

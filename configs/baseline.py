@@ -14,7 +14,9 @@ def get_config():
             architecture="baseline",
             model=options("baseline", {}),
             features=FrameFeatures(channels=("logmel", "energy", "pitch")),
-            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(
+                augmentation_factor=0
+            ),  # tempo and vocal tract are augmented in the step
             hyper=Hyper(
                 learning_rate=2e-3,
                 weight_decay=2e-2,

@@ -25,7 +25,9 @@ def get_config():
                 MemberConfig("lstm", lstm, {"learning_rate": 3e-3, "time_mask_fraction": 0.25, "time_stretch": 0.2}),
             ),
             features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
-            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(
+                augmentation_factor=0
+            ),  # tempo and vocal tract are augmented in the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,

@@ -1,4 +1,4 @@
-"""Optimized, the guide's best single model, on log-mel frames with energy and pitch beside them.
+"""Optimized, the guide's best single model, on log-mel frames plus energy and pitch.
 
 python scripts/train.py --config=configs/optimized.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/optimized
 
@@ -19,7 +19,9 @@ def get_config():
                 {"stem": (16, 32, 48), "filters": (32, 32), "lstm": (64,), "dense": (128,), "pooling": "attention"},
             ),
             features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
-            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(
+                augmentation_factor=0
+            ),  # tempo and vocal tract are augmented in the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,

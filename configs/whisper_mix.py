@@ -16,7 +16,7 @@ def get_config():
     tiny = {"kind": "encoder", "encoder": "whisper_tiny_en", "blocks": (2,), "hop_ms": 20.0}
     base = {"kind": "encoder", "encoder": "whisper_base", "blocks": (3,), "hop_ms": 20.0}
     copies = {"augmentation_factor": 5, "methods": ("speed", "stretch", "speed+stretch", "noise", "speed+noise")}
-    # The encoders' copies vary tempo where the encoder hears it; a step varies it no further.
+    # The encoders' copies vary tempo before the encoder; a step varies it no further.
     numbers = {
         "learning_rate": 1e-3,
         "head_dropout": 0.3,
@@ -35,7 +35,9 @@ def get_config():
                 MemberConfig("hybrid", hybrid),
             ),
             features=FrameFeatures(channels=("logmel", "energy", "pitch"), centre="clip"),
-            offline_augment=OfflineAugmentConfig(augmentation_factor=0),  # tempo and tract are varied inside the step
+            offline_augment=OfflineAugmentConfig(
+                augmentation_factor=0
+            ),  # tempo and vocal tract are augmented in the step
             hyper=Hyper(
                 learning_rate=1.5e-3,
                 weight_decay=2e-2,

@@ -1,4 +1,4 @@
-"""Whisper tiny.en's frozen second block, heard by an attention-pooling head: transfer learning in a minute a fold.
+"""Whisper tiny.en's frozen second block, under an attention-pooling head: transfer learning in one minute per fold.
 
 python scripts/train.py --config=configs/whisper_tiny.py --config.corpus=ravdess --data_dir=DATA \
     --encoder_weights=WEIGHTS --workdir=runs/whisper_tiny
@@ -30,7 +30,7 @@ def get_config():
                 ramp_fraction=0.2,
                 time_mask_fraction=0.15,
                 frequency_mask_fraction=0.1,
-                time_stretch=0.0,  # the copies vary tempo where the encoder hears it
+                time_stretch=0.0,  # the copies vary tempo before the encoder
             ),
             train=TrainConfig(epochs=30, patience_epochs=30, crop_s=4.4, valid_fraction=0.06, keep="last"),
         )
