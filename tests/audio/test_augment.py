@@ -1,4 +1,4 @@
-"""Augmentations do what they say, nothing at strength 0, and mind neither batch nor padding."""
+"""Augmentations have the documented effect, none at strength 0, and depend on neither batch nor padding."""
 
 import jax
 import jax.numpy as jnp
@@ -80,14 +80,14 @@ def test_noise_adds_powers_as_real_noise_would():
 
 
 def test_time_shift_delays_by_silence_and_keeps_the_clip():
-    seen = set()
+    delays = set()
     for i in range(10):
         after = augment.time_shift(jax.random.fold_in(KEY, i), jnp.float32(8), clip(), SPANS)
         delay = int(after.length) - 60
-        seen.add(delay)
+        delays.add(delay)
         np.testing.assert_array_equal(after.frames[delay : delay + 60], clip().frames[:60])
         assert np.all(np.asarray(after.frames[:delay]) == augment.SILENCE_DB)
-    assert 0 <= min(seen) < max(seen) <= 8
+    assert 0 <= min(delays) < max(delays) <= 8
 
 
 def test_crop_takes_any_place_of_a_long_clip_and_all_of_a_short_one():
@@ -147,9 +147,9 @@ def test_mixup_mixes_inputs_and_labels_alike():
     assert bool(jnp.all((jnp.abs(mixed.inputs).sum(-1) > 0) <= mixed.mask))
 
 
-@pytest.mark.parametrize(("alpha", "share"), [(0.0, 1.0), (0.4, 0.0)])
-def test_mixup_can_be_nothing(alpha, share):
-    mixed = augment.mixup(KEY, jnp.float32(alpha), jnp.float32(share), mixing())
+@pytest.mark.parametrize(("alpha", "probability"), [(0.0, 1.0), (0.4, 0.0)])
+def test_mixup_at_strength_zero_changes_nothing(alpha, probability):
+    mixed = augment.mixup(KEY, jnp.float32(alpha), jnp.float32(probability), mixing())
     for ours, theirs in zip(mixed, mixing(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -165,7 +165,7 @@ def test_examples_are_independent_of_their_place_in_the_batch():
     np.testing.assert_array_equal(permuted.length, straight.length[order])
 
 
-def test_what_an_encoder_heard_is_stretched_and_cropped_and_keeps_its_values():
+def test_encoder_features_are_stretched_and_cropped_and_keep_their_values():
     config = EncoderFeatures(encoder="any", blocks=(2,))
     still = augment.distort(config, KEY, Hyper(time_stretch=0.0), jnp.float32(1), clip(), 20)
     assert still.frames.shape == (20, 65) and int(still.length) == 20

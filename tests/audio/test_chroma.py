@@ -37,7 +37,7 @@ def tuning(power, mask):
 def test_tuning_is_librosas(spectra):
     theirs = [librosa.estimate_tuning(S=p[m].T, sr=RATE) for p, m in zip(*spectra, strict=True)]
     agree = np.abs(tuning(*spectra) - theirs) < 1e-6
-    assert agree.mean() >= 0.9  # bins of equal count are told apart by rounding
+    assert agree.mean() >= 0.9  # rounding decides between bins of equal count
 
 
 def test_chroma_is_librosas(spectra):

@@ -79,7 +79,7 @@ def test_windows_cover_a_long_clip_once():
     np.testing.assert_array_equal(np.concatenate(pieces), samples)
 
 
-def test_unknown_channel_is_refused_with_the_nearest():
+def test_unknown_channel_is_an_error_with_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'logmel'"):
         features.extract(
             FrameFeatures(channels=("logmels",)), np.zeros((1, 4000), np.float32), np.array([4000], np.int32)

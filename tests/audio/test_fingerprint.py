@@ -45,8 +45,8 @@ def test_the_same_recording_is_known(way):
 
 def test_other_sounds_are_not():
     noise = np.random.default_rng(0).normal(0, 0.1, 40_000).astype(np.float32)
-    others = [voice(0), voice(0, "sad"), noise, noise[::-1].copy(), np.zeros(40_000, np.float32), voice()[:3_000]]
-    assert list(fingerprint.matches([fingerprint.of(x) for x in others])) == []
+    different = [voice(0), voice(0, "sad"), noise, noise[::-1].copy(), np.zeros(40_000, np.float32), voice()[:3_000]]
+    assert list(fingerprint.matches([fingerprint.of(x) for x in different])) == []
 
 
 def test_a_short_part_in_common_is_not_the_same_recording():
@@ -55,7 +55,7 @@ def test_a_short_part_in_common_is_not_the_same_recording():
     assert list(fingerprint.matches([fingerprint.of(a), fingerprint.of(mixed)])) == []
 
 
-def test_real_takes_of_one_sentence_by_one_speaker_are_told_apart(ravdess_dir):
+def test_real_takes_of_one_sentence_by_one_speaker_are_distinguished(ravdess_dir):
     """The second actor says each sentence twice in each emotion."""
     paths = sorted((ravdess_dir / "Actor_02").glob("*.flac"))
     prints = [fingerprint.of(soundfile.read(path, dtype="float32")[0]) for path in paths]

@@ -111,7 +111,7 @@ def test_integers_are_read_at_full_scale(dtype):
     [([], RATE), (np.zeros((RATE, 0)), RATE), (np.zeros((2, 2, 2)), RATE), (np.full(RATE, "a"), RATE),
      (np.ones(RATE), 0), (np.ones(RATE), float("nan")), (np.ones(RATE), "16000")],
 )  # fmt: skip
-def test_samples_that_are_no_sound_are_refused(samples, rate):
+def test_samples_that_are_no_audio_are_errors(samples, rate):
     with pytest.raises(io.AudioError, match="the samples: expected"):
         io.read((samples, rate), RATE)
 

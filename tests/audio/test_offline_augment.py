@@ -1,4 +1,4 @@
-"""Offline copies: what each method promises, against librosa where it has the same one."""
+"""Offline augmentation: the documented effect of each method, against librosa where it has the method."""
 
 import dataclasses
 
@@ -87,7 +87,7 @@ def test_speed_moves_tempo_and_pitch_together(rate):
     assert pitch_of(np.asarray(sound[1_000 : int(length) - 1_000])) == pytest.approx(200 * rate, rel=0.01)
 
 
-def test_noise_has_its_ratio_and_stays_inside_the_clip():
+def test_noise_has_its_signal_to_noise_ratio_and_stays_inside_the_clip():
     config = OfflineAugmentConfig(noise_snr_db=(12.0, 12.0))
     samples, length = padded(voice())
     noisy, _ = offline_augment.noise(KEY, config, RATE, samples, length)
@@ -145,6 +145,6 @@ def test_methods_are_taken_in_turn_and_chained():
     assert (both[:8_000] == 0).mean() < 0.01
 
 
-def test_unknown_method_is_refused():
+def test_unknown_method_is_an_error():
     with pytest.raises(UsageError, match="did you mean 'stretch'"):
         made([voice()], [1], 1, dataclasses.replace(OfflineAugmentConfig(), methods=("strech",)))

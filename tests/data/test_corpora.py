@@ -33,15 +33,15 @@ def test_ravdess_names_are_read(tmp_path):
 def test_unknown_ravdess_names_are_listed_not_guessed(tmp_path):
     sound(tmp_path / "ravdess/Actor_01/03-01-06-02-01-02-01.wav")
     sound(tmp_path / "ravdess/Actor_01/03-01-09-02-01-02-01.wav")
-    with pytest.raises(VoxJaxError, match=r"1 others: Actor_01/03-01-09"):
+    with pytest.raises(VoxJaxError, match=r"1 other names: Actor_01/03-01-09"):
         corpora.load("ravdess", tmp_path, tmp_path)
 
 
-def test_ravdess_clips_that_lie_there_twice_are_refused(tmp_path):
+def test_ravdess_clips_that_are_there_twice_are_errors(tmp_path):
     for folder in ("Actor_01", "audio_speech_actors_01-24/Actor_01"):
         sound(tmp_path / f"ravdess/{folder}/03-01-06-02-01-02-01.wav")
     (tmp_path / "ravdess/Actor_01/._03-01-06-02-01-02-01.wav").write_bytes(b"left by macOS")
-    with pytest.raises(VoxJaxError, match=r"1 more than once, as Actor_01/.* = audio_speech"):
+    with pytest.raises(VoxJaxError, match=r"1 more than once, such as Actor_01/.* = audio_speech"):
         corpora.load("ravdess", tmp_path, tmp_path)
 
 
@@ -87,7 +87,7 @@ def test_joined_corpora_keep_speakers_apart(tmp_path):
         ("folder", ".", "at least two subfolders"),
     ],
 )
-def test_wrong_corpora_are_refused_with_what_to_do(tmp_path, names, folder, message):
+def test_wrong_corpora_are_errors_with_what_to_do(tmp_path, names, folder, message):
     place = None if folder is None else tmp_path / folder
     with pytest.raises((UsageError, VoxJaxError), match=message):
         corpora.load(names, place, tmp_path)

@@ -80,9 +80,9 @@ def test_tess(tree):
     assert {"surprised", "fearful"} < set(counts(clips)) and clips[0].statement.startswith("Say the word ")
 
 
-def test_archives_that_hold_their_folder_again_are_refused(tree):
+def test_archives_that_contain_their_folder_again_are_errors(tree):
     data = tree("tess/OAF_angry/OAF_back_angry.wav", "tess/again/OAF_angry/OAF_back_angry.wav")
-    with pytest.raises(VoxJaxError, match=r"1 more than once, as OAF_angry/.* = again/"):
+    with pytest.raises(VoxJaxError, match=r"1 more than once, such as OAF_angry/.* = again/"):
         loaded("tess", data)
 
 
@@ -175,7 +175,7 @@ def test_nemo_by_its_table(tree):
     assert counts(clips)["fearful"] == 736
     assert {(clip.speaker, clip.gender) for clip in clips} == set(speakers)  # the table pads names with blanks
     tree("nemo/samples/extra.wav")
-    with pytest.raises(VoxJaxError, match=r"1 others: samples/extra.wav"):
+    with pytest.raises(VoxJaxError, match=r"1 other names: samples/extra.wav"):
         loaded("nemo", data)
     (data / "nemo/samples/extra.wav").unlink()
     (data / "nemo/samples" / rows[0][0]).unlink()
@@ -308,7 +308,7 @@ BESIDE = [
 
 
 @pytest.mark.parametrize(("text", "message"), BESIDE)
-def test_own_table_names_words_and_files_beside_the_sound(tree, text, message):
+def test_own_table_gives_words_and_files_of_other_modalities(tree, text, message):
     """Empty cells stay empty, files are named from the manifest's root, and follow when corpora are joined."""
     data = tree("csv/a/1.wav", "csv/b.wav", "folder/glad/x.wav", "folder/low/y.wav")
     np.save(data / "csv/a/1.npy", np.zeros(3))
@@ -329,7 +329,7 @@ def test_own_table_names_words_and_files_beside_the_sound(tree, text, message):
 @pytest.mark.parametrize("name", ["tess", "cremad", "emodb", "savee", "esd"])
 def test_unknown_names_are_listed_and_empty_folders_explained(tree, name):
     data = tree(f"{name}/some/recording_7.wav")
-    with pytest.raises(VoxJaxError, match=r"1 others: some/recording_7.wav"):
+    with pytest.raises(VoxJaxError, match=r"1 other names: some/recording_7.wav"):
         loaded(name, data)
     (data / name / "some/recording_7.wav").unlink()
     with pytest.raises(VoxJaxError, match=r"none in .*put the corpus there"):

@@ -1,4 +1,4 @@
-"""The generated corpus of four modalities: made once, the same everywhere, each telling only part of the label."""
+"""The synthetic corpus of four modalities: the same everywhere, each modality predicts part of the label."""
 
 import collections
 
@@ -26,25 +26,27 @@ def test_it_is_balanced_and_the_same_everywhere(made):
 
 
 @pytest.mark.parametrize("name", ["text", "face", "physio"])
-def test_about_a_fifth_of_the_clips_lack_each(made, name):
-    lacked = [clip for clip in made[0].clips if not {"text": clip.text, "face": clip.face, "physio": clip.physio}[name]]
-    assert len(lacked) / 288 == pytest.approx(synthetic_modal.LACKED, abs=0.06)
-    assert all((made[0].root / clip.path).is_file() for clip in lacked)
+def test_about_a_fifth_of_the_clips_have_no(made, name):
+    missing = [
+        clip for clip in made[0].clips if not {"text": clip.text, "face": clip.face, "physio": clip.physio}[name]
+    ]
+    assert len(missing) / 288 == pytest.approx(synthetic_modal.MISSING, abs=0.06)
+    assert all((made[0].root / clip.path).is_file() for clip in missing)
 
 
-def mostly(told):
-    """What each emotion's takes tell; all but a few tell the same."""
+def mostly(expressed):
+    """The value that most takes of each emotion have."""
     found = {}
     for emotion in synthetic_modal.EMOTIONS:
         own = [take for take in synthetic_modal.takes() if take.emotion == emotion]
-        counts = collections.Counter(what for what in map(told, own) if what is not None)
+        counts = collections.Counter(what for what in map(expressed, own) if what is not None)
         found[emotion], most = counts.most_common(1)[0]
         assert most / counts.total() > 0.75
     return found
 
 
-def shown(take):
-    """Which of the four telling action units are up at the end of a face."""
+def active_units(take):
+    """The action units that are active at the end of a face, among the four that depend on the emotion."""
     face = synthetic_modal.face(take)
     if face is None:
         return None
@@ -52,21 +54,21 @@ def shown(take):
     return tuple(unit for unit in ("AU01_r", "AU04_r", "AU20_r", "AU23_r") if end[unit] > 0.9)
 
 
-def said(take):
+def valence(take):
     words = synthetic_modal.words(take)
     return next((kind for kind, each in synthetic_modal._WORDS.items() for one in each if one in words), None)
 
 
-def test_each_modality_tells_some_emotions_apart_and_not_the_others():
+def test_each_modality_distinguishes_some_emotions_only():
     pleasant, faces = ("calm", "happy"), {"angry": ("AU04_r", "AU23_r"), "fearful": ("AU01_r", "AU20_r")}
-    for emotion, units in mostly(shown).items():
+    for emotion, units in mostly(active_units).items():
         assert units == (faces[emotion] if emotion in faces else ())
-    for emotion, kind in mostly(said).items():
+    for emotion, kind in mostly(valence).items():
         assert kind == ("pleasant" if emotion in pleasant else "unpleasant")
 
 
-def test_voices_of_a_kind_differ_in_nothing_but_chance():
-    """The excited are louder than the quiet; among themselves they are the same manner."""
+def test_voices_of_equal_arousal_differ_by_chance_only():
+    """High arousal is louder than low arousal; within each the manner is the same."""
     level = collections.defaultdict(list)
     for take in synthetic_modal.takes():
         level[take.emotion].append(10 * np.log10(np.mean(synthetic_modal.voice(take) ** 2)))
@@ -75,7 +77,7 @@ def test_voices_of_a_kind_differ_in_nothing_but_chance():
     assert min(excited) > max(quiet) + 3 and np.ptp(excited) < 1.5 and np.ptp(quiet) < 1.5
 
 
-def test_the_body_tells_sad_from_disgust():
+def test_the_body_distinguishes_sad_from_disgust():
     sweat = collections.defaultdict(list)
     for take in synthetic_modal.takes():
         values = synthetic_modal.body(take)

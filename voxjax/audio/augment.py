@@ -194,7 +194,7 @@ def spec_augment(
 class Batch(NamedTuple):
     """Inputs `[B, T, C]`, mask bool `[B, T]` and target probabilities `[B, K]` of a training step.
 
-    For a network that fuses modalities, inputs and mask are dictionaries of such arrays, T and C differing.
+    For a network that fuses modalities, inputs and mask are dictionaries of such arrays with different T and C.
     """
 
     inputs: Any
@@ -205,8 +205,8 @@ class Batch(NamedTuple):
 def mixup(key: Key[Array, ""], alpha: Scalar, probability: Scalar, batch: Batch) -> Batch:
     """Mixes a fraction `probability` of the examples with other examples of the batch (Zhang et al. 2018).
 
-    The one function that looks across the batch. Weights are Beta(alpha, alpha), the larger kept for
-    the example itself; inputs and targets mix alike, and a position is valid where either is.
+    The only function that uses more than one example of the batch. Weights are Beta(alpha, alpha), the larger kept for
+    the example itself. Inputs and targets are mixed in the same way; a position is valid if it is in either example.
     """
     order_key, weight_key, coin_key = (jax.random.fold_in(key, i) for i in range(3))
     size = batch.targets.shape[0]

@@ -68,7 +68,7 @@ def _peaks(
 ) -> tuple[Float[Array, "frames pairs"], Float[Array, "frames pairs"]]:
     """Spectral peaks as frequency and height, 0 where there is none: `[frames, bins] -> [frames, pairs]`.
 
-    Of two neighbouring bins at most one is a peak, so each pair shares a place.
+    Of two neighbouring bins at most one is a peak, so each pair of bins has one entry.
     """
     bins = power.shape[-1]
     bin_hz = sample_rate_hz / (2 * (bins - 1))

@@ -1,7 +1,7 @@
 """Audio fingerprints: bits that survive another gain, format or cut, but not another take of the same words.
 
-Haitsma and Kalker 2002, "A highly robust audio fingerprinting system", ISMIR: in each frame, one bit a band says
-whether the energy difference of neighbouring bands rose or fell since the frame before.
+Haitsma and Kalker 2002, "A highly robust audio fingerprinting system", ISMIR: each frame has one bit per band,
+which is set if the energy difference of neighbouring bands rose since the previous frame.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,27 +10,27 @@ from typing import NamedTuple
 import numpy as np
 
 RATE_HZ = 16_000
-_WINDOW, _HOP = 4_096, 256  # samples: 256 ms, so long that a cut off the hops' grid changes few bits; 16 ms
+_WINDOW, _HOP = 4_096, 256  # samples: 256 ms, long enough that a cut between hops changes few bits; 16 ms
 _BITS = 32
-_LOW_HZ, _HIGH_HZ = 200.0, 3_000.0  # what telephones and codecs keep
-_LOUD_DB = 40.0  # frames this far below the loudest say nothing
+_LOW_HZ, _HIGH_HZ = 200.0, 3_000.0  # the band that telephones and codecs keep
+_LOUD_DB = 40.0  # frames further below the loudest are ignored
 
-_VOTES = 2  # equal words at one delay that make two clips worth comparing
-_COMMON = 64  # words in more clips than this tell none apart
-_OVERLAP_SHARE = 0.6  # of the shorter clip's loud frames that must lie over the other's
+_VOTES = 2  # equal words at one delay, from which on two clips are compared
+_COMMON = 64  # words in more clips than this are ignored
+_OVERLAP_FRACTION = 0.6  # of the shorter clip's loud frames, which must overlap with loud ones
 _FEWEST_FRAMES = 20
 ERROR_RATE = 0.25  # of bits; chance is 0.5
 
 
 class Print(NamedTuple):
-    """One clip: uint32 `[frames]` words, and which frames are loud enough to speak, bool `[frames]`."""
+    """One clip: words uint32 `[frames]`, and whether each frame is loud enough, bool `[frames]`."""
 
     words: np.ndarray
     loud: np.ndarray
 
 
 class Match(NamedTuple):
-    """Two clips that hold the same sound: their places, the second's delay in seconds, and bits that differ."""
+    """Two clips with the same recording: indices, the second's delay in seconds, and fraction of bits that differ."""
 
     first: int
     second: int
@@ -52,7 +52,7 @@ def of(samples: np.ndarray) -> Print:
 
 
 def matches(prints: Sequence[Print]) -> Iterator[Match]:
-    """All pairs of clips that hold the same sound, in order."""
+    """All pairs of clips with the same recording, in order."""
     if not prints:
         return
     for (first, second), delays in sorted(_candidates(prints).items()):
@@ -69,7 +69,7 @@ def _edges() -> np.ndarray:
 
 
 def _candidates(prints: Sequence[Print]) -> dict[tuple[int, int], list[int]]:
-    """Pairs with equal words at one delay, and these delays in frames: where in the first minus where in the second."""
+    """Pairs with equal words at one delay, and their delays in frames: position in the first minus in the second."""
     words = np.concatenate([one.words[one.loud] for one in prints])
     clip_index = np.repeat(np.arange(len(prints)), [int(one.loud.sum()) for one in prints])
     places = np.concatenate([np.flatnonzero(one.loud) for one in prints])
@@ -94,10 +94,10 @@ def _vote(votes: dict[tuple[int, int], dict[int, int]], clip_index: list[int], p
 
 
 def _compared(a: Print, b: Print, delay: int) -> float:
-    """Share of bits that differ where both are loud; 1 where too little of them lies over each other."""
+    """Fraction of bits that differ where both are loud; 1 if they overlap too little."""
     start, end = max(0, delay), min(len(a.words), len(b.words) + delay)
     both = a.loud[start:end] & b.loud[start - delay : end - delay]
-    if both.sum() < max(_FEWEST_FRAMES, _OVERLAP_SHARE * min(a.loud.sum(), b.loud.sum())):
+    if both.sum() < max(_FEWEST_FRAMES, _OVERLAP_FRACTION * min(a.loud.sum(), b.loud.sum())):
         return 1.0
     differing = np.bitwise_xor(a.words[start:end], b.words[start - delay : end - delay])[both]
     return float(np.unpackbits(differing.view(np.uint8)).mean())

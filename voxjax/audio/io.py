@@ -1,4 +1,4 @@
-"""Any common sound file as float32 mono samples at the model's rate, or one clear error."""
+"""Reads common audio files as float32 mono samples at a given rate, or raises one clear error."""
 
 import re
 from collections.abc import Iterable
@@ -16,16 +16,16 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
 MIN_DURATION_S = 0.1  # shorter than a syllable
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of a quiet room
 
-# libsndfile reads a cut WAV, AIFF or AU to where it ends, and tells only in its log
+# libsndfile reads a truncated WAV, AIFF or AU up to its end, and reports it in its log only
 _CUT = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
-_UNKNOWN_BYTES = 0x7FFF_0000  # from here on a declared size is a pipe's "not known yet"
-_SLACK_BYTES = 100  # some writers count the header too
+_UNKNOWN_BYTES = 0x7FFF_0000  # a declared size from here on is a pipe's placeholder
+_SLACK_BYTES = 100  # some writers include the header
 
 Source = str | Path | BinaryIO | tuple[np.ndarray, int]
 
 
 class AudioError(VoxJaxError):
-    """A sound that can't be used; the message names it."""
+    """Audio that can't be used; the message contains its path."""
 
 
 def read(source: Source, sample_rate_hz: int) -> np.ndarray:
@@ -41,7 +41,7 @@ def read(source: Source, sample_rate_hz: int) -> np.ndarray:
 
     Raises:
         AudioError: if it is missing, empty, unreadable, cut off, silent, shorter than 0.1 s, or holds
-            values that are not finite. That an MP3 or OGG was cut off is seen only where decoding fails.
+            values that are not finite. A truncated MP3 or OGG is found only if decoding fails.
     """
     name = _name(source)
     samples, rate = _decode(source, name)
@@ -55,9 +55,9 @@ def read(source: Source, sample_rate_hz: int) -> np.ndarray:
 
 
 def find(paths: Iterable[str | Path]) -> list[Path]:
-    """Sound files among files and folders, each folder searched through and sorted.
+    """Audio files among files and folders; folders are searched recursively and sorted.
 
-    A file that is named is kept whatever its suffix.
+    A file that is given itself is kept with any suffix.
 
     Raises:
         AudioError: at a folder without sound files.
@@ -76,7 +76,7 @@ def find(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether a file is a sound by its suffix. Hidden ones are not: macOS leaves `._name.wav` beside `name.wav`."""
+    """Whether a file is a sound by its suffix. Hidden ones are not: macOS writes `._name.wav` for `name.wav`."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
@@ -108,7 +108,7 @@ def _decode(source: Source, name: str) -> tuple[np.ndarray, int]:
 
 
 def _given(samples: np.ndarray, rate: Any, name: str) -> tuple[np.ndarray, int]:
-    """Samples that were handed over, as `_decode` gives them."""
+    """Samples that the caller gave, in the form that `_decode` returns."""
     integer = np.issubdtype(samples.dtype, np.integer)
     sound = (integer or np.issubdtype(samples.dtype, np.floating)) and samples.ndim in (1, 2)
     hz = isinstance(rate, (int, float, np.integer, np.floating)) and 1 <= rate < np.inf
@@ -135,7 +135,7 @@ def _check_file(path: Path) -> None:
 
 
 def _mono(samples: np.ndarray, name: str) -> np.ndarray:
-    """The mean of the channels, if it is something to listen to."""
+    """The mean of the channels, if it is finite and not silent."""
     if not np.isfinite(samples).all():
         count = int((~np.isfinite(samples)).sum())
         raise AudioError(mismatch(name, "finite samples", f"{count} that are NaN or infinite", "export it again"))

@@ -11,7 +11,7 @@ from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures
 
 
 class Scaler(NamedTuple):
-    """`mean` and `std`, float32 `[positions, channels]`; positions is 1 where time is shared."""
+    """`mean` and `std`, float32 `[positions, channels]`; positions is 1 for statistics over time."""
 
     mean: Array | np.ndarray
     std: Array | np.ndarray
@@ -23,7 +23,7 @@ def fit(features: Float[np.ndarray, "clips T C"], lengths: Int[np.ndarray, " cli
     Args:
         features: `[clips, time, channels]`, of training clips only.
         lengths: `[clips]`, valid positions of each.
-        over_time: 1 to share statistics over time (`frames`), 0 to keep each position's own (`vector`).
+        over_time: 1 for statistics over time (`frames`), 0 for each position's own (`vector`).
 
     Returns:
         The scaler, computed in float64. A constant channel keeps a deviation of 1.
@@ -46,7 +46,7 @@ def apply(
 ) -> Float[Array, "*batch T C"]:
     """Standardises, and sets padding to zero: `[..., time, channels]` with `mask [..., time]`.
 
-    With `config.centre="clip"` log-mels, MFCCs and encoder outputs then lose their mean over the clip, which holds the
+    With `config.centre="clip"` log-mels, MFCCs and encoder outputs then lose their mean over the clip, which is the
     long-term spectrum of voice and microphone (Atal 1974). Energy, where it is among the channels, keeps the level.
     With "none" features stay as they are, as an encoder's own blocks need them.
     """
@@ -72,7 +72,7 @@ def standardised(
 
 
 def _spectral(config: FeatureConfig, channels: int) -> Float[np.ndarray, " {channels}"]:
-    """1 for channels that are a spectrum, or an encoder's, 0 for others: float32 `[channels]`."""
+    """1 for channels of a spectrum or an encoder, 0 for the rest: float32 `[channels]`."""
     if not isinstance(config, FrameFeatures):
         return np.ones(channels, np.float32)
     spans = channel_spans(config)

@@ -1,7 +1,7 @@
-"""Offline copies of a clip, on its samples: noise, pitch, stretch and shift (the guide's augmentation), and speed.
+"""Offline augmentation of samples: noise, pitch, stretch and shift (the guide's augmentation), and speed.
 
-Each method takes one zero-padded clip and returns another, whose array may be longer. What a copy
-draws depends on the clip's own hash and the copy's number, never on other clips, order or padding.
+Each method takes one zero-padded clip and returns another one, in an array that may be longer. Random numbers depend
+on the clip's hash and the number of the copy, and not on other clips, order or padding.
 """
 
 import functools
@@ -23,9 +23,9 @@ Spectrum = Float[Array, "frames bins"]
 
 _WINDOW, _HOP = 1_024, 256  # of the phase vocoder: 64 ms at 16 kHz
 _TAPS = 32  # of the resampling filter
-_ORDER = 6  # coefficients of the polynomials that stand for each tap
-_BLOCK = 64  # samples that share one matrix product
-_TOGETHER = 4  # clips: their intermediate arrays stay in a core's cache, two to three times as fast
+_ORDER = 6  # coefficients of the polynomial that interpolates each tap
+_BLOCK = 64  # samples per matrix product
+_MAP_BATCH = 4  # clips: intermediate arrays then fit a core's cache, which is two to three times faster
 
 
 def noise(
@@ -96,7 +96,7 @@ def shift(
     samples: Float[Array, " time"],
     length: Int[Array, ""],
 ) -> Clip:
-    """Moves the clip by up to `shift_s` either way within its length; what it uncovers is silence."""
+    """Moves the clip by up to `shift_s` in either direction within its length, and fills with silence."""
     most = config.shift_s * rate_hz
     move = jnp.round(_uniform(key, -most, most)).astype(jnp.int32)
     source = jnp.arange(samples.size) - move
@@ -116,25 +116,25 @@ def make(
     clip_ids: UInt32[Array, " batch"],
     copy: int,
 ) -> tuple[Float[Array, "batch longer"], Int[Array, " batch"]]:
-    """One copy of each clip of a batch.
+    """One augmented copy of each clip of a batch.
 
     Args:
-        config: methods and their ranges. Copy k takes the k-th method, in turn; "pitch+noise" chains.
+        config: methods and their ranges. Copies cycle through the methods; "pitch+noise" applies both.
         rate_hz: of the samples.
         samples: float32 `[batch, time]`, zeros beyond each length.
         lengths: int32 `[batch]`, in samples.
-        clip_ids: uint32 `[batch]`, from each clip's hash.
-        copy: from 1.
+        clip_ids: uint32 `[batch]`, `Clip.augmentation_id`.
+        copy: number of the copy, from 1.
 
     Returns:
-        float32 `[batch, time]` and int32 `[batch]`; `time` is longer where a stretch needs the room.
+        float32 `[batch, time]` and int32 `[batch]`; `time` is longer if a stretch needs it.
 
     Raises:
         UsageError: at an unknown method.
     """
     names = config.methods[(copy - 1) % len(config.methods)].split("+")
     for name in names:
-        one_of("copies.methods", name, METHODS)
+        one_of("offline_augment.methods", name, METHODS)
 
     def one(clip: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         clip_id, samples, length = clip
@@ -143,13 +143,13 @@ def make(
             samples, length = METHODS[name](jax.random.fold_in(key, i), config, rate_hz, samples, length)
         return samples, length
 
-    return jax.lax.map(one, (clip_ids, samples, lengths), batch_size=_TOGETHER)
+    return jax.lax.map(one, (clip_ids, samples, lengths), batch_size=_MAP_BATCH)
 
 
 def time_stretch(samples: Float[Array, " time"], length: Int[Array, ""], rate: Float[Array, ""], size: int) -> Clip:
     """A phase vocoder (Flanagan and Golden 1966): `[time] -> [size]`.
 
-    Equal to librosa's but for the last window, where librosa leaves out frames beyond the clip.
+    Equal to librosa's except in the last window, where librosa omits frames beyond the clip.
 
     Hops are the same before and after, so the phase a bin gains from one frame to the next is the
     angle between two neighbouring frames of the original. Phases are kept as unit vectors, which
@@ -159,12 +159,12 @@ def time_stretch(samples: Float[Array, " time"], length: Int[Array, ""], rate: F
         samples: zeros beyond the clip.
         length: `[]`, in samples.
         rate: `[]`; above 1 is faster.
-        size: of the result, in samples; what passes it is lost.
+        size: of the result, in samples; the rest is cut off.
 
     Returns:
         The stretched clip and its length, `round(length / rate)`.
     """
-    # Frames run past the clip's end whatever the padding, so that padding changes nothing.
+    # Frames extend beyond the clip's end in any case, so that padding changes nothing.
     windowed = dsp.frame(jnp.pad(samples, (0, _WINDOW)), _WINDOW, _HOP) * dsp.hann(_WINDOW)[None]
     spectrum = jnp.pad(jnp.fft.rfft(windowed), ((0, 2), (0, 0)))  # [frames + 2, bins]
     level, real, imag = _polar(spectrum)
@@ -198,13 +198,13 @@ def pitch_shift(
 
 
 def resample(samples: Float[Array, " time"], ratio: Float[Array, ""], size: int) -> Float[Array, " {size}"]:
-    """Samples at every `ratio`-th place, band limited where ratio > 1: `[time] -> [size]`.
+    """Samples at every `ratio`-th position, band limited where ratio > 1: `[time] -> [size]`.
 
     A windowed sinc of 32 taps (Smith and Gossett 1984). `ratio` lies in [0.5, 2].
     """
     polynomials = _interpolants(samples, jnp.minimum(1.0, 1.0 / ratio))
     count = jnp.arange(size, dtype=jnp.uint32)
-    # Places run to 10 ** 6, where float32 knows no fractions: those are taken modulo 2 ** 32 parts.
+    # Positions reach 10 ** 6, where float32 has no fractions: these are computed in units of 2 ** -32.
     step = (jnp.mod(ratio, 1.0) * 2.0**32).astype(jnp.uint32)
     part = (count * step).astype(jnp.float32) / 2.0**32
     first = jnp.round(count.astype(jnp.float32) * ratio - part).astype(jnp.int32)
@@ -255,7 +255,7 @@ def _polar(spectrum: Complex[Array, "frames bins"]) -> tuple[Spectrum, Spectrum,
 
 
 def _overlap_add(frames: Float[Array, "frames window"], size: int) -> Float[Array, " {size}"]:
-    """The inverse of windowed, centred framing: `[frames, window] -> [size]`."""
+    """Overlap-add, the inverse of windowed, centred framing: `[frames, window] -> [size]`."""
     window = dsp.hann(_WINDOW)
     weight = _spread(np.broadcast_to(np.square(window), frames.shape), np)
     sound = _spread(frames * window[None], jnp) / np.maximum(weight, 1e-6)

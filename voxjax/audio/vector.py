@@ -27,14 +27,14 @@ def vector(config: VectorFeatures, samples: Float[Array, " time"], length: Int[A
     MFCC 40, their first and second differences: mean and deviation each; chroma 12: mean and
     deviation; mel power 128: mean. Equal to `librosa.feature` with its defaults at the config's
     window and hop (2,048 and 512 samples are librosa's own), within 3e-5 of each number's deviation
-    over RAVDESS. Chroma rests on an estimate of tuning in which rounding decides close races: it is
-    librosa's for 96 % of clips, where librosa agrees with itself in float64 for 97 %.
+    over RAVDESS. Chroma depends on an estimate of tuning in which rounding decides between bins of equal count: it
+    equals librosa's for 96 % of clips, and librosa in float32 equals librosa in float64 for 97 %.
 
     Args:
-        config: gives rate, window and hop.
+        config: rate, window and hop.
         samples: float32 `[time]`, zeros beyond the clip.
-        length: int32 `[]`, in samples. Below 9 frames, where librosa refuses, differences take the
-            frames beyond the clip as zero.
+        length: int32 `[]`, in samples. With fewer than 9 frames, where librosa raises an error,
+            differences use zero for frames beyond the clip.
 
     Returns:
         float32 `[392]`, in the order of `COLUMN_NAMES`.

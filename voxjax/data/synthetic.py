@@ -3,7 +3,7 @@
 A glottal pulse train with jitter, shimmer and breath passes through the formants of a sentence of
 vowels and consonants. Each emotion moves pitch, its range and slope, rate, level, spectral tilt and
 irregularity the way the literature found in actors (Banse and Scherer 1996; Juslin and Laukka 2003;
-Murray and Arnott 1993). It is no human voice, and figures on it say nothing about people.
+Murray and Arnott 1993). It is no human voice: results on it do not transfer to people.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ SAMPLE_RATE_HZ = 16_000
 
 @dataclasses.dataclass(frozen=True)
 class Speaker:
-    """A voice: mean pitch, formants relative to a man's, and a habit of speaking faster or slower."""
+    """A voice: mean pitch, formants relative to a man's, and a speaking rate."""
 
     name: str
     gender: str
@@ -28,7 +28,7 @@ class Speaker:
 
 @dataclasses.dataclass(frozen=True)
 class Manner:
-    """What an emotion does to a voice. Ratios are to the speaker's neutral."""
+    """Prosody and voice quality of an emotion, relative to the speaker's neutral voice."""
 
     pitch: float  # ratio of the mean
     span: float  # of the pitch around its mean, in semitones
@@ -36,8 +36,8 @@ class Manner:
     rate: float  # ratio of syllables a second
     level_db: float
     tilt_db: float  # change of the spectral slope, per octave: above 0 is brighter
-    jitter: float  # share of a period
-    breath: float  # noise beside the pulses
+    jitter: float  # fraction of a period
+    breath: float  # noise relative to the pulses
     attack: float  # sharpness of syllables: 1 is neutral
 
 
@@ -76,7 +76,7 @@ def render(speaker: Speaker, emotion: str, take: int) -> np.ndarray:
     Args:
         speaker: one of `SPEAKERS`, or another voice.
         emotion: a key of `MANNERS`.
-        take: from 0; even takes say one sentence, odd ones another.
+        take: from 0; even takes have one sentence, odd ones another.
     """
     seed = zlib.crc32(f"{speaker.name}/{emotion}/{take}".encode())
     random = np.random.default_rng(seed)
@@ -110,12 +110,12 @@ def _varied(manner: Manner, random: np.random.Generator) -> Manner:
     )
 
 
-def _pitch(share: np.ndarray, speaker: Speaker, manner: Manner, random: np.random.Generator) -> np.ndarray:
+def _pitch(position: np.ndarray, speaker: Speaker, manner: Manner, random: np.random.Generator) -> np.ndarray:
     """Pitch in Hz over the sentence: a slope, two waves of intonation, and a slow wander."""
     phase = random.uniform(0, 2 * np.pi, 2)
-    waves = 0.7 * np.sin(4 * np.pi * share + phase[0]) + 0.5 * np.sin(10 * np.pi * share + phase[1])
-    wander = np.convolve(random.normal(0, 1, len(share)), np.hanning(31) / 4, "same")
-    semitones = manner.slope * (share - 0.5) + manner.span * waves + 0.3 * wander
+    waves = 0.7 * np.sin(4 * np.pi * position + phase[0]) + 0.5 * np.sin(10 * np.pi * position + phase[1])
+    wander = np.convolve(random.normal(0, 1, len(position)), np.hanning(31) / 4, "same")
+    semitones = manner.slope * (position - 0.5) + manner.span * waves + 0.3 * wander
     return speaker.pitch_hz * manner.pitch * 2 ** (semitones / 12)
 
 
@@ -134,8 +134,8 @@ def _source(pitch_hz: np.ndarray, loudness: np.ndarray, manner: Manner, random: 
     phase = np.cumsum(hz * (1 + roughness)) / SAMPLE_RATE_HZ
     within = phase % 1
     shimmer = 1 + 4 * manner.jitter * random.normal(size=int(phase[-1]) + 2)[phase.astype(int)]
-    open_share = 0.6
-    pulse = np.where(within < open_share, np.sin(np.pi * within / open_share) ** 2, 0.0) * shimmer
+    open_fraction = 0.6
+    pulse = np.where(within < open_fraction, np.sin(np.pi * within / open_fraction) ** 2, 0.0) * shimmer
     flow = np.diff(pulse, prepend=0.0) * loud
     breath = manner.breath * 0.15 * random.normal(size=size) * (0.3 + within) * loud
     hiss = 0.01 * random.normal(size=size) * (loud < 0.05)

@@ -1,10 +1,10 @@
-"""Synthetic words, faces and physiology beside the synthetic voice, each of which tells only part of an emotion.
+"""Synthetic words, faces and physiology for the synthetic voice: each modality distinguishes some emotions only.
 
-The voice tells the excited from the quiet, the words the pleasant from the unpleasant, the face angry from fearful,
-physiology sad from disgust. None of them is right about more than half of the classes, and all of them together are
-right about most. Signals lie where such signals do (brow lowerer and lip tightener in anger, brow raiser and lip
-stretcher in fear; a slower heart and more sweat in disgust: Ekman and Friesen 1978; Kreibig 2010), but they are no
-model of people, and figures on them say nothing about people.
+The voice distinguishes high from low arousal, the words positive from negative valence, the face angry from fearful,
+physiology sad from disgust. No single modality identifies more than half of the classes; together they identify most.
+Signals are modelled on real ones (brow lowerer and lip tightener in anger, brow raiser and lip stretcher in fear; a
+slower heart and more sweat in disgust: Ekman and Friesen 1978; Kreibig 2010), but they are no model of people: results
+on them do not transfer to people.
 """
 
 import dataclasses
@@ -18,10 +18,10 @@ TAKES = 4
 EMOTIONS = ("calm", "happy", "sad", "angry", "fearful", "disgust")
 UNITS = ("AU01_r", "AU02_r", "AU04_r", "AU06_r", "AU12_r", "AU20_r", "AU23_r", "AU45_r")
 SIGNALS = ("heart_rate", "skin_conductance")
-LACKED = 0.2  # share of the takes without words, without a face, without physiology; each by itself
-MISLEADING = 0.08  # share of the takes in which a modality says what it would of another emotion
+MISSING = 0.2  # probability that a take has no words, no face, no physiology; independently
+MISLEADING = 0.08  # probability that a modality follows a random emotion
 
-_EXCITED = ("happy", "angry", "fearful")
+_HIGH_AROUSAL = ("happy", "angry", "fearful")
 _PLEASANT = ("calm", "happy")
 _FACE_HZ, _BODY_HZ = 10.0, 4.0
 _SERIES_S = 3.0  # longer than any clip
@@ -68,7 +68,7 @@ _OPENERS = ("", "Well, ", "You know, ", "Listen, ", "To be honest, ")
 
 @dataclasses.dataclass(frozen=True)
 class Take:
-    """What one take was made from."""
+    """The parameters of one take."""
 
     speaker: synthetic.Speaker
     emotion: str
@@ -81,49 +81,54 @@ def takes() -> list[Take]:
 
 
 def voice(take: Take) -> np.ndarray:
-    """The sentence at `synthetic.SAMPLE_RATE_HZ`: one manner for all excited emotions, one for all quiet ones."""
-    manner = "happy" if _told(take, "voice") in _EXCITED else "calm"
-    number = EMOTIONS.index(take.emotion) * TAKES + take.take  # so that no two emotions share a rendering
+    """The sentence at `synthetic.SAMPLE_RATE_HZ`: one manner for emotions of high arousal, one for those of low."""
+    manner = "happy" if _expressed(take, "voice") in _HIGH_AROUSAL else "calm"
+    number = EMOTIONS.index(take.emotion) * TAKES + take.take  # a different rendering for each emotion
     return synthetic.render(take.speaker, manner, number)
 
 
 def words(take: Take) -> str:
-    """What is said: pleasant or not; empty where the take lacks it."""
+    """The spoken words, pleasant or unpleasant; empty where they are missing."""
     random = _random(take, "words")
-    if random.uniform() < LACKED:
+    if random.uniform() < MISSING:
         return ""
-    said = _WORDS["pleasant" if _told(take, "words") in _PLEASANT else "unpleasant"]
-    return f"{random.choice(_OPENERS)}{random.choice(said)}."
+    sentences = _WORDS["pleasant" if _expressed(take, "words") in _PLEASANT else "unpleasant"]
+    return f"{random.choice(_OPENERS)}{random.choice(sentences)}."
 
 
 def face(take: Take) -> np.ndarray | None:
-    """Time in seconds and intensities 0 to 5 of `UNITS`, 10 times a second: `[T, 1 + units]`; None where lacked."""
+    """Time in seconds and intensities 0 to 5 of `UNITS`, 10 times a second: `[T, 1 + units]`; None where missing."""
     random = _random(take, "face")
-    if random.uniform() < LACKED:
+    if random.uniform() < MISSING:
         return None
-    shown = {"angry": ("AU04_r", "AU23_r"), "fearful": ("AU01_r", "AU20_r")}
-    told = _told(take, "face")
-    active = shown[told] if told in shown else ()
+    units = {"angry": ("AU04_r", "AU23_r"), "fearful": ("AU01_r", "AU20_r")}
+    expressed = _expressed(take, "face")
+    active = units[expressed] if expressed in units else ()
     time_s = np.arange(0.0, _SERIES_S, 1.0 / _FACE_HZ)
     rise = np.clip((time_s - random.uniform(0.0, 0.5)) / 0.4, 0.0, 1.0)  # an expression takes a moment
-    strength = _habit(take.speaker, "face", 1.6, 0.25) * random.uniform(0.7, 1.3)
+    strength = _speaker_level(take.speaker, "face", 1.6, 0.25) * random.uniform(0.7, 1.3)
     values = 0.3 + 0.25 * random.normal(size=(len(time_s), len(UNITS)))
     values += strength * rise[:, None] * np.array([unit in active for unit in UNITS])
     return np.column_stack([time_s, np.clip(values, 0.0, 5.0)])
 
 
 def body(take: Take) -> np.ndarray | None:
-    """Time in seconds, beats a minute and microsiemens, 4 times a second: `[T, 3]`; None where lacked."""
+    """Time in seconds, beats a minute and microsiemens, 4 times a second: `[T, 3]`; None where missing."""
     random = _random(take, "body")
-    if random.uniform() < LACKED:
+    if random.uniform() < MISSING:
         return None
     changes = {"sad": (8.0, -1.2), "disgust": (-8.0, 2.0)}
-    told = _told(take, "body")
-    beats, sweat = changes[told] if told in changes else (0.0, 0.0)
+    expressed = _expressed(take, "body")
+    beats, sweat = changes[expressed] if expressed in changes else (0.0, 0.0)
     time_s = np.arange(0.0, _SERIES_S, 1.0 / _BODY_HZ)
-    heart = _habit(take.speaker, "heart", 72.0, 3.0) + beats + random.normal(0, 2.0) + random.normal(size=len(time_s))
+    heart = (
+        _speaker_level(take.speaker, "heart", 72.0, 3.0)
+        + beats
+        + random.normal(0, 2.0)
+        + random.normal(size=len(time_s))
+    )
     skin = (
-        _habit(take.speaker, "skin", 4.0, 0.4)
+        _speaker_level(take.speaker, "skin", 4.0, 0.4)
         + sweat
         + random.normal(0, 0.4)
         + 0.05 * np.cumsum(random.normal(size=len(time_s)))
@@ -131,14 +136,14 @@ def body(take: Take) -> np.ndarray | None:
     return np.column_stack([time_s, heart, np.maximum(skin, 0.1)])
 
 
-def _told(take: Take, modality: str) -> str:
-    """The emotion that a modality speaks of: now and then another than the true one."""
-    random = _random(take, f"{modality} told")
+def _expressed(take: Take, modality: str) -> str:
+    """The emotion that a modality expresses: the true one, or with probability `MISLEADING` a random one."""
+    random = _random(take, f"{modality} told")  # this text is part of the seed: another one would change the corpus
     return str(random.choice(EMOTIONS)) if random.uniform() < MISLEADING else take.emotion
 
 
-def _habit(speaker: synthetic.Speaker, what: str, mean: float, spread: float) -> float:
-    """A speaker's own level, the same in all takes."""
+def _speaker_level(speaker: synthetic.Speaker, what: str, mean: float, spread: float) -> float:
+    """A speaker's own mean value, the same in all takes."""
     return float(np.random.default_rng(zlib.crc32(f"{speaker.name}/{what}".encode())).normal(mean, spread))
 
 

@@ -26,11 +26,11 @@ from voxjax.errors import UsageError, VoxJaxError, mismatch
 
 
 class Corpus(NamedTuple):
-    """How a corpus is read, and what must be said where its figures or models are shown."""
+    """How a corpus is read, and the credit that its figures and models must carry."""
 
     find: Callable[[Path], list[Clip]]  # clips, with paths relative to the folder given
-    needs_folder: int  # 0 for what is made and not recorded
-    published: int  # 1 where a file's name says which recording it is, whoever has it
+    needs_folder: int  # 0 for a synthesised corpus
+    published: int  # 1 if a file name identifies the recording on every computer
     note: str  # credit and licence
 
 
@@ -60,8 +60,8 @@ def load(names: str, data_dir: Path | None, cache: Path) -> Manifest:
 
     Args:
         names: as "ravdess" or "ravdess+folder".
-        data_dir: holds one folder a corpus.
-        cache: where corpora that are made are kept.
+        data_dir: the folder with one subfolder per corpus.
+        cache: the folder for synthesised corpora.
 
     Raises:
         UsageError: at an unknown name, or without a folder where one is needed.
@@ -79,7 +79,7 @@ def load(names: str, data_dir: Path | None, cache: Path) -> Manifest:
 
 
 def keys(clip: Clip) -> set[str]:
-    """What a recording is known by: its bytes and, in a published corpus, its name whatever its format."""
+    """Identifiers of a recording: its hash and, in a published corpus, its name without the suffix."""
     found = {clip.sha256[:16]}
     if CORPORA[clip.corpus].published:
         found.add(":".join([clip.corpus, *Path(clip.path).with_suffix("").parts[-2:]]))

@@ -51,30 +51,30 @@ _NAMING = file_names.Naming(
     "1001_DFA_ANG_XX.wav",
 )
 _TABLE = "processedResults/tabulatedVotes.csv"
-_VOICE_ONLY = "1"  # first digit of a row's number: what listeners were given was the voice
+_VOICE_ONLY = "1"  # first digit of a row's number: listeners were given the voice only
 
 
 def find(data_dir: Path) -> list[Clip]:
     """All 7,442 clips of `data_dir/cremad/AudioWAV/`.
 
-    Where `processedResults/tabulatedVotes.csv` lies beside, each clip carries the votes of those who
-    heard it without seeing the face.
+    With `processedResults/tabulatedVotes.csv`, each clip has the votes of listeners who were given the voice without
+    the face.
 
     Raises:
-        VoxJaxError: without any, at names that are not CREMA-D's, at a clip that lies there twice, or at a
+        VoxJaxError: without any, at names that are not CREMA-D's, at a clip that is there twice, or at a
             table of votes with other columns.
     """
     folder = data_dir / "cremad"
     wav = folder / "AudioWAV"
     place = wav if wav.is_dir() else folder
-    recordings = file_names.named(place, file_names.sounds(place), _NAMING)
-    file_names.refuse_twins("cremad", place, [(one.path.stem, one.path) for one in recordings])
+    recordings = file_names.recordings(place, file_names.audio_files(place), _NAMING)
+    file_names.check_unique("cremad", place, [(one.path.stem, one.path) for one in recordings])
     votes = _votes(folder / _TABLE)
     return [_clip(data_dir, one, votes) for one in recordings]
 
 
-def _clip(data_dir: Path, one: file_names.Named, votes: dict[str, str]) -> Clip:
-    actor, statement, emotion, level = one.parts.groups()
+def _clip(data_dir: Path, one: file_names.Recording, votes: dict[str, str]) -> Clip:
+    actor, statement, emotion, level = one.fields.groups()
     about = {
         "gender": "female" if int(actor) in _WOMEN else "male",
         "statement": _STATEMENTS[statement],
@@ -85,7 +85,7 @@ def _clip(data_dir: Path, one: file_names.Named, votes: dict[str, str]) -> Clip:
 
 
 def _votes(path: Path) -> dict[str, str]:
-    """What listeners said of each clip's voice, as `angry=7 neutral=2`; empty where there is no table."""
+    """Listeners' votes on each clip's voice, as `angry=7 neutral=2`; empty without a table."""
     if not path.is_file():
         return {}
     with path.open(newline="", encoding="utf-8-sig") as file:

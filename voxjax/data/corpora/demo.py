@@ -1,4 +1,4 @@
-"""The built-in demo corpus: synthetic speech, made once and kept in the cache."""
+"""The built-in demo corpus: synthetic speech, written once into the cache."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from voxjax.storage import atomic
 
 NOTE = "Demo corpus: synthetic speech made by voxjax.data.synthetic, Apache-2.0. Not recorded from people."
 
-_FOLDER = "demo-1"  # a new number where `synthetic` changes what it renders
+_FOLDER = "demo-1"  # increased when `synthetic` changes its output
 _STATEMENTS = ("sentence A", "sentence B")
 
 

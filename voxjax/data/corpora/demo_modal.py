@@ -1,4 +1,4 @@
-"""The built-in demo corpus of several modalities: voice, words, face and physiology, made once, kept in the cache."""
+"""The built-in demo corpus of several modalities: voice, words, face and physiology, written once into the cache."""
 
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,11 @@ NOTE = (
     "Apache-2.0. Not recorded from people."
 )
 
-_FOLDER = "demo_modal-1"  # a new number where `synthetic_modal` changes what it makes
+_FOLDER = "demo_modal-1"  # increased when `synthetic_modal` changes its output
 
 
 def find(cache: Path) -> list[Clip]:
-    """Clips of 12 speakers, 6 emotions and 4 takes; a fifth lacks words, a fifth a face, a fifth physiology.
+    """Clips of 12 speakers, 6 emotions and 4 takes; a fifth has no words, a fifth no face, a fifth no physiology.
 
     Raises:
         OSError: if the cache can't be written; nothing is left behind.

@@ -34,16 +34,16 @@ def find(data_dir: Path) -> list[Clip]:
     """All 535 clips below `data_dir/emodb/`, in the archive under `wav/`.
 
     Raises:
-        VoxJaxError: without any, at names that are not EmoDB's, or at a clip that lies there twice.
+        VoxJaxError: without any, at names that are not EmoDB's, or at a clip that is there twice.
     """
     folder = data_dir / "emodb"
-    recordings = file_names.named(folder, file_names.sounds(folder), _NAMING)
-    file_names.refuse_twins("emodb", folder, [(one.path.stem, one.path) for one in recordings])
+    recordings = file_names.recordings(folder, file_names.audio_files(folder), _NAMING)
+    file_names.check_unique("emodb", folder, [(one.path.stem, one.path) for one in recordings])
     return [_clip(data_dir, one) for one in recordings]
 
 
-def _clip(data_dir: Path, one: file_names.Named) -> Clip:
-    speaker, text, emotion, version = one.parts.groups()
+def _clip(data_dir: Path, one: file_names.Recording) -> Clip:
+    speaker, text, emotion, version = one.fields.groups()
     gender = "male" if speaker in _MEN else "female"
     about = {"gender": gender, "statement": text, "repetition": version}
     return file_names.clip(data_dir, one.path, "emodb", speaker, _EMOTIONS[emotion], **about)

@@ -29,17 +29,17 @@ def find(data_dir: Path) -> list[Clip]:
     """All 35,000 clips below `data_dir/esd/`, with or without folders `train`, `test` and `evaluation`.
 
     Raises:
-        VoxJaxError: without any, at names that are not ESD's, at a clip that lies there twice, or whose
-            number belongs to another emotion than its folder.
+        VoxJaxError: without any, at names that are not ESD's, at a clip that is there twice, or at a
+            number that belongs to another emotion than its folder.
     """
     folder = data_dir / "esd"
-    recordings = file_names.named(folder, file_names.sounds(folder), _NAMING)
-    file_names.refuse_twins("esd", folder, [(one.path.stem, one.path) for one in recordings])
+    recordings = file_names.recordings(folder, file_names.audio_files(folder), _NAMING)
+    file_names.check_unique("esd", folder, [(one.path.stem, one.path) for one in recordings])
     return [_clip(data_dir, one) for one in recordings]
 
 
-def _clip(data_dir: Path, one: file_names.Named) -> Clip:
-    speaker, number = int(one.parts[1]), int(one.parts[2]) - 1
+def _clip(data_dir: Path, one: file_names.Recording) -> Clip:
+    speaker, number = int(one.fields[1]), int(one.fields[2]) - 1
     known = range(len(_EMOTIONS) * _SENTENCES)
     name = list(_EMOTIONS)[number // _SENTENCES] if number in known else "no emotion"
     if name not in one.path.parts[-3:-1]:
@@ -49,4 +49,4 @@ def _clip(data_dir: Path, one: file_names.Named) -> Clip:
         "gender": "female" if speaker in _WOMEN else "male",
         "statement": f"{'Mandarin' if speaker in _MANDARIN else 'English'} {number % _SENTENCES + 1}",
     }
-    return file_names.clip(data_dir, one.path, "esd", one.parts[1], _EMOTIONS[name], **about)
+    return file_names.clip(data_dir, one.path, "esd", one.fields[1], _EMOTIONS[name], **about)

@@ -1,4 +1,4 @@
-"""The files of a corpus: found, all of them recognised, each there once."""
+"""The audio files of a corpus: every name must be recognised, and each recording be there once."""
 
 import collections
 import re
@@ -11,7 +11,7 @@ from voxjax.data.manifest import Clip, digest
 from voxjax.errors import VoxJaxError, mismatch
 
 LOSSLESS = (".wav", ".flac")
-_SHOWN = 5  # names in a message
+_LISTED = 5  # names in a message
 
 
 class Naming(NamedTuple):
@@ -22,80 +22,79 @@ class Naming(NamedTuple):
     example: str
 
 
-class Named(NamedTuple):
-    """A recording, and what its name says."""
+class Recording(NamedTuple):
+    """A file, and the fields of its name."""
 
     path: Path
-    parts: re.Match[str]
+    fields: re.Match[str]
 
 
-def sounds(folder: Path, suffixes: Sequence[str] = LOSSLESS) -> list[Path]:
-    """All sound files below a folder, sorted; hidden ones are not looked at."""
+def audio_files(folder: Path, suffixes: Sequence[str] = LOSSLESS) -> list[Path]:
+    """All audio files below a folder, sorted, without hidden ones."""
     return sorted(path for path in folder.rglob("*") if io.is_sound(path) and path.suffix.lower() in suffixes)
 
 
-def named(folder: Path, files: Iterable[Path], naming: Naming) -> list[Named]:
-    """The recordings among files by what their names say.
+def recordings(folder: Path, files: Iterable[Path], naming: Naming) -> list[Recording]:
+    """Files with the fields of their names.
 
     Args:
         folder: of the corpus, for messages.
-        files: sound files below it.
+        files: audio files below it.
         naming: of the corpus.
 
     Raises:
-        VoxJaxError: if there are none, at names of another kind, which are listed and never guessed at, or
-            at a recording that lies there twice, as in archives that hold their own folder again.
+        VoxJaxError: if there are none, or at names of another form, which are listed.
     """
     files = list(files)
-    found = [Named(path, match) for path in files if (match := naming.pattern.fullmatch(path.stem))]
-    known = {one.path for one in found}
-    refuse_unknown(folder, [path for path in files if path not in known], naming)
+    found = [Recording(path, match) for path in files if (match := naming.pattern.fullmatch(path.stem))]
+    recognised = {one.path for one in found}
+    check_all_recognised(folder, [path for path in files if path not in recognised], naming)
     if not files:
-        do = "put the corpus there (docs/corpora.md shows its layout; for most, scripts/download.py fetches it)"
+        do = "put the corpus there (its layout is in docs/corpora.md; for most, scripts/download.py fetches it)"
         raise VoxJaxError(mismatch(naming.corpus, f"recordings such as {naming.example}", f"none in {folder}", do))
     return found
 
 
-def refuse_unknown(folder: Path, unknown: Sequence[Path], naming: Naming) -> None:
-    """Lists files that the corpus does not know.
+def check_all_recognised(folder: Path, unknown: Sequence[Path], naming: Naming) -> None:
+    """Checks that no files with unrecognised names are left.
 
     Raises:
         VoxJaxError: if there are any.
     """
     if unknown:
-        found = f"{len(unknown)} others: " + ", ".join(str(path.relative_to(folder)) for path in unknown[:_SHOWN])
+        found = f"{len(unknown)} other names: " + ", ".join(str(path.relative_to(folder)) for path in unknown[:_LISTED])
         do = "move them elsewhere, or use --config.corpus=folder for recordings of your own"
         raise VoxJaxError(mismatch(naming.corpus, f"names such as {naming.example}", found, do))
 
 
-def refuse_twins(corpus: str, folder: Path, recordings: Iterable[tuple[str, Path]]) -> None:
-    """Refuses a recording that lies there more than once.
+def check_unique(corpus: str, folder: Path, files: Iterable[tuple[str, Path]]) -> None:
+    """Checks that each recording is there once: some archives contain a copy of their own folder.
 
     Args:
         corpus: its name.
         folder: of the corpus.
-        recordings: which recording each file is, and the file.
+        files: the identity of each recording, and its file.
 
     Raises:
-        VoxJaxError: naming the first.
+        VoxJaxError: with the paths of the first that is there twice.
     """
     places = collections.defaultdict(list)
-    for name, path in recordings:
+    for name, path in files:
         places[name].append(str(path.relative_to(folder)))
-    twins = [" = ".join(paths) for paths in places.values() if len(paths) > 1]
-    if twins:
-        found = f"{len(twins)} more than once, as {twins[0]}"
+    duplicates = [" = ".join(paths) for paths in places.values() if len(paths) > 1]
+    if duplicates:
+        found = f"{len(duplicates)} more than once, such as {duplicates[0]}"
         raise VoxJaxError(mismatch(corpus, "each clip once", found, "remove the second copy"))
 
 
 def missing(corpus: str, absent: Sequence[str], do: str) -> VoxJaxError:
-    """The error that recordings named in a corpus's own table are not there."""
-    found = f"{len(absent)} missing: " + ", ".join(absent[:_SHOWN])
-    return VoxJaxError(mismatch(corpus, "a sound file for each row of its table", found, do))
+    """The error that recordings of a corpus's own table have no file."""
+    found = f"{len(absent)} missing: " + ", ".join(absent[:_LISTED])
+    return VoxJaxError(mismatch(corpus, "an audio file for each row of its table", found, do))
 
 
 def clip(data_dir: Path, path: Path, corpus: str, speaker: str, emotion: str, **more: str) -> Clip:
-    """A row of the manifest; what is not given is empty."""
+    """A row of the manifest; fields that are not given are empty."""
     about: dict[str, Any] = dict.fromkeys(("gender", "statement", "intensity", "repetition", "votes"), "") | more
     place = path.relative_to(data_dir).as_posix()
     return Clip(path=place, corpus=corpus, speaker=speaker, emotion=emotion, sha256=digest(path), **about)

@@ -1,4 +1,4 @@
-"""A user's own recordings: one subfolder a label."""
+"""A user's own recordings: one subfolder per label."""
 
 from pathlib import Path
 
@@ -12,23 +12,23 @@ NOTE = "Own recordings: their licence and the speakers' consent are the user's t
 def find(data_dir: Path) -> list[Clip]:
     """Clips of `data_dir/folder/LABEL/…`, or where there is no such folder, of `data_dir/LABEL/…`.
 
-    Within a label, a subfolder names the speaker: `LABEL/SPEAKER/clip.wav`. Without one the speaker is
-    "unknown", and protocols by speaker refuse the corpus.
+    A subfolder of a label is a speaker: `LABEL/SPEAKER/clip.wav`. Without one the speaker is "unknown", and protocols
+    by speaker raise an error.
 
     Raises:
         VoxJaxError: with fewer than two labels.
     """
     root = data_dir / "folder" if (data_dir / "folder").is_dir() else data_dir
     labels = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    clips = [_clip(path, label, data_dir) for label in labels for path in _sounds(label)]
+    clips = [_clip(path, label, data_dir) for label in labels for path in _audio_files(label)]
     if len({clip.emotion for clip in clips}) < 2:
         found = f"{len(clips)} clips of {len({clip.emotion for clip in clips})} label(s)"
-        do = "make one subfolder a label and put its clips there"
+        do = "make one subfolder per label and put its clips there"
         raise VoxJaxError(mismatch(str(root), "sound files in at least two subfolders", found, do))
     return clips
 
 
-def _sounds(label: Path) -> list[Path]:
+def _audio_files(label: Path) -> list[Path]:
     return sorted(filter(io.is_sound, label.rglob("*")))
 
 

@@ -24,7 +24,7 @@ _EMOTIONS = {
     "sur": "surprised",
     "dis": "disgust",
     "oth": "other",
-    "xxx": "",  # the judges did not agree: such turns are counted and left out
+    "xxx": "",  # annotators disagree: these turns are counted and left out
 }
 _TURN = re.compile(r"\[\d+\.\d+ - \d+\.\d+\]\t(Ses0[1-5][FM]_(?:impro|script)\w+_[FM]\w+)\t(\w{3})\t\[.*\]")
 _GENDERS = {"F": "female", "M": "male"}
@@ -67,6 +67,6 @@ def _clip(data_dir: Path, turn: _Turn) -> Clip:
     if turn.label not in _EMOTIONS:
         expected = "one of " + ", ".join(_EMOTIONS)
         raise VoxJaxError(mismatch(turn.name, expected, f"'{turn.label}'", "unpack the corpus again"))
-    who = turn.name.rpartition("_")[2][0]  # a dialogue's name holds who wore the markers, a turn's end who speaks
+    who = turn.name.rpartition("_")[2][0]  # the prefix is the actor with markers, the end of the name is the speaker
     about = {"speaker": f"{turn.name[:5]}{who}", "gender": _GENDERS[who]}
     return file_names.clip(data_dir, turn.path, "iemocap", emotion=_EMOTIONS[turn.label], **about)

@@ -42,7 +42,7 @@ _EXTRACT = "extract each video's sound, as ffmpeg -i train_splits/dia0_utt3.mp4 
 
 
 def find(data_dir: Path) -> list[Clip]:
-    """The turns of `data_dir/meld/*_sent_emo.csv` whose sound lies in `train/`, `dev/` and `test/`.
+    """The turns of `data_dir/meld/*_sent_emo.csv` with audio in `train/`, `dev/` and `test/`.
 
     The tables hold 9,989, 1,109 and 2,610 turns. Two recordings of the published archive are unusable and
     are left out where they are missing: dia125_utt3 of train and dia110_utt7 of dev.
@@ -62,9 +62,9 @@ def find(data_dir: Path) -> list[Clip]:
 def _part(data_dir: Path, folder: Path, table: Path, part: _Part) -> list[Clip]:
     turns = rows.read(table, ",", _COLUMNS, "meld")
     files = {
-        path.stem: path for name in part.folders for root in folder.rglob(name) for path in file_names.sounds(root)
+        path.stem: path for name in part.folders for root in folder.rglob(name) for path in file_names.audio_files(root)
     }
-    file_names.named(folder, files.values(), _NAMING)
+    file_names.recordings(folder, files.values(), _NAMING)
     names = [f"dia{row.values['Dialogue_ID']}_utt{row.values['Utterance_ID']}" for row in turns]
     if absent := [name for name in names if name not in files and name not in part.unusable]:
         raise file_names.missing(f"meld, {part.folders[-1]}", absent, _EXTRACT)

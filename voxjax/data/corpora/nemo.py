@@ -24,18 +24,18 @@ _COLUMNS = ("file_id", "emotion", "normalized_text", "speaker_id", "gender")
 
 
 def find(data_dir: Path) -> list[Clip]:
-    """All 4,481 clips of `data_dir/nemo/samples/`, by the table `data.tsv` beside it.
+    """All 4,481 clips of `data_dir/nemo/samples/`, by the table `data.tsv`.
 
     Raises:
         VoxJaxError: without the table, at rows without a file, at files without a row, or at another emotion.
     """
     folder = data_dir / "nemo"
     table = rows.read(folder / "data.tsv", "\t", _COLUMNS, "nemo")
-    files = {path.stem: path for path in file_names.sounds(folder)}
+    files = {path.stem: path for path in file_names.audio_files(folder)}
     named = {Path(row.values["file_id"]).stem: row for row in table}
     if absent := sorted(named.keys() - files.keys()):
         raise file_names.missing("nemo", absent, "fetch the corpus again")
-    file_names.refuse_unknown(folder, [files[name] for name in sorted(files.keys() - named.keys())], _NAMING)
+    file_names.check_all_recognised(folder, [files[name] for name in sorted(files.keys() - named.keys())], _NAMING)
     return [_clip(data_dir, files[name], row) for name, row in named.items()]
 
 

@@ -24,7 +24,7 @@ def find(data_dir: Path) -> list[Clip]:
     """All 1,440 speech clips of `data_dir/ravdess/Actor_NN/`, as WAV or FLAC; song is left out.
 
     Raises:
-        VoxJaxError: without any, at names that are not RAVDESS's, or at a clip that lies there twice.
+        VoxJaxError: without any, at names that are not RAVDESS's, or at a clip that is there twice.
     """
     return _channel(data_dir, data_dir / "ravdess", "01", _SPEECH)
 
@@ -40,22 +40,22 @@ def find_song(data_dir: Path) -> list[Clip]:
 
 
 def emotion(stem: str) -> str:
-    """What a file's name says by this corpus's code, as "angry" of "03-01-05-01-02-01-12"; "" for another name."""
+    """The emotion in a file name by this corpus's code, such as "angry" for "03-01-05-01-02-01-12"; else ""."""
     parts = _NAME.fullmatch(stem)
     return _EMOTIONS[int(parts.group(2)) - 1] if parts else ""
 
 
 def _channel(data_dir: Path, folder: Path, channel: str, naming: file_names.Naming) -> list[Clip]:
-    files = file_names.sounds(folder)
-    file_names.refuse_unknown(folder, [path for path in files if not _NAME.fullmatch(path.stem)], naming)
+    files = file_names.audio_files(folder)
+    file_names.check_all_recognised(folder, [path for path in files if not _NAME.fullmatch(path.stem)], naming)
     wanted = [path for path in files if path.stem.split("-")[1] == channel]
-    recordings = file_names.named(folder, wanted, naming)
-    file_names.refuse_twins(naming.corpus, folder, [(one.path.stem, one.path) for one in recordings])
+    recordings = file_names.recordings(folder, wanted, naming)
+    file_names.check_unique(naming.corpus, folder, [(one.path.stem, one.path) for one in recordings])
     return [_clip(data_dir, one, naming.corpus) for one in recordings]
 
 
-def _clip(data_dir: Path, one: file_names.Named, corpus: str) -> Clip:
-    _, emotion, intensity, statement, repetition, actor = map(int, one.parts.groups())
+def _clip(data_dir: Path, one: file_names.Recording, corpus: str) -> Clip:
+    _, emotion, intensity, statement, repetition, actor = map(int, one.fields.groups())
     return file_names.clip(
         data_dir,
         one.path,

@@ -1,4 +1,4 @@
-"""Tables that come with corpora or are written by users: read whole, columns checked, each row with its line."""
+"""Tables of corpora and of users: read completely, columns checked, each row with its line number."""
 
 import csv
 import re
@@ -24,14 +24,14 @@ def read(path: Path, delimiter: str, columns: Sequence[str], corpus: str) -> lis
     Args:
         path: of the table.
         delimiter: between columns.
-        columns: that must be there; others may be.
+        columns: required ones; more are allowed.
         corpus: its name, for messages.
 
     Raises:
-        VoxJaxError: without the file, at bytes that are no text, at missing columns, or at a row of another length.
+        VoxJaxError: without the file, at bytes that are not UTF-8, at missing columns, or at a row of another length.
     """
     if not path.is_file():
-        do = "docs/corpora.md shows the corpus's layout"
+        do = "see the layout of the corpus in docs/corpora.md"
         raise VoxJaxError(mismatch(corpus, f"a table {path.name}", f"none in {path.parent}", do))
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -33,25 +33,25 @@ def find(data_dir: Path) -> list[Clip]:
     """All 480 clips below `data_dir/savee/`, in the speakers' folders or with the speakers in their names.
 
     Raises:
-        VoxJaxError: without any, at names that are not SAVEE's or tell no speaker, or at a clip that lies
+        VoxJaxError: without any, at names that are not SAVEE's or have no speaker, or at a clip that lies
             there twice.
     """
     folder = data_dir / "savee"
-    recordings = file_names.named(folder, file_names.sounds(folder), _NAMING)
-    names = [(f"{_speaker(one)}_{one.parts[2]}{one.parts[3]}", one.path) for one in recordings]
-    file_names.refuse_twins("savee", folder, names)
+    recordings = file_names.recordings(folder, file_names.audio_files(folder), _NAMING)
+    names = [(f"{_speaker(one)}_{one.fields[2]}{one.fields[3]}", one.path) for one in recordings]
+    file_names.check_unique("savee", folder, names)
     return [_clip(data_dir, one) for one in recordings]
 
 
-def _speaker(one: file_names.Named) -> str:
-    speaker = one.parts[1] or one.path.parent.name
+def _speaker(one: file_names.Recording) -> str:
+    speaker = one.fields[1] or one.path.parent.name
     if speaker not in _SPEAKERS:
         do = "keep the archive's folders"
         raise VoxJaxError(mismatch(str(one.path), "a folder " + ", ".join(_SPEAKERS), f"'{speaker}'", do))
     return speaker
 
 
-def _clip(data_dir: Path, one: file_names.Named) -> Clip:
-    _, emotion, number = one.parts.groups()
+def _clip(data_dir: Path, one: file_names.Recording) -> Clip:
+    _, emotion, number = one.fields.groups()
     about = {"gender": "male", "repetition": str(int(number))}
     return file_names.clip(data_dir, one.path, "savee", _speaker(one), _EMOTIONS[emotion], **about)

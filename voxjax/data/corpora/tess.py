@@ -31,17 +31,17 @@ def find(data_dir: Path) -> list[Clip]:
     """All 2,800 clips below `data_dir/tess/`, whatever their folders are called.
 
     Raises:
-        VoxJaxError: without any, at names that are not TESS's, or at a clip that lies there twice.
+        VoxJaxError: without any, at names that are not TESS's, or at a clip that is there twice.
     """
     folder = data_dir / "tess"
-    recordings = file_names.named(folder, file_names.sounds(folder), _NAMING)
-    names = [("_".join((_SPEAKERS[one.parts[1]], *one.parts.groups()[1:])), one.path) for one in recordings]
-    file_names.refuse_twins("tess", folder, names)
+    recordings = file_names.recordings(folder, file_names.audio_files(folder), _NAMING)
+    names = [("_".join((_SPEAKERS[one.fields[1]], *one.fields.groups()[1:])), one.path) for one in recordings]
+    file_names.check_unique("tess", folder, names)
     return [_clip(data_dir, one) for one in recordings]
 
 
-def _clip(data_dir: Path, one: file_names.Named) -> Clip:
-    speaker, word, emotion = one.parts.groups()
+def _clip(data_dir: Path, one: file_names.Recording) -> Clip:
+    speaker, word, emotion = one.fields.groups()
     statement = f"Say the word {word}"
     about = {"gender": "female", "statement": statement, "repetition": "1"}
     return file_names.clip(data_dir, one.path, "tess", _SPEAKERS[speaker], _EMOTIONS[emotion], **about)
