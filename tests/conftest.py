@@ -30,13 +30,19 @@ SHAPE_CHECKED = (
     "voxjax.audio.chroma",
     "voxjax.audio.dsp",
     "voxjax.audio.features",
+    "voxjax.audio.fingerprint",
     "voxjax.audio.normalize",
     "voxjax.audio.offline_augment",
     "voxjax.audio.pooling",
     "voxjax.audio.vector",
     "voxjax.data.batches",
     "voxjax.data.examples",
+    "voxjax.data.guard",
+    "voxjax.data.quality.clip_measurements",
+    "voxjax.data.quality.shortcut_probe",
+    "voxjax.data.splits",
     "voxjax.data.store",
+    "voxjax.data.synthetic_modal",
 )
 jaxtyping.install_import_hook(SHAPE_CHECKED, "beartype.beartype")
 

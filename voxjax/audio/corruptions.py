@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 import soxr
+from jaxtyping import Float, Float32
 from scipy import signal
 
 Random = np.random.Generator
@@ -101,7 +102,9 @@ CORRUPTIONS = (
 )
 
 
-def corrupt(corruption: Corruption, samples: np.ndarray, context: Context) -> np.ndarray:
+def corrupt(
+    corruption: Corruption, samples: Float[np.ndarray, " time"], context: Context
+) -> Float32[np.ndarray, " corrupted"]:
     """The corrupted clip: float32 `[time]`, clipped at full scale as by a recorder."""
     return np.clip(corruption.apply(samples.astype(np.float64), context), -1.0, 1.0).astype(np.float32)
 

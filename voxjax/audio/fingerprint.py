@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, UInt32
 
 RATE_HZ = 16_000
 _WINDOW, _HOP = 4_096, 256  # samples: 256 ms, long enough that a cut between hops changes few bits; 16 ms
@@ -25,8 +26,8 @@ ERROR_RATE = 0.25  # of bits; chance is 0.5
 class Print(NamedTuple):
     """One clip: words uint32 `[frames]`, and whether each frame is loud enough, bool `[frames]`."""
 
-    words: np.ndarray
-    loud: np.ndarray
+    words: UInt32[np.ndarray, " frames"]
+    loud: Bool[np.ndarray, " frames"]
 
 
 class Match(NamedTuple):
@@ -38,7 +39,7 @@ class Match(NamedTuple):
     error_rate: float
 
 
-def of(samples: np.ndarray) -> Print:
+def of(samples: Float[np.ndarray, " time"]) -> Print:
     """The fingerprint of a clip at 16 kHz, float32 `[time]`; shorter ones than a window have no frames."""
     if len(samples) < _WINDOW + _HOP:
         return Print(np.zeros(0, np.uint32), np.zeros(0, bool))

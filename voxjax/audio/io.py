@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 import soxr
+from jaxtyping import Float32
 
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -28,7 +29,7 @@ class AudioError(VoxJaxError):
     """Audio that can't be used; the message contains its path."""
 
 
-def read(source: Source, sample_rate_hz: int) -> np.ndarray:
+def read(source: Source, sample_rate_hz: int) -> Float32[np.ndarray, " time"]:
     """Decodes, mixes to mono and resamples.
 
     Args:

@@ -4,8 +4,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
-
-Array = jax.Array
+from jaxtyping import Array, Int, Key
 
 _ORDER = 2  # separates these draws from those of the step, which folds in 0 and 1
 
@@ -16,7 +15,7 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
 
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
-def order(key: Array, epoch: Array, rows: int, batch_size: int) -> Array:
+def order(key: Key[Array, ""], epoch: Int[Array, ""], rows: int, batch_size: int) -> Int[Array, "steps {batch_size}"]:
     """The batches of an epoch.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float, Int
 
 from voxjax.audio import features, normalize, offline_augment
 from voxjax.audio.features import Extract
@@ -18,12 +19,14 @@ _CHUNK = 64  # clips that are transformed at once
 class Examples(NamedTuple):
     """Rows of features. A clip longer than the window is several rows. Copy 0 is the clip itself."""
 
-    features: np.ndarray  # float32 [rows, copies, T, C]; an encoder's are float16
-    lengths: np.ndarray  # int32 [rows, copies], valid positions
-    clip_index: np.ndarray  # int64 [rows], the clip that each row is from
+    features: Float[np.ndarray, "rows copies T C"]  # float32; an encoder's are float16
+    lengths: Int[np.ndarray, "rows copies"]  # int32, valid positions
+    clip_index: Int[np.ndarray, " rows"]  # int64, the clip of each row
 
 
-def mean_by_clip(logits: np.ndarray, clip_index: np.ndarray) -> np.ndarray:
+def mean_by_clip(
+    logits: Float[np.ndarray, "rows K"], clip_index: Int[np.ndarray, " rows"]
+) -> Float[np.ndarray, "clips K"]:
     """Mean logits of each clip over its rows; `clip_index [rows]` counts from 0: `[rows, K] -> [clips, K]`."""
     total = np.zeros((int(clip_index.max()) + 1, logits.shape[1]), logits.dtype)
     np.add.at(total, clip_index, logits)
@@ -32,7 +35,7 @@ def mean_by_clip(logits: np.ndarray, clip_index: np.ndarray) -> np.ndarray:
 
 def build(
     config: FeatureConfig,
-    clips: Sequence[np.ndarray],
+    clips: Sequence[Float[np.ndarray, " _"]],
     report: Callable[[int], object],
     augment: OfflineAugmentConfig | None = None,
     clip_ids: Sequence[int] = (),
@@ -92,7 +95,9 @@ class _Maker(NamedTuple):
         return jax.device_get([self.extract(*version) for version in versions])
 
 
-def _chunk(make: _Maker, segments: Sequence[np.ndarray], ids: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _chunk(
+    make: _Maker, segments: Sequence[np.ndarray], ids: np.ndarray, size: int
+) -> tuple[Float[np.ndarray, "rows copies T C"], Int[np.ndarray, "rows copies"]]:
     """`[rows, copies, T, C]` and `[rows, copies]` of one chunk, computed at a fixed shape."""
     rows = len(segments)
     samples = np.zeros((_CHUNK, size), np.float32)

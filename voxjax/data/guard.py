@@ -1,6 +1,7 @@
 """Checks a split for leaks between training, validation and test."""
 
 import numpy as np
+from jaxtyping import Int
 
 from voxjax.data.manifest import Manifest
 from voxjax.data.splits import PROTOCOLS, Split, Trait
@@ -30,7 +31,7 @@ def check(manifest: Manifest, split: Split) -> None:
             _check_disjoint(trait.name, (first, second), *({trait.value(c): c.path for c in each} for each in clips))
 
 
-def check_fitted_on_train(fitted: np.ndarray, split: Split) -> None:
+def check_fitted_on_train(fitted: Int[np.ndarray, " fitted"], split: Split) -> None:
     """Checks that statistics were fitted on training clips only.
 
     Args:

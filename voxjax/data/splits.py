@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from voxjax.config import in_range, one_of
@@ -18,6 +19,8 @@ SPEAKER6 = (
 )  # fmt: skip
 
 
+Indices = Int[np.ndarray, "_"]  # of clips in a manifest
+
 PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
 
 _FEWEST_SPEAKERS = 4  # with fewer, validation by speaker costs too many training clips
@@ -27,9 +30,9 @@ _FEWEST_SPEAKERS = 4  # with fewer, validation by speaker costs too many trainin
 class Split:
     """Sorted indices into the manifest, int64."""
 
-    train: np.ndarray
-    valid: np.ndarray
-    test: np.ndarray
+    train: Indices
+    valid: Indices
+    test: Indices
     protocol: str
     fold: int
 
@@ -46,13 +49,13 @@ class Protocol(NamedTuple):
     """How a corpus is divided into folds and subsets."""
 
     folds: int
-    partition: Callable[[Manifest, int], tuple[np.ndarray, np.ndarray]]  # test clips and the remaining ones
-    validation: Callable[[Manifest, np.ndarray, float, int], np.ndarray]  # drawn from the remaining clips
+    partition: Callable[[Manifest, int], tuple[Indices, Indices]]  # test clips and the remaining ones
+    validation: Callable[[Manifest, Indices, float, int], Indices]  # drawn from the remaining clips
     separated: tuple[Trait, ...]  # in addition to clips and audio
     pairs: tuple[tuple[str, str], ...] = PAIRS  # subsets that must not share a clip
 
 
-def random5(manifest: Manifest) -> np.ndarray:
+def random5(manifest: Manifest) -> Int[np.ndarray, " clips"]:
     """Five stratified folds over files, shuffled with seed 0: the same speakers in all subsets."""
     fewest = int(np.bincount(manifest.targets).min())
     if fewest < 5:
@@ -76,7 +79,7 @@ def by_speaker(actors: Sequence[Sequence[int]]) -> Callable[[Manifest], np.ndarr
     """
     published = {f"Actor_{actor:02d}": fold for fold, group in enumerate(actors) for actor in group}
 
-    def test(manifest: Manifest) -> np.ndarray:
+    def test(manifest: Manifest) -> Int[np.ndarray, " clips"]:
         folds = {}
         people = sorted({(c.gender, c.corpus, c.speaker) for c in manifest.clips})
         if len(people) < len(actors) or not all(clip.has_known_speaker for clip in manifest.clips):
@@ -96,7 +99,7 @@ def by_speaker(actors: Sequence[Sequence[int]]) -> Callable[[Manifest], np.ndarr
     return test
 
 
-def speaker_statement(manifest: Manifest, fold: int) -> tuple[np.ndarray, np.ndarray]:
+def speaker_statement(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
     """Fold `2 s + t` tests on speakers of `speaker5`'s fold `s` with half `t` of the sentences.
 
     It trains on the remaining speakers with the other half. Clips that have only the speaker or only the sentence in
@@ -113,7 +116,7 @@ def speaker_statement(manifest: Manifest, fold: int) -> tuple[np.ndarray, np.nda
     return np.flatnonzero(tested & (halves == fold % 2)), np.flatnonzero(~tested & (halves != fold % 2))
 
 
-def across_corpora(manifest: Manifest, fold: int) -> tuple[np.ndarray, np.ndarray]:
+def across_corpora(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
     """Tests on the last corpus of the manifest and trains on the remaining ones."""
     del fold
     last = np.array([clip.corpus == manifest.clips[-1].corpus for clip in manifest.clips])
@@ -123,16 +126,16 @@ def across_corpora(manifest: Manifest, fold: int) -> tuple[np.ndarray, np.ndarra
     return np.flatnonzero(last), np.flatnonzero(~last)
 
 
-def everything(manifest: Manifest, fold: int) -> tuple[np.ndarray, np.ndarray]:
+def everything(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
     """No test clips: for the final model, after other protocols have measured models of its configuration."""
     del fold
     return np.zeros(0, np.int64), np.arange(len(manifest))
 
 
-def _by_fold(folds: Callable[[Manifest], np.ndarray]) -> Callable[[Manifest, int], tuple[np.ndarray, np.ndarray]]:
+def _by_fold(folds: Callable[[Manifest], np.ndarray]) -> Callable[[Manifest, int], tuple[Indices, Indices]]:
     """A partition in which each clip is a test clip of exactly one fold."""
 
-    def partition(manifest: Manifest, fold: int) -> tuple[np.ndarray, np.ndarray]:
+    def partition(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
         test = folds(manifest) == fold
         return np.flatnonzero(test), np.flatnonzero(~test)
 
@@ -165,7 +168,7 @@ def split(manifest: Manifest, protocol: str, fold: int, valid_fraction: float, s
     return Split(np.setdiff1d(rest, valid), valid, test if len(test) else valid, protocol, fold)
 
 
-def _valid_clips(manifest: Manifest, rest: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+def _valid_clips(manifest: Manifest, rest: Indices, fraction: float, seed: int) -> Indices:
     """Sorted indices of a stratified fraction of the clips; of duplicates none or all."""
     labels = manifest.targets[rest]
     size = max(len(np.unique(labels)), round(fraction * len(rest)))
@@ -179,7 +182,7 @@ def _valid_clips(manifest: Manifest, rest: np.ndarray, fraction: float, seed: in
     return np.array(sorted(chosen), np.int64)
 
 
-def _valid_speakers(manifest: Manifest, rest: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+def _valid_speakers(manifest: Manifest, rest: Indices, fraction: float, seed: int) -> Indices:
     """Sorted indices of all clips of some speakers, of each gender in turn."""
     random = np.random.default_rng(seed)
     people = sorted({(manifest.clips[i].gender, manifest.clips[i].speaker) for i in rest})
@@ -191,7 +194,7 @@ def _valid_speakers(manifest: Manifest, rest: np.ndarray, fraction: float, seed:
     return np.array([i for i in rest if manifest.clips[i].speaker in chosen], np.int64)
 
 
-def _valid_either(manifest: Manifest, rest: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+def _valid_either(manifest: Manifest, rest: Indices, fraction: float, seed: int) -> Indices:
     """Validation by speakers where there are enough known ones, else by clips."""
     clips = [manifest.clips[i] for i in rest]
     people = {clip.speaker for clip in clips}
@@ -205,9 +208,8 @@ _CORPUS = Trait("corpus", lambda clip: clip.corpus, PAIRS[1:])
 
 PROTOCOLS = {
     "random5": Protocol(5, _by_fold(random5), _valid_clips, ()),
-    "guide": Protocol(
-        5, _by_fold(random5), _valid_clips, ()
-    ),  # splits augmented copies: the leak of the training guide, kept to demonstrate it
+    # Splits augmented copies as clips of their own: the leak of the training guide, kept to demonstrate it.
+    "guide": Protocol(5, _by_fold(random5), _valid_clips, ()),
     "speaker5": Protocol(5, _by_fold(by_speaker(SPEAKER5)), _valid_speakers, (_SPEAKER,)),
     "speaker6": Protocol(6, _by_fold(by_speaker(SPEAKER6)), _valid_speakers, (_SPEAKER,)),
     "speaker_statement": Protocol(10, speaker_statement, _valid_speakers, (_SPEAKER, _STATEMENT)),

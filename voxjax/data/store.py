@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from jaxtyping import Float, Int, Int16
 
 from voxjax.audio import io
 from voxjax.data.manifest import Manifest
@@ -23,14 +24,19 @@ _FULL_SCALE = 32_767.0
 class Store:
     """Decoded clips in the order of a manifest, without broken ones."""
 
-    def __init__(self, samples: np.ndarray, offsets: np.ndarray, kept: np.ndarray) -> None:
+    def __init__(
+        self,
+        samples: Int16[np.ndarray, " total"],
+        offsets: Int[np.ndarray, " offsets"],
+        kept: Int[np.ndarray, " clips"],
+    ) -> None:
         """From samples int16 `[total]`, offsets int64 `[clips + 1]` and each clip's index in the manifest."""
         self._samples, self._offsets, self.kept = samples, offsets, kept
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    def clip(self, i: int) -> np.ndarray:
+    def clip(self, i: int) -> Float[np.ndarray, " time"]:
         """One clip: float32 `[time]`, full scale 1."""
         part = self._samples[self._offsets[i] : self._offsets[i + 1]]
         return part.astype(np.float32) / np.float32(_FULL_SCALE)
@@ -119,7 +125,7 @@ def _build(
 ) -> tuple[Store, list[str]]:
     """Decodes all clips into the file `path`, atomically."""
 
-    def decode(i: int) -> np.ndarray | str:
+    def decode(i: int) -> Int16[np.ndarray, " time"] | str:
         progress(1)
         try:
             samples = io.read(manifest.root / manifest.clips[i].path, sample_rate_hz)

@@ -10,6 +10,7 @@ import dataclasses
 import zlib
 
 import numpy as np
+from jaxtyping import Float32
 from scipy.signal import lfilter
 
 SAMPLE_RATE_HZ = 16_000
@@ -70,7 +71,7 @@ _SYLLABLES_PER_S = 4.6
 _HOP = 80  # samples between changes of the formants: 5 ms
 
 
-def render(speaker: Speaker, emotion: str, take: int) -> np.ndarray:
+def render(speaker: Speaker, emotion: str, take: int) -> Float32[np.ndarray, " time"]:
     """One sentence: float32 `[time]` at 16 kHz, 1 to 2.5 s, the same at every call.
 
     Args:

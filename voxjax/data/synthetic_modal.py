@@ -11,6 +11,7 @@ import dataclasses
 import zlib
 
 import numpy as np
+from jaxtyping import Float, Float32
 
 from voxjax.data import synthetic
 
@@ -80,7 +81,7 @@ def takes() -> list[Take]:
     return [Take(speaker, emotion, i) for speaker in SPEAKERS for emotion in EMOTIONS for i in range(TAKES)]
 
 
-def voice(take: Take) -> np.ndarray:
+def voice(take: Take) -> Float32[np.ndarray, " time"]:
     """The sentence at `synthetic.SAMPLE_RATE_HZ`: one manner for emotions of high arousal, one for those of low."""
     manner = "happy" if _expressed(take, "voice") in _HIGH_AROUSAL else "calm"
     number = EMOTIONS.index(take.emotion) * TAKES + take.take  # a different rendering for each emotion
@@ -96,7 +97,7 @@ def words(take: Take) -> str:
     return f"{random.choice(_OPENERS)}{random.choice(sentences)}."
 
 
-def face(take: Take) -> np.ndarray | None:
+def face(take: Take) -> Float[np.ndarray, "T 9"] | None:
     """Time in seconds and intensities 0 to 5 of `UNITS`, 10 times a second: `[T, 1 + units]`; None where missing."""
     random = _random(take, "face")
     if random.uniform() < MISSING:
@@ -112,7 +113,7 @@ def face(take: Take) -> np.ndarray | None:
     return np.column_stack([time_s, np.clip(values, 0.0, 5.0)])
 
 
-def body(take: Take) -> np.ndarray | None:
+def body(take: Take) -> Float[np.ndarray, "T 3"] | None:
     """Time in seconds, beats a minute and microsiemens, 4 times a second: `[T, 3]`; None where missing."""
     random = _random(take, "body")
     if random.uniform() < MISSING:

@@ -4,6 +4,7 @@ import hashlib
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from voxjax.audio import fingerprint
 
@@ -26,7 +27,7 @@ class ClipMeasurements(NamedTuple):
     fingerprint: fingerprint.Print
 
 
-def measure(samples: np.ndarray) -> ClipMeasurements:
+def measure(samples: Float[np.ndarray, " time"]) -> ClipMeasurements:
     """The measurements of a clip at 16 kHz, float32 `[time]`."""
     frames = np.pad(samples, (0, -len(samples) % _FRAME_SAMPLES)).reshape(-1, _FRAME_SAMPLES)
     power = np.mean(np.square(frames, dtype=np.float64), axis=1)

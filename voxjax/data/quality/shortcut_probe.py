@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_predict
 from sklearn.naive_bayes import GaussianNB
 
@@ -19,7 +20,7 @@ class Score(NamedTuple):
     chance: float
 
 
-def uar(values: np.ndarray, truth: Sequence[str], speakers: Sequence[str]) -> Score | None:
+def uar(values: Float[np.ndarray, " clips"], truth: Sequence[str], speakers: Sequence[str]) -> Score | None:
     """Cross-validated recall of a Gaussian per label, on held-out speakers where there are at least five.
 
     Args:
