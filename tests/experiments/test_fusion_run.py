@@ -172,7 +172,9 @@ def test_what_can_not_be_asked_is_refused(predictor, whole, tmp_path):
         predictor.predict(None)
     with pytest.raises(VoxJaxError, match="modalities: expected face, physio, found text"):
         predictor.predict(path, {"text": "hello"})
-    with pytest.raises(VoxJaxError, match=r"face, for .*expected 2 numbers a position, as the others have, found 3"):
+    with pytest.raises(
+        VoxJaxError, match=r"face, for .*expected 2 numbers per position, as in the other clips, found 3"
+    ):
         predictor.predict(path, {"face": np.zeros((4, 3))})
     with pytest.raises(VoxJaxError, match=r"none\.csv.*a table"):
         predictor.predict(path, {"physio": "none.csv"})

@@ -155,7 +155,7 @@ def test_groups_are_judged_by_their_own_clips():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda truth, p: (truth[:-1], p), "one row a test clip"),
+        (lambda truth, p: (truth[:-1], p), "one row per test clip"),
         (lambda truth, p: (truth[:0], p[:0]), "at least 1"),
         (lambda truth, p: (truth + 1, p), "compare the model's labels"),
         (lambda truth, p: (truth, np.where(p > 0.9, np.nan, p)), "diverged"),

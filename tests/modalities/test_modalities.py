@@ -79,8 +79,8 @@ def test_text_is_an_embedding():
         ("physio", "time_s,heart_rate\n", "found no row"),
         ("physio", "time_s,heart_rate\n0,60,9\n", "line 2: expected 2 cells, found 3"),
         ("physio", "time_s,heart_rate\n0,fast\n", "line 2, heart_rate: expected a number, found 'fast'"),
-        ("physio", "time_s,heart_rate\n1,60\n0,60\n", "times that rise"),
-        ("physio", "time_s,heart_rate\n,60\n", "times that rise"),
+        ("physio", "time_s,heart_rate\n1,60\n0,60\n", "rising times"),
+        ("physio", "time_s,heart_rate\n,60\n", "rising times"),
         ("physio", "time_s,heart_rate\n0,\n1,\n", "heart_rate: expected at least one number"),
         ("physio", "time_s,heart_rate\n50,60\n51,60\n", "times within the clip, 0 to 2 s, found 50 to 51 s"),
     ],
@@ -128,5 +128,5 @@ def test_what_no_clip_has_or_clips_have_in_other_widths_is_refused(tmp_path):
         modalities.read_all("face", ["", ""], tmp_path, [1.0, 1.0])
     for name, width in (("a.npy", 3), ("b.npy", 4)):
         np.save(tmp_path / name, np.zeros(width))
-    with pytest.raises(VoxJaxError, match=r"b\.npy.*expected 3 numbers a position.*found 4"):
+    with pytest.raises(VoxJaxError, match=r"b\.npy.*expected 3 numbers per position.*found 4"):
         modalities.read_all("face", ["a.npy", "b.npy"], tmp_path, [1.0, 1.0])

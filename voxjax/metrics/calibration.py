@@ -1,18 +1,17 @@
-"""Temperature scaling: one number that makes confidence mean what it says."""
+"""Temperature scaling: one number, fitted on validation clips, that calibrates probabilities."""
 
 import numpy as np
 from scipy import optimize, special
 
-_LOW, _HIGH = 0.05, 20.0  # far outside any temperature that is met
+_LOW, _HIGH = 0.05, 20.0  # far outside the temperatures that occur
 _PRIOR_CLIPS = 40.0  # chosen on training speakers: docs/evaluation.md
 
 
 def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
     """The temperature that minimises the loss of validation clips (Guo et al. 2017).
 
-    A log-normal prior around 1, worth about 40 clips, keeps a small validation set, or one that a single speaker
-    recorded, from being believed too much: what sharpens for one speaker seldom does for the next. The loss on the
-    validation clips is never above that at 1.
+    A log-normal prior around 1, with the weight of about 40 clips, limits overfitting to a small validation set, or to
+    one of a single speaker. The loss on the validation clips is never above that at a temperature of 1.
 
     Args:
         logits: `[n, K]`, finite, of validation clips.
@@ -36,7 +35,7 @@ def fit_temperature(logits: np.ndarray, targets: np.ndarray) -> float:
 def calibrated_probabilities(logits: np.ndarray, temperature: float | np.ndarray) -> np.ndarray:
     """Calibrated probabilities: softmax of `logits / temperature`, `[..., K] -> [..., K]`.
 
-    The temperature may be one number, or one for each row, `[..., 1]`. The likeliest class stays.
+    The temperature may be one number, or one for each row, `[..., 1]`. The most probable class stays the same.
     """
     return special.softmax(np.asarray(logits, np.float64) / temperature, axis=-1)
 

@@ -1,4 +1,4 @@
-"""How good predictions are: sums and counts from the device, divided once on the host."""
+"""Classification metrics: UAR, accuracy, calibration error and their intervals, from sums divided once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ _COVERAGES = tuple((i + 1) / 20 for i in range(20))
 
 
 def example(logits: jax.Array, target: jax.Array) -> dict[str, jax.Array]:
-    """What one clip adds to the sums.
+    """The contribution of one clip to the sums.
 
     Args:
         logits: `[K]`.
@@ -38,10 +38,10 @@ def sums(logits: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, 
     Args:
         logits: `[B, K]`.
         targets: integer `[B]`.
-        weight: `[B]`, 0 for padding, whose logits may be anything, NaN too.
+        weight: `[B]`, 0 for padding, where logits may be any number or NaN.
 
     Returns:
-        As `example`, added up.
+        The weighted sums of the values of `example`.
     """
 
     def total(values: jax.Array) -> jax.Array:
@@ -52,14 +52,14 @@ def sums(logits: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, 
 
 
 def ratios(total: Mapping[str, Any]) -> dict[str, float]:
-    """Ratios of all sums, on the host: `uar`, `accuracy` and `nll` (nats a clip)."""
+    """Ratios of all sums, on the host: `uar`, `accuracy` and `nll` (nats per clip)."""
     confusion = np.asarray(total["confusion"], np.float64)
     nll = float(total["nll"]) / float(total["count"])
     return {**scores(confusion), "nll": nll}
 
 
 def recalls(confusion: np.ndarray) -> np.ndarray:
-    """Recall of each class, NaN where the truth never holds it: `[..., K, K] -> [..., K]`."""
+    """Recall of each class, NaN where the truth does not contain it: `[..., K, K] -> [..., K]`."""
     truth = confusion.sum(-1)
     hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     return np.divide(hits, truth, out=np.full(truth.shape, np.nan), where=truth > 0)
@@ -71,7 +71,7 @@ def uar(confusion: np.ndarray) -> np.ndarray:
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of clips on the diagonal: `[..., K, K] -> [...]`."""
+    """Fraction of clips on the diagonal: `[..., K, K] -> [...]`."""
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
 
@@ -99,8 +99,7 @@ def interval(confusions: np.ndarray, figure: Callable[[np.ndarray], np.ndarray],
     """95 % percentile bootstrap interval (Efron 1979), drawing whole units with replacement.
 
     Args:
-        confusions: `[units, K, K]`, one matrix a unit. A unit is what is independent: a speaker,
-            or a clip.
+        confusions: `[units, K, K]`, one matrix per unit. Units are independent: speakers, or clips.
         figure: `[..., K, K] -> [...]`, such as `uar`.
         seed: of the draws. The same seed gives the same interval.
 
@@ -123,8 +122,8 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, np.nd
         truth: integer `[n]`.
 
     Returns:
-        `count`, mean `confidence` and `accuracy` of each bin, `[15]`; an empty bin
-        has means of 0.
+        `count`, mean `confidence` and `accuracy` of each bin, `[15]`; the means of an
+        empty bin are 0.
     """
     confidence = probabilities.max(-1).astype(np.float64)
     correct = probabilities.argmax(-1) == truth
@@ -146,24 +145,24 @@ def ece(probabilities: np.ndarray, truth: np.ndarray) -> float:
 
 
 def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, float]]:
-    """Accuracy when only the most certain share of clips is answered.
+    """Accuracy when only the most confident fraction of clips is accepted.
 
     Returns:
-        One row for each 5 %: `coverage`, `accuracy`, and `confidence`, the least still answered.
+        One row for each 5 %: `coverage`, `accuracy`, and `confidence`, the lowest one accepted.
     """
     confidence = probabilities.max(-1)
     order = np.argsort(-confidence, kind="stable")
     hits = np.cumsum(probabilities.argmax(-1)[order] == truth[order])
     rows = []
-    for share in _COVERAGES:
-        kept = max(1, round(share * len(truth)))
+    for fraction in _COVERAGES:
+        kept = max(1, round(fraction * len(truth)))
         least = float(confidence[order[kept - 1]])
-        rows.append({"coverage": share, "accuracy": float(hits[kept - 1]) / kept, "confidence": least})
+        rows.append({"coverage": fraction, "accuracy": float(hits[kept - 1]) / kept, "confidence": least})
     return rows
 
 
 def per_class(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Precision, recall, F1 and `n` of each label; None where the truth never holds the label."""
+    """Precision, recall, F1 and `n` of each label; None where the truth does not contain it."""
     table = sk.precision_recall_fscore_support(truth, predicted, labels=np.arange(len(labels)), zero_division=0.0)
     rows = {}
     for label, *figures, n in zip(labels, *table, strict=True):
@@ -184,9 +183,9 @@ def summarize(
 
     Args:
         truth: integer `[n]`, indices into `labels`.
-        probabilities: `[n, K]`, as a user is shown them, so calibrated.
+        probabilities: `[n, K]`, calibrated.
         labels: the K names.
-        speakers: who speaks in each clip.
+        speakers: of each clip.
         genders: of each clip's speaker; '' where unknown.
         units: what the bootstrap draws: the speaker of each clip, or the clip itself.
 
@@ -195,7 +194,7 @@ def summarize(
         are UARs within the group; `macro_f1` is the mean over the classes present in the truth.
 
     Raises:
-        VoxJaxError: without clips, or if the columns are not equally long.
+        VoxJaxError: without clips, or if the arguments differ in length.
     """
     _check(truth, probabilities, labels, speakers, genders, units)
     predicted, classes = probabilities.argmax(-1), len(labels)
@@ -224,10 +223,10 @@ def summarize(
 
 
 def _check(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str], *columns: Sequence[str]) -> None:
-    """Refuses a table whose columns do not belong together."""
+    """Checks that the arguments have one length and fit the labels."""
     rows = [len(truth), len(probabilities), *(len(column) for column in columns)]
     if min(rows) < 1 or len(set(rows)) > 1:
-        do = "give one row a test clip"
+        do = "give one row per test clip"
         raise VoxJaxError(mismatch("metrics", "columns of one length, at least 1", rows, do))
     if probabilities.shape[1] != len(labels) or not 0 <= truth.min() <= truth.max() < len(labels):
         found = f"{probabilities.shape[1]} probabilities and classes up to {truth.max()}"

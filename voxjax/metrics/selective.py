@@ -1,35 +1,35 @@
-"""The reject option (Chow 1970): below which confidence a model had better not answer."""
+"""Selective prediction (Chow 1970): confidence thresholds below which a model gives no answer."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-TARGETS = (0.7, 0.8, 0.9)  # shares of answers that shall be right
-_FEWEST = 10  # validation answers: the share right among fewer is luck
+TARGETS = (0.7, 0.8, 0.9)  # target accuracies of the accepted answers
+_FEWEST = 10  # validation answers that an accuracy is computed from
 
 
 def confidence_thresholds(
     probabilities: np.ndarray, truth: np.ndarray, targets: Sequence[float] = TARGETS
 ) -> np.ndarray:
-    """The lowest confidences at which the answers to validation clips are right as often as asked for.
+    """The lowest confidence thresholds whose accepted validation clips reach each target accuracy.
 
     Args:
         probabilities: `[n, K]`, calibrated, of validation clips.
         truth: integer `[n]`.
-        targets: shares in (0, 1).
+        targets: accuracies in (0, 1).
 
     Returns:
-        A threshold in [0, 1] for each target, `[targets]`: clips of at least that confidence are answered. NaN where
-        not even the ten most certain answers are right so often.
+        A threshold in [0, 1] for each target, `[targets]`: clips of at least that confidence are accepted. NaN where
+        not even the ten most confident answers reach the target.
     """
     confidence = probabilities.max(-1)
     order = np.argsort(-confidence, kind="stable")
     least = confidence[order]
-    share = np.cumsum(probabilities.argmax(-1)[order] == truth[order]) / np.arange(1, len(truth) + 1)
-    whole = np.append(least[:-1] > least[1:], True)  # equal confidences are answered together
+    accuracy = np.cumsum(probabilities.argmax(-1)[order] == truth[order]) / np.arange(1, len(truth) + 1)
+    last_of_equal = np.append(least[:-1] > least[1:], True)  # clips of equal confidence are accepted together
     chosen = []
     for target in targets:
-        good = np.flatnonzero(whole & (share >= target) & (np.arange(1, len(truth) + 1) >= _FEWEST))
+        good = np.flatnonzero(last_of_equal & (accuracy >= target) & (np.arange(1, len(truth) + 1) >= _FEWEST))
         everything = len(good) and good[-1] == len(truth) - 1
         chosen.append(np.nan if not len(good) else 0.0 if everything else least[good[-1]])
     return np.array(chosen)
@@ -38,14 +38,14 @@ def confidence_thresholds(
 def accuracy_and_coverage(
     probabilities: np.ndarray, truth: np.ndarray, least: np.ndarray
 ) -> dict[str, float | int | None]:
-    """What a threshold does to test clips: share answered, share of those right, and how many these are.
+    """`coverage`, `accuracy` and number `n` of the test clips accepted at a threshold; accuracy is None without any.
 
     Args:
         probabilities: `[n, K]`, calibrated.
         truth: integer `[n]`.
-        least: the threshold of each clip, `[n]`, or one for all, `[]`; NaN answers none.
+        least: the threshold of each clip, `[n]`, or one for all, `[]`; NaN accepts none.
     """
-    answered = probabilities.max(-1) >= least
-    right = (probabilities.argmax(-1) == truth)[answered]
-    accuracy = float(right.mean()) if len(right) else None
-    return {"coverage": float(answered.mean()), "accuracy": accuracy, "n": len(right)}
+    accepted = probabilities.max(-1) >= least
+    correct = (probabilities.argmax(-1) == truth)[accepted]
+    accuracy = float(correct.mean()) if len(correct) else None
+    return {"coverage": float(accepted.mean()), "accuracy": accuracy, "n": len(correct)}

@@ -1,16 +1,16 @@
-"""Whether one model is better than another on the same clips: paired tests over units that are independent."""
+"""Paired significance tests of two models on the same clips, over independent units (speakers or clips)."""
 
 from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
 
-Figure = Callable[[np.ndarray], np.ndarray]  # `[..., K, K] -> [...]`, such as `metrics.uar`
+Figure = Callable[[np.ndarray], np.ndarray]  # `[..., K, K] -> [...]`, for example `classification.uar`
 
-_DRAWS = 20_000  # of the permutation test, where not all patterns are taken; p is then steady to about 0.003
+_DRAWS = 20_000  # of the permutation test, where not all patterns are computed; p then varies by about 0.003
 _BOOTSTRAPS = 2_000
-_EXACT_UNITS = 14  # up to so many, all 2^n patterns are taken
-_AT_ONCE = 1_000  # patterns computed together, which bounds memory
+_EXACT_UNITS = 14  # up to this number, all 2^n patterns are computed
+_AT_ONCE = 1_000  # patterns computed together, which limits memory
 _ROUNDING = 1e-9  # differences closer than that are equal
 
 
@@ -18,10 +18,10 @@ def interval(first: np.ndarray, second: np.ndarray, figure: Figure, seed: int = 
     """95 % paired bootstrap interval (Efron 1979) of `figure(first) - figure(second)`.
 
     Args:
-        first, second: `[units, K, K]`, the confusion matrix of each unit under each model. A unit is what is
-            independent: a speaker, or a clip.
+        first, second: `[units, K, K]`, the confusion matrix of each unit under each model. Units are
+            independent: speakers, or clips.
         figure: `[..., K, K] -> [...]`.
-        seed: of the draws, which both models share.
+        seed: of the draws, which are the same for both models.
 
     Returns:
         The lower and the upper end.
@@ -35,26 +35,26 @@ def interval(first: np.ndarray, second: np.ndarray, figure: Figure, seed: int = 
 def permutation(first: np.ndarray, second: np.ndarray, figure: Figure, seed: int = 0) -> float:
     """Two-sided p value of no difference: each unit's two matrices may be swapped (Noreen 1989, Smucker et al. 2007).
 
-    All 2^n patterns are taken for up to 14 units, 20,000 random ones beyond.
+    All 2^n patterns are computed for up to 14 units, 20,000 random ones for more.
 
     Args:
         first, second, figure, seed: as for `interval`.
 
     Returns:
-        The share of patterns whose difference is at least as large as the one seen, in (0, 1].
+        The fraction of patterns with a difference at least as large as the observed one, in (0, 1].
     """
     units = len(first)
     exact = units <= _EXACT_UNITS
-    seen = abs(float(figure(first.sum(0)) - figure(second.sum(0)))) - _ROUNDING
+    observed = abs(float(figure(first.sum(0)) - figure(second.sum(0)))) - _ROUNDING
     generator = np.random.default_rng(seed)
-    total, larger = (0, 0) if exact else (1, 1)  # what was seen is itself one of the draws
+    total, larger = (0, 0) if exact else (1, 1)  # the observed pattern counts as one of the draws
     count = 2**units if exact else _DRAWS
     for start in range(0, count, _AT_ONCE):
         rows = min(_AT_ONCE, count - start)
         swapped = _patterns(np.arange(start, start + rows), units) if exact else generator.integers(0, 2, (rows, units))
-        moved = _total(swapped, second - first)  # what swapping those units adds to the first model
+        moved = _total(swapped, second - first)  # change of the first model's sum when those units are swapped
         difference = figure(first.sum(0) + moved) - figure(second.sum(0) - moved)
-        larger += int(np.sum(np.abs(difference) >= seen))
+        larger += int(np.sum(np.abs(difference) >= observed))
         total += rows
     return larger / total
 
@@ -63,7 +63,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """Two-sided exact p value of McNemar's test (1947).
 
     Args:
-        first, second: bool `[clips]`, whether each model was right.
+        first, second: bool `[clips]`, whether each model was correct.
     """
     only_first, only_second = int(np.sum(first & ~second)), int(np.sum(second & ~first))
     discordant = only_first + only_second
@@ -76,6 +76,6 @@ def _patterns(numbers: np.ndarray, units: int) -> np.ndarray:
 
 
 def _total(times: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Sums of units, each so many times: `[n, units], [units, K, K] -> [n, K, K]`."""
+    """Sums of units weighted by their counts: `[n, units], [units, K, K] -> [n, K, K]`."""
     flat = times.astype(np.float64) @ counts.reshape(len(counts), -1)
     return flat.reshape(len(times), *counts.shape[1:])

@@ -1,4 +1,4 @@
-"""Soft voting: how members' probabilities become one answer, and how much the members differ."""
+"""Soft voting: the weighted mean of the members' probabilities, its weights, and the diversity of the members."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from scipy import special
 
 from voxjax.errors import VoxJaxError, mismatch
 
-_PRIOR_CLIPS = 20.0  # that equal weights are worth: validation sides are small
+_PRIOR_CLIPS = 20.0  # weight of the prior for equal weights: validation sets are small
 _LEAST_PROBABILITY = 1e-300  # so that its logarithm is finite
 _STEPS = 500  # of expectation maximisation; each raises the likelihood
 
@@ -20,7 +20,7 @@ def soft_vote(logits: np.ndarray, weights: np.ndarray, available: np.ndarray | N
         logits: of each member for each clip, or log-probabilities; any number where `available` is false, NaN too.
         weights: of the members, in any unit.
         available: bool `[M, n]`, whether the clip has any modality that the member uses. The weight of members for
-            which it is false goes to the others; a clip with no member left gets equal probabilities. None: all are.
+            which it is false goes to the rest; a clip without any such member gets equal probabilities. None: all true.
 
     Raises:
         VoxJaxError: as `weighted_mean` does.
@@ -60,23 +60,23 @@ def weighted_mean(probabilities: np.ndarray, weights: np.ndarray, available: np.
 
 
 def with_equal_priors(probabilities: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """Probabilities as they would be, were each class as frequent as any other: `[n, K], [n, K] -> [n, K]`.
+    """Probabilities under equal class priors: `[n, K], [n, K] -> [n, K]`.
 
-    A network answers under the frequencies it learnt from; UAR counts each class the same, and is greatest in
-    expectation where each probability is divided by its class's frequency (Menon et al. 2021, "logit adjustment").
+    A network's probabilities include the class priors of its training clips. UAR weights all classes equally, and its
+    expectation is greatest where each probability is divided by its class prior (Menon et al. 2021).
 
     Args:
         probabilities: of each clip.
-        frequencies: of each class where the clip's network was trained, above 0, in any unit.
+        frequencies: of each class among the training clips of the clip's network, above 0, in any unit.
 
     Raises:
         VoxJaxError: at a frequency that is not above 0.
     """
     if not (frequencies > 0).all():
-        found = "a class without a clip to learn from"
+        found = "a class without training clips"
         raise VoxJaxError(mismatch("equal priors", "clips of each class", found, "leave the class out, or the priors"))
-    shares = probabilities / frequencies
-    return shares / shares.sum(axis=1, keepdims=True)
+    adjusted = probabilities / frequencies
+    return adjusted / adjusted.sum(axis=1, keepdims=True)
 
 
 def equal_weights(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -86,10 +86,10 @@ def equal_weights(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def validation_weights(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The weights under which the vote makes validation clips likeliest.
+    """The weights that maximise the likelihood of the validation clips under the vote, with a prior for equal weights.
 
-    A vote is a mixture whose proportions are fitted by expectation maximisation (Dempster et al. 1977).
-    A Dirichlet prior worth 20 clips pulls them towards equal weights.
+    A vote is a mixture, and its proportions are fitted by expectation maximisation (Dempster et al. 1977). The
+    Dirichlet prior has the weight of 20 clips.
 
     Args:
         probabilities: `[M, n, K]`, of validation clips.
@@ -102,8 +102,8 @@ def validation_weights(probabilities: np.ndarray, targets: np.ndarray) -> np.nda
     likelihood = np.maximum(probabilities[:, np.arange(clips), targets].astype(np.float64), 1e-300)  # [M, n]
     weights = np.full(members, 1.0 / members)
     for _ in range(_STEPS):
-        shares = weights[:, None] * likelihood
-        counts = (shares / shares.sum(axis=0)).sum(axis=1) + _PRIOR_CLIPS / members
+        joint = weights[:, None] * likelihood
+        counts = (joint / joint.sum(axis=0)).sum(axis=1) + _PRIOR_CLIPS / members
         weights = counts / counts.sum()
     return weights
 
@@ -115,14 +115,14 @@ WEIGHTINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def diversity(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
-    """How much members differ (Kuncheva and Whitaker 2003).
+    """Diversity of members (Kuncheva and Whitaker 2003).
 
     Args:
         predicted: integer `[M, n]`.
         truth: integer `[n]`.
 
     Returns:
-        `disagreement`, the mean share of clips on which two members differ; `error_correlation`, the mean
+        `disagreement`, the mean fraction of clips on which two members differ; `error_correlation`, the mean
         correlation of two members' errors, None where no pair has one; and the matrices `[M][M]` of both.
     """
     members = len(predicted)

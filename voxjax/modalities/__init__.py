@@ -1,6 +1,6 @@
-"""What clips have beside their sound. A new modality is a file here, a row in `MODALITIES` and a field of `Clip`.
+"""Modalities besides audio, by name. A new one is a file here, a row in `MODALITIES` and a field of `Clip`.
 
-Letters: T positions, D numbers at each.
+Letters: T positions, D channels.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ from voxjax.errors import VoxJaxError, mismatch
 from voxjax.modalities import face, physio, text
 from voxjax.modalities.value import ModalityValue
 
-Value = Any  # what a user gives: the column's text, a path, or an array
+Value = Any  # the manifest's text, a path, or an array
 
 
 class Modality(NamedTuple):
-    """How a modality is read: from a value, and the clip's duration in seconds."""
+    """The reader of a modality, from a value and the clip's duration in seconds, and its limit."""
 
     read: Callable[[Value, float], ModalityValue]
-    longest: int  # positions; what is beyond them is cut off
+    longest: int  # positions; further ones are dropped
 
 
 MODALITIES = {
@@ -35,85 +35,87 @@ MODALITIES = {
 class ModalityColumn(NamedTuple):
     """A modality of many clips."""
 
-    values: np.ndarray  # float32 [clips, T, D], zero beyond each
+    values: np.ndarray  # float32 [clips, T, D], zero at padding
     lengths: np.ndarray  # int32 [clips], 0 where it is missing
-    names: tuple[str, ...]  # of the D numbers
+    names: tuple[str, ...]  # of the D channels; empty where they have none
 
 
 def read(name: str, value: Value, duration_s: float) -> ModalityValue:
-    """One clip's modality, its values float32 `[T, D]`.
+    """The modality of one clip, its values float32 `[T, D]`.
 
     Args:
         name: a row of `MODALITIES`.
-        value: a transcript for `text`, a file for the others; or numbers `[T, D]` or `[D]` for any, taken as they are.
-        duration_s: of the clip, to which time series are cut; infinite where there is no sound.
+        value: a transcript for `text`, a file for `face` and `physio`; or an array `[T, D]` or `[D]`, used unchanged.
+        duration_s: of the clip, which time series are cut to; infinite where there is no audio.
 
     Raises:
         UsageError: at an unknown name.
-        VoxJaxError: at what can't be read, no finite number, or nothing at all.
+        VoxJaxError: at an unreadable or empty value, or numbers that are not finite.
     """
     one_of("modality", name, MODALITIES)
-    how = MODALITIES[name]
-    given, names = how.read(value, duration_s) if isinstance(value, (str, Path)) else ModalityValue(value)
+    modality = MODALITIES[name]
+    given, names = modality.read(value, duration_s) if isinstance(value, (str, Path)) else ModalityValue(value)
     found = np.asarray(given)
     if found.ndim not in (1, 2) or not found.size or found.dtype.kind not in "fiu":
         shape = "x".join(map(str, found.shape))
-        what = f"{name} of {_shown(value)}"
-        do = "give one row a position"
+        what = f"{name} of {_described(value)}"
+        do = "give one row per position"
         raise VoxJaxError(mismatch(what, "numbers as [T, D] or [D]", f"{found.dtype} of shape {shape}", do))
     found = np.atleast_2d(found).astype(np.float32)
     if not np.all(np.isfinite(found)):
-        raise VoxJaxError(mismatch(f"{name} of {_shown(value)}", "finite numbers", "NaN or infinity", "fill them in"))
-    return ModalityValue(found[: how.longest], names)
+        raise VoxJaxError(
+            mismatch(f"{name} of {_described(value)}", "finite numbers", "NaN or infinity", "fill them in")
+        )
+    return ModalityValue(found[: modality.longest], names)
 
 
 def read_all(name: str, values: Sequence[str], root: Path, durations_s: Sequence[float]) -> ModalityColumn:
-    """A modality of many clips; one with an empty value lacks it.
+    """A modality of many clips; those with an empty value have length 0.
 
     Args:
         name: a row of `MODALITIES`.
         values: the manifest's column.
-        root: the manifest's, from which files are named.
+        root: the manifest's folder; file values are relative to it.
         durations_s: of the clips.
 
     Raises:
-        VoxJaxError: as `read` does, and where no clip has it, or clips differ in D or what the numbers are.
+        VoxJaxError: as `read` does, and where no clip has it, or clips differ in D or in the names of channels.
     """
     one_of("modality", name, MODALITIES)
     named = [str(root / value) if name in FILES and value else value for value in values]
-    pieces = {i: read(name, value, durations_s[i]) for i, value in enumerate(named) if value}
-    if not pieces:
+    clips = {i: read(name, value, durations_s[i]) for i, value in enumerate(named) if value}
+    if not clips:
         do = f"fill in the column '{name}' of the corpus 'csv', or leave {name} out of config.model.modalities"
         raise VoxJaxError(mismatch(f"modality {name}", "clips that have it", "none", do))
-    first = next(iter(pieces.values()))
-    for i, piece in pieces.items():
-        check_same_columns(f"{name} of {_shown(named[i])}", piece, first.values.shape[1], first.names)
-    lengths = np.array([len(pieces[i].values) if i in pieces else 0 for i in range(len(values))], np.int32)
+    first = next(iter(clips.values()))
+    for i, one in clips.items():
+        check_same_columns(f"{name} of {_described(named[i])}", one, first.values.shape[1], first.names)
+    lengths = np.array([len(clips[i].values) if i in clips else 0 for i in range(len(values))], np.int32)
     out = np.zeros((len(values), int(lengths.max()), first.values.shape[1]), np.float32)
-    for i, piece in pieces.items():
-        out[i, : lengths[i]] = piece.values
+    for i, one in clips.items():
+        out[i, : lengths[i]] = one.values
     return ModalityColumn(out, lengths, first.names)
 
 
-def check_same_columns(what: str, piece: ModalityValue, size: int, names: Sequence[str]) -> None:
-    """Checks that a clip's numbers are those that others have.
+def check_same_columns(what: str, value: ModalityValue, size: int, names: Sequence[str]) -> None:
+    """Checks that a clip's channels are the expected ones.
 
     Args:
-        what: they are, for messages.
-        piece: of the clip.
-        size: D of the others.
-        names: of the others' numbers; empty where they have none.
+        what: what is checked, for messages.
+        value: of the clip.
+        size: the expected D.
+        names: the expected names of channels; empty where they have none.
 
     Raises:
-        VoxJaxError: at another D, or other names where both have names.
+        VoxJaxError: at another D, or at other names where both have names.
     """
-    if piece.names and names and piece.names != tuple(names):
+    if value.names and names and value.names != tuple(names):
         do = "give the same columns for all clips"
-        raise VoxJaxError(mismatch(what, "columns " + ", ".join(names), ", ".join(piece.names), do))
-    if piece.values.shape[1] != size:
-        expected = f"{size} numbers a position, as the others have"
-        raise VoxJaxError(mismatch(what, expected, piece.values.shape[1], "make them alike"))
+        raise VoxJaxError(mismatch(what, "columns " + ", ".join(names), ", ".join(value.names), do))
+    if value.values.shape[1] != size:
+        expected = f"{size} numbers per position, as in the other clips"
+        raise VoxJaxError(mismatch(what, expected, value.values.shape[1], "make them alike"))
 
 
-def _shown(value: Value) -> str:
+def _described(value: Value) -> str:
     return f"'{str(value)[-60:]}'" if isinstance(value, (str, Path)) else "an array"

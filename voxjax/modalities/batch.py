@@ -50,12 +50,15 @@ def with_modalities(
 def drop(
     keys: Array, rate: Array, inputs: Mapping[str, Array], masks: Mapping[str, Array]
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Modality dropout (Neverova et al. 2016): hides each modality with chance `rate`, never all that a clip has.
+    """Modality dropout (Neverova et al. 2016): drops each modality with probability `rate`, but never all of a clip's.
 
     Args:
-        keys: one a clip, `[B]`.
+        keys: one per clip, `[B]`.
         rate: `[]`, in [0, 1].
-        inputs, masks: as `gather_modalities` gives them.
+        inputs, masks: as `gather_modalities` returns them.
+
+    Returns:
+        Inputs, zero where dropped, and masks.
     """
     names = sorted(masks)
 

@@ -1,4 +1,4 @@
-"""Faces: action units over time as OpenFace writes them (Baltrusaitis et al. 2018), or embeddings of any network."""
+"""Reader of faces: action units over time from OpenFace (Baltrusaitis et al. 2018), or any embeddings."""
 
 import re
 from pathlib import Path
@@ -16,9 +16,9 @@ _SUCCESS = "success"
 
 
 def read(value: Any, duration_s: float) -> ModalityValue:
-    """A table with columns AU01_r and so on, 10 times a second; or an `.npy` with `[T, D]` or `[D]`, as it is.
+    """Action units, resampled to 10 Hz, from a table with columns AU01_r and so on; or an `.npy` of `[T, D]` or `[D]`.
 
-    Rows whose column `success` is 0, in which OpenFace found no face, count as gaps.
+    Rows with `success` 0, in which OpenFace found no face, are treated as missing.
 
     Raises:
         VoxJaxError: at another file, or a table without times or action units.
@@ -29,11 +29,11 @@ def read(value: Any, duration_s: float) -> ModalityValue:
             return ModalityValue(np.load(path, allow_pickle=False))
         except (OSError, ValueError, EOFError) as error:
             raise VoxJaxError(mismatch(str(path), "an array (.npy)", error, "write it with numpy.save")) from error
-    return series.resampled(path, _seen(path), RATE_HZ, duration_s)
+    return series.resampled(path, _with_gaps(path), RATE_HZ, duration_s)
 
 
-def _seen(path: Path) -> series.Series:
-    """Action units, empty where no face was found."""
+def _with_gaps(path: Path) -> series.Series:
+    """Action units, NaN where no face was found."""
     found = series.read(path, _INTENSITY.fullmatch)
     with_success = series.read(path, lambda name: name == _SUCCESS or _INTENSITY.fullmatch(name))
     if _SUCCESS not in with_success.names:

@@ -1,4 +1,4 @@
-"""Physiology: heart rate, skin conductance and the like as time series, 4 times a second."""
+"""Reader of physiology: heart rate, skin conductance and similar time series, resampled to 4 Hz."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ RATE_HZ = 4.0  # skin conductance and heart rate change within seconds
 
 
 def read(value: Any, duration_s: float) -> ModalityValue:
-    """A table with a column `time_s`, and one a signal (`heart_rate`, `skin_conductance`), resampled to the clip.
+    """Signals from a table with a column `time_s` and one per signal (`heart_rate`, `skin_conductance`), resampled.
 
     Raises:
         VoxJaxError: at another file, or a table without times or signals.

@@ -1,4 +1,4 @@
-"""Time series in tables: read whole, resampled to a steady rate, and cut to the clip."""
+"""Time series in CSV tables: read, resampled to a fixed rate, and cut to the clip."""
 
 import csv
 import math
@@ -11,7 +11,7 @@ import numpy as np
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.modalities.value import ModalityValue
 
-TIMES = ("time_s", "timestamp")  # columns that say when, in seconds
+TIMES = ("time_s", "timestamp")  # columns of times, in seconds
 
 
 class Series(NamedTuple):
@@ -19,11 +19,11 @@ class Series(NamedTuple):
 
     names: tuple[str, ...]
     values: np.ndarray  # float64 [T, D]
-    times_s: np.ndarray | None  # float64 [T], rising; None where no column says
+    times_s: np.ndarray | None  # float64 [T], rising; None without such a column
 
 
 def read(path: Path, wanted: Callable[[str], object]) -> Series:
-    """The columns of a CSV whose names are wanted, by alphabet, whatever their order in the file.
+    """The columns of a CSV file that `wanted` accepts, sorted by name.
 
     Raises:
         VoxJaxError: at a file that is missing or no table, without such a column or any row, at a cell that is no
@@ -41,22 +41,24 @@ def read(path: Path, wanted: Callable[[str], object]) -> Series:
         found = "no row" if chosen else ", ".join(header) or "an empty file"
         do = "name its columns in the first line"
         raise VoxJaxError(mismatch(str(path), "columns of numbers under known names", found, do))
-    clock = [i for i, name in enumerate(header) if name in TIMES][:1]
-    table = np.array([_numbers(path, line, header, row, [*chosen, *clock]) for line, row in enumerate(body, 2)])
-    times_s = table[:, -1] if clock else None
+    time_column = [i for i, name in enumerate(header) if name in TIMES][:1]
+    table = np.array([_numbers(path, line, header, row, [*chosen, *time_column]) for line, row in enumerate(body, 2)])
+    times_s = table[:, -1] if time_column else None
     if times_s is not None and not (np.isfinite(times_s[0]) and np.all(np.diff(times_s) > 0)):
-        raise VoxJaxError(mismatch(f"{path}: {header[clock[0]]}", "times that rise", "others", "sort the rows"))
+        raise VoxJaxError(
+            mismatch(f"{path}: {header[time_column[0]]}", "rising times", "times out of order", "sort the rows")
+        )
     return Series(tuple(header[i] for i in chosen), table[:, : len(chosen)], times_s)
 
 
 def resampled(path: Path, series: Series, rate_hz: float, duration_s: float) -> ModalityValue:
-    """At a steady rate over the clip, linearly; gaps are bridged, and ends held: `[T, D]`.
+    """Linear interpolation at a fixed rate over the clip: `[T, D]`. Gaps are interpolated, ends extended.
 
     Args:
         path: for messages.
         series: with times.
         rate_hz: of the result.
-        duration_s: of the clip, which begins at time 0; infinite takes the whole series.
+        duration_s: of the clip, which begins at time 0; infinite uses the whole series.
 
     Raises:
         VoxJaxError: without times, where a column has no number, or the series lies outside the clip.
@@ -66,22 +68,22 @@ def resampled(path: Path, series: Series, rate_hz: float, duration_s: float) -> 
         raise VoxJaxError(mismatch(str(path), "a column " + " or ".join(TIMES), "none", do))
     if series.times_s[-1] < 0 or series.times_s[0] > duration_s:
         found = f"{series.times_s[0]:g} to {series.times_s[-1]:g} s"
-        do = "count the time from the clip's beginning"
+        do = "give times relative to the clip's beginning"
         raise VoxJaxError(mismatch(str(path), f"times within the clip, 0 to {duration_s:g} s", found, do))
     end_s = duration_s if math.isfinite(duration_s) else series.times_s[-1]
     at = np.arange(max(1, round(end_s * rate_hz))) / rate_hz
     columns = []
     for name, values in zip(series.names, series.values.T, strict=True):
-        known = np.isfinite(values)
-        if not known.any():
+        present = np.isfinite(values)
+        if not present.any():
             raise VoxJaxError(mismatch(f"{path}: {name}", "at least one number", "none", "leave the file out"))
-        columns.append(np.interp(at, series.times_s[known], values[known]))
+        columns.append(np.interp(at, series.times_s[present], values[present]))
     return ModalityValue(np.stack(columns, axis=1), series.names)
 
 
 def _numbers(path: Path, line: int, header: list[str], row: list[str], chosen: list[int]) -> list[float]:
     if len(row) != len(header):
-        do = "give each row a cell for each column"
+        do = "give each row one cell per column"
         raise VoxJaxError(mismatch(f"{path}, line {line}", f"{len(header)} cells", len(row), do))
     return [_number(path, line, header[i], row[i]) for i in chosen]
 

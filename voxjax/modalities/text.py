@@ -1,4 +1,4 @@
-"""Text: the transcript, as one sentence embedding of all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020)."""
+"""Reader of text: one all-MiniLM-L6-v2 embedding of the transcript (Reimers and Gurevych 2019; Wang et al. 2020)."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ def read(value: Any, duration_s: float) -> ModalityValue:
     """The embedding of a transcript, float32 `[1, 384]`.
 
     Raises:
-        VoxJaxError: where there are no words, or the sentence encoder is not installed.
+        VoxJaxError: at an empty transcript, or where the sentence encoder is not installed.
     """
     del duration_s
     if not str(value).strip():

@@ -1,4 +1,4 @@
-"""What a reader gives of one clip: numbers, and what they are."""
+"""The value of one modality of one clip."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class ModalityValue(NamedTuple):
-    """`values` are numbers `[T, D]` or `[D]`; `names` say what the D are, and are empty where they have no names."""
+    """`values`, `[T, D]` or `[D]`, and the names of the D channels, empty where they have none."""
 
     values: np.ndarray
     names: tuple[str, ...] = ()
