@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from tests import runs
 from voxjax.config import (
     FEATURE_KINDS,
     Config,
@@ -103,8 +104,7 @@ def test_a_hyperparameter_may_be_traced():
 
 
 def test_a_members_own_numbers_are_checked_too():
-    from voxjax.pipeline import run_spec
 
     config = Config(n_members=1, members=(MemberConfig("cnn", {}, {"dropout": 2.0}),))
     with pytest.raises(UsageError, match=r"config\.members\[0\]\.hyper\.dropout"):
-        run_spec.specs(config)
+        runs.spec(config)

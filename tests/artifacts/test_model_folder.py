@@ -2,16 +2,19 @@
 
 import dataclasses
 import json
+import pathlib
 import zipfile
 
 import numpy as np
 import pytest
 
-from voxjax.artifacts import model_folder
-from voxjax.artifacts.model_folder import Member, Trained, View
+from voxjax.artifacts import migration, model_folder
+from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, TrainedModel
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FrameFeatures
 from voxjax.errors import VoxJaxError
+
+CHECKPOINTS = pathlib.Path(__file__).resolve().parents[2] / "checkpoints"
 
 
 def member(seed, weight=1.0):
@@ -19,19 +22,27 @@ def member(seed, weight=1.0):
     params = {"Dense_0": {"kernel": rng.normal(size=(4, 3)).astype(np.float32), "bias": np.zeros(3, np.float32)}}
     stats = {"BatchNorm_0": {"mean": rng.normal(size=3).astype(np.float32)}}
     scaler = Scaler(rng.normal(size=(1, 5)).astype(np.float32), np.ones((1, 5), np.float32))
-    return Member("optimized", {"lstm": [3, 2]}, weight, {"params": params, "stats": stats}, scaler)
+    return TrainedMember("optimized", {"lstm": [3, 2]}, weight, {"params": params, "stats": stats}, scaler)
 
 
 def trained(*members):
     features = FrameFeatures(channels=("logmel", "energy"), mels=40, trim_db=30.0)
     meta = {"name": "tiny", "figures": {"uar": 0.5}, "licence": "Trained on synthetic speech."}
-    return Trained("optimized", {"lstm": [3, 2]}, ("calm", "böse"), (View(features),), 1.5, list(members), meta)
+    return TrainedModel(
+        "optimized", {"lstm": [3, 2]}, ("calm", "böse"), (TrainedFeatures(features),), 1.5, list(members), meta
+    )
+
+
+def features(model):
+    return [one.features for one in model.feature_sets]
 
 
 def assert_same(a, b):
-    assert (a.architecture, a.options, a.labels, a.views, a.temperature, a.meta) == (
-        b.architecture, b.options, b.labels, b.views, b.temperature, b.meta,
+    assert (a.architecture, a.options, a.labels, features(a), a.temperature, a.meta) == (
+        b.architecture, b.options, b.labels, features(b), b.temperature, b.meta,
     )  # fmt: skip
+    for one, other in zip(a.feature_sets, b.feature_sets, strict=True):
+        np.testing.assert_equal(one.encoder, other.encoder)
     for one, other in zip(a.members, b.members, strict=True):
         assert (one.architecture, one.options, one.weight) == (
             other.architecture,
@@ -51,7 +62,7 @@ def test_comes_back_equal(tmp_path):
 
 def test_a_network_without_statistics_comes_back(tmp_path):
     plain = member(0)
-    plain = Member("cnn", {}, 1.0, {"params": plain.variables["params"], "stats": {}}, plain.scaler)
+    plain = TrainedMember("cnn", {}, 1.0, {"params": plain.variables["params"], "stats": {}}, plain.scaler)
     model_folder.save(tmp_path, trained(plain))
     assert model_folder.load(tmp_path).members[0].variables["stats"] == {}
 
@@ -82,17 +93,15 @@ def test_objects_are_never_pickled(tmp_path):
 def test_scalers_of_other_modalities_come_back_under_a_newer_format(tmp_path):
     face = Scaler(np.arange(7, dtype=np.float32)[None], np.ones((1, 7), np.float32))
     plain = member(0)
-    fused = dataclasses.replace(plain, other_scalers={"face": face}, columns={"face": ("a", "b")})
+    fused = dataclasses.replace(plain, modality_scalers={"face": face}, columns={"face": ("a", "b")})
     model_folder.save(tmp_path / "fused", trained(fused, plain))
     model_folder.save(tmp_path / "plain", trained(plain))
     first, second = model_folder.load(tmp_path / "fused").members
-    np.testing.assert_equal(first.other_scalers["face"]._asdict(), face._asdict())
+    np.testing.assert_equal(first.modality_scalers["face"]._asdict(), face._asdict())
     assert first.modalities == {"face": 7} and second.modalities == {}
     assert first.columns == {"face": ("a", "b")} and second.columns == {}
-    formats = [json.loads((tmp_path / name / "model.json").read_text())["format"] for name in ("fused", "plain")]
-    assert formats == [4, 1]
     for other in (
-        {"other_scalers": {"face": Scaler(face.mean[:, :6], face.std[:, :6])}},
+        {"modality_scalers": {"face": Scaler(face.mean[:, :6], face.std[:, :6])}},
         {"columns": {"face": ("c",)}},
     ):
         with pytest.raises(VoxJaxError, match="modality face, of all members: expected 7 numbers a, b, found"):
@@ -142,8 +151,8 @@ def other_weights(folder):
         (without("labels"), "KeyError 'labels'"),
         (without("members"), "KeyError 'members'"),
         (edit(members="x"), "expected a whole description"),
-        (edit(format=5), r"expected format 4 or older, found 5 \(by VoxJAX .*install a newer VoxJAX"),
-        (edit(features={"mells": 3}), "did you mean 'features.mels'"),
+        (edit(format=6), r"expected format 5 or older, found 6 \(by VoxJAX .*install a newer VoxJAX"),
+        (edit(feature_sets=[{"features": {"mells": 3}}]), "did you mean 'features.mels'"),
     ],
 )
 def test_says_what_is_wrong(tmp_path, change, said):
@@ -157,3 +166,46 @@ def test_says_what_is_wrong(tmp_path, change, said):
 def test_missing_folder_is_named(tmp_path):
     with pytest.raises(VoxJaxError, match="nowhere"):
         model_folder.load(tmp_path / "nowhere")
+
+
+FLAT = {"kind": "frames", "mels": 40, "tuned_blocks": 0, "pooling": "none", "encoder": ""}  # as format 1 to 4 wrote it
+
+
+def older(folder, version, **changes):
+    """The folder's description as an older VoxJAX wrote it."""
+    path = folder / "model.json"
+    new = json.loads(path.read_text())
+    new["meta"] = {"name": "tiny", "heard": ["0123"]}
+    for row in new["members"]:
+        row["view"] = row.pop("feature_set")
+        del row["modalities"], row["columns"]
+    del new["feature_sets"]
+    path.write_text(json.dumps({**new, "format": version, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("version", "changes"), [(1, {"features": FLAT}), (3, {"views": [{"features": FLAT}, {"features": FLAT}]})]
+)
+def test_a_folder_of_an_older_format_is_migrated(tmp_path, version, changes):
+    model_folder.save(tmp_path, trained(member(0), member(1)))
+    older(tmp_path, version, architecture="discriminant", **changes)
+    model = model_folder.load(tmp_path)
+    assert model.architecture == "lda" and model.meta == {"name": "tiny", "training_clips": ["0123"]}
+    assert {one.features for one in model.feature_sets} == {FrameFeatures(mels=40)}
+    assert [one.feature_set for one in model.members] == [0, 0]
+    model_folder.save(tmp_path / "new", model)
+    assert json.loads((tmp_path / "new/model.json").read_text())["format"] == migration.FORMAT
+    assert_same(model_folder.load(tmp_path / "new"), model)
+
+
+def test_scalers_of_modalities_are_found_under_their_older_name():
+    assert migration.array_name("0/others/face/mean") == "0/modality_scalers/face/mean"
+    assert migration.array_name("0/params/Dense_0/kernel") == "0/params/Dense_0/kernel"
+
+
+@pytest.mark.parametrize("folder", sorted(CHECKPOINTS.glob("*/model.json")), ids=lambda path: path.parent.name)
+def test_shipped_models_of_older_formats_load_and_are_written_in_the_present_one(folder, tmp_path):
+    model = model_folder.load(folder.parent)
+    assert model.meta["training_clips"] and "heard" not in model.meta
+    model_folder.save(tmp_path, model)
+    assert_same(model_folder.load(tmp_path), model)

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from tests import runs
 from tests import server as servers
 from tests.encoders.test_whisper import hugging_face, random_tensors
 from tests.server import Response
@@ -70,11 +71,11 @@ def test_downloaded_weights_are_found_by_training(server, tmp_path, content, mon
     assert left(tmp_path) == [f"weights/{FILE}/{name}" for name in (corpus_downloads.RECORD, "model.safetensors")]
     assert COMMIT in lines[0] and all("MIT licence" in lines[i] for i in (0, -1))
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "weights"))
-    found = encoder_weights.load(FEATURES, tmp_path / "cache")
+    found = encoder_weights.load(FEATURES, runs.paths(None, tmp_path / "cache"))
     assert found.params["block2"]["mlp_in"]["kernel"].shape == (64, 256)
     monkeypatch.delenv("VOXJAX_WEIGHTS")
     (tmp_path / "weights").rename(tmp_path / "encoders")
-    assert encoder_weights.load(FEATURES, tmp_path).digest == found.digest, "in the cache, too"
+    assert encoder_weights.load(FEATURES, runs.paths(None, tmp_path)).digest == found.digest, "in the cache, too"
     record = json.loads((tmp_path / f"encoders/{FILE}" / corpus_downloads.RECORD).read_text())
     assert record["encoder"] == NAME and "MIT" in record["licence"]
     sha256 = hashlib.sha256(content).hexdigest()
@@ -177,7 +178,7 @@ def test_weights_that_are_not_downloaded_explain_how_to_get_them(name, tmp_path,
     config = EncoderFeatures(encoder=name, blocks=(1,), hop_ms=encoders.ENCODERS[name].hop_ms)
     place = re.search(rf"({re.escape(str(tmp_path))}/\w+)(\.npz)?", message)
     with pytest.raises(VoxJaxError) as missing:
-        encoder_weights.load(config, tmp_path)
+        encoder_weights.load(config, runs.paths(None, tmp_path))
     wanted = pathlib.Path(place[0]).name + ("" if place[2] else f"/{tensors.WHOLE}")
     assert wanted in str(missing.value), "there it is looked for"
     assert f"run python scripts/download.py --encoder={name}" in str(missing.value)
@@ -202,7 +203,7 @@ def test_the_line_that_converts_a_pickle_does(tmp_path):
     config = EncoderFeatures(encoder="hubert_base", blocks=(1,), hop_ms=20.0)
     (tmp_path / "encoders").mkdir()
     (tmp_path / "hubert_base").rename(tmp_path / "encoders/hubert_base")
-    assert encoder_weights.load(config, tmp_path) is not None
+    assert encoder_weights.load(config, runs.paths(None, tmp_path)) is not None
 
 
 def command(*flags):

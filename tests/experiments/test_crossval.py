@@ -7,10 +7,11 @@ import json
 import numpy as np
 import pytest
 
+from tests import runs
 from tests.voices import write_folder
 from voxjax.config import Config, FrameFeatures, MemberConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.errors import UsageError
-from voxjax.experiments import crossval, train
+from voxjax.experiments import crossval
 
 SMALL = Config(
     name="small",
@@ -22,7 +23,7 @@ SMALL = Config(
     offline_augment=OfflineAugmentConfig(augmentation_factor=1),
     train=TrainConfig(epochs=4, batch_size=8, valid_fraction=0.2, checkpoint_every_epochs=2),
 )
-ALL = crossval.Plan(seeds=1, parallel_folds="all")
+ALL = crossval.CrossvalPlan(seeds=1, parallel_folds="all")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def whole(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    figures = crossval.crossval(SMALL, ALL, corpus, folder / "run", folder / "cache", "new")
+    figures = runs.crossval(SMALL, ALL, corpus, folder / "run", folder / "cache", "new")
     return figures, folder
 
 
@@ -57,7 +58,7 @@ def test_folds_in_one_program_equal_separate_runs(whole, corpus, tmp_path):
     _, folder = whole
     for fold in (0, 3):
         one = dataclasses.replace(SMALL, fold=fold)
-        train.train(one, corpus, tmp_path / str(fold), folder / "cache", "new")
+        runs.train(one, corpus, tmp_path / str(fold), folder / "cache", "new")
         ours, theirs = predictions(folder / "run", fold), predictions(tmp_path / str(fold))
         assert ours.keys() == theirs.keys() and len(ours) == 9
         for clip, shares in ours.items():
@@ -66,7 +67,7 @@ def test_folds_in_one_program_equal_separate_runs(whole, corpus, tmp_path):
 
 def test_parts_of_folds_equal_all_at_once(whole, corpus, tmp_path):
     figures, folder = whole
-    parts = crossval.crossval(SMALL, crossval.Plan(1, "3"), corpus, tmp_path / "run", folder / "cache", "new")
+    parts = runs.crossval(SMALL, crossval.CrossvalPlan(1, "3"), corpus, tmp_path / "run", folder / "cache", "new")
     assert parts["compiles"] == 2 and parts["confusion"] == figures["confusion"]
     ours, theirs = predictions(folder / "run"), predictions(tmp_path / "run")
     for clip, shares in ours.items():
@@ -82,7 +83,7 @@ def test_seeds_are_members_too_and_an_ensemble_votes_in_each_fold(corpus, tmp_pa
         protocol="random5",
         train=dataclasses.replace(SMALL.train, epochs=1),
     )
-    figures = crossval.crossval(two, crossval.Plan(2, "all"), corpus, tmp_path / "run", tmp_path / "cache", "new")
+    figures = runs.crossval(two, crossval.CrossvalPlan(2, "all"), corpus, tmp_path / "run", tmp_path / "cache", "new")
     assert figures["seeds"] == [0, 1] and figures["n"] == 90 and figures["compiles"] == 1
     assert [row["name"] for row in figures["members"]] == ["lstm 1", "lstm 2"]
     assert 0 <= figures["diversity"]["disagreement"] <= 1 and figures["vote"]["weights"] == "equal"
@@ -95,7 +96,7 @@ def test_seeds_are_members_too_and_an_ensemble_votes_in_each_fold(corpus, tmp_pa
 @pytest.mark.parametrize("wanted", ["0", "-1", "some", "2.5"])
 def test_a_number_of_parallel_folds_that_is_none_is_refused(corpus, tmp_path, wanted):
     with pytest.raises(UsageError, match="--parallel_folds"):
-        crossval.crossval(SMALL, crossval.Plan(1, wanted), corpus, tmp_path / "run", tmp_path / "cache", "new")
+        runs.crossval(SMALL, crossval.CrossvalPlan(1, wanted), corpus, tmp_path / "run", tmp_path / "cache", "new")
     assert not (tmp_path / "run").exists()
 
 
@@ -107,7 +108,7 @@ def test_the_guides_own_split_leaks_and_the_report_says_so(corpus, tmp_path):
         offline_augment=OfflineAugmentConfig(augmentation_factor=3),
         train=dataclasses.replace(SMALL.train, epochs=1),
     )
-    figures = train.train(config, corpus, tmp_path / "run", tmp_path / "cache", "new")
+    figures = runs.train(config, corpus, tmp_path / "run", tmp_path / "cache", "new")
     assert figures["n"] == 36 and figures["protocol"] == "guide"  # a fifth of 45 clips times 4
     assert any("leak" in warning for warning in figures["warnings"])
     page = (tmp_path / "run/report/report.html").read_text()

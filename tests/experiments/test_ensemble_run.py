@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from tests import runs
 from tests.experiments.test_crossval import SMALL, predictions
 from tests.voices import write_folder
 from voxjax.config import GuardConfig, MemberConfig
-from voxjax.experiments import train
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.reporting import run_report
 
@@ -24,7 +24,7 @@ def whole(tmp_path_factory):
     config = dataclasses.replace(
         SMALL, name="mix", n_members=3, members=MIX, vote="validation", member_execution="vmap"
     )
-    return train.train(config, corpus, folder / "run", folder / "cache", "new"), folder
+    return runs.train(config, corpus, folder / "run", folder / "cache", "new"), folder
 
 
 def test_members_and_vote_are_told_and_compiled_once(whole):
@@ -61,7 +61,7 @@ def test_a_collapse_is_told_in_the_report(whole, tmp_path):
         guard=GuardConfig(after_epochs=0, patience_epochs=2),
         train=dataclasses.replace(SMALL.train, epochs=6),
     )
-    figures = train.train(config, folder / "corpus", tmp_path / "run", folder / "cache", "new")
+    figures = runs.train(config, folder / "corpus", tmp_path / "run", folder / "cache", "new")
     assert any("Training collapsed" in warning and "of validation clips" in warning for warning in figures["warnings"])
     assert "Training collapsed" in (tmp_path / "run/report/report.html").read_text()
     assert "collapsed" in figures["members"][0]["status"]

@@ -12,17 +12,18 @@ import sys
 import numpy as np
 import pytest
 
+from tests import runs
 from tests.voices import write_folder
+from voxjax.artifacts import migration
 from voxjax.config import Config, FrameFeatures, MemberConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.data import corpora
 from voxjax.encoders import sentence
 from voxjax.errors import UsageError, VoxJaxError
 from voxjax.evaluation import modality_ablation
-from voxjax.experiments import train
-from voxjax.experiments.evaluate import evaluate
+from voxjax.experiments import evaluate
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.modalities.batch import Sequences
-from voxjax.pipeline import dataset, folds, modality_inputs, run_spec
+from voxjax.pipeline import folds, modality_inputs
 from voxjax.train import step
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -74,7 +75,7 @@ def corpus(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(corpus, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trained")
-    return train.train(CONFIG, corpus, folder / "run", folder / "cache", "new"), folder / "run"
+    return runs.train(CONFIG, corpus, folder / "run", folder / "cache", "new"), folder / "run"
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def test_one_compilation_and_a_row_for_each_subset(trained):
 def test_predictor_repeats_the_runs_own_predictions(trained, corpus, predictor):
     known = beside(corpus)
     for row in reported(trained[1]):
-        answer = predictor.predict(corpus / row["clip"], others=known[row["clip"]])
+        answer = predictor.predict(corpus / row["clip"], modality_inputs=known[row["clip"]])
         expected = [float(row[label]) for label in predictor.labels]
         np.testing.assert_allclose(chances(answer), expected, atol=2e-3)
         assert answer["modalities"] == ["audio", *known[row["clip"]]]
@@ -144,14 +145,16 @@ def test_table_of_subsets_equals_what_the_predictor_answers(trained, corpus, pre
 def test_clips_are_shown_what_a_subset_names_and_no_more(names):
     lengths = np.array([3, 2], np.int32)
     beside = {name: Sequences(np.ones((2, 3, 1), np.float32), lengths) for name in ("face", "physio")}
-    clips = modality_ablation._only(step.Clips(np.ones((2, 1, 3, 4)), lengths[:, None], lengths, others=beside), names)
-    found = {"audio": clips.lengths[:, 0]} | {name: one.lengths for name, one in clips.others.items()}
+    clips = modality_ablation._only(
+        step.Clips(np.ones((2, 1, 3, 4)), lengths[:, None], lengths, modality_inputs=beside), names
+    )
+    found = {"audio": clips.lengths[:, 0]} | {name: one.lengths for name, one in clips.modality_inputs.items()}
     for name, kept in found.items():
         np.testing.assert_array_equal(kept, lengths if name in names else 0 * lengths)
 
 
 def test_evaluation_reads_the_modalities_of_a_corpus(trained, corpus, tmp_path):
-    figures = evaluate(trained[1] / "model", "csv", corpus, tmp_path, tmp_path / "cache")
+    figures = evaluate.evaluate(evaluate.Request(trained[1] / "model", "csv", corpus, tmp_path, tmp_path / "cache"))
     assert figures["n"] == trained[0]["n"] and figures["uar"] == pytest.approx(trained[0]["uar"])
 
 
@@ -159,7 +162,7 @@ def test_many_at_once_answer_as_each_alone(predictor, whole):
     path, given = whole
     cases = [(path, given), (None, {"face": given["face"]}), (path, {}), (None, {"physio": given["physio"]})]
     sources, modalities = zip(*cases, strict=True)
-    together = list(predictor.predict_many(sources, others=modalities))
+    together = list(predictor.predict_many(sources, modality_inputs=modalities))
     for answer, case in zip(together, cases, strict=True):
         np.testing.assert_allclose(chances(answer), chances(predictor.predict(*case)), atol=2e-5)
     assert together[1]["duration_s"] == 0.0 and together[1]["modalities"] == ["face"]
@@ -185,20 +188,20 @@ def test_what_can_not_be_asked_is_refused(predictor, whole, tmp_path):
 
 def test_model_folder_keeps_scalers_and_widths(trained, predictor):
     described = json.loads((trained[1] / "model/model.json").read_text())
-    assert described["format"] == 4 and described["members"][0]["modalities"] == {"face": 2, "physio": 1}
+    assert described["format"] == migration.FORMAT and described["members"][0]["modalities"] == {"face": 2, "physio": 1}
     assert described["members"][0]["columns"] == {"face": ["AU01_r", "AU04_r"], "physio": ["heart_rate"]}
     assert predictor.modalities == {"face": 2, "physio": 1}
 
 
 def test_scalers_come_from_training_clips_that_have_it(corpus, tmp_path):
-    assembled = dataset.assemble(CONFIG, corpus, tmp_path)
-    fold = folds.cut(CONFIG, assembled, 0, 0)
-    face, train = assembled.others["face"], fold.split.train
+    spec, loaded = runs.spec(CONFIG, corpus, tmp_path), runs.load(CONFIG, corpus, tmp_path)
+    fold = folds.make_fold(spec, loaded, 0, 0)
+    face, train = loaded.modality_inputs["face"], fold.split.train
     values = np.concatenate([face.values[i, : face.lengths[i]] for i in train])
-    np.testing.assert_allclose(fold.other_scalers["face"].mean[0], values.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(fold.modality_scalers["face"].mean[0], values.mean(0), rtol=1e-5)
     face.values[np.setdiff1d(np.arange(45), train)] = 1e6
-    again = folds.cut(CONFIG, assembled, 0, 0)
-    np.testing.assert_array_equal(fold.other_scalers["face"].std, again.other_scalers["face"].std)
+    again = folds.make_fold(spec, loaded, 0, 0)
+    np.testing.assert_array_equal(fold.modality_scalers["face"].std, again.modality_scalers["face"].std)
     assert 0 < np.count_nonzero(face.lengths == 0) < 45
 
 
@@ -210,14 +213,14 @@ def test_members_that_hear_alone_vote_where_there_is_sound(corpus, whole, tmp_pa
         members=(MemberConfig("fusion", MODEL), hears),
         train=dataclasses.replace(CONFIG.train, epochs=1),
     )
-    figures = train.train(mixed, corpus, tmp_path / "run", tmp_path / "cache", "new")
+    figures = runs.train(mixed, corpus, tmp_path / "run", tmp_path / "cache", "new")
     assert figures["compiles"] == 1 and len(figures["modality_ablation"]) == 7
     predictor = EmotionPredictor(tmp_path / "run/model")
     path, given = whole
     answers = [predictor.predict(*case) for case in ((path, given), (path, {}), (None, given))]
     assert all(np.isfinite(chances(answer)).all() for answer in answers)
     alone = dataclasses.replace(mixed, n_members=1, members=(hears,))
-    train.train(alone, corpus, tmp_path / "alone", tmp_path / "cache", "new")
+    runs.train(alone, corpus, tmp_path / "alone", tmp_path / "cache", "new")
     deaf = EmotionPredictor(tmp_path / "alone/model")
     assert "modalities" not in deaf.predict(path) and not deaf.modalities
     with pytest.raises(VoxJaxError, match="expected sound, found nothing"):
@@ -228,20 +231,20 @@ def test_members_that_hear_alone_vote_where_there_is_sound(corpus, whole, tmp_pa
 
 def test_the_guides_split_gives_copies_their_clips_modalities(corpus, tmp_path):
     config = dataclasses.replace(CONFIG, protocol="guide")
-    assembled = dataset.assemble(config, corpus, tmp_path)
-    paths = [clip.path.split("#")[0] for clip in assembled.manifest.clips]
+    loaded = runs.load(config, corpus, tmp_path)
+    paths = [clip.path for clip in loaded.manifest.clips]
     known = beside(corpus)
     assert len(paths) == 90
-    assert (assembled.others["face"].lengths > 0).tolist() == ["face" in known[path] for path in paths]
+    assert (loaded.modality_inputs["face"].lengths > 0).tolist() == ["face" in known[path] for path in paths]
 
 
 def test_modalities_that_are_not_there_are_refused(corpus, tmp_path):
     unknown = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("fase",)})
     with pytest.raises(UsageError, match="did you mean 'face'"):
-        run_spec.specs(unknown)
+        runs.spec(unknown)
     silent = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("text",)})
     with pytest.raises(VoxJaxError, match="text: expected clips that have it, found none; fill in the column 'text'"):
-        train.train(silent, corpus, tmp_path / "run", tmp_path / "cache", "new")
+        runs.train(silent, corpus, tmp_path / "run", tmp_path / "cache", "new")
     assert not (tmp_path / "run").exists()
 
 
@@ -281,7 +284,7 @@ def test_words_beside_real_speech(ravdess_dir, tmp_path):
         csv.writer(file).writerows(rows)
     config = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("text",)})
     config = dataclasses.replace(config, train=dataclasses.replace(config.train, epochs=2))
-    figures = train.train(config, tmp_path, tmp_path / "run", tmp_path / "cache", "new")
+    figures = runs.train(config, tmp_path, tmp_path / "run", tmp_path / "cache", "new")
     assert [row["modalities"] for row in figures["modality_ablation"]] == [["audio"], ["text"], ["audio", "text"]]
     predictor = EmotionPredictor(tmp_path / "run/model")
     sound, words = tmp_path / rows[1][0], {"text": rows[1][3]}

@@ -7,7 +7,7 @@ from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
-from voxjax.experiments.tensorboard import Monitor
+from voxjax.experiments.tensorboard import TensorBoardWriter
 
 HISTORY = [{"epoch": e, "train_loss": 1 / e, "valid_loss": 1 / e, "valid_uar": 0.1 * e} for e in (1, 2)]
 
@@ -30,7 +30,7 @@ def values(folder):
 
 
 def test_scalars_come_back_at_their_steps(tmp_path):
-    with Monitor(tmp_path) as monitor:
+    with TensorBoardWriter(tmp_path) as monitor:
         for step in range(3):
             monitor.scalars(step, {"loss/train": np.float32(0.5 * step), "valid/uar": 0.25})
     curve = [
@@ -43,7 +43,7 @@ def test_scalars_come_back_at_their_steps(tmp_path):
 
 
 def test_pictures_are_in_colour_and_whole(tmp_path):
-    with Monitor(tmp_path) as monitor:
+    with TensorBoardWriter(tmp_path) as monitor:
         monitor.confusion(4, ["calm", "sad"], np.array([[9, 1], [2, 8]]))
         monitor.history(4, HISTORY)
     found = values(tmp_path)
@@ -56,7 +56,7 @@ def test_pictures_are_in_colour_and_whole(tmp_path):
 
 def test_audio_comes_back_as_it_was_up_to_16_bits(tmp_path, capsys):
     samples = 1.5 * np.sin(np.arange(1600) / 20)
-    with Monitor(tmp_path) as monitor:
+    with TensorBoardWriter(tmp_path) as monitor:
         monitor.audio(1, "clip", samples, 16_000)
     audio = values(tmp_path)["clip"][1].audio
     heard, rate = soundfile.read(io.BytesIO(audio.encoded_audio_string))
@@ -66,7 +66,7 @@ def test_audio_comes_back_as_it_was_up_to_16_bits(tmp_path, capsys):
 
 
 def test_text_comes_back(tmp_path):
-    with Monitor(tmp_path) as monitor:
+    with TensorBoardWriter(tmp_path) as monitor:
         monitor.text(0, "command", "`python scripts/train.py`")
     (value,) = [value for tag, (_, value) in values(tmp_path).items() if "command" in tag]
     assert value.tensor.string_val == [b"`python scripts/train.py`"]
@@ -79,7 +79,7 @@ def test_hyperparameters_stand_beside_the_figures(tmp_path):
         "offline_augment": {"methods": ("noise", "pitch")},
         "fold": None,
     }
-    with Monitor(tmp_path) as monitor:
+    with TensorBoardWriter(tmp_path) as monitor:
         monitor.hyperparameters(config, {"test/uar": np.float64(0.7)})
     found = values(tmp_path)
     tag = next(tag for tag in found if tag.endswith("start_info"))
@@ -88,15 +88,15 @@ def test_hyperparameters_stand_beside_the_figures(tmp_path):
     hparams = start.hparams
     assert hparams["name"].string_value == "optimized"
     assert hparams["hyper.dropout"].number_value == 0.2
-    assert hparams["copies.methods"].string_value == "('noise', 'pitch')"
+    assert hparams["offline_augment.methods"].string_value == "('noise', 'pitch')"
     assert hparams["fold"].string_value == "None"
     assert round(found["test/uar"][1].simple_value, 5) == 0.7
 
 
 def test_a_run_that_goes_on_hides_what_it_repeats(tmp_path):
-    with Monitor(tmp_path / "a") as monitor:
+    with TensorBoardWriter(tmp_path / "a") as monitor:
         monitor.scalars(9, {"loss": 1.0})
-    with Monitor(tmp_path / "b", first_step=5) as monitor:
+    with TensorBoardWriter(tmp_path / "b", first_step=5) as monitor:
         monitor.scalars(5, {"loss": 2.0})
     assert marked(tmp_path / "b") == [5]
     assert marked(tmp_path / "a") == []
@@ -109,7 +109,7 @@ def marked(folder):
 
 
 def test_closing_twice_is_harmless(tmp_path):
-    monitor = Monitor(tmp_path)
+    monitor = TensorBoardWriter(tmp_path)
     monitor.scalars(0, {"loss": 1.0})
     monitor.close()
     monitor.close()

@@ -15,7 +15,7 @@ import soundfile
 from tests.voices import write_folder
 from voxjax.data import corpora
 from voxjax.errors import VoxJaxError
-from voxjax.experiments.evaluate import evaluate
+from voxjax.experiments import evaluate
 from voxjax.inference.predictor import EmotionPredictor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -83,7 +83,7 @@ def test_predictor_repeats_the_runs_own_predictions(whole, corpus):
 
 def test_evaluating_the_training_corpus_uses_the_test_side_alone(whole, corpus, tmp_path):
     workdir, _ = whole
-    figures = evaluate(workdir / "model", "folder", corpus, tmp_path, tmp_path / "cache")
+    figures = evaluate.evaluate(evaluate.Request(workdir / "model", "folder", corpus, tmp_path, tmp_path / "cache"))
     trained = json.loads((workdir / "report/metrics.json").read_text())
     assert figures["n"] == 9 and figures["confusion"] == trained["confusion"]
     assert figures["ece"] == pytest.approx(trained["ece"], abs=0.01)
@@ -93,7 +93,7 @@ def test_evaluating_the_training_corpus_uses_the_test_side_alone(whole, corpus, 
 def test_heard_clips_are_known_under_any_name(whole, corpus, tmp_path):
     """A copy of a training clip in another tree is still a training clip."""
     workdir, _ = whole
-    heard = set(json.loads((workdir / "model/model.json").read_text())["meta"]["heard"])
+    heard = set(json.loads((workdir / "model/model.json").read_text())["meta"]["training_clips"])
     clips = corpora.load("folder", corpus, tmp_path).clips
     known = [clip for clip in clips if corpora.keys(clip) & heard]
     assert len(known) == 36
@@ -102,14 +102,16 @@ def test_heard_clips_are_known_under_any_name(whole, corpus, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes((corpus / clip.path).read_bytes())
     with pytest.raises(VoxJaxError, match="was not trained on"):
-        evaluate(workdir / "model", "folder", tmp_path / "other", tmp_path, tmp_path / "cache")
+        evaluate.evaluate(
+            evaluate.Request(workdir / "model", "folder", tmp_path / "other", tmp_path, tmp_path / "cache")
+        )
 
 
 def test_evaluating_another_corpus_counts_unknown_labels(whole, tmp_path):
     workdir, _ = whole
     model = json.loads((workdir / "model/model.json").read_text())
     assert model["meta"]["corpus"] == "folder"
-    figures = evaluate(workdir / "model", "demo", None, tmp_path, tmp_path / "cache")
+    figures = evaluate.evaluate(evaluate.Request(workdir / "model", "demo", None, tmp_path, tmp_path / "cache"))
     assert figures["protocol"] == "corpus"
     assert figures["n"] == 3 * 48 - 36  # the demo holds the same recordings as the folder: those heard are left out
     assert "240 clips have labels" in (tmp_path / "report/report.html").read_text()

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from tests import runs as running
 from tests.evaluation.test_compare_runs import better, written
 from tests.experiments.test_crossval import predictions
 from tests.reporting.test_run_report import run as example
@@ -17,7 +18,7 @@ from voxjax import EmotionPredictor, models
 from voxjax.artifacts import model_folder
 from voxjax.config import Config, FrameFeatures, OfflineAugmentConfig, TrainConfig
 from voxjax.errors import UsageError, VoxJaxError
-from voxjax.experiments import train, vote_runs
+from voxjax.experiments import vote_runs
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -128,7 +129,7 @@ def test_models_of_runs_are_joined_and_answer_as_their_vote(tmp_path):
     other = dataclasses.replace(CONFIG, features=FrameFeatures(mels=20), seed=0)
     folders = [tmp_path / "one", tmp_path / "two"]
     for config, folder in zip((CONFIG, other), folders, strict=True):
-        figures = train.train(config, tmp_path, folder, tmp_path / "cache", "new")
+        figures = running.train(config, tmp_path, folder, tmp_path / "cache", "new")
         assert figures["warnings"] == [
             "Nothing was held out: these figures are of the validation clips, and no result."
         ]
@@ -140,23 +141,32 @@ def test_models_of_runs_are_joined_and_answer_as_their_vote(tmp_path):
     )
     assert done.returncode == 0 and "vote of small, small" in done.stdout and "model:" in done.stdout, done.stderr
     trained = model_folder.load(tmp_path / "vote/model")
-    assert [member.view for member in trained.members] == [0, 1] and trained.meta["heard"]
+    assert [member.feature_set for member in trained.members] == [0, 1] and trained.meta["training_clips"]
     predictor, singles = EmotionPredictor(tmp_path / "vote/model"), [EmotionPredictor(f / "model") for f in folders]
     for clip in list(predictions(folders[0]))[:3]:
         answers = [list(one.predict(tmp_path / clip)["probabilities"].values()) for one in (predictor, *singles)]
         np.testing.assert_allclose(answers[0], np.mean(answers[1:], 0), atol=0.02)  # one temperature for both
     same = vote_runs.joined([model_folder.load(folders[0] / "model")] * 2)
-    assert len(same.views) == 1 and [member.view for member in same.members] == [0, 0]
+    assert len(same.feature_sets) == 1 and [member.feature_set for member in same.members] == [0, 0]
+
+
+def features(**values):
+    return (model_folder.TrainedFeatures(FrameFeatures(**values)),)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"labels": ("a", "c")}, "the same labels"),
-        ({"views": (model_folder.View(FrameFeatures(sample_rate_hz=8_000, mel_high_hz=4_000.0)),)}, "one sample rate"),
+        (
+            {"feature_sets": (model_folder.TrainedFeatures(FrameFeatures(sample_rate_hz=8_000, mel_high_hz=4_000.0)),)},
+            "one sample rate",
+        ),
     ],
 )
 def test_models_of_other_labels_or_rates_are_not_joined(changes, message):
-    one = model_folder.Trained("lstm", {}, ("a", "b"), (model_folder.View(FrameFeatures()),), 1.0, [], {})
+    one = model_folder.TrainedModel(
+        "lstm", {}, ("a", "b"), (model_folder.TrainedFeatures(FrameFeatures()),), 1.0, [], {}
+    )
     with pytest.raises(VoxJaxError, match=message):
         vote_runs.joined([one, dataclasses.replace(one, **changes)])

@@ -20,8 +20,9 @@ from voxjax.audio import features, normalize
 from voxjax.audio.io import AudioError
 from voxjax.config import FrameFeatures
 from voxjax.errors import VoxJaxError
-from voxjax.inference import batched_forward, prediction_formats
+from voxjax.inference import batched_forward, prediction_lines
 from voxjax.inference import predictor as predictor_module
+from voxjax.inference.formats import FORMATS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RATE_HZ = 16_000
@@ -40,12 +41,19 @@ def member(seed, weight=1.0):
     params, stats = jax.tree.map(np.asarray, (variables.params, variables.stats))
     params = jax.tree.map(lambda leaf: 2.0 * leaf, params)  # so that clips differ in more than decimals
     scaler = normalize.Scaler(np.full((1, 12), -40.0, np.float32), np.full((1, 12), 15.0, np.float32))
-    return model_folder.Member("optimized", SMALL, weight, {"params": params, "stats": stats}, scaler)
+    return model_folder.TrainedMember("optimized", SMALL, weight, {"params": params, "stats": stats}, scaler)
 
 
 def saved(folder, *members, temperature=1.0):
-    trained = model_folder.Trained(
-        "optimized", SMALL, LABELS, (model_folder.View(CONFIG),), temperature, list(members), {"name": "tiny"}
+    sets = (model_folder.TrainedFeatures(CONFIG),)
+    trained = model_folder.TrainedModel(
+        "optimized",
+        SMALL,
+        LABELS,
+        sets,
+        temperature,
+        list(members),
+        {"name": "tiny"},
     )
     model_folder.save(folder, trained)
     return folder
@@ -163,11 +171,11 @@ def test_a_broken_source_stops_or_is_answered_in_place(predictor, clips):
 
 
 def test_compiles_few_shapes(model, clips):
-    batched_forward._score.clear_cache()
+    batched_forward._forward.clear_cache()
     predictor = EmotionPredictor(model)
     for seed, duration_s in enumerate(np.linspace(0.11, 0.99, 12)):
         predictor.predict((voice(duration_s, seed), RATE_HZ))
-    assert batched_forward._score._cache_size() <= 3
+    assert batched_forward._forward._cache_size() <= 3
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
@@ -194,11 +202,7 @@ def test_default_model_is_in_the_package_else_in_the_checkout(tmp_path, monkeypa
 
 def written(predictor, clips, style):
     failed = []
-    lines = list(
-        prediction_formats.lines(
-            predictor, [str(clips)], prediction_formats.FORMATS[style], lambda *told: failed.extend(told)
-        )
-    )
+    lines = list(prediction_lines.lines(predictor, [str(clips)], FORMATS[style], lambda *told: failed.extend(told)))
     return lines, failed
 
 
@@ -248,11 +252,7 @@ def test_text_lines_up_and_names_a_broken_path_once(predictor, clips):
 def test_an_empty_folder_among_files_is_told_and_the_rest_answered(predictor, clips, tmp_path):
     failed = []
     arguments = [str(tmp_path), str(clips / "0.wav")]
-    lines = list(
-        prediction_formats.lines(
-            predictor, arguments, prediction_formats.FORMATS["json"], lambda *told: failed.extend(told)
-        )
-    )
+    lines = list(prediction_lines.lines(predictor, arguments, FORMATS["json"], lambda *told: failed.extend(told)))
     assert "none" in json.loads(lines[0])["error"] and "emotion" in json.loads(lines[1])
     assert failed == [1, 2]
 

@@ -11,7 +11,7 @@ from tests.reporting import test_run_report as test_report
 from voxjax import EmotionPredictor
 from voxjax.artifacts import model_folder
 from voxjax.errors import UsageError, VoxJaxError
-from voxjax.inference import prediction_formats
+from voxjax.inference.formats import FORMATS, Layout
 from voxjax.metrics import selective
 from voxjax.reporting import run_report
 
@@ -20,8 +20,8 @@ from voxjax.reporting import run_report
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     meta = {"name": "tiny", "reject": {"0.7": 0.5, "0.9": None}}
-    views = (model_folder.View(parts.CONFIG),)
-    trained = model_folder.Trained("optimized", parts.SMALL, parts.LABELS, views, 1.0, [parts.member(0)], meta)
+    views = (model_folder.TrainedFeatures(parts.CONFIG),)
+    trained = model_folder.TrainedModel("optimized", parts.SMALL, parts.LABELS, views, 1.0, [parts.member(0)], meta)
     model_folder.save(folder, trained)
     return folder
 
@@ -44,13 +44,13 @@ def test_answers_below_the_confidence_name_no_emotion(model, sounds):
 def test_every_form_says_that_an_answer_was_refused(model):
     predictor = EmotionPredictor(model, reject_below=1.0)
     answer = {"path": "a.wav", **predictor.predict((parts.voice(0.5), parts.RATE_HZ))}
-    layout = prediction_formats.Layout(predictor.labels, 5)
-    text = prediction_formats.FORMATS["text"].row(layout, answer)
+    layout = Layout(predictor.labels, 5)
+    text = FORMATS["text"].row(layout, answer)
     assert text.startswith("a.wav  uncertain") and all(label in text for label in parts.LABELS)
-    told = json.loads(prediction_formats.FORMATS["json"].row(layout, answer))
+    told = json.loads(FORMATS["json"].row(layout, answer))
     assert told["emotion"] is None and told["rejected"] is True and len(told["probabilities"]) == 3
-    head = next(prediction_formats.FORMATS["csv"].head(layout))
-    (row,) = csv.DictReader([head, prediction_formats.FORMATS["csv"].row(layout, answer)])
+    head = next(FORMATS["csv"].header(layout))
+    (row,) = csv.DictReader([head, FORMATS["csv"].row(layout, answer)])
     assert row["emotion"] == "" and float(row["confidence"]) == pytest.approx(answer["confidence"], abs=1e-6)
 
 
@@ -68,7 +68,7 @@ def test_the_models_own_thresholds_are_asked_for_by_the_share_right(model, tmp_p
         EmotionPredictor(model, reject_below=60)
 
 
-def test_command_takes_a_confidence_or_a_share_and_not_both(model, tmp_path):
+def test_command_takes_a_confidence_or_a_target_accuracy_and_not_both(model, tmp_path):
     parts.soundfile.write(tmp_path / "a.wav", parts.voice(0.6), parts.RATE_HZ)
     done = parts.script(tmp_path / "a.wav", f"--model={model}", "--reject_below=1")
     assert done.returncode == 0 and "uncertain" in done.stdout

@@ -22,16 +22,21 @@ def nll(probabilities):
     return -np.mean(np.log(probabilities[np.arange(120), TRUTH]))
 
 
+def vote(probabilities, weights, available=None):
+    """Probabilities of the vote, from those of its members."""
+    return np.exp(soft_voting.soft_vote(np.log(probabilities), weights, available))
+
+
 def test_a_vote_is_the_weighted_mean():
     two = np.array([[[0.8, 0.2]], [[0.2, 0.8]]])
-    np.testing.assert_allclose(soft_voting.weighted_mean(two, np.array([3.0, 1.0])), [[0.65, 0.35]])
-    np.testing.assert_allclose(soft_voting.weighted_mean(two[:1], np.array([0.2])), two[0])
+    np.testing.assert_allclose(vote(two, np.array([3.0, 1.0])), [[0.65, 0.35]])
+    np.testing.assert_allclose(vote(two[:1], np.array([0.2])), two[0])
 
 
 @pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -0.1], [np.nan, 1.0], [1.0]])
 def test_weights_that_make_no_vote_are_refused(weights):
     with pytest.raises(VoxJaxError, match="weights of a vote"):
-        soft_voting.weighted_mean(np.full((2, 1, 2), 0.5), np.array(weights))
+        vote(np.full((2, 1, 2), 0.5), np.array(weights))
 
 
 def logits(members=3, clips=40, classes=4, seed=11):
@@ -92,7 +97,7 @@ def test_validation_gives_weight_to_the_better_and_is_never_worse_than_equal():
     weights = soft_voting.validation_weights(members, TRUTH)
     assert weights.sum() == pytest.approx(1) and weights.min() > 0
     assert weights[0] > 0.6 > 0.4 > weights[1]
-    assert nll(soft_voting.weighted_mean(members, weights)) < nll(soft_voting.weighted_mean(members, np.ones(3)))
+    assert nll(vote(members, weights)) < nll(vote(members, np.ones(3)))
 
 
 def test_equal_members_share_and_order_does_not_matter():
@@ -127,3 +132,28 @@ def test_under_equal_priors_a_rare_class_is_believed_as_a_frequent_one():
     np.testing.assert_allclose(got, [[0.75, 0.25]])
     with pytest.raises(VoxJaxError, match="clips of each class"):
         soft_voting.with_equal_priors(learnt, np.array([[0.0, 1.0]]))
+
+
+def test_members_that_are_not_available_do_not_vote():
+    two = np.array([[[0.9, 0.1], [0.2, 0.8]], [[0.4, 0.6], [0.6, 0.4]]])
+    weights = np.array([3.0, 1.0])
+    everywhere = vote(two, weights, np.ones((2, 2), bool))
+    np.testing.assert_array_equal(everywhere, vote(two, weights))
+    some = vote(two, weights, np.array([[True, False], [True, True]]))
+    np.testing.assert_allclose(some, [everywhere[0], two[1, 1]])
+    logits = np.log(two)
+    logits[0, 1] = np.nan  # of the member that is not available
+    found = soft_voting.soft_vote(logits, weights, np.array([[True, False], [True, True]]))
+    np.testing.assert_allclose(np.exp(found), some)
+    nobody = soft_voting.soft_vote(np.log(two), weights, np.array([[True, False], [True, False]]))
+    assert np.isfinite(nobody).all()
+
+
+def test_logits_vote_as_their_log_probabilities():
+    logits = np.random.default_rng(0).normal(0, 30, (3, 50, 4)).astype(np.float32)
+    shifted = logits + np.float32(100)
+    weights = np.array([1.0, 2.0, 0.5])
+    np.testing.assert_allclose(
+        soft_voting.soft_vote(logits, weights), soft_voting.soft_vote(shifted, weights), atol=1e-4
+    )
+    np.testing.assert_allclose(np.exp(soft_voting.soft_vote(logits, weights)).sum(axis=1), 1.0, atol=1e-9)

@@ -35,8 +35,8 @@ def several():
     )
     others = {"text": text, "face": face}
     scalers = {name: normalize.fit(one.values, one.lengths, 1) for name, one in others.items()}
-    clips = own.clips._replace(others=jax.tree.map(jnp.asarray, others))
-    return own._replace(clips=clips, other_scalers=jax.tree.map(jnp.asarray, scalers))
+    clips = own.clips._replace(modality_inputs=jax.tree.map(jnp.asarray, others))
+    return own._replace(clips=clips, modality_scalers=jax.tree.map(jnp.asarray, scalers))
 
 
 def masks(present):
@@ -72,16 +72,16 @@ def test_a_batch_holds_each_clips_own_modalities_on_the_training_scale():
         "text": [True, False],
         "face": [True, False],
     }
-    scaler, face = own.other_scalers["face"], own.clips.others["face"]
+    scaler, face = own.modality_scalers["face"], own.clips.modality_inputs["face"]
     np.testing.assert_allclose(batch.inputs["face"][0], (face.values[3] - scaler.mean) / scaler.std, atol=1e-5)
     assert not np.any(batch.inputs["text"][1]) and not np.any(batch.inputs["face"][1])
 
 
 def test_scalers_do_not_count_clips_that_lack_it():
     own = several()
-    values = np.asarray(own.clips.others["face"].values[:6]).reshape(-1, 3)
-    np.testing.assert_allclose(own.other_scalers["face"].mean[0], values.mean(0), rtol=1e-5)
-    np.testing.assert_allclose(own.other_scalers["face"].std[0], values.std(0), rtol=1e-4)
+    values = np.asarray(own.clips.modality_inputs["face"].values[:6]).reshape(-1, 3)
+    np.testing.assert_allclose(own.modality_scalers["face"].mean[0], values.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(own.modality_scalers["face"].std[0], values.std(0), rtol=1e-4)
 
 
 def test_a_step_learns_and_is_a_function_of_its_key():
@@ -104,9 +104,9 @@ def test_a_step_learns_and_is_a_function_of_its_key():
 def test_an_answer_without_a_modality_does_not_depend_on_it():
     own, task = several(), fusing()
     state = INIT(task, step.traced(HYPER), KEY, own)
-    odd = own.clips.others["text"]
+    odd = own.clips.modality_inputs["text"]
     changed = odd._replace(values=jnp.where(jnp.arange(12)[:, None, None] % 2 == 1, odd.values, 1e4))
-    other = own._replace(clips=own.clips._replace(others={**own.clips.others, "text": changed}))
+    other = own._replace(clips=own.clips._replace(modality_inputs={**own.clips.modality_inputs, "text": changed}))
     evaluate = jax.jit(step.evaluate, static_argnums=0)
     indices = jnp.arange(12)
     np.testing.assert_array_equal(
@@ -116,6 +116,11 @@ def test_an_answer_without_a_modality_does_not_depend_on_it():
 
 def test_each_changes_all_arrays_of_clips_and_spares_pretrained_ones():
     own = several().clips._replace(pretrained={"kernel": jnp.ones((5, 5))})
-    few = own.each(lambda x: x[:2])
-    assert few.features.shape[0] == few.others["text"].values.shape[0] == few.others["face"].lengths.shape[0] == 2
+    few = own.map_rows(lambda x: x[:2])
+    assert (
+        few.features.shape[0]
+        == few.modality_inputs["text"].values.shape[0]
+        == few.modality_inputs["face"].lengths.shape[0]
+        == 2
+    )
     assert few.pretrained["kernel"].shape == (5, 5)

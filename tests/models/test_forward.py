@@ -39,10 +39,12 @@ def case(name):
 def arguments(name):
     """Of `forward`, for the clips at `INDICES`."""
     own_task, own, variables = case(name)
-    chosen = {name: Sequences(*(part[INDICES] for part in one)) for name, one in dict(own.clips.others).items()}
+    chosen = {
+        name: Sequences(*(part[INDICES] for part in one)) for name, one in dict(own.clips.modality_inputs).items()
+    }
     inputs = ForwardInputs(own.clips.features[INDICES, 0], own.clips.lengths[INDICES, 0], chosen)
     static = (own_task.network, own_task.features, own_task.modalities)
-    return *static, variables, own.scaler, dict(own.other_scalers), (), inputs
+    return *static, variables, own.scaler, dict(own.modality_scalers), (), inputs
 
 
 @every
@@ -56,10 +58,10 @@ def test_equals_evaluation_in_training_bit_for_bit(name):
 
 
 @every
-def test_equals_the_forward_of_the_predictor_bit_for_bit(name):
-    network, features, *rest, inputs = arguments(name)
-    theirs = batched_forward._score(features, network, *rest, batched_forward._Heard(*inputs))
-    np.testing.assert_array_equal(compiled(network, features, *rest, inputs), theirs)
+def test_the_predictor_gives_the_bits_of_evaluation_in_training(name):
+    own_task, own, variables = case(name)
+    theirs = jax.jit(step.evaluate, static_argnums=0)(own_task, variables, own, INDICES)
+    np.testing.assert_array_equal(batched_forward._forward(*arguments(name)), theirs)
 
 
 @every

@@ -1,7 +1,5 @@
 """The linear discriminant: equal to scikit-learn's, either way of solving it, and left alone by training."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +10,7 @@ from voxjax import models
 from voxjax.config import EncoderFeatures, Hyper
 from voxjax.errors import UsageError
 from voxjax.models.lda import fit_lda, temperature
-from voxjax.train import step
+from voxjax.train import closed_form, ensemble, step
 
 CLASSES = 4
 
@@ -63,7 +61,7 @@ def test_a_class_without_a_clip_is_finite_and_not_chosen():
     of_class = np.eye(CLASSES, dtype=np.float32)[labels]
     kernel, bias = fit_lda(jnp.asarray(x[there]), jnp.asarray(of_class[there]), 0.5)
     scores = x @ np.asarray(kernel) + np.asarray(bias)
-    again, _ = fit_lda(jnp.asarray(x), jnp.asarray(of_class * there[:, None]), 0.5)  # all there, some unheard
+    again, _ = fit_lda(jnp.asarray(x), jnp.asarray(of_class * there[:, None]), 0.5)  # all there, some without clips
     np.testing.assert_allclose(again, kernel, atol=1e-5)
     assert np.isfinite(scores).all() and (scores.argmax(1) == 2).mean() < 0.05
 
@@ -102,45 +100,37 @@ def task_and_data(rows=96):
     return task, step.Data(clips, scaler, jnp.ones(CLASSES), jnp.float32(8))
 
 
+def fitted_to(task, data, rows):
+    arrays = ensemble.MemberArrays(Hyper(), data.scaler, data.class_weights, data.total_steps, jax.random.key(0))
+    return closed_form.fit(task, data.clips, arrays, rows)
+
+
 def test_it_is_fitted_to_its_own_clips_alone():
     task, data = task_and_data()
-    state = step.init(task, Hyper(), jax.random.key(0), data)
-    known = jnp.arange(72)
-    fitted = step.fit(task, state, data, known)
+    known = np.arange(72)
+    fitted = fitted_to(task, data, known)
     other = data.clips.features.copy()
     other[72:] = 100.0
-    again = step.fit(task, state, data._replace(clips=data.clips._replace(features=other)), known)
-    jax.tree.map(np.testing.assert_array_equal, fitted.averaged, again.averaged)
-    hits = step.evaluate(task, fitted.averaged, data, known).argmax(-1) == data.clips.labels[known]
+    again = fitted_to(task, data._replace(clips=data.clips._replace(features=other)), known)
+    jax.tree.map(np.testing.assert_array_equal, fitted, again)
+    hits = step.evaluate(task, fitted, data, known).argmax(-1) == data.clips.labels[known]
     assert hits.mean() > 0.8 > 0.6 > (data.clips.labels[known] == 0).mean()
 
 
 def test_copies_are_fitted_as_clips_of_their_own():
     """A clip and a copy give what two clips would; the scores of a copy that is the clip itself change nothing."""
     task, data = task_and_data()
-    state = step.init(task, Hyper(), jax.random.key(0), data)
     clean = data.clips.features
     noisy = clean + np.random.default_rng(3).normal(0.0, 1.0, clean.shape).astype(np.float32)
     lengths = data.clips.lengths
     pairs = step.Clips(np.concatenate([clean, noisy], 1), np.concatenate([lengths, lengths], 1), data.clips.labels)
-    both = step.fit(task, state, data._replace(clips=pairs), jnp.arange(72)).averaged.params
+    both = fitted_to(task, data._replace(clips=pairs), np.arange(72)).params
     apart = np.stack([clean[:72, 0], noisy[:72, 0]], 1).reshape(144, 1, 1, 10)
     alone = step.Clips(apart, np.ones((144, 1), np.int32), np.repeat(data.clips.labels[:72], 2))
-    again = step.fit(task, state, data._replace(clips=alone), jnp.arange(144)).averaged.params
+    again = fitted_to(task, data._replace(clips=alone), np.arange(144)).params
     jax.tree.map(np.testing.assert_array_equal, both, again)
-    plain = step.fit(task, state, data, jnp.arange(72)).averaged.params
+    plain = fitted_to(task, data, np.arange(72)).params
     assert np.abs(plain["kernel"] - both["kernel"]).max() > 1e-3
-
-
-def test_steps_leave_it_as_it_was_fitted():
-    task, data = task_and_data()
-    hyper = step.traced(dataclasses.replace(Hyper(), weight_decay=0.0))
-    state = step.fit(task, step.init(task, hyper, jax.random.key(0), data), data, jnp.arange(72))
-    after, sums = jax.jit(step.train_step, static_argnums=0)(
-        task, hyper, state, data, jnp.arange(16), jax.random.key(1)
-    )
-    jax.tree.map(np.testing.assert_array_equal, state.variables.params, after.variables.params)
-    assert float(sums.gradient_norm) == 0.0 and float(sums.nonfinite) == 0.0 and int(after.step) == 1
 
 
 def test_only_lda_has_a_closed_form():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests import runs
 from tests.encoders import test_wav2vec2_weights as wavlm
 from tests.encoders.test_whisper import random_tensors
 from tests.voices import write_folder
@@ -26,8 +27,7 @@ from voxjax.config import (
 from voxjax.data import examples
 from voxjax.encoders import tensors
 from voxjax.errors import UsageError, VoxJaxError
-from voxjax.experiments import train
-from voxjax.pipeline import dataset, encoder_weights
+from voxjax.pipeline import encoder_weights
 
 FEATURES = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 2), hop_ms=20.0)
 CONFIG = Config(
@@ -59,31 +59,32 @@ def weights(folder, monkeypatch):
 def test_missing_weights_and_wrong_blocks_are_told(folder, monkeypatch, tmp_path):
     monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)
     with pytest.raises(VoxJaxError, match=r"whisper_tiny_en_encoder\.npz or .*--encoder_weights=FILE_OR_FOLDER"):
-        encoder_weights.load(FEATURES, tmp_path)
+        encoder_weights.load(FEATURES, runs.paths(None, tmp_path))
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(folder / "weights"))
-    assert encoder_weights.load(FEATURES, tmp_path).params["block2"]["mlp_in"]["kernel"].shape == (64, 256)
+    params = encoder_weights.load(FEATURES, runs.paths(None, tmp_path)).params
+    assert params["block2"]["mlp_in"]["kernel"].shape == (64, 256)
     with pytest.raises(UsageError, match="blocks from 1 to 2"):
-        encoder_weights.load(dataclasses.replace(FEATURES, blocks=(4,)), tmp_path)
+        encoder_weights.load(dataclasses.replace(FEATURES, blocks=(4,)), runs.paths(None, tmp_path))
     with pytest.raises(UsageError, match="an encoder and its blocks"):
         EncoderFeatures()
-    assert encoder_weights.load(FrameFeatures(), tmp_path) is None
+    assert encoder_weights.load(FrameFeatures(), runs.paths(None, tmp_path)) is None
 
 
 def test_what_an_encoder_made_is_kept_and_read_back(folder, weights, tmp_path, monkeypatch):
-    first = dataset.assemble(CONFIG, folder, tmp_path)
-    assert first.seen[0].rows.features.dtype == np.float16 and first.seen[0].rows.features.shape[1::2] == (2, 128)
+    first = runs.load(CONFIG, folder, tmp_path)
+    assert first.feature_rows[0].rows.features.dtype == np.float16 and first.feature_rows[0].rows.features.shape[
+        1::2
+    ] == (2, 128)
     monkeypatch.setattr(examples, "build", lambda *_: pytest.fail("encoded again"))
-    again = dataset.assemble(CONFIG, folder, tmp_path)
-    for one, other in zip(first.seen[0].rows, again.seen[0].rows, strict=True):
+    again = runs.load(CONFIG, folder, tmp_path)
+    for one, other in zip(first.feature_rows[0].rows, again.feature_rows[0].rows, strict=True):
         np.testing.assert_array_equal(one, other)
     kept = next((tmp_path / "encoded").glob("*.npy"))
     kept.write_bytes(kept.read_bytes()[:1_000])
     with pytest.raises(pytest.fail.Exception, match="encoded again"):
-        dataset.assemble(CONFIG, folder, tmp_path)
+        runs.load(CONFIG, folder, tmp_path)
     with pytest.raises(pytest.fail.Exception, match="encoded again"):
-        dataset.assemble(
-            dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, trim_db=60.0)), folder, tmp_path
-        )
+        runs.load(dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, trim_db=60.0)), folder, tmp_path)
 
 
 def assert_predicts_as_reported(run_folder, folder):
@@ -97,7 +98,7 @@ def assert_predicts_as_reported(run_folder, folder):
 
 
 def test_a_run_leaves_a_model_that_needs_nothing_else(folder, weights, tmp_path, monkeypatch):
-    figures = train.train(CONFIG, folder, tmp_path / "run", tmp_path / "cache", "new")
+    figures = runs.train(CONFIG, folder, tmp_path / "run", tmp_path / "cache", "new")
     assert figures["compiles"] == 1 and figures["n"] > 0
     monkeypatch.delenv("VOXJAX_WEIGHTS")
     assert_predicts_as_reported(tmp_path / "run", folder)
@@ -121,12 +122,12 @@ TUNED = dataclasses.replace(
 def test_members_tune_blocks_that_they_share(folder, weights, tmp_path, monkeypatch, via):
     """In one compiled pass; the folder holds the published weights once and what each member changed."""
     config = dataclasses.replace(TUNED, member_execution=via)
-    figures = train.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
+    figures = runs.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
     assert figures["compiles"] == 1 and figures["n"] > 0
     monkeypatch.delenv("VOXJAX_WEIGHTS")
     assert_predicts_as_reported(tmp_path / "run", folder)
     trained = model_folder.load(tmp_path / "run/model")
-    assert set(trained.views[0].encoder) >= {"block1", "block2"}
+    assert set(trained.feature_sets[0].encoder) >= {"block1", "block2"}
     with np.load(tmp_path / "run/model/weights.npz") as kept:
         assert kept["1/params/tuned_0/mlp_in_kernel"].dtype == np.float16
         assert kept["1/params/head/Dense_0/kernel"].dtype == np.float32
@@ -135,23 +136,24 @@ def test_members_tune_blocks_that_they_share(folder, weights, tmp_path, monkeypa
 
 
 def test_a_closed_form_is_fitted_and_predicts(folder, weights, tmp_path, monkeypatch):
-    """On hidden units' statistics: two members on other blocks, one frame a clip, each fitted before the first step."""
+    """On statistics of hidden units: two members on different blocks, fitted without a step, optimiser or epoch."""
     hidden = dataclasses.replace(FEATURES, blocks=(2,), part="hidden", pooling="statistics")
     config = dataclasses.replace(
         CONFIG,
         architecture="lda",
         features=hidden,
         offline_augment=OfflineAugmentConfig(augmentation_factor=0),
-        hyper=Hyper(weight_decay=0.0),
-        train=TrainConfig(epochs=1, keep="last"),
         n_members=2,
         members=(
             MemberConfig("lda", {"shrinkage": 0.5}),
             MemberConfig("lda", {"shrinkage": 0.9}, features={"blocks": (1, 2)}),
         ),
     )
-    figures = train.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
-    assert figures["compiles"] == 1 and figures["n"] > 0
+    figures = runs.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
+    assert figures["compiles"] == 0 and figures["n"] > 0, "no training step is compiled"
+    assert figures["chosen_by"] == "nothing: fitted in closed form" and "diagnostics" not in figures
+    (row,) = map(json.loads, (tmp_path / "run/metrics.jsonl").read_text().splitlines())
+    assert row["steps"] == 0 and row["train_accuracy"] > 0.5 and row["valid_uar"] > 0
     monkeypatch.delenv("VOXJAX_WEIGHTS")
     assert_predicts_as_reported(tmp_path / "run", folder)
     trained = model_folder.load(tmp_path / "run/model")
@@ -162,28 +164,28 @@ def test_a_closed_form_is_fitted_and_predicts(folder, weights, tmp_path, monkeyp
 
 def test_features_are_encoded_once_for_frozen_and_tuned(folder, weights, tmp_path, monkeypatch):
     frozen = dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, blocks=(1,)))
-    dataset.assemble(frozen, folder, tmp_path)
+    runs.load(frozen, folder, tmp_path)
     monkeypatch.setattr(examples, "build", lambda *_: pytest.fail("encoded again"))
-    dataset.assemble(TUNED, folder, tmp_path)
+    runs.load(TUNED, folder, tmp_path)
 
 
-def test_a_model_without_an_encoder_is_readable_by_older_programs(tmp_path):
-    trained = model_folder.Trained("optimized", {}, ("a", "b"), (model_folder.View(FrameFeatures()),), 1.0, [], {})
+def test_a_model_folder_holds_an_encoder_only_where_there_is_one(tmp_path):
+    plain = (model_folder.TrainedFeatures(FrameFeatures()),)
+    trained = model_folder.TrainedModel("optimized", {}, ("a", "b"), plain, 1.0, [], {})
     model_folder.save(tmp_path, trained)
-    assert '"format": 1' in (tmp_path / "model.json").read_text() and not (tmp_path / "encoder.npz").exists()
-    view = model_folder.View(FEATURES, {"conv": {"kernel": np.ones((2, 3))}})
-    model_folder.save(tmp_path, dataclasses.replace(trained, views=(view,)))
-    assert '"format": 2' in (tmp_path / "model.json").read_text()
-    read = model_folder.load(tmp_path).views[0].encoder
+    assert not (tmp_path / "encoder.npz").exists()
+    encoded = model_folder.TrainedFeatures(FEATURES, {"conv": {"kernel": np.ones((2, 3))}})
+    model_folder.save(tmp_path, dataclasses.replace(trained, feature_sets=(encoded,)))
+    read = model_folder.load(tmp_path).feature_sets[0].encoder
     np.testing.assert_array_equal(read["conv"]["kernel"], np.ones((2, 3), np.float32))
 
 
 def test_a_clip_beyond_the_window_is_cut_into_windows_for_the_encoder_too(folder, weights, tmp_path):
     short = dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, max_duration_s=0.5))
-    assembled = dataset.assemble(short, folder, tmp_path)
-    assert len(assembled.seen[0].rows.clip_index) > len(assembled.manifest)
-    longest = soundfile.info(folder / assembled.manifest.clips[0].path).duration
-    assert assembled.seen[0].rows.lengths.max() <= 0.5 / 0.85 * 50 + 2 < 50 * longest
+    loaded = runs.load(short, folder, tmp_path)
+    assert len(loaded.feature_rows[0].rows.clip_index) > len(loaded.manifest)
+    longest = soundfile.info(folder / loaded.manifest.clips[0].path).duration
+    assert loaded.feature_rows[0].rows.lengths.max() <= 0.5 / 0.85 * 50 + 2 < 50 * longest
 
 
 def test_the_documented_encoder_of_ones_own_works(folder, tmp_path, monkeypatch):
@@ -195,8 +197,8 @@ def test_the_documented_encoder_of_ones_own_works(folder, tmp_path, monkeypatch)
     np.savez(tmp_path / "level.npz", gain=np.ones(1, np.float32))
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path))
     features = dataclasses.replace(FEATURES, encoder="level", blocks=(1,))
-    assembled = dataset.assemble(dataclasses.replace(CONFIG, features=features), folder, tmp_path)
-    values, length = assembled.seen[0].rows.features[0, 0, :, 0], assembled.seen[0].rows.lengths[0, 0]
+    loaded = runs.load(dataclasses.replace(CONFIG, features=features), folder, tmp_path)
+    values, length = loaded.feature_rows[0].rows.features[0, 0, :, 0], loaded.feature_rows[0].rows.lengths[0, 0]
     assert values[:length].max() > 0 and not values[length:].any()
 
 
@@ -213,13 +215,13 @@ def test_a_published_folder_is_trained_on_and_its_layout_goes_along(folder, tmp_
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "weights"))
     features = dataclasses.replace(FEATURES, encoder="wavlm")
     config = dataclasses.replace(CONFIG, features=features)
-    train.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
+    runs.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
     monkeypatch.delenv("VOXJAX_WEIGHTS")
     assert_predicts_as_reported(tmp_path / "run", folder)
 
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(weights.parent))
-    before = encoder_weights.load(features, tmp_path).digest
+    before = encoder_weights.load(features, runs.paths(None, tmp_path)).digest
     (weights / "config.json").write_text(json.dumps({**layout, "max_bucket_distance": 900}))  # no array tells of it
-    assert encoder_weights.load(features, tmp_path).digest != before
+    assert encoder_weights.load(features, runs.paths(None, tmp_path)).digest != before
     with pytest.raises(VoxJaxError, match=r"set config\.features\.encoder to wavlm"):
         encoders.ENCODERS["hubert"].params(tensors.read(weights), (1,))

@@ -5,11 +5,11 @@ import runpy
 
 import pytest
 
+from tests import runs
 from tests.experiments.test_train import ROOT
 from voxjax.config import Config, Hyper, MemberConfig
 from voxjax.config_schema import freeze
 from voxjax.errors import UsageError
-from voxjax.pipeline import run_spec
 
 MIX = (
     MemberConfig("cnn"),
@@ -23,7 +23,7 @@ def from_file(path):
 
 
 def names(config):
-    return [spec.name for spec in run_spec.specs(config)]
+    return [spec.name for spec in runs.spec(config).members]
 
 
 def test_members_are_taken_in_turn():
@@ -34,21 +34,21 @@ def test_members_are_taken_in_turn():
 
 
 def test_a_member_has_the_runs_numbers_but_for_its_own():
-    specs = run_spec.specs(Config(n_members=3, members=MIX, hyper=Hyper(dropout=0.1, mixup_alpha=0.9)))
+    specs = runs.spec(Config(n_members=3, members=MIX, hyper=Hyper(dropout=0.1, mixup_alpha=0.9))).members
     assert [spec.hyper.dropout for spec in specs] == [0.1, 0.1, 0.4]
     assert [spec.hyper.learning_rate for spec in specs] == [1e-3, 2e-3, 1e-3]
     assert {spec.hyper.mixup_alpha for spec in specs} == {0.9}
 
 
 def test_the_guides_ensemble_is_two_cnns_two_lstms_and_a_hybrid():
-    specs = run_spec.specs(from_file(ROOT / "configs/ensemble.py"))
+    specs = runs.spec(from_file(ROOT / "configs/ensemble.py")).members
     assert sorted(spec.architecture for spec in specs) == ["cnn", "cnn", "hybrid", "lstm", "lstm"]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda path: path.stem)
 def test_each_config_names_its_own_command_and_can_be_run(path):
     config = from_file(path)
-    assert len(run_spec.specs(config)) == config.n_members
+    assert len(runs.spec(config).members) == config.n_members
     assert config.name in (path.stem, "optimized") and "python scripts/train.py" in path.read_text()
 
 
@@ -64,4 +64,4 @@ def test_each_config_names_its_own_command_and_can_be_run(path):
 )
 def test_what_can_not_be_a_member_is_refused(change, message):
     with pytest.raises(UsageError, match=message):
-        run_spec.specs(dataclasses.replace(Config(), **change))
+        runs.spec(dataclasses.replace(Config(), **change))

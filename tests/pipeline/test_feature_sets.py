@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from tests import runs
 from tests.encoders.test_whisper import random_tensors
 from tests.experiments.test_crossval import predictions
 from tests.voices import write_folder
@@ -13,8 +14,8 @@ from voxjax import EmotionPredictor, models
 from voxjax.artifacts import model_folder
 from voxjax.config import Config, FrameFeatures, MemberConfig, OfflineAugmentConfig, TrainConfig
 from voxjax.errors import UsageError
-from voxjax.experiments import train
-from voxjax.pipeline import encoder_weights, feature_sets
+from voxjax.pipeline import feature_sets, run_spec
+from voxjax.pipeline.run_spec import Paths
 
 HEAD = models.options("encoder_head", {"project": 8, "dense": (8,)})
 WHISPER = {"kind": "encoder", "encoder": "whisper_tiny_en", "blocks": (2,), "hop_ms": 20.0}
@@ -46,7 +47,7 @@ def whole(tmp_path_factory):
         np.savez(root / f"weights/whisper_{name}_encoder.npz", **parts)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VOXJAX_WEIGHTS", str(root / "weights"))
-        figures = train.train(CONFIG, root, root / "run", root / "cache", "new")
+        figures = runs.train(CONFIG, root, root / "run", root / "cache", "new")
         yield root, figures
 
 
@@ -60,7 +61,7 @@ def test_a_member_among_others_is_the_same_to_the_bit(whole, tmp_path):
     """The first kind has member 0's key and clips in a run of its own."""
     root, _ = whole
     alone = dataclasses.replace(CONFIG, n_members=1)
-    train.train(alone, root, tmp_path / "run", root / "cache", "new")
+    runs.train(alone, root, tmp_path / "run", root / "cache", "new")
     ours, theirs = (model_folder.load(folder / "run/model").members[0] for folder in (root, tmp_path))
     np.testing.assert_equal(ours.variables, theirs.variables)
     np.testing.assert_equal(ours.scaler, theirs.scaler)
@@ -71,7 +72,7 @@ def test_the_folder_carries_all_encoders_and_answers_as_reported(whole, monkeypa
     monkeypatch.delenv("VOXJAX_WEIGHTS")
     folder = root / "run/model"
     description = json.loads((folder / "model.json").read_text())
-    assert description["format"] == 3 and [row["view"] for row in description["members"]] == [0, 1, 2, 0]
+    assert [row["feature_set"] for row in description["members"]] == [0, 1, 2, 0]
     assert {path.name for path in folder.glob("*.npz")} == {"weights.npz", "encoder1.npz", "encoder2.npz"}
     reported = predictions(root / "run")
     predictor = EmotionPredictor(folder)
@@ -108,7 +109,7 @@ def test_equal_views_are_made_once():
         (mixed(mells=20), r"did you mean 'config\.members\[1\]\.features\.mels'"),
         (mixed(mels="many"), r"config\.members\[1\]\.features\.mels: expected a value of type int"),
         (mixed(sample_rate_hz=8_000, mel_high_hz=4_000.0), "expected one sample rate, found 8000 and 16000 Hz"),
-        (dataclasses.replace(CONFIG, protocol="guide"), "expected the same copies for all members"),
+        (dataclasses.replace(CONFIG, protocol="guide"), "expected one offline augmentation for all members"),
     ],
 )
 def test_views_that_can_not_be_are_refused(config, message):
@@ -116,13 +117,9 @@ def test_views_that_can_not_be_are_refused(config, message):
         feature_sets.distinct(config)
 
 
-def test_one_file_of_weights_is_not_taken_for_two_encoders(tmp_path, monkeypatch):
-    class Given:
-        value = str(tmp_path / "weights.npz")
-
-    (tmp_path / "weights.npz").write_bytes(b"")
-    monkeypatch.setattr(encoder_weights, "ENCODER_WEIGHTS", Given)
-    monkeypatch.setattr(type(encoder_weights.flags.FLAGS), "is_parsed", lambda _: True)
-    encoder_weights.refuse_one_file(["whisper_base"])
+def test_one_file_of_weights_is_not_taken_for_two_encoders(tmp_path):
+    file = tmp_path / "weights.npz"
+    file.write_bytes(b"")
+    run_spec.resolve(dataclasses.replace(CONFIG, n_members=2), Paths(tmp_path, encoder_weights=file))
     with pytest.raises(UsageError, match="a folder, for whisper_base and whisper_tiny_en"):
-        encoder_weights.refuse_one_file(["whisper_tiny_en", "whisper_base"])
+        run_spec.resolve(CONFIG, Paths(tmp_path, encoder_weights=file))

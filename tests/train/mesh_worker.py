@@ -27,15 +27,15 @@ def run_on(member, data):
     hypers = [dataclasses.replace(CALM, learning_rate=1e-3 * (m + 1)) for m in range(MEMBERS)]
     run = setup(dataclasses.replace(PLAN, epochs=2), hypers, tasks=tasks)
     program = ensemble.Program(run.program.groups, sharding.mesh(member, data))
-    return run._replace(program=program, clips=sharding.everywhere(program, jax.device_get(run.clips)))
+    return run._replace(program=program, clips=sharding.replicate(program, jax.device_get(run.clips)))
 
 
 def compiled_text(run):
     progress = loop.begin(run)
     groups = run.program.groups
-    members = sharding.by_member(run.program, ensemble.stack(groups, [course.member for course in run.courses]))
-    indices = sharding.by_batch(run.program, ensemble.stack(groups, [np.arange(4, dtype=np.int32)] * MEMBERS))
-    active = sharding.by_member(run.program, ensemble.stack(groups, [np.array(True)] * MEMBERS))
+    members = sharding.shard_members(run.program, ensemble.stack(groups, [plan.arrays for plan in run.plans]))
+    indices = sharding.shard_batch(run.program, ensemble.stack(groups, [np.arange(4, dtype=np.int32)] * MEMBERS))
+    active = sharding.shard_members(run.program, ensemble.stack(groups, [np.array(True)] * MEMBERS))
     return loop.train_step.lower(run.program, run.clips, members, progress.states, indices, active).compile().as_text()
 
 
@@ -44,7 +44,7 @@ def main(out, member, data):
     text = compiled_text(run)
     progress = fit(run)
     found = {f"loss{m}": [row["train_loss"] for row in one.history] for m, one in enumerate(progress.members)}
-    found |= {f"logits{m}": x for m, x in enumerate(loop.best_logits(run, progress, [c.valid for c in run.courses]))}
+    found |= {f"logits{m}": x for m, x in enumerate(loop.best_logits(run, progress, [c.valid for c in run.plans]))}
     lines = [found[0] for found in re.finditer(COLLECTIVE, text)]
     placed = {str(tuple(leaf.sharding.spec)) for leaf in jax.tree.leaves(progress.states)}
     np.savez(out, collectives=lines, donated="input_output_alias" in text, placed=sorted(placed), **found)

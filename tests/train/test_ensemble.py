@@ -1,4 +1,4 @@
-"""Members together equal members alone: the same keys, clips and numbers, in any form and company."""
+"""Members together equal members alone: the same keys, clips and numbers, in any execution mode."""
 
 import dataclasses
 
@@ -27,9 +27,9 @@ def of_member(progress, run, m):
 
 def test_equal_tasks_are_grouped_and_unrolled_ones_are_not():
     tasks = [task(), other_task(), task()]
-    groups = ensemble.grouped(tasks, "vmap")
-    assert [(group.places, group.form) for group in groups] == [((0, 2), "vmap"), ((1,), "alone")]
-    assert [group.places for group in ensemble.grouped(tasks, "unroll")] == [(0,), (1,), (2,)]
+    groups = ensemble.group_members(tasks, "vmap")
+    assert [(group.member_ids, group.mode) for group in groups] == [((0, 2), "vmap"), ((1,), "single")]
+    assert [group.member_ids for group in ensemble.group_members(tasks, "unroll")] == [(0,), (1,), (2,)]
     trees = [{"x": np.full(3, i)} for i in range(3)]
     back = ensemble.unstack(groups, ensemble.stack(groups, trees))
     assert_same(back, trees)
@@ -39,8 +39,8 @@ def test_equal_tasks_are_grouped_and_unrolled_ones_are_not():
 def test_a_member_alone_and_among_unrolled_others_has_the_same_bits():
     """50 steps, with others of another architecture and other numbers beside it."""
     plan = dataclasses.replace(PLAN, epochs=17, patience_epochs=100)
-    together = setup(plan, HYPERS, via="unroll", tasks=[task(), other_task(), task()])
-    alone = setup(plan, HYPERS[:1], via="unroll")
+    together = setup(plan, HYPERS, mode="unroll", tasks=[task(), other_task(), task()])
+    alone = setup(plan, HYPERS[:1], mode="unroll")
     ours, theirs = of_member(fit(together), together, 0), of_member(fit(alone), alone, 0)
     assert int(ours.step) == 51
     for a, b in zip(jax.tree.leaves(ours.averaged), jax.tree.leaves(theirs.averaged), strict=True):
@@ -48,11 +48,11 @@ def test_a_member_alone_and_among_unrolled_others_has_the_same_bits():
 
 
 @pytest.mark.full_compiler
-@pytest.mark.parametrize("via", ["vmap", "map"])
-def test_stacked_members_equal_unrolled_ones(via):
+@pytest.mark.parametrize("mode", ["vmap", "map"])
+def test_stacked_members_equal_unrolled_ones(mode):
     """One calm epoch: rounding alone may differ. (Ties under max pooling grow with the steps.)"""
     plan, hypers = dataclasses.replace(PLAN, epochs=1), (CALM, dataclasses.replace(CALM, learning_rate=1e-3))
-    stacked, unrolled = setup(plan, hypers, via=via), setup(plan, hypers, via="unroll")
+    stacked, unrolled = setup(plan, hypers, mode=mode), setup(plan, hypers, mode="unroll")
     first, second = fit(stacked), fit(unrolled)
     for m in range(2):
         a, b = (one.members[m].history[0] for one in (first, second))
@@ -62,7 +62,7 @@ def test_stacked_members_equal_unrolled_ones(via):
 
 def test_member_0_is_the_same_in_1_and_in_5():
     plan = dataclasses.replace(PLAN, epochs=2)
-    five, one = setup(plan, (HYPER,) * 5, via="unroll"), setup(plan, (HYPER,), via="unroll")
+    five, one = setup(plan, (HYPER,) * 5, mode="unroll"), setup(plan, (HYPER,), mode="unroll")
     ours, theirs = of_member(fit(five), five, 0), of_member(fit(one), one, 0)
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -73,7 +73,7 @@ def test_members_have_their_own_draws_and_order():
     first, second = (of_member(fit(run), run, m) for m in (0, 1))
     leaves = zip(jax.tree.leaves(first.variables.params), jax.tree.leaves(second.variables.params), strict=True)
     assert any(not np.array_equal(a, b) for a, b in leaves)
-    keys = [course.member.key for course in run.courses]
+    keys = [plan.arrays.key for plan in run.plans]
     orders = [np.asarray(batches.order(key, np.int32(0), 12, 4)) for key in keys]
     assert not np.array_equal(*orders)
 
@@ -83,9 +83,9 @@ def test_an_inactive_member_keeps_every_bit_and_counts_nothing():
     progress = loop.begin(run)
     before = [of_member(progress, run, m) for m in (0, 1)]
     batch = [np.arange(4, dtype=np.int32)] * 2
-    members = sharding.by_member(run.program, ensemble.stack(run.program.groups, [c.member for c in run.courses]))
-    indices = sharding.by_batch(run.program, ensemble.stack(run.program.groups, batch))
-    active = sharding.by_member(run.program, (np.array([False, True]),))
+    members = sharding.shard_members(run.program, ensemble.stack(run.program.groups, [c.arrays for c in run.plans]))
+    indices = sharding.shard_batch(run.program, ensemble.stack(run.program.groups, batch))
+    active = sharding.shard_members(run.program, (np.array([False, True]),))
     states, sums = loop.train_step(run.program, run.clips, members, progress.states, indices, active)
     after = ensemble.unstack(run.program.groups, host(states))
     assert_same(after[0], before[0])
@@ -98,12 +98,12 @@ def test_folds_of_unequal_size_train_as_if_alone():
     """Each member has its own rows, so another number of steps an epoch; it sits out the steps it lacks."""
     plan = dataclasses.replace(PLAN, epochs=3)
     rows = [np.arange(12, dtype=np.int32), np.array([1, 3, 4, 6, 8, 9, 10, 11], np.int32)]
-    both = setup(plan, (HYPER, HYPER), rows=rows, via="unroll")
+    both = setup(plan, (HYPER, HYPER), rows=rows, mode="unroll")
     progress = fit(both)
     assert [int(of_member(progress, both, m).step) for m in (0, 1)] == [9, 6]
-    lone = setup(plan, (HYPER,), rows=rows[1:], via="unroll")
-    course = lone.courses[0]._replace(member=lone.courses[0].member._replace(key=both.courses[1].member.key))
-    lone = lone._replace(courses=(course,))
+    lone = setup(plan, (HYPER,), rows=rows[1:], mode="unroll")
+    plan = lone.plans[0]._replace(arrays=lone.plans[0].arrays._replace(key=both.plans[1].arrays.key))
+    lone = lone._replace(plans=(plan,))
     ours, theirs = of_member(progress, both, 1), of_member(fit(lone), lone, 0)
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -123,5 +123,5 @@ def test_no_member_reads_another_members_clips():
 
 def test_keys_name_members():
     assert KEY.shape == ()
-    first, second = (setup(hypers=(HYPER, HYPER)).courses[m].member.key for m in (0, 1))
+    first, second = (setup(hypers=(HYPER, HYPER)).plans[m].arrays.key for m in (0, 1))
     assert not np.array_equal(jax.random.key_data(first), jax.random.key_data(second))

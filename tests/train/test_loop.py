@@ -11,30 +11,38 @@ from tests.train.test_step import HYPER, KEY, data, task
 from voxjax.config import GuardConfig, TrainConfig
 from voxjax.errors import VoxJaxError
 from voxjax.train import collapse_detection, ensemble, loop, run_state, sharding, step
+from voxjax.train.compilations import count_compilations
 
 PLAN = TrainConfig(epochs=4, batch_size=4, patience_epochs=10)
 LABELS = ("angry", "calm", "happy", "sad")
 
 
 def side(clips):
-    return run_state.Side(np.arange(len(clips.labels)), lambda logits: logits, np.asarray(clips.labels))
+    places = np.arange(len(clips.labels))
+    return run_state.EvalSplit(places, places, np.asarray(clips.labels))
 
 
-def setup(plan=PLAN, hypers=(HYPER,), own=None, via="vmap", guard=None, rows=None, valid=None, tasks=None):
+def fake_logits(monkeypatch, split, function):
+    """Replaces the logits of one split by a function of them."""
+    real = loop.clip_means
+    monkeypatch.setattr(loop, "clip_means", lambda x, given: function(x) if given is split else real(x, given))
+
+
+def setup(plan=PLAN, hypers=(HYPER,), own=None, mode="vmap", guard=None, rows=None, valid=None, tasks=None):
     """A run of small members on 12 clips, member `m` with the m-th key."""
     own = own or data()
     clips = own.clips
     rows = rows or [np.arange(len(clips.labels), dtype=np.int32)] * len(hypers)
     tasks = tasks or [task()] * len(hypers)
-    program = ensemble.Program(ensemble.grouped(tasks, via), sharding.mesh(1, 1))
-    courses = []
+    program = ensemble.Program(ensemble.group_members(tasks, mode), sharding.mesh(1, 1))
+    plans = []
     for m, hyper in enumerate(hypers):
         steps = plan.epochs * max(1, len(rows[m]) // plan.batch_size)
         numbers = (jax.tree.map(np.float32, hyper), jax.tree.map(np.asarray, own.scaler), np.asarray(own.class_weights))
-        member = ensemble.Member(*numbers, np.float32(steps), jax.random.fold_in(KEY, m))
-        courses.append(run_state.Course(f"optimized {m + 1}", member, rows[m], valid or side(clips)))
-    placed = sharding.everywhere(program, (clips,))
-    return run_state.Setup(program, placed, tuple(courses), plan, guard or GuardConfig(), LABELS)
+        member = ensemble.MemberArrays(*numbers, np.float32(steps), jax.random.fold_in(KEY, m))
+        plans.append(run_state.MemberPlan(f"optimized {m + 1}", member, rows[m], valid or side(clips)))
+    placed = sharding.replicate(program, (clips,))
+    return run_state.RunSetup(program, placed, tuple(plans), plan, guard or GuardConfig(), LABELS)
 
 
 def fit(run, progress=None, on_step=lambda *_: None, told=None):
@@ -61,8 +69,8 @@ def test_every_step_is_read_once_and_in_order():
 def test_resumed_run_gives_the_same_bits():
     whole = fit(setup())
     run = setup()
-    half = fit(run._replace(plan=dataclasses.replace(PLAN, epochs=2)))
-    kept = half._replace(states=sharding.by_member(run.program, host(half.states)))
+    half = fit(run._replace(train=dataclasses.replace(PLAN, epochs=2)))
+    kept = half._replace(states=sharding.shard_members(run.program, host(half.states)))
     resumed = fit(run, kept)
     assert_same(resumed.states, whole.states)
     assert [row["valid_uar"] for row in resumed.members[0].history] == [
@@ -85,8 +93,8 @@ def test_best_epoch_is_the_last_of_the_best_and_its_weights_are_kept():
     scores = [row["valid_uar"] for row in member.history]
     best = max(i + 1 for i, score in enumerate(scores) if score == max(scores))
     assert member.best_epoch == best and member.best_uar == max(scores)
-    logits = loop.best_logits(run, progress, [run.courses[0].valid])[0]
-    truth = run.courses[0].valid.labels
+    logits = loop.best_logits(run, progress, [run.plans[0].valid])[0]
+    truth = run.plans[0].valid.labels
     recalls = [np.mean(logits[truth == k].argmax(1) == k) for k in range(4)]
     assert np.mean(recalls) == pytest.approx(max(scores))
 
@@ -97,21 +105,20 @@ def worsening():
     return lambda logits: next(calls).astype(np.float32)
 
 
-def test_stops_when_patience_ends():
+def test_stops_when_patience_ends(monkeypatch):
     frozen = dataclasses.replace(HYPER, learning_rate=0.0)
-    swapped = side(data().clips)._replace(per_clip=worsening())
-    plan = dataclasses.replace(PLAN, epochs=50, patience_epochs=3)
-    progress = fit(setup(plan, (frozen,), valid=swapped))
+    run = setup(dataclasses.replace(PLAN, epochs=50, patience_epochs=3), (frozen,))
+    fake_logits(monkeypatch, run.plans[0].valid, worsening())
+    progress = fit(run)
     assert progress.epoch == 4 and progress.members[0].best_epoch == 1
 
 
-def test_a_member_that_stops_is_frozen_while_the_others_go_on():
+def test_a_member_that_stops_is_frozen_while_the_others_go_on(monkeypatch):
     """The first member gets worse from the second epoch, the other keeps its score: only the first may stop."""
     plan = dataclasses.replace(PLAN, epochs=8, patience_epochs=3)
     run = setup(plan, (HYPER, dataclasses.replace(HYPER, learning_rate=1e-3)))
-    steady = run.courses[1]._replace(valid=side(data().clips)._replace(per_clip=lambda x: np.eye(4)[np.arange(12) % 4]))
-    worse = run.courses[0]._replace(valid=side(data().clips)._replace(per_clip=worsening()))
-    run = run._replace(courses=(worse, steady))
+    fake_logits(monkeypatch, run.plans[0].valid, worsening())
+    fake_logits(monkeypatch, run.plans[1].valid, lambda x: np.eye(4)[np.arange(12) % 4])
     seen = []
     hooks = run_state.Hooks(lambda *_: None, lambda progress, _: seen.append(host(progress.states)[0]), lambda _: None)
     progress = loop.fit(run, loop.begin(run), hooks)
@@ -137,23 +144,24 @@ def collapsing(epochs):
     return lambda logits: (one if next(calls) in epochs else right).astype(np.float32)
 
 
-def collapsed_run(action, epochs, **more):
+def collapsed_run(monkeypatch, action, epochs, **more):
     guard = GuardConfig(action=action, after_epochs=1, patience_epochs=2, **more)
-    valid = side(data().clips)._replace(per_clip=collapsing(epochs))
-    return setup(dataclasses.replace(PLAN, epochs=8), guard=guard, valid=valid)
+    run = setup(dataclasses.replace(PLAN, epochs=8), guard=guard)
+    fake_logits(monkeypatch, run.plans[0].valid, collapsing(epochs))
+    return run
 
 
-def test_a_collapse_is_told_once_and_named():
+def test_a_collapse_is_reported_once_and_named(monkeypatch):
     told = []
-    progress = fit(collapsed_run("warn", range(4, 99)), told=told)
+    progress = fit(collapsed_run(monkeypatch, "warn", range(4, 99)), told=told)
     assert len(told) == 1 and "'happy'" in told[0] and "optimized 1" in told[0]
     assert progress.members[0].warning == told[0] and progress.epoch == 8
     with pytest.raises(VoxJaxError, match=r"'happy'.*recover"):
-        fit(collapsed_run("stop", range(4, 99)))
+        fit(collapsed_run(monkeypatch, "stop", range(4, 99)))
 
 
-def test_recovering_rolls_back_lowers_rate_and_gamma_and_goes_on():
-    run = collapsed_run("recover", (4, 5))
+def test_recovering_rolls_back_lowers_rate_and_gamma_and_goes_on(monkeypatch):
+    run = collapsed_run(monkeypatch, "recover", (4, 5))
     seen, told = [], []
     hooks = run_state.Hooks(lambda *_: None, lambda progress, _: seen.append(progress), told.append)
     states = []
@@ -167,17 +175,18 @@ def test_recovering_rolls_back_lowers_rate_and_gamma_and_goes_on():
     assert int(states[4][0].step[0]) == 15 and int(states[7][0].step[0]) == 24
 
 
-def test_recovering_ends_when_it_does_not_help():
+def test_recovering_ends_when_it_does_not_help(monkeypatch):
     told = []
     with pytest.raises(VoxJaxError, match="'happy'"):
-        fit(collapsed_run("recover", range(2, 99), max_recoveries=1), told=told)
+        fit(collapsed_run(monkeypatch, "recover", range(2, 99), max_recoveries=1), told=told)
     assert len(told) == 1
 
 
 def test_logits_do_not_depend_on_the_chunk():
     run = setup()
     progress = loop.begin(run)
-    many = side(data().clips)._replace(rows=np.tile(np.arange(12), 9))  # 108 rows: two chunks
+    rows = np.tile(np.arange(12), 9)  # 108 rows: two chunks
+    many = run_state.EvalSplit(rows, np.arange(108), np.tile(side(data().clips).labels, 9))
     logits = loop.best_logits(run, progress, [many])[0]
     assert logits.shape == (108, 4)
     np.testing.assert_allclose(logits, np.tile(logits[:12], (9, 1)), atol=1e-5)
@@ -187,8 +196,9 @@ def test_one_compilation_serves_a_whole_run():
     loop.train_step.clear_cache()
     loop.evaluate_step.clear_cache()
     run = setup(hypers=(HYPER, HYPER))
-    loop.best_logits(run, fit(run), [course.valid for course in run.courses])
-    assert loop.compilations() == 1 and loop.evaluate_step._cache_size() == 1
+    with count_compilations("train_step") as steps, count_compilations("evaluate") as evaluations:
+        loop.best_logits(run, fit(run), [plan.valid for plan in run.plans])
+    assert len(steps) == len(evaluations) == 1
 
 
 def test_shuffled_labels_give_chance():
@@ -197,19 +207,45 @@ def test_shuffled_labels_give_chance():
     values = random.normal(-50, 10, (160, 1, 40, 16)).astype(np.float32)
     labels = random.integers(0, 4, 160).astype(np.int32)
     clips = step.Clips(jnp.asarray(values), jnp.full((160, 1), 40, jnp.int32), jnp.asarray(labels))
-    valid = run_state.Side(np.arange(60, 160), lambda logits: logits, labels[60:])
+    valid = run_state.EvalSplit(np.arange(60, 160), np.arange(100), labels[60:])
     plan = dataclasses.replace(PLAN, epochs=8, batch_size=20)
     progress = fit(setup(plan, own=data()._replace(clips=clips), rows=[np.arange(60, dtype=np.int32)], valid=valid))
     assert abs(progress.members[0].history[-1]["valid_uar"] - 0.25) < 0.13  # three deviations of 100 clips
 
 
-def test_signs_of_a_member_are_in_its_history():
+def test_prediction_statistics_of_a_member_are_in_its_history():
     run = setup()
     logits = []
     progress = loop.fit(
         run, loop.begin(run), run_state.Hooks(lambda *_: None, lambda _, each: logits.append(each[0]), print)
     )
-    for row, seen in zip(progress.members[0].history, logits, strict=True):
-        signs = collapse_detection.signs(seen.argmax(-1), run.courses[0].valid.labels, 4)
-        assert (row["majority_fraction"], row["majority_class"]) == (signs.majority_fraction, signs.majority_class)
+    for row, own in zip(progress.members[0].history, logits, strict=True):
+        found = collapse_detection.prediction_statistics(own.argmax(-1), run.plans[0].valid.labels, 4)
+        assert (row["majority_fraction"], row["majority_class"]) == (found.majority_fraction, found.majority_class)
         assert (row["steps"], row["nonfinite_steps"], row["true_majority_fraction"]) == (3, 0, 0.25)
+
+
+def test_each_epoch_has_its_own_order_of_clips(monkeypatch):
+    epochs = []
+    real = loop.batches.order
+    monkeypatch.setattr(
+        loop.batches, "order", lambda key, epoch, *size: epochs.append(int(epoch)) or real(key, epoch, *size)
+    )
+    batches = []
+    real_step = loop.train_step
+    monkeypatch.setattr(loop, "train_step", lambda *given: batches.append(np.asarray(given[4][0])) or real_step(*given))
+    fit(setup())
+    assert epochs == [0, 1, 2, 3]
+    orders = np.concatenate(batches).reshape(4, -1)  # [epochs, clips]
+    assert all(sorted(order) == list(range(12)) for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+
+
+def test_training_loss_is_a_mean_over_clips_and_not_over_batches():
+    sums = [
+        step.Sums(np.float32(6), *np.float32([1, 3, 1, 0, 0, 1])),
+        step.Sums(np.float32(1), *np.float32([1, 1, 1, 0, 0, 1])),
+    ]
+    total = step.Sums(*(np.sum(parts) for parts in zip(*sums, strict=True)))
+    row = loop._row(1, total, np.eye(4, dtype=np.float32), np.arange(4), 1.0)
+    assert row["train_loss"] == pytest.approx(7 / 4) and row["train_accuracy"] == pytest.approx(2 / 4)

@@ -17,7 +17,7 @@ class Notes:
         self.kept, self.told, self.written = kept, [], 0
 
     def cache(self):
-        return member_execution.Cache(self.read, self.write, self.told.append)
+        return member_execution.TimingCache(self.read, self.write, self.told.append)
 
     def read(self, name):
         return self.kept[name] if name in self.kept else None
@@ -29,7 +29,7 @@ class Notes:
 def choose(notes, via="auto", tasks=None, mesh=None):
     tasks = tasks or [task(), task()]
     run = setup(hypers=(HYPER,) * len(tasks))
-    members = [course.member for course in run.courses]
+    members = [plan.arrays for plan in run.plans]
     clips = (jax.tree.map(np.asarray, data().clips),)
     return member_execution.choose(via, tasks, members, clips, 4, mesh or run.program.mesh, notes.cache())
 

@@ -22,13 +22,14 @@ def test_rungs_double_until_one_is_left(members, epochs, first, found):
 def scored(*uars, dropped=()):
     row = {"valid_loss": 1.0}
     return tuple(
-        run_state.Standing(HYPER, None, uar, 1, (row,), (), "", 1 if i in dropped else 0) for i, uar in enumerate(uars)
+        run_state.MemberState(HYPER, None, uar, 1, (row,), (), "", 1 if i in dropped else 0)
+        for i, uar in enumerate(uars)
     )
 
 
 def dropped_after(members, epoch, rungs):
-    run = setup(hypers=(HYPER,))._replace(rungs=rungs, plan=dataclasses.replace(PLAN, epochs=50, patience_epochs=50))
-    progress = successive_halving.drop(run, run_state.Progress(epoch, (), members, ()))
+    run = setup(hypers=(HYPER,))._replace(rungs=rungs, train=dataclasses.replace(PLAN, epochs=50, patience_epochs=50))
+    progress = successive_halving.drop(run, run_state.RunState(epoch, (), members, ()))
     return [i for i, member in enumerate(progress.members) if member.dropped == epoch]
 
 
@@ -53,6 +54,6 @@ def test_a_dropped_member_keeps_every_bit_while_the_other_goes_on():
     loser = next(i for i, member in enumerate(progress.members) if member.dropped)
     assert [len(member.history) for member in progress.members][loser] == 1
     assert int(of_member(progress, run, loser).step) == 3 and int(of_member(progress, run, 1 - loser).step) == 9
-    after_one = fit(run._replace(plan=dataclasses.replace(plan, epochs=1)))
+    after_one = fit(run._replace(train=dataclasses.replace(plan, epochs=1)))
     assert_same(of_member(progress, run, loser), of_member(after_one, run, loser))
     np.testing.assert_equal(progress.members[1 - loser].dropped, 0)

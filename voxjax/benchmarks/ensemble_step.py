@@ -1,26 +1,26 @@
-"""What VoxJAX's programs cost: time to compile, time of a step, memory. Each figure is a dictionary of plain values."""
+"""The step of an ensemble as one program, compared with one program per member: compile time, step time, memory."""
 
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from voxjax.config import Config
+from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline import ensemble_setup
-from voxjax.pipeline.dataset import assemble
-from voxjax.pipeline.folds import cut
+from voxjax.pipeline.folds import make_fold
+from voxjax.pipeline.run_spec import RunSpec
 from voxjax.storage.provenance import provenance
-from voxjax.train import ensemble, loop, member_execution, run_state, sharding
+from voxjax.train import ensemble, loop, member_execution, sharding
+from voxjax.train.run_state import RunSetup
 
 _MEBIBYTE = 2**20
-_UNKEPT = member_execution.Cache(lambda name: None, lambda name, seconds: None, lambda text: None)
+_NO_CACHE = member_execution.TimingCache(lambda name: None, lambda name, seconds: None, lambda text: None)
 
 
-class Plan(NamedTuple):
+class BenchmarkPlan(NamedTuple):
     """How much is measured."""
 
     rounds: int
@@ -28,68 +28,67 @@ class Plan(NamedTuple):
 
 
 class Compiled(NamedTuple):
-    """A training step of some members, ready to be called again and again."""
+    """A compiled training step of some members."""
 
     compile_s: float
     memory_mib: float  # arguments, results and scratch, without what is donated
     call: Callable[[], None]  # one step, waited for
 
 
-def over_members(config: Config, data_dir: Path | None, cache: Path, plan: Plan) -> Iterator[dict[str, Any]]:
+def over_members(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
     """All members of all folds in one program, against a program for each of them, run one after the other.
 
     Timings wander on a shared machine, so both are timed in turn, round by round, and compared by their medians.
 
     Args:
-        config: of an ensemble; its own clips are what the steps are taken on.
-        data_dir, cache: as `run.train`.
+        spec: of an ensemble; the steps are taken on its own clips.
         plan: how many folds, and how many steps of each program are timed.
 
     Yields:
         A figure for compile time, for a step, and for memory.
     """
     jax.config.update("jax_enable_compilation_cache", False)  # or compile times would be those of reading a file
-    assembled = assemble(config, data_dir, cache)
-    folds = [cut(config, assembled, config.fold + i, config.seed) for i in range(plan.folds)]
-    whole = ensemble_setup.setup(config, assembled, folds, _UNKEPT)
+    config, dataset = spec.config, datasets.load(spec)
+    folds = [make_fold(spec, dataset, config.fold + i, config.seed) for i in range(plan.folds)]
+    whole = ensemble_setup.setup(spec, dataset, folds, _NO_CACHE)
     together = _compiled(whole)
-    apart = [_compiled(_alone(whole, place)) for place in range(len(whole.courses))]
+    apart = [_compiled(_alone(whole, i)) for i in range(len(whole.plans))]
     one, each = _interleaved(together, apart, plan.rounds)
-    told = {
+    common = {
         "suite": "ensemble",
         "config": config.name,
         "members": len(apart),
         "folds": plan.folds,
-        "member_execution": ensemble_setup.via(whole),
+        "member_execution": ensemble.execution_mode(whole.program),
         "batch": config.train.batch_size,
         "input": [list(clips.features.shape[2:]) for clips in whole.clips],
         **provenance(),
     }
-    yield {**told, "figure": "compile_s", **_compared(together.compile_s, sum(x.compile_s for x in apart))}
+    yield {**common, "figure": "compile_s", **_compared(together.compile_s, sum(x.compile_s for x in apart))}
     times = _compared(1e3 * statistics.median(one), 1e3 * statistics.median(each))
     least = {"one_program_min": 1e3 * min(one), "one_by_one_min": 1e3 * min(each), "rounds": plan.rounds}
-    yield {**told, "figure": "step_ms", **times, **least}
-    yield {**told, "figure": "memory_mib", **_compared(together.memory_mib, max(x.memory_mib for x in apart))}
+    yield {**common, "figure": "step_ms", **times, **least}
+    yield {**common, "figure": "memory_mib", **_compared(together.memory_mib, max(x.memory_mib for x in apart))}
 
 
 def _compared(one: float, apart: float) -> dict[str, float]:
     return {"one_program": one, "one_by_one": apart, "ratio": one / apart}
 
 
-def _alone(setup: run_state.Setup, place: int) -> run_state.Setup:
-    """The same run with one of its members."""
-    tasks = {at: group.task for group in setup.program.groups for at in group.places}
-    program = ensemble.Program(ensemble.grouped([tasks[place]], "unroll"), setup.program.mesh)
-    return setup._replace(program=program, courses=(setup.courses[place],))
+def _alone(setup: RunSetup, i: int) -> RunSetup:
+    """The same run with member `i` alone."""
+    tasks = {m: group.task for group in setup.program.groups for m in group.member_ids}
+    program = ensemble.Program(ensemble.group_members([tasks[i]], "unroll"), setup.program.mesh)
+    return setup._replace(program=program, plans=(setup.plans[i],))
 
 
-def _compiled(setup: run_state.Setup) -> Compiled:
-    groups, size = setup.program.groups, setup.plan.batch_size
-    each = ensemble.stack(groups, [course.member for course in setup.courses])
-    numbers = sharding.by_member(setup.program, each)
-    batch = [np.resize(course.rows, size).astype(np.int32) for course in setup.courses]
-    indices = sharding.by_batch(setup.program, ensemble.stack(groups, batch))
-    active = sharding.by_member(setup.program, ensemble.stack(groups, [np.array(True)] * len(setup.courses)))
+def _compiled(setup: RunSetup) -> Compiled:
+    groups, size = setup.program.groups, setup.train.batch_size
+    each = ensemble.stack(groups, [plan.arrays for plan in setup.plans])
+    numbers = sharding.shard_members(setup.program, each)
+    batch = [np.resize(plan.rows, size).astype(np.int32) for plan in setup.plans]
+    indices = sharding.shard_batch(setup.program, ensemble.stack(groups, batch))
+    active = sharding.shard_members(setup.program, ensemble.stack(groups, [np.array(True)] * len(setup.plans)))
     held = [loop.begin(setup).states]
     started = time.perf_counter()
     traced = loop.train_step.lower(setup.program, setup.clips, numbers, held[0], indices, active)

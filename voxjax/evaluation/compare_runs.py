@@ -1,4 +1,4 @@
-"""Two runs over the same test clips, side by side: differences, their intervals, and whether they may be luck."""
+"""Two runs on the same test clips: differences, their intervals, and whether they may be chance."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ class Run(NamedTuple):
     genders: np.ndarray  # [rows], '' where unknown
     folds: np.ndarray  # int [rows]
     truth: np.ndarray  # int [rows]
-    chances: np.ndarray  # [rows, K], calibrated
+    probabilities: np.ndarray  # [rows, K], calibrated
     predicted: np.ndarray  # int [rows]
 
 
@@ -37,14 +37,14 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
     Returns:
         For each of `uar` and `accuracy`: both values, their `difference` (first less second), its 95 % interval
         and a p value, all over `unit` (speakers, or clips where the protocol is by clip); McNemar's p value where
-        each run has one seed; the share of clips on which both say the same; recall of each class and UAR
+        each run has one seed; the fraction of clips on which both agree; recall of each class and UAR
         of each speaker under both.
 
     Raises:
         VoxJaxError: at a folder without a report, or two that were not tested on the same clips.
     """
     a, b = read(first), read(second)
-    refuse_unlike(a, b)
+    check_comparable(a, b)
     unit = a.figures["interval_over"]
     names = {"speakers": (a.speakers, b.speakers), "clips": (a.clips, b.clips)}[unit]
     classes = len(a.figures["labels"])
@@ -67,14 +67,14 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
             "interval": significance.interval(ours, theirs, figure),
             "p": significance.permutation(ours, theirs, figure),
         }
-    return found | _by_clip(a, b) | _in_detail(a, b)
+    return found | _by_clip(a, b) | _details(a, b)
 
 
 def read(folder: Path) -> Run:
     """The report of a run.
 
     Raises:
-        VoxJaxError: at a folder without one, or one that is damaged.
+        VoxJaxError: at a folder without a report, or a damaged one.
     """
     report = folder / "report"
     absent = [name for name in ("metrics.json", "predictions.csv") if not (report / name).is_file()]
@@ -87,7 +87,7 @@ def read(folder: Path) -> Run:
             rows = list(csv.DictReader(file))
         labels = figures["labels"]
         place = {label: i for i, label in enumerate(labels)}
-        chances = np.array([[float(row[label]) for label in labels] for row in rows])
+        probabilities = np.array([[float(row[label]) for label in labels] for row in rows])
         clips, speakers = (np.array([row[key] for row in rows]) for key in ("clip", "speaker"))
         known = figures["genders"] if "genders" in figures else {}
         genders = np.array([known[speaker] if speaker in known else "" for speaker in speakers])
@@ -95,7 +95,7 @@ def read(folder: Path) -> Run:
         truth = np.array([place[row["truth"]] for row in rows])
         needed = {key: figures[key] for key in ("protocol", "corpus", "seeds", "model", "interval_over")}
         name = f"{folder} ({needed['model']})"
-        return Run(name, figures, clips, speakers, genders, folds, truth, chances, chances.argmax(-1))
+        return Run(name, figures, clips, speakers, genders, folds, truth, probabilities, probabilities.argmax(-1))
     except (ValueError, KeyError, TypeError) as error:
         do = "make the report again, or copy the run whole"
         raise VoxJaxError(
@@ -103,8 +103,8 @@ def read(folder: Path) -> Run:
         ) from error
 
 
-def refuse_unlike(a: Run, b: Run) -> None:
-    """Refuses runs that answer other questions.
+def check_comparable(a: Run, b: Run) -> None:
+    """Checks that two runs have the same corpus, protocol, labels and test clips.
 
     Raises:
         VoxJaxError: at another corpus, protocol or set of labels, or other test clips.
@@ -130,7 +130,7 @@ def _by(run: Run, names: np.ndarray, classes: int) -> dict[str, np.ndarray]:
 
 
 def _by_clip(a: Run, b: Run) -> dict[str, Any]:
-    """What can be said clip by clip, where each run has but one answer to a clip."""
+    """McNemar's p and the agreement, where each run has one answer per clip."""
     if max(len(run.clips) - len(set(run.clips)) for run in (a, b)):
         return {"mcnemar_p": None, "agreement": None}
     ours, theirs = (run.predicted[np.argsort(run.clips)] for run in (a, b))
@@ -141,7 +141,7 @@ def _by_clip(a: Run, b: Run) -> dict[str, Any]:
     }
 
 
-def _in_detail(a: Run, b: Run) -> dict[str, Any]:
+def _details(a: Run, b: Run) -> dict[str, Any]:
     """Both figures of each class and each speaker."""
     labels = a.figures["labels"]
     total = [sum(_by(run, run.clips, len(labels)).values()) for run in (a, b)]
@@ -176,7 +176,7 @@ def printout(found: Mapping[str, Any]) -> str:
         lines.append(f"{title:<12}{cells}   {low:>6} to {high:<6}   {_p(row['p'])}")
     if found["mcnemar_p"] is not None:
         lines.append(f"The two agree on {found['agreement']:.1%} of the clips; McNemar's p {_p(found['mcnemar_p'])}.")
-    lines += [_verdict(found), "", f"{'Recall':<16}{'A':>9}{'B':>9}{'A - B':>9}"]
+    lines += [_conclusion(found), "", f"{'Recall':<16}{'A':>9}{'B':>9}{'A - B':>9}"]
     lines += [_row(name, pair) for name, pair in found["per_class"].items()]
     apart = sorted(found["per_speaker"].items(), key=lambda item: item[1][0] - item[1][1])
     shown = apart if len(apart) <= 2 * _SHOWN else [*apart[:_SHOWN], *apart[-_SHOWN:]]
@@ -195,9 +195,9 @@ def _p(value: float) -> str:
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _verdict(found: Mapping[str, Any]) -> str:
+def _conclusion(found: Mapping[str, Any]) -> str:
     row = found["uar"]
     better = "A" if row["difference"] > 0 else "B"
     if row["p"] < 0.05:
-        return f"{better} has the higher UAR; luck alone makes so large a difference with a chance of {_p(row['p'])}."
-    return f"The difference in UAR may be luck (p {row['p']:.2f}); more {found['unit']} would be needed to tell."
+        return f"{better} has the higher UAR; p {_p(row['p'])} that chance alone gives such a difference."
+    return f"The difference in UAR may be chance (p {row['p']:.2f}); more {found['unit']} would be needed to tell."

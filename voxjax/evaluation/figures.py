@@ -1,4 +1,4 @@
-"""The figures of a run: the content of metrics.json."""
+"""The figures of a run: the content of `metrics.json`."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,29 +8,36 @@ import numpy as np
 
 from voxjax.data.corpora import GENERATED
 from voxjax.evaluation.results import Meta, ReportInput
-from voxjax.metrics import classification, selective
+from voxjax.metrics import calibration, classification, selective
 from voxjax.storage.provenance import provenance
 
-# In these the same speakers are on both sides, so clips are what is independent.
+# Under these the same speakers are trained and tested on, so clips are what is independent.
 _CLIP_PROTOCOLS = ("random5", "guide")
 
 
-def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
+def probabilities(run: ReportInput) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of the test clips before and after temperature scaling: `[n, K]` each."""
+    temperature = np.broadcast_to(np.asarray(run.temperature, np.float64), len(run.truth))
+    return calibration.calibrated_probabilities(run.logits, 1.0), calibration.calibrated_probabilities(
+        run.logits, temperature[:, None]
+    )
+
+
+def measure(run: ReportInput) -> dict[str, Any]:
     """The content of `metrics.json`; values that are not finite become None.
 
-    Args:
-        run: what to report.
-        before: `[n, K]`, probabilities without the temperature.
-        after: `[n, K]`, calibrated.
+    Raises:
+        VoxJaxError: without clips, with unequal columns, or at logits that are not finite.
     """
     meta = run.meta
+    before, after = probabilities(run)
     over = _interval_over(meta["protocol"], run.speakers)
     units = {"speakers": run.speakers, "clips": run.clips}[over]
     summary = classification.summarize(run.truth, after, run.labels, run.speakers, run.genders, units)
     summary["ece_calibrated"] = summary["ece"]
     summary["ece"] = classification.ece(before, run.truth)
     head = {key: value for key, value in meta.items() if key != "config"}
-    if len(meta["members"]) == 1:  # one member's figure is the whole's
+    if len(meta["members"]) == 1:  # a lone member has the figures of the run
         head["members"] = [meta["members"][0] | {"uar": summary["uar"]}]
     figures = (
         head
@@ -49,32 +56,32 @@ def measure(run: ReportInput, before: np.ndarray, after: np.ndarray) -> dict[str
 
 
 def warnings_about(protocol: str, corpus: str) -> list[str]:
-    """Sentences that must stand beside every figure of this protocol and corpus."""
+    """Warnings that every report of this protocol and corpus must state."""
     found = []
     if set(corpus.split("+")) & set(GENERATED):
         found.append("The corpus is synthetic: these figures say nothing about people.")
     if protocol == "guide":
         found.append(
-            "The protocol of the training guide leaks: copies of a clip lie on both sides of the "
+            "The protocol of the training guide leaks: copies of a clip are on both sides of the "
             "split, so these figures measure nothing. It is kept to show the leak."
         )
     if protocol == "all":
-        found.append("Nothing was held out: these figures are of the validation clips, and no result.")
+        found.append("Nothing was held out: these figures are of the validation clips and are no result.")
     return found
 
 
 def _collapses(meta: Meta) -> list[str]:
-    return [f"Training collapsed: {said}." for said in meta["collapse"]] if "collapse" in meta else []
+    return [f"Training collapsed: {text}." for text in meta["collapse"]] if "collapse" in meta else []
 
 
 def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
-    """What the bootstrap draws. One lone speaker has no spread to draw from."""
+    """The unit of the bootstrap. A single speaker has no spread."""
     by_clip = protocol in _CLIP_PROTOCOLS or len(set(speakers)) < 2
     return "clips" if by_clip else "speakers"
 
 
 def _per_fold(run: ReportInput, after: np.ndarray) -> dict[str, dict[str, float]]:
-    """UAR and accuracy of each fold by itself."""
+    """UAR and accuracy of each fold."""
     names = [str(fold) for fold in run.folds]
     parts = classification.confusion_by_group(run.truth, after.argmax(-1), names, len(run.labels))
     return {
@@ -87,7 +94,7 @@ def _per_fold(run: ReportInput, after: np.ndarray) -> dict[str, dict[str, float]
 
 
 def _rejected(run: ReportInput, after: np.ndarray) -> dict[str, list[dict[str, Any]]]:
-    """For each target share of right answers what its threshold, chosen on validation clips, does to the test clips."""
+    """Coverage and accuracy on test clips of the threshold for each target accuracy, chosen on validation clips."""
     if run.thresholds is None:
         return {}
     rows = []

@@ -1,4 +1,4 @@
-"""From trained members to figures: the vote of each fold, calibrated on validation, and one pooled report."""
+"""Predictions of trained members on the test clips of a fold: soft vote, calibrated on validation clips."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,45 +6,43 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from voxjax.config import Config
 from voxjax.metrics import calibration, selective, soft_voting
-from voxjax.pipeline import run_spec
 from voxjax.pipeline.folds import Fold
-from voxjax.train import loop, run_state
+from voxjax.pipeline.run_spec import RunSpec
+from voxjax.train import loop
+from voxjax.train.run_state import RunSetup, RunState
 
 
-class Verdict(NamedTuple):
-    """What the members of one fold say of its test clips: the only use of them."""
+class FoldPredictions(NamedTuple):
+    """The answers of one fold's members to its test clips, which are used nowhere else."""
 
     fold: Fold
-    weights: np.ndarray  # [M], each member's share of the vote
+    weights: np.ndarray  # [M], of each member in the vote
     temperature: float
-    members: np.ndarray  # [M, n, K], logits
-    logits: np.ndarray  # [n, K], logarithms of the vote's probabilities, before the temperature
-    thresholds: np.ndarray  # [targets], as `selective.confidence_thresholds` of the validation clips
+    members: np.ndarray  # [M, n, K], log-probabilities
+    logits: np.ndarray  # [n, K], log-probabilities of the vote, before the temperature
+    thresholds: np.ndarray  # [targets], confidence thresholds chosen on validation clips
 
 
-def verdicts(
-    config: Config, setup: run_state.Setup, progress: run_state.Progress, folds: Sequence[Fold]
-) -> list[Verdict]:
-    """Lets the members of each fold vote. Weights, temperature and thresholds come from validation clips."""
-    seen_by = [spec.view for spec in run_spec.specs(config)]
-    count = len(seen_by)
-    valid = loop.best_logits(setup, progress, [fold.shares[view].valid for fold in folds for view in seen_by])
-    test = loop.best_logits(setup, progress, [fold.shares[view].test for fold in folds for view in seen_by])
-    found = []
-    for i, fold in enumerate(folds):
-        here = slice(i * count, (i + 1) * count)
-        seen, unseen = (special.log_softmax(np.array(each[here], np.float64), axis=-1) for each in (valid, test))
-        labels = fold.shares[0].valid.labels
-        weights = soft_voting.WEIGHTINGS[config.vote](np.exp(seen), labels)
-        voted = _voted(seen, weights)
-        temperature = calibration.fit_temperature(voted, labels)
-        thresholds = selective.confidence_thresholds(calibration.calibrated_probabilities(voted, temperature), labels)
-        found.append(Verdict(fold, weights, temperature, unseen, _voted(unseen, weights), thresholds))
-    return found
+def predict_folds(spec: RunSpec, setup: RunSetup, run: RunState, folds: Sequence[Fold]) -> list[FoldPredictions]:
+    """Predictions of each fold. Vote weights, temperature and thresholds come from validation clips."""
+    sets = [member.feature_set for member in spec.members]
+    valid = loop.best_logits(setup, run, [fold.data[i].valid for fold in folds for i in sets])
+    test = loop.best_logits(setup, run, [fold.data[i].test for fold in folds for i in sets])
+    return [
+        _predicted(spec.config.vote, fold, valid[start : start + len(sets)], test[start : start + len(sets)])
+        for fold, start in zip(folds, range(0, len(valid), len(sets)), strict=True)
+    ]
 
 
-def _voted(log_p: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Logarithms of the vote's probabilities: `[M, n, K], [M] -> [n, K]`."""
-    return np.log(np.maximum(soft_voting.weighted_mean(np.exp(log_p), weights), 1e-300))
+def _predicted(
+    weighting: str, fold: Fold, valid_logits: Sequence[np.ndarray], test_logits: Sequence[np.ndarray]
+) -> FoldPredictions:
+    """The predictions of one fold from its members' logits."""
+    valid, test = (special.log_softmax(np.array(logits, np.float64), axis=-1) for logits in (valid_logits, test_logits))
+    labels = fold.data[0].valid.labels
+    weights = soft_voting.WEIGHTINGS[weighting](np.exp(valid), labels)
+    voted = soft_voting.soft_vote(valid, weights)
+    temperature = calibration.fit_temperature(voted, labels)
+    thresholds = selective.confidence_thresholds(calibration.calibrated_probabilities(voted, temperature), labels)
+    return FoldPredictions(fold, weights, temperature, test, soft_voting.soft_vote(test, weights), thresholds)

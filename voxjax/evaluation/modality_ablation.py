@@ -1,95 +1,82 @@
-"""What each modality is worth: the same trained members judged on test clips of which they are shown only a part."""
+"""What each modality is worth: the same trained members, evaluated with every subset of their modalities."""
 
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import special
 
-from voxjax.config import Config
-from voxjax.evaluation.fold_predictions import Verdict
-from voxjax.metrics import classification
+from voxjax.evaluation.fold_predictions import FoldPredictions
+from voxjax.metrics import classification, soft_voting
 from voxjax.modalities.names import AUDIO
-from voxjax.models import fused_modalities
-from voxjax.pipeline import modality_inputs, run_spec
-from voxjax.pipeline.dataset import Assembled
-from voxjax.train import loop, run_state, step
+from voxjax.pipeline.dataset import Dataset
+from voxjax.pipeline.run_spec import RunSpec
+from voxjax.train import loop, step
+from voxjax.train.run_state import RunSetup, RunState
 
 Subset = tuple[str, ...]
-_UNSEEN = -1  # stands for the answer about a clip that has none of what is shown
+_NO_ANSWER = -1  # for a clip that has none of the subset's modalities
 
 
-def every(names: Sequence[str]) -> list[Subset]:
+def subsets(names: Sequence[str]) -> list[Subset]:
     """All 2^M - 1 subsets of M modalities, small ones first."""
     return [subset for size in range(1, len(names) + 1) for subset in itertools.combinations(names, size)]
 
 
-def answers(
-    config: Config,
-    assembled: Assembled,
-    setup: run_state.Setup,
-    progress: run_state.Progress,
-    found: Sequence[Verdict],
+def predict_subsets(
+    spec: RunSpec, dataset: Dataset, setup: RunSetup, run: RunState, predictions: Sequence[FoldPredictions]
 ) -> list[dict[Subset, np.ndarray]]:
-    """For each fold of a program the classes of its test clips, int `[n]`, by what was shown; -1 where that is nothing.
+    """For each fold of a program, the predicted classes of its test clips by subset: int `[n]`, -1 without an answer.
 
     Args:
-        config, assembled: the run.
-        setup, progress: of the program.
-        found: the verdicts on its folds, whose weights the vote keeps.
+        spec, dataset: the run.
+        setup, run: of the program.
+        predictions: of its folds, the vote weights of which are kept.
     """
-    fused = [set(fused_modalities(spec.options)) for spec in run_spec.specs(config)]
-    views = [spec.view for spec in run_spec.specs(config)]
-    sides = [verdict.fold.shares[view].test for verdict in found for view in views]
-    rows: list[dict[Subset, np.ndarray]] = [{} for _ in found]
-    for subset in every(modality_inputs.shown(config)):
-        hidden = setup._replace(clips=tuple(_only(clips, subset) for clips in setup.clips))
-        logits = loop.best_logits(hidden, progress, sides)
-        for i, verdict in enumerate(found):
+    fused = [set(member.modalities) for member in spec.members]
+    sets = [member.feature_set for member in spec.members]
+    splits = [prediction.fold.data[i].test for prediction in predictions for i in sets]
+    rows: list[dict[Subset, np.ndarray]] = [{} for _ in predictions]
+    for subset in subsets((AUDIO, *spec.modalities)):
+        ablated = setup._replace(clips=tuple(_only(clips, subset) for clips in setup.clips))
+        logits = loop.best_logits(ablated, run, splits)
+        for i, prediction in enumerate(predictions):
             own = np.stack(logits[i * len(fused) : (i + 1) * len(fused)])
-            perceived = _perceived(assembled, fused, subset, verdict.fold.split.test)
-            rows[i][subset] = _voted(own, verdict.weights, perceived)
+            available = _available(dataset, fused, subset, prediction.fold.split.test)
+            voted = soft_voting.soft_vote(own, prediction.weights, available)
+            rows[i][subset] = np.where(available.any(axis=0), voted.argmax(-1), _NO_ANSWER)
     return rows
 
 
 def table(
-    assembled: Assembled, found: Sequence[Verdict], answered: Sequence[Mapping[Subset, np.ndarray]]
+    dataset: Dataset, predictions: Sequence[FoldPredictions], predicted: Sequence[Mapping[Subset, np.ndarray]]
 ) -> list[dict[str, Any]]:
-    """A row a subset, folds and seeds pooled: `modalities`, `uar`, `accuracy`, and `n`, the clips that have any."""
-    truth = np.concatenate([assembled.manifest.targets[verdict.fold.split.test] for verdict in found])
-    return [_row(subset, truth, np.concatenate([one[subset] for one in answered]), assembled) for subset in answered[0]]
+    """One row per subset, folds and seeds pooled: `modalities`, `uar`, `accuracy`, and `n` clips with an answer."""
+    truth = np.concatenate([dataset.manifest.targets[prediction.fold.split.test] for prediction in predictions])
+    return [_row(subset, truth, np.concatenate([one[subset] for one in predicted]), dataset) for subset in predicted[0]]
 
 
-def _row(subset: Subset, truth: np.ndarray, predicted: np.ndarray, assembled: Assembled) -> dict[str, Any]:
-    known = predicted != _UNSEEN
+def _row(subset: Subset, truth: np.ndarray, predicted: np.ndarray, dataset: Dataset) -> dict[str, Any]:
+    known = predicted != _NO_ANSWER
     row: dict[str, Any] = {"modalities": list(subset), "uar": None, "accuracy": None, "n": int(known.sum())}
     if row["n"]:
-        row |= classification.scores(
-            classification.confusion(truth[known], predicted[known], len(assembled.manifest.labels))
-        )
+        counts = classification.confusion(truth[known], predicted[known], len(dataset.manifest.labels))
+        row |= classification.scores(counts)
     return row
 
 
 def _only(clips: step.Clips, subset: Subset) -> step.Clips:
     """The same clips as if they had nothing but these modalities."""
-    beside = {
-        name: one if name in subset else one._replace(lengths=0 * one.lengths) for name, one in clips.others.items()
+    inputs = {
+        name: one if name in subset else one._replace(lengths=0 * one.lengths)
+        for name, one in clips.modality_inputs.items()
     }
-    return clips._replace(lengths=clips.lengths if AUDIO in subset else 0 * clips.lengths, others=beside)
+    return clips._replace(lengths=clips.lengths if AUDIO in subset else 0 * clips.lengths, modality_inputs=inputs)
 
 
-def _perceived(assembled: Assembled, fused: Sequence[set[str]], subset: Subset, test: np.ndarray) -> np.ndarray:
-    """Which member perceives anything of which clip: bool `[M, n]`."""
-    there = {name: one.lengths[test] > 0 for name, one in assembled.others.items()}
-    there[AUDIO] = np.ones(len(test), bool)
+def _available(dataset: Dataset, fused: Sequence[set[str]], subset: Subset, test: np.ndarray) -> np.ndarray:
+    """Which member has any modality of which clip: bool `[M, n]`."""
+    present = {name: one.lengths[test] > 0 for name, one in dataset.modality_inputs.items()}
+    present[AUDIO] = np.ones(len(test), bool)
     none = np.zeros(len(test), bool)
-    return np.stack([np.any([none, *(there[n] for n in subset if n in {AUDIO, *own})], axis=0) for own in fused])
-
-
-def _voted(logits: np.ndarray, weights: np.ndarray, perceived: np.ndarray) -> np.ndarray:
-    """The class that those who perceive something agree on: `[M, n, K], [M], [M, n]` to int `[n]`."""
-    known = np.where(perceived[..., None], logits, 0.0)  # a member that perceives nothing may have no number
-    shares = np.where(perceived, weights[:, None], 0.0)
-    vote = np.einsum("mn,mnk->nk", shares, special.softmax(known, axis=-1))
-    return np.where(perceived.any(axis=0), vote.argmax(-1), _UNSEEN)
+    return np.stack([np.any([none, *(present[n] for n in subset if n in {AUDIO, *own})], axis=0) for own in fused])

@@ -1,4 +1,4 @@
-"""The data of a report: test predictions, and what made them."""
+"""The input of a report: test predictions, and how they were made."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Meta(TypedDict):
-    """What a figure must never be shown without."""
+    """What every report must state beside its figures."""
 
     protocol: str
     corpus: str  # several joined by "+"
@@ -21,8 +21,8 @@ class Meta(TypedDict):
     members: list[dict[str, Any]]  # `architecture` and `uar` each; a lone member's UAR is filled in
     config: Mapping[str, Any]  # every value, resolved
     vote: NotRequired[dict[str, Any]]  # of an ensemble: `weights`, `uar`, `accuracy`, `best_member_uar`
-    diversity: NotRequired[dict[str, Any]]  # as `voxjax.vote.diversity`
-    collapse: NotRequired[list[str]]  # what the collapse guard said
+    diversity: NotRequired[dict[str, Any]]  # as `metrics.soft_voting.diversity`
+    collapse: NotRequired[list[str]]  # warnings of the collapse guard
     diagnostics: NotRequired[list[str]]  # of the learning curves, by `voxjax.evaluation.learning_curve_diagnostics`
     modality_ablation: NotRequired[list[dict[str, Any]]]  # rows of `modalities`, `uar`, `accuracy`, `n`
     compiles: NotRequired[int]  # of the training step
@@ -31,15 +31,15 @@ class Meta(TypedDict):
 
 @dataclasses.dataclass(frozen=True)
 class ReportInput:
-    """Test predictions of n clips, and what made them. Columns are one entry a clip."""
+    """Test predictions of n clips, and how they were made. Columns have one entry per clip."""
 
     labels: Sequence[str]  # K names
     clips: Sequence[str]
     speakers: Sequence[str]
     genders: Sequence[str]  # '' where unknown
-    folds: Sequence[int] | np.ndarray  # the fold whose test side held the clip
+    folds: Sequence[int] | np.ndarray  # the fold that tested the clip
     truth: np.ndarray  # integer [n]
-    logits: np.ndarray  # [n, K], before the temperature
+    logits: np.ndarray  # [n, K], log-probabilities before the temperature
     temperature: float | np.ndarray  # one, or that of each clip's fold, [n]
     meta: Meta
     thresholds: np.ndarray | None = None  # [n, targets], of each clip's fold; None where nothing was chosen

@@ -1,8 +1,9 @@
-"""Reports on a trained model over any corpus, on clips that it has not been trained on."""
+"""Reports on a trained model over any corpus, on clips that it was not trained on."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -11,56 +12,63 @@ from voxjax import labels
 from voxjax.data import corpora
 from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.evaluation import results
+from voxjax.evaluation.results import ReportInput
 from voxjax.experiments import robustness
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.pipeline import modality_inputs
 from voxjax.reporting import run_report
 
 
-def evaluate(model: Path | None, corpus: str, data_dir: Path | None, workdir: Path, cache: Path) -> dict[str, Any]:
+class Request(NamedTuple):
+    """A model, and the corpus it is evaluated on."""
+
+    model: Path | None  # the model folder; None is the default model
+    corpus: str  # a corpus, or several joined by `+`
+    data_dir: Path | None  # holds one folder per corpus
+    workdir: Path  # where `report/` is written
+    cache: Path  # where generated corpora are kept
+
+
+class _TestClips(NamedTuple):
+    """The clips that a model may be tested on."""
+
+    manifest: Manifest  # with labels that the model has
+    truth: np.ndarray  # int [n], indices into the model's labels
+    notes: list[str]
+    protocol: str
+
+
+def evaluate(request: Request) -> Mapping[str, Any]:
     """Predicts a corpus and writes `workdir/report`.
 
-    Clips that the model was trained on or chosen by are left out, known by their bytes or, in a
-    published corpus, by their names. So are clips whose label the model does not know. Both are counted
-    in the report's notes.
-
-    Args:
-        model: the model folder; None is the default model.
-        corpus: a corpus, or several joined by `+`.
-        data_dir: holds one folder a corpus.
-        workdir: where `report/` is written.
-        cache: where corpora that are made are kept.
+    Clips that the model was trained on or chosen by are left out. They are recognised by their bytes or, in a
+    published corpus, by their names. Clips with a label that the model does not have are left out too. The report's
+    notes count both.
 
     Returns:
         The content of `metrics.json`.
 
     Raises:
-        VoxJaxError: at a damaged model, an unreadable clip, or a corpus without unheard clips of known labels.
+        VoxJaxError: at a damaged model, an unreadable clip, or a corpus without new clips of known labels.
     """
-    predictor = EmotionPredictor(model)
-    manifest, notes, protocol = _unseen(predictor, corpora.load(corpus, data_dir, cache), corpus)
-    known, left_out = _known(predictor, manifest)
-    if left_out:
-        notes.append(f"{left_out} clips have labels that the model does not know and are left out.")
-    paths = [known.root / clip.path for clip in known.clips]
-    found = predictor.predict_many(paths, others=_beside(predictor, known))
-    answers = tqdm(found, total=len(paths), desc="clips", unit="clip", disable=None)
-    calibrated = np.array([list(answer["probabilities"].values()) for answer in answers])
-    place = {label: i for i, label in enumerate(predictor.labels)}
-    told = results.ReportInput(
+    predictor = EmotionPredictor(request.model)
+    test = _test_clips(predictor, request)
+    clips = test.manifest.clips
+    votes = predictor.log_probabilities(_paths(test), _modality_inputs(predictor, test))
+    logits = np.array(list(tqdm(votes, total=len(clips), desc="clips", unit="clip", disable=None)))
+    report = ReportInput(
         labels=predictor.labels,
-        clips=[clip.path for clip in known.clips],
-        speakers=[clip.speaker for clip in known.clips],
-        genders=[clip.gender for clip in known.clips],
-        folds=np.full(len(known), predictor.meta["fold"]),
-        truth=np.array([place[clip.emotion] for clip in known.clips]),
-        logits=predictor.temperature * np.log(np.maximum(calibrated, 1e-30)),
+        clips=[clip.path for clip in clips],
+        speakers=[clip.speaker for clip in clips],
+        genders=[clip.gender for clip in clips],
+        folds=np.full(len(clips), predictor.meta["fold"]),
+        truth=test.truth,
+        logits=logits,
         temperature=predictor.temperature,
-        notes=[*notes, *corpora.notes(corpus)],
+        notes=[*test.notes, *corpora.notes(request.corpus)],
         meta={
-            "protocol": protocol,
-            "corpus": corpus,
+            "protocol": test.protocol,
+            "corpus": request.corpus,
             "model": predictor.meta["name"],
             "folds": 1,
             "seeds": [predictor.meta["seed"]],
@@ -68,65 +76,81 @@ def evaluate(model: Path | None, corpus: str, data_dir: Path | None, workdir: Pa
             "train_seconds": 0.0,
             "parameters": predictor.parameters,
             "members": [],
-            "config": {"model": predictor.model, **{k: v for k, v in predictor.meta.items() if k != "heard"}},
+            "config": {
+                "model": predictor.model,
+                **{key: value for key, value in predictor.meta.items() if key != "training_clips"},
+            },
         },
     )
-    return run_report.write_report(workdir / "report", told)
+    return run_report.write_report(request.workdir / "report", report)
 
 
-def under_disturbance(
-    model: Path | None, corpus: str, data_dir: Path | None, workdir: Path, cache: Path, seed: int
-) -> list[dict[str, Any]]:
-    """The same clips again under noise, reverberation, other levels, bands, coding and speeds.
+def evaluate_robustness(request: Request, seed: int) -> list[dict[str, Any]]:
+    """Evaluates the same clips again under noise, reverberation, other levels, bands, coding and speeds.
 
     Args:
-        model, corpus, data_dir, workdir, cache: as for `evaluate`.
-        seed: of what is drawn.
+        request: as for `evaluate`.
+        seed: of the random draws.
 
     Returns:
         The rows of `workdir/report/robustness.csv`, as `robustness.table`.
 
     Raises:
-        VoxJaxError: as `evaluate` does.
+        VoxJaxError: as `evaluate`.
     """
-    predictor = EmotionPredictor(model)
-    manifest, _, _ = _unseen(predictor, corpora.load(corpus, data_dir, cache), corpus)
-    known, _ = _known(predictor, manifest)
-    place = {label: i for i, label in enumerate(predictor.labels)}
-    truth = np.array([place[clip.emotion] for clip in known.clips])
-    clips = robustness.Clips([known.root / c.path for c in known.clips], truth, _beside(predictor, known))
+    predictor = EmotionPredictor(request.model)
+    test = _test_clips(predictor, request)
+    clips = robustness.Clips(_paths(test), test.truth, _modality_inputs(predictor, test))
     rows = robustness.table(predictor, clips, seed)
-    robustness.write(workdir / "report", rows, f"{predictor.meta['name']} on {corpus}, {len(truth)} clips")
+    title = f"{predictor.meta['name']} on {request.corpus}, {len(test.truth)} clips"
+    robustness.write(request.workdir / "report", rows, title)
     return rows
 
 
-def _beside(predictor: EmotionPredictor, manifest: Manifest) -> list[dict[str, str]]:
-    """What each clip has of the modalities that the model fuses with the audio."""
-    return [modality_inputs.of_clip(clip, manifest.root, predictor.modalities) for clip in manifest.clips]
+def _paths(test: _TestClips) -> list[Path]:
+    return [test.manifest.root / clip.path for clip in test.manifest.clips]
 
 
-def _unseen(predictor: EmotionPredictor, manifest: Manifest, corpus: str) -> tuple[Manifest, list[str], str]:
-    """The clips that were not trained on, what to say of them, and the protocol's name."""
-    meta, heard = predictor.meta, set(predictor.meta["heard"])
-    unheard = [i for i, clip in enumerate(manifest.clips) if not corpora.keys(clip) & heard]
-    count = len(manifest) - len(unheard)
+def _modality_inputs(predictor: EmotionPredictor, test: _TestClips) -> list[dict[str, str]]:
+    """The modalities other than the audio of each clip that the model fuses."""
+    root = test.manifest.root
+    return [modality_inputs.of_clip(clip, root, predictor.modalities) for clip in test.manifest.clips]
+
+
+def _test_clips(predictor: EmotionPredictor, request: Request) -> _TestClips:
+    """The clips of the corpus that the model was not trained on and has a label for."""
+    manifest = corpora.load(request.corpus, request.data_dir, request.cache)
+    manifest, notes, protocol = _not_trained_on(predictor, manifest, request.corpus)
+    manifest, left_out = _with_known_labels(predictor, manifest)
+    if left_out:
+        notes.append(f"{left_out} clips have labels that the model does not have and are left out.")
+    index = {label: i for i, label in enumerate(predictor.labels)}
+    truth = np.array([index[clip.emotion] for clip in manifest.clips])
+    return _TestClips(manifest, truth, notes, protocol)
+
+
+def _not_trained_on(predictor: EmotionPredictor, manifest: Manifest, corpus: str) -> tuple[Manifest, list[str], str]:
+    """The clips that the model was not trained on, notes about them, and the name of the protocol."""
+    meta, training_clips = predictor.meta, set(predictor.meta["training_clips"])
+    new = [i for i, clip in enumerate(manifest.clips) if not corpora.keys(clip) & training_clips]
+    count = len(manifest) - len(new)
     if not count:
         return manifest, [f"Trained on {meta['corpus']}, tested on {corpus}."], "corpus"
-    if not unheard:
-        do = "use clips that it has not heard"
+    if not new:
+        do = "use other clips"
         raise VoxJaxError(mismatch("corpus", "clips that the model was not trained on", "none", do))
     note = f"{count} clips that the model was trained on or chosen by are left out."
     protocol = meta["protocol"] if corpus == meta["corpus"] else "corpus"
-    return manifest.select(unheard), [note], protocol
+    return manifest.select(new), [note], protocol
 
 
-def _known(predictor: EmotionPredictor, manifest: Manifest) -> tuple[Manifest, int]:
-    """The clips whose label the model has, if by another word, and how many have none."""
-    words = [c.emotion if c.emotion in predictor.labels else labels.common(c.emotion) for c in manifest.clips]
-    chosen = [i for i, word in enumerate(words) if word in predictor.labels]
-    if not chosen:
+def _with_known_labels(predictor: EmotionPredictor, manifest: Manifest) -> tuple[Manifest, int]:
+    """The clips with labels that the model has, by any synonym, and how many others there are."""
+    names = [c.emotion if c.emotion in predictor.labels else labels.common(c.emotion) for c in manifest.clips]
+    known = [i for i, name in enumerate(names) if name in predictor.labels]
+    if not known:
         found = ", ".join(manifest.labels)
         do = "rename the labels, or use another model"
         raise VoxJaxError(mismatch("corpus", "one of " + ", ".join(predictor.labels), found, do))
-    clips = tuple(dataclasses.replace(manifest.clips[i], emotion=words[i]) for i in chosen)
-    return dataclasses.replace(manifest, clips=clips), len(manifest) - len(chosen)
+    clips = tuple(dataclasses.replace(manifest.clips[i], emotion=names[i]) for i in known)
+    return dataclasses.replace(manifest, clips=clips), len(manifest) - len(known)

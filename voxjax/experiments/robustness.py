@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from voxjax.audio import corruptions
 from voxjax.audio.io import read
-from voxjax.inference.predictor import EmotionPredictor, Others
+from voxjax.inference.predictor import EmotionPredictor, ModalityInputs
 from voxjax.metrics import classification
 from voxjax.reporting import robustness_plot
 from voxjax.storage import atomic
@@ -22,11 +22,11 @@ UNCORRUPTED = ("none", "as recorded")
 
 
 class Clips(NamedTuple):
-    """Recordings whose emotion is known."""
+    """Recordings with known emotions."""
 
     paths: Sequence[Path]
     truth: np.ndarray  # [n], indices into the model's labels
-    others: Sequence[Others] | None = None  # modalities beside the audio, which stay as they are
+    modality_inputs: Sequence[ModalityInputs] | None = None  # other than the audio, not corrupted
 
 
 def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str, Any]]:
@@ -83,12 +83,14 @@ def _corrupted(
 def _figures(
     name: tuple[str, ...], predictor: EmotionPredictor, sources: Sequence[Any], clips: Clips
 ) -> dict[str, Any]:
-    place = {label: i for i, label in enumerate(predictor.labels)}
-    predicted = np.array([place[answer["emotion"]] for answer in predictor.predict_many(sources, others=clips.others)])
+    index = {label: i for i, label in enumerate(predictor.labels)}
+    predicted = np.array(
+        [index[answer["emotion"]] for answer in predictor.predict_many(sources, modality_inputs=clips.modality_inputs)]
+    )
     kind, strength = name
     return {
         "kind": kind,
         "strength": strength,
-        **classification.scores(classification.confusion(clips.truth, predicted, len(place))),
+        **classification.scores(classification.confusion(clips.truth, predicted, len(index))),
         "n": len(predicted),
     }

@@ -1,4 +1,4 @@
-"""The folder of a run: claimed once, refused to other runs; and the cache of measurements."""
+"""The folder of a run: claimed once, and closed to other runs."""
 
 import json
 from collections.abc import Mapping
@@ -6,35 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from voxjax.errors import UsageError, mismatch
-from voxjax.experiments.run_logger import Unwatched, Watch
 from voxjax.storage import atomic
-from voxjax.train import member_execution
 
 
-def layouts(cache: Path, watch: Watch | Unwatched) -> member_execution.Cache:
-    """Keeps measurements beside the decoded clips."""
-
-    def read(name: str) -> float | None:
-        path = cache / f"{name}.json"
-        return float(json.loads(path.read_text())["seconds"]) if path.is_file() else None
-
-    def write(name: str, seconds: float) -> None:
-        cache.mkdir(parents=True, exist_ok=True)
-        atomic.write(cache / f"{name}.json", json.dumps({"seconds": seconds}) + "\n")
-
-    return member_execution.Cache(read, write, watch.say)
-
-
-def refuse_other_run(workdir: Path, values: Mapping[str, Any], resume: str) -> None:
+def check_unused(workdir: Path, values: Mapping[str, Any], resume: str) -> None:
     """Checks, before any work, that a run may use the folder.
 
     Args:
         workdir: of the run.
-        values: what the run depends on, as its `config.json` holds it.
-        resume: "new" or "resume", as of `train`.
+        values: everything that the run depends on, as its `config.json` holds it.
+        resume: "new" for an unused folder, "resume" for the folder of the same run.
 
     Raises:
-        UsageError: at a folder that holds a run already, or another one's.
+        UsageError: at a folder that holds a run already, or another run.
     """
     path = workdir / "config.json"
     if path.exists() and resume == "new":
@@ -50,12 +34,12 @@ def refuse_other_run(workdir: Path, values: Mapping[str, Any], resume: str) -> N
 
 
 def claim(workdir: Path, values: Mapping[str, Any]) -> None:
-    """Writes `config.json`; from then on the folder is this run's."""
+    """Writes `config.json`; from then on the folder belongs to this run."""
     workdir.mkdir(parents=True, exist_ok=True)
     atomic.write(workdir / "config.json", json.dumps(values, indent=1) + "\n")
 
 
-def flat(values: dict[str, Any]) -> dict[str, Any]:
-    """As JSON has them, those of `config` at the top."""
+def plain_values(values: dict[str, Any]) -> dict[str, Any]:
+    """The values as JSON has them, those of `config` at the top level."""
     values = json.loads(json.dumps(values))
     return {**values.pop("config"), **values}

@@ -1,4 +1,4 @@
-"""Follows a run while it goes on: progress bar, metrics.jsonl and TensorBoard."""
+"""The log of a run while it trains: progress bar, metrics.jsonl and TensorBoard."""
 
 import json
 import sys
@@ -9,164 +9,161 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from voxjax.config import Config
 from voxjax.config_schema import thaw
 from voxjax.data import batches
-from voxjax.experiments.tensorboard import Monitor
+from voxjax.experiments.tensorboard import TensorBoardWriter
 from voxjax.metrics import classification
-from voxjax.pipeline.dataset import Assembled
+from voxjax.pipeline.dataset import Dataset
+from voxjax.pipeline.run_spec import RunSpec
 from voxjax.storage import atomic
-from voxjax.train import history, run_state
+from voxjax.train.history import curves, mean_history
+from voxjax.train.run_state import RunSetup, RunState
 
 _PICTURES_EVERY = 10  # epochs; drawing takes about as long as a short epoch
 _CLIPS = 4  # to listen to in TensorBoard
 
 
-class Watch:
-    """What the loop's hooks tell, written down. Use it in a `with`, so that nothing is lost."""
+class RunLogger:
+    """Writes what the loop's hooks report. A context manager, so that nothing is lost."""
 
-    def __init__(self, workdir: Path, config: Config, assembled: Assembled, heard: np.ndarray) -> None:
-        """Says nothing yet: `part` begins.
+    def __init__(self, workdir: Path, spec: RunSpec, dataset: Dataset, audible: np.ndarray) -> None:
+        """Writes nothing yet: `start_part` begins.
 
         Args:
             workdir: of the run.
-            config: of the run.
-            assembled: its corpus.
-            heard: clips of which a few are put into TensorBoard, to listen to.
+            spec: the run.
+            dataset: its corpus.
+            audible: clips of which a few are put into TensorBoard, to listen to.
         """
-        self._workdir, self._config, self._assembled, self._heard = workdir, config, assembled, heard
+        self._workdir, self._spec, self._dataset, self._audible = workdir, spec, dataset, audible
         self._lines = workdir / "metrics.jsonl"
-        self._parts: list[run_state.Progress] = []
-        self._monitor: Monitor | None = None
+        self._parts: list[RunState] = []
+        self._tensorboard: TensorBoardWriter | None = None
         self._bar: tqdm | None = None
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "RunLogger":
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
-        if self._monitor is not None:
-            self._monitor.close()
+        if self._tensorboard is not None:
+            self._tensorboard.close()
 
-    def part(self, setup: run_state.Setup, progress: run_state.Progress) -> None:
-        """Begins with the next program of the run.
+    def start_part(self, setup: RunSetup, run: RunState) -> None:
+        """Begins the next program of the run.
 
-        Epochs after a restored one, of a run that was cut off, are dropped.
+        Rows of epochs after a restored one, of a run that was interrupted, are dropped.
         """
         self._setup = setup
-        self._parts.append(progress)
+        self._parts.append(run)
         self._write_history()
         done = sum(part.epoch for part in self._parts)
-        if self._monitor is None:
-            self._monitor = Monitor(self._workdir / "tensorboard", done + 1 if done else None)
+        if self._tensorboard is None:
+            self._tensorboard = TensorBoardWriter(self._workdir / "tensorboard", done + 1 if done else None)
             if not done:
-                self._listen()
-        plan = setup.plan
-        steps = max(batches.steps_per_epoch(len(course.rows), plan.batch_size) for course in setup.courses)
+                self._add_audio()
+        steps = max(batches.steps_per_epoch(len(plan.rows), setup.train.batch_size) for plan in setup.plans)
         if self._bar is not None:
             self._bar.close()
         self._bar = tqdm(
-            total=plan.epochs * steps,
-            initial=progress.epoch * steps,
-            desc=self._config.name,
+            total=setup.epochs * steps,
+            initial=run.epoch * steps,
+            desc=self._spec.config.name,
             unit="step",
             disable=None,
         )
-        self._uar = float(np.mean([member.best_uar for member in progress.members]))
+        self._uar = float(np.mean([member.best_uar for member in run.members]))
 
-    def say(self, text: str) -> None:
-        """One line to the user, above the bar."""
+    def message(self, text: str) -> None:
+        """One line for the user, above the bar."""
         tqdm.write(text, file=sys.stderr)
 
     def finish(self, figures: Mapping[str, Any]) -> None:
-        """The hyperparameters beside the final figures."""
+        """The hyperparameters with the final figures."""
         final = {f"test/{name}": figures[name] for name in ("uar", "accuracy", "macro_f1")}
-        assert self._monitor is not None  # at least one part
-        self._monitor.hyperparameters(thaw(self._config), final)
+        assert self._tensorboard is not None  # at least one part
+        self._tensorboard.hyperparameters(thaw(self._spec.config), final)
 
     def on_step(self, epoch: int, step: int, loss: float) -> None:
-        """Moves the bar, which shows the loss, the last validation UAR and the time left."""
+        """Advances the bar, which shows the loss, the last validation UAR and the time left."""
         del step
         assert self._bar is not None
         self._bar.update()
         self._bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", uar=f"{max(self._uar, 0.0):.3f}", refresh=False)
 
-    def on_epoch(self, progress: run_state.Progress, logits: list[np.ndarray]) -> None:
-        """Writes the epoch down, and from time to time draws pictures."""
-        self._parts[-1] = progress
-        row = self._row(progress)
+    def on_epoch(self, run: RunState, logits: list[np.ndarray]) -> None:
+        """Writes a row for the epoch, and from time to time draws pictures."""
+        self._parts[-1] = run
+        row = self._row(run)
         self._uar = row["valid_uar"]
         with self._lines.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        assert self._monitor is not None
-        point = sum(part.epoch for part in self._parts)  # parts lie one behind the other on one axis
-        self._monitor.scalars(point, _curves(row))
-        if len(progress.members) > 1:
-            each = {f"uar_of_members/{i}": member.history[-1]["valid_uar"] for i, member in enumerate(progress.members)}
-            self._monitor.scalars(point, each)
-        if progress.epoch % _PICTURES_EVERY == 0:
-            self._draw(point, progress, logits)
+        assert self._tensorboard is not None
+        point = sum(part.epoch for part in self._parts)  # parts follow each other on one axis
+        self._tensorboard.scalars(point, _curves(row))
+        if len(run.members) > 1:
+            each = {f"uar_of_members/{i}": member.history[-1]["valid_uar"] for i, member in enumerate(run.members)}
+            self._tensorboard.scalars(point, each)
+        if run.epoch % _PICTURES_EVERY == 0:
+            self._draw(point, run, logits)
 
-    def _row(self, progress: run_state.Progress) -> dict[str, Any]:
-        row = history.history([progress])[progress.epoch - 1]
+    def _row(self, run: RunState) -> dict[str, Any]:
+        row = mean_history([run])[run.epoch - 1]
         return row if len(self._parts) == 1 else {**row, "part": len(self._parts) - 1}
 
     def _write_history(self) -> None:
         rows = [
-            row if i == 0 else {**row, "part": i}
-            for i, part in enumerate(self._parts)
-            for row in history.history([part])
+            row if i == 0 else {**row, "part": i} for i, part in enumerate(self._parts) for row in mean_history([part])
         ]
         atomic.write(self._lines, "".join(json.dumps(row) + "\n" for row in rows))
 
-    def _listen(self) -> None:
-        """A few training clips, as the network is given them before features."""
-        assert self._monitor is not None
-        rate, sounds = self._config.features.sample_rate_hz, self._assembled.sounds
-        clips = self._assembled.manifest.clips
-        copies = len(clips) // len(sounds)  # under the guide's protocol each is a clip of its own
-        for i in self._heard[:: max(1, len(self._heard) // _CLIPS)][:_CLIPS]:
-            name = f"{clips[i].emotion}/{clips[i].path}"
-            self._monitor.audio(0, name, sounds.clip(int(i) // copies), rate)
+    def _add_audio(self) -> None:
+        """Adds a few decoded training clips to TensorBoard."""
+        assert self._tensorboard is not None
+        clips, copies = self._dataset.manifest.clips, self._dataset.copies_per_recording
+        for i in self._audible[:: max(1, len(self._audible) // _CLIPS)][:_CLIPS]:
+            name = f"{clips[i].emotion}/{clips[i].clip_id}"
+            samples = self._dataset.clip_store.clip(int(i) // copies)
+            self._tensorboard.audio(0, name, samples, self._spec.sample_rate_hz)
 
-    def _draw(self, point: int, progress: run_state.Progress, logits: list[np.ndarray]) -> None:
-        labels = self._assembled.manifest.labels
-        truth = np.concatenate([course.valid.labels for course in self._setup.courses])
+    def _draw(self, point: int, run: RunState, logits: list[np.ndarray]) -> None:
+        labels = self._dataset.manifest.labels
+        truth = np.concatenate([plan.valid.labels for plan in self._setup.plans])
         predicted = np.concatenate([one.argmax(-1) for one in logits])
         counts = classification.confusion(truth, predicted, len(labels))
-        assert self._monitor is not None
-        self._monitor.confusion(point, labels, counts)
-        self._monitor.history(point, history.curves([progress]))
+        assert self._tensorboard is not None
+        self._tensorboard.confusion(point, labels, counts)
+        self._tensorboard.history(point, curves([run]))
 
 
-class Unwatched:
-    """In place of a watch, in the processes that write nothing down."""
+class NullLogger:
+    """A logger for the processes that write nothing."""
 
-    def __enter__(self) -> "Unwatched":
+    def __enter__(self) -> "NullLogger":
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
-    def part(self, setup: run_state.Setup, progress: run_state.Progress) -> None:
-        """As `Watch.part`."""
+    def start_part(self, setup: RunSetup, run: RunState) -> None:
+        """As `RunLogger.start_part`."""
 
-    def say(self, text: str) -> None:
-        """As `Watch.say`."""
+    def message(self, text: str) -> None:
+        """As `RunLogger.message`."""
 
     def finish(self, figures: Mapping[str, Any]) -> None:
-        """As `Watch.finish`."""
+        """As `RunLogger.finish`."""
 
     def on_step(self, epoch: int, step: int, loss: float) -> None:
-        """As `Watch.on_step`."""
+        """As `RunLogger.on_step`."""
 
-    def on_epoch(self, progress: run_state.Progress, logits: list[np.ndarray]) -> None:
-        """As `Watch.on_epoch`."""
+    def on_epoch(self, run: RunState, logits: list[np.ndarray]) -> None:
+        """As `RunLogger.on_epoch`."""
 
 
 def _curves(row: Mapping[str, float]) -> dict[str, float]:
-    """TensorBoard's names: one group for what belongs on one page."""
+    """Curves by name: what belongs on one page has one prefix."""
     return {
         "loss/train": row["train_loss"],
         "loss/valid": row["valid_loss"],

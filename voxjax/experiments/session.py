@@ -1,74 +1,100 @@
-"""Whole runs: corpus in; model folder, report, TensorBoard and checkpoints out."""
+"""Trains the programs of a run one after the other, and reports on all of them together."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from voxjax.artifacts.checkpoint import Checkpoints
-from voxjax.config import Config
-from voxjax.evaluation import fold_predictions, modality_ablation, run_summary
+from voxjax.evaluation import figures, fold_predictions, modality_ablation, run_summary
+from voxjax.evaluation.fold_predictions import FoldPredictions
 from voxjax.experiments import training_state
-from voxjax.experiments.run_folder import layouts
-from voxjax.experiments.run_logger import Unwatched, Watch
-from voxjax.pipeline import ensemble_setup, run_spec
-from voxjax.pipeline.dataset import Assembled
+from voxjax.experiments.run_logger import NullLogger, RunLogger
+from voxjax.pipeline import ensemble_setup
+from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.folds import Fold
+from voxjax.pipeline.run_spec import RunSpec
 from voxjax.reporting import run_report
-from voxjax.train import loop, processes, run_state
+from voxjax.storage import atomic
+from voxjax.train import ensemble, loop, member_execution, processes
+from voxjax.train.compilations import count_compilations
+from voxjax.train.run_state import Hooks, RunSetup, RunState, finished
 
 
-def _trained(
-    config: Config,
-    assembled: Assembled,
-    folds: Sequence[Fold],
-    parts: Sequence[Sequence[Fold]],
-    workdir: Path,
-    cache: Path,
-) -> tuple[dict[str, Any], list[fold_predictions.Verdict], list[run_state.Progress]]:
-    """Trains part after part, each one program, then reports."""
-    found: list[fold_predictions.Verdict] = []
-    done: list[run_state.Progress] = []
-    answered: list[dict[modality_ablation.Subset, np.ndarray]] = []
-    compiled, forms = 0, set()
-    with Watch(workdir, config, assembled, folds[0].split.train) if processes.first() else Unwatched() as watch:
-        for i, part in enumerate(parts):
-            setup = ensemble_setup.setup(config, assembled, part, layouts(cache, watch))
-            forms.add(ensemble_setup.via(setup))
-            before = loop.compilations()
-            progress = fit(setup, workdir / "checkpoints" / f"part{i}", watch)
-            compiled += loop.compilations() - before
-            assert compiled <= len(parts), "one compilation a program"
-            verdicts = fold_predictions.verdicts(config, setup, progress, part)
-            found += verdicts
-            if assembled.others:
-                answered += modality_ablation.answers(config, assembled, setup, progress, verdicts)
-            done.append(progress)
-        more: dict[str, Any] = {"compiles": compiled, "member_execution": "+".join(sorted(forms))}
-        if answered:
-            more["modality_ablation"] = modality_ablation.table(assembled, found, answered)
-        told = run_summary.report_input(config, assembled, run_spec.specs(config), found, done, more)
-        processes.once(lambda: watch.finish(run_report.write_report(workdir / "report", told)))
-    return json.loads((workdir / "report" / "metrics.json").read_text()), found, done
+class Outcome(NamedTuple):
+    """What a run has found."""
+
+    figures: Mapping[str, Any]  # the content of `metrics.json`
+    predictions: list[FoldPredictions]  # of each fold and seed
+    runs: list[RunState]  # of each program
 
 
-def fit(setup: run_state.Setup, folder: Path, watch: Watch | Unwatched) -> run_state.Progress:
+def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fold]], workdir: Path) -> Outcome:
+    """Trains each program on its folds, then writes `workdir/report`.
+
+    Args:
+        spec, dataset: the run.
+        programs: the folds of each program.
+        workdir: of the run.
+    """
+    predictions: list[FoldPredictions] = []
+    runs: list[RunState] = []
+    ablated: list[dict[modality_ablation.Subset, np.ndarray]] = []
+    modes, compiles = set(), 0
+    logger = RunLogger(workdir, spec, dataset, programs[0][0].split.train) if processes.first() else NullLogger()
+    with logger:
+        for i, folds in enumerate(programs):
+            setup = ensemble_setup.setup(spec, dataset, folds, timing_cache(spec.paths.cache, logger))
+            modes.add(ensemble.execution_mode(setup.program))
+            with count_compilations("train_step") as compilations:
+                run = fit(setup, workdir / "checkpoints" / f"part{i}", logger)
+            assert len(compilations) <= 1, "one compilation per program"
+            compiles += len(compilations)
+            own = fold_predictions.predict_folds(spec, setup, run, folds)
+            predictions += own
+            if dataset.modality_inputs:
+                ablated += modality_ablation.predict_subsets(spec, dataset, setup, run, own)
+            runs.append(run)
+        more: dict[str, Any] = {"compiles": compiles, "member_execution": "+".join(sorted(modes))}
+        if ablated:
+            more["modality_ablation"] = modality_ablation.table(dataset, predictions, ablated)
+        report = run_summary.report_input(spec, dataset, predictions, runs, more)
+        found = figures.measure(report)
+        processes.once(lambda: run_report.write_report(workdir / "report", report, found))
+        processes.once(lambda: logger.finish(found))
+    return Outcome(found, predictions, runs)
+
+
+def fit(setup: RunSetup, folder: Path, logger: RunLogger | NullLogger) -> RunState:
     """Trains one program to its end, from the newest checkpoint in `folder` if there is one."""
-    with Checkpoints(folder, setup.plan.checkpoints_kept) as checkpoints:
-        progress = training_state.begin_or_resume(setup, checkpoints)
-        watch.part(setup, progress)
-        return loop.fit(setup, progress, _hooks(setup, checkpoints, watch))
+    with Checkpoints(folder, setup.train.checkpoints_kept) as checkpoints:
+        run = training_state.begin_or_resume(setup, checkpoints)
+        logger.start_part(setup, run)
+        return loop.fit(setup, run, _hooks(setup, checkpoints, logger))
 
 
-def _hooks(setup: run_state.Setup, checkpoints: Checkpoints, watch: Watch | Unwatched) -> run_state.Hooks:
-    """Tells the watch, and saves a checkpoint from time to time; all processes save together."""
+def _hooks(setup: RunSetup, checkpoints: Checkpoints, logger: RunLogger | NullLogger) -> Hooks:
+    """Callbacks for the logger and for checkpoints; all processes save together."""
 
-    def on_epoch(progress: run_state.Progress, logits: list[np.ndarray]) -> None:
-        watch.on_epoch(progress, logits)
-        due = progress.epoch % setup.plan.checkpoint_every_epochs == 0
-        if due or run_state.finished(setup.plan, progress):
-            training_state.save(setup, checkpoints, progress)
+    def on_epoch(run: RunState, logits: list[np.ndarray]) -> None:
+        logger.on_epoch(run, logits)
+        due = run.epoch % setup.train.checkpoint_every_epochs == 0
+        if due or finished(setup, run):
+            training_state.save(setup, checkpoints, run)
 
-    return run_state.Hooks(watch.on_step, on_epoch, watch.say)
+    return Hooks(logger.on_step, on_epoch, logger.message)
+
+
+def timing_cache(cache: Path, logger: RunLogger | NullLogger) -> member_execution.TimingCache:
+    """Keeps measurements of execution modes beside the decoded clips."""
+
+    def read(name: str) -> float | None:
+        path = cache / f"{name}.json"
+        return float(json.loads(path.read_text())["seconds"]) if path.is_file() else None
+
+    def write(name: str, seconds: float) -> None:
+        atomic.write(cache / f"{name}.json", json.dumps({"seconds": seconds}) + "\n")
+
+    return member_execution.TimingCache(read, write, logger.message)

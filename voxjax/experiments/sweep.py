@@ -1,4 +1,4 @@
-"""A search over traced hyperparameters: all trials are members of one program, the worse half drops out in turn."""
+"""A hyperparameter search: all trials are members of one program, with successive halving."""
 
 import csv
 import dataclasses
@@ -18,35 +18,37 @@ from voxjax.config import Config, Hyper, MemberConfig, in_range, one_of
 from voxjax.config_schema import thaw
 from voxjax.errors import UsageError, mismatch
 from voxjax.experiments import run_folder, session
-from voxjax.experiments.run_logger import Unwatched, Watch
+from voxjax.experiments.run_logger import NullLogger, RunLogger
+from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline import ensemble_setup
-from voxjax.pipeline.dataset import assemble
-from voxjax.pipeline.folds import cut
+from voxjax.pipeline.folds import make_fold
+from voxjax.pipeline.run_spec import Paths, resolve
 from voxjax.storage import atomic
 from voxjax.storage.provenance import provenance
-from voxjax.train import processes, run_state, successive_halving
+from voxjax.train import processes, successive_halving
+from voxjax.train.run_state import RunSetup, RunState
 
 _RANGE = re.compile(r"(?:config\.)?(?:hyper\.)?(\w+)[=:](\S+?):(\S+?)(:log)?")
 
 
 class Axis(NamedTuple):
-    """One hyperparameter and where to look for it."""
+    """One hyperparameter and its range."""
 
     name: str  # a field of `Hyper`
     low: float
     high: float
     log: bool  # drawn evenly in the logarithm
 
-    def at(self, share: float) -> float:
-        """The value at a share in [0, 1] of the way, rounded to what a command line holds."""
+    def at(self, fraction: float) -> float:
+        """The value at a fraction in [0, 1] of the range, rounded to six digits for command lines."""
         if self.log:
-            value = math.exp(math.log(self.low) + share * (math.log(self.high) - math.log(self.low)))
+            value = math.exp(math.log(self.low) + fraction * (math.log(self.high) - math.log(self.low)))
         else:
-            value = self.low + share * (self.high - self.low)
+            value = self.low + fraction * (self.high - self.low)
         return float(f"{value:.6g}")
 
 
-class Plan(NamedTuple):
+class SweepPlan(NamedTuple):
     """What is searched, and how."""
 
     axes: tuple[Axis, ...]
@@ -56,10 +58,10 @@ class Plan(NamedTuple):
 
 
 def axis(text: str) -> Axis:
-    """Reads `NAME:LOW:HIGH`, with `:log` behind where the logarithm is to be even.
+    """Reads `NAME:LOW:HIGH`, or `NAME:LOW:HIGH:log` for values drawn evenly in the logarithm.
 
     Raises:
-        UsageError: at another form, an unknown name, or a range that is none.
+        UsageError: at another form, an unknown name, or an empty range.
     """
     found = _RANGE.fullmatch(text)
     do = "write NAME:LOW:HIGH or NAME:LOW:HIGH:log, as learning_rate:1e-4:1e-2:log"
@@ -81,53 +83,55 @@ def _random(trials: int, width: int, seed: int) -> np.ndarray:
 
 def _sobol(trials: int, width: int, seed: int) -> np.ndarray:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of numbers that are no power of 2: evenness suffers a little
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # about trials that are not a power of 2, which are a little less even
         return qmc.Sobol(width, rng=np.random.default_rng(seed)).random(trials)
 
 
-# Points of the unit cube, [trials, axes]. Sobol's (1967) leave fewer gaps.
+# Points of the unit cube, [trials, axes]. Sobol's (1967) cover it more evenly.
 DRAWS: dict[str, Callable[[int, int, int], np.ndarray]] = {"random": _random, "sobol": _sobol}
 
 
-def sweep(config: Config, plan: Plan, data_dir: Path | None, workdir: Path, cache: Path, resume: str) -> dict[str, Any]:
-    """Trains all trials in one program and ranks them by validation UAR. No test clip is looked at.
+def sweep(config: Config, plan: SweepPlan, paths: Paths, workdir: Path, resume: str) -> dict[str, Any]:
+    """Trains all trials in one program and ranks them by validation UAR. No test clip is used.
 
-    Every trial has the key of a run of its own, so that `train.py` with a trial's values repeats it.
+    Every trial has the key of a run of its own, so that `voxjax train` with a trial's values repeats it.
 
     Args:
-        config: what the trials have in common: one member.
+        config: what the trials have in common; it has one member.
         plan: the search.
-        data_dir, workdir, cache, resume: as `run.train`.
+        paths: inputs and cache.
+        workdir, resume: as for `train`.
 
     Returns:
         The content of `sweep.json`: the trials, best first, and the plan.
 
     Raises:
-        UsageError: at a plan that can't be, and as `run.train`.
-        VoxJaxError: as `run.train`.
+        UsageError: at a plan that contradicts itself, and as `train`.
+        VoxJaxError: as `train`.
     """
     drawn = _drawn(config, plan)
-    config = dataclasses.replace(
-        config,
-        n_members=plan.trials,
-        members=tuple(MemberConfig(config.architecture, config.model, values) for values in drawn),
-    )
+    members = tuple(MemberConfig(config.architecture, config.model, values) for values in drawn)
+    spec = resolve(dataclasses.replace(config, n_members=plan.trials, members=members), paths)
     claimed: dict[str, Any] = {
-        "config": thaw(config),
+        "config": thaw(spec.config),
         "search": [one._asdict() for one in plan.axes],
         "halve_after": plan.halve_after,
     }
-    values = run_folder.flat(claimed)
-    processes.once(lambda: run_folder.refuse_other_run(workdir, values, resume))
-    assembled = assemble(config, data_dir, cache)
-    fold = cut(config, assembled, config.fold, config.seed)
+    values = run_folder.plain_values(claimed)
+    processes.once(lambda: run_folder.check_unused(workdir, values, resume))
+    dataset = datasets.load(spec)
+    fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
     processes.once(lambda: run_folder.claim(workdir, values))
-    with Watch(workdir, config, assembled, fold.split.train) if processes.first() else Unwatched() as watch:
-        setup = _alike(ensemble_setup.setup(config, assembled, [fold], run_folder.layouts(cache, watch)))
+    with RunLogger(workdir, spec, dataset, fold.split.train) if processes.first() else NullLogger() as logger:
+        setup = ensemble_setup.setup(spec, dataset, [fold], session.timing_cache(paths.cache, logger))
+        setup = _with_one_key(setup)
         if plan.halve_after:
-            setup = setup._replace(rungs=successive_halving.rungs(plan.trials, config.train.epochs, plan.halve_after))
-        progress = session.fit(setup, workdir / "checkpoints" / "part0", watch)
-    trials = _ranked(drawn, progress, config.train.epochs)
+            rungs = successive_halving.rungs(plan.trials, spec.config.train.epochs, plan.halve_after)
+            setup = setup._replace(rungs=rungs)
+        run = session.fit(setup, workdir / "checkpoints" / "part0", logger)
+    trials = _ranked(drawn, run, spec.config.train.epochs)
     found: dict[str, Any] = {
         "trials": trials,
         "plan": {**claimed, "draw": plan.draw},
@@ -139,7 +143,7 @@ def sweep(config: Config, plan: Plan, data_dir: Path | None, workdir: Path, cach
 
 
 def printout(found: dict[str, Any]) -> str:
-    """The best trials as aligned text, and the flags that train the best one."""
+    """The ten best trials as text, and the flags that train the best one."""
     names = list(found["trials"][0]["values"])
     lines = [f"{'trial':>5} {'valid UAR':>10} {'epochs':>7}  " + "".join(f"{name:>22}" for name in names)]
     for row in found["trials"][:10]:
@@ -149,7 +153,7 @@ def printout(found: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"The best: {flags}"])
 
 
-def _drawn(config: Config, plan: Plan) -> list[dict[str, float]]:
+def _drawn(config: Config, plan: SweepPlan) -> list[dict[str, float]]:
     """The values of each trial."""
     if not plan.axes:
         do = "add --search=learning_rate:1e-4:1e-2:log; it can be given several times"
@@ -162,20 +166,20 @@ def _drawn(config: Config, plan: Plan) -> list[dict[str, float]]:
         raise UsageError(mismatch("--config", "one member", f"{max(config.n_members, len(config.members))}", do))
     one_of("--draw", plan.draw, DRAWS)
     in_range("--trials", plan.trials, 1, 4_096)
-    shares = DRAWS[plan.draw](plan.trials, len(plan.axes), config.seed)
-    return [{one.name: one.at(float(x)) for one, x in zip(plan.axes, row, strict=True)} for row in shares]
+    points = DRAWS[plan.draw](plan.trials, len(plan.axes), config.seed)
+    return [{one.name: one.at(float(x)) for one, x in zip(plan.axes, row, strict=True)} for row in points]
 
 
-def _alike(setup: run_state.Setup) -> run_state.Setup:
-    """Gives all trials the key of the first: they differ by their values alone, not by luck."""
-    key = setup.courses[0].member.key
-    courses = [course._replace(member=course.member._replace(key=key)) for course in setup.courses]
-    return setup._replace(courses=tuple(courses))
+def _with_one_key(setup: RunSetup) -> RunSetup:
+    """All trials with the key of the first: they differ by their values alone, not by their random draws."""
+    key = setup.plans[0].arrays.key
+    plans = [plan._replace(arrays=plan.arrays._replace(key=key)) for plan in setup.plans]
+    return setup._replace(plans=tuple(plans))
 
 
-def _ranked(drawn: Sequence[dict[str, float]], progress: run_state.Progress, last: int) -> list[dict[str, Any]]:
-    """Trials, those that were dropped last or never first, and among them the best."""
-    reached = [one.dropped or last for one in progress.members]
+def _ranked(drawn: Sequence[dict[str, float]], run: RunState, last: int) -> list[dict[str, Any]]:
+    """Trials: first those that were dropped last or never, and among these the best first."""
+    reached = [one.dropped or last for one in run.members]
     rows = [
         {
             "trial": i,
@@ -185,13 +189,13 @@ def _ranked(drawn: Sequence[dict[str, float]], progress: run_state.Progress, las
             "epochs": len(one.history),
             "status": one.warning or (f"dropped after epoch {one.dropped}" if one.dropped else "trained"),
         }
-        for i, (values, one) in enumerate(zip(drawn, progress.members, strict=True))
+        for i, (values, one) in enumerate(zip(drawn, run.members, strict=True))
     ]
     return sorted(rows, key=lambda row: (-reached[row["trial"]], -row["valid_uar"]))
 
 
 def _write(workdir: Path, found: dict[str, Any]) -> None:
-    """`sweep.json`, and `sweep.csv` with a row a trial."""
+    """`sweep.json`, and `sweep.csv` with one row per trial."""
     atomic.write(workdir / "sweep.json", json.dumps(found, indent=1) + "\n")
     rows = [{**row, **row["values"]} for row in found["trials"]]
     names = [name for name in rows[0] if name != "values"]

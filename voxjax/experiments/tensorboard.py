@@ -1,4 +1,4 @@
-"""What TensorBoard shows while a run goes on. The only room that knows tensorboardX."""
+"""TensorBoard event files of a run; the only file that imports tensorboardX."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,16 +13,15 @@ from voxjax.reporting import plots
 _FLUSH_EVERY_S = 15  # at most this much is lost when a run is killed
 
 
-class Monitor:
-    """Writes one run's events. Close it, or use it in a `with`, so that the last reach the disk."""
+class TensorBoardWriter:
+    """Writes one run's events. Close it, or use it as a context manager, so that the last ones reach the disk."""
 
     def __init__(self, folder: Path, first_step: int | None = None) -> None:
         """Opens a new event file.
 
         Args:
             folder: of the event files, made if missing.
-            first_step: of a run that goes on. What was written at this step or later by the run
-                before is then hidden.
+            first_step: of a resumed run. Events that the interrupted run wrote at this step or later are hidden.
         """
         self._writer = tensorboardX.SummaryWriter(str(folder), purge_step=first_step, flush_secs=_FLUSH_EVERY_S)
 
@@ -46,7 +45,7 @@ class Monitor:
         self._image(step, "history", plots.pixels(plots.history(rows)))
 
     def audio(self, step: int, name: str, samples: np.ndarray, sample_rate_hz: int) -> None:
-        """A clip to listen to: float `[time]`; what lies beyond [-1, 1] is clipped."""
+        """A clip to listen to: float `[time]`, clipped to [-1, 1]."""
         samples = np.clip(np.asarray(samples, np.float32), -1, 1)[:, None]
         self._writer.add_audio(name, samples, step, sample_rate_hz)
 
@@ -55,10 +54,10 @@ class Monitor:
         self._writer.add_text(name, content, step)
 
     def hyperparameters(self, config: Mapping[str, Any], figures: Mapping[str, float]) -> None:
-        """The run's values beside its final figures, in TensorBoard's table of runs.
+        """The run's values with its final figures, in TensorBoard's table of runs.
 
         Args:
-            config: nested values. Lists and what is neither text nor number are written as text.
+            config: nested values. Whatever is neither text nor a number is written as text.
             figures: final ones by name, such as `test/uar`.
         """
         plain = {key: _plain(value) for key, value in config_schema.dotted(config).items()}

@@ -1,84 +1,92 @@
-"""Trains one model or an ensemble under one split, and leaves report and model folder."""
+"""Trains one model or an ensemble under one split, and leaves a report and a model folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from voxjax import models
-from voxjax.artifacts.model_folder import Member, Trained, View, save
-from voxjax.config import Config
+from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, TrainedModel, save
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
-from voxjax.experiments.run_folder import claim, flat, refuse_other_run
-from voxjax.experiments.session import _trained
-from voxjax.pipeline import run_spec
-from voxjax.pipeline.dataset import Assembled, assemble
-from voxjax.pipeline.folds import Fold, cut
-from voxjax.train import processes, run_state
+from voxjax.experiments import run_folder, session
+from voxjax.pipeline import dataset as datasets
+from voxjax.pipeline.dataset import Dataset
+from voxjax.pipeline.folds import Fold, make_fold
+from voxjax.pipeline.run_spec import MemberSpec, RunSpec
+from voxjax.train import processes
+from voxjax.train.run_state import MemberState
 from voxjax.version import __version__
 
 
-def train(config: Config, data_dir: Path | None, workdir: Path, cache: Path, resume: str) -> dict[str, Any]:
-    """Trains one model or an ensemble under one split, and leaves the whole run in `workdir`.
+def train(spec: RunSpec, workdir: Path, resume: str) -> Mapping[str, Any]:
+    """Trains one model or an ensemble under one split, and leaves the run in `workdir`.
 
     Args:
-        config: the run.
-        data_dir: holds one folder a corpus.
-        workdir: for everything the run writes.
-        cache: where decoded clips are kept.
+        spec: the run.
+        workdir: for everything that the run writes.
         resume: "new" starts in an unused folder, "resume" goes on from its newest checkpoint.
 
     Returns:
         The content of `report/metrics.json`.
 
     Raises:
-        UsageError: at a wrong config, a folder that already holds a run, or another run's folder.
+        UsageError: at a folder that already holds a run, or another run.
         VoxJaxError: at data that can't be used, or training that collapses where the guard is to stop.
     """
-    specs = run_spec.specs(config)
-    values = flat({"config": thaw(config)})
-    processes.once(lambda: refuse_other_run(workdir, values, resume))
-    assembled = assemble(config, data_dir, cache)
-    fold = cut(config, assembled, config.fold, config.seed)
-    processes.once(lambda: claim(workdir, values))
-    figures, verdict, progress = _trained(config, assembled, [fold], [[fold]], workdir, cache)
-    trained = Trained(
-        architecture=config.architecture if len(specs) == 1 else "ensemble",
-        options=specs[0].options if len(specs) == 1 else {},
-        labels=assembled.manifest.labels,
-        views=tuple(View(seen.features, seen.encoder.params if seen.encoder else None) for seen in assembled.seen),
-        temperature=verdict[0].temperature,
+    values = run_folder.plain_values({"config": thaw(spec.config)})
+    processes.once(lambda: run_folder.check_unused(workdir, values, resume))
+    dataset = datasets.load(spec)
+    fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
+    processes.once(lambda: run_folder.claim(workdir, values))
+    outcome = session.run_programs(spec, dataset, [[fold]], workdir)
+    model = trained_model(spec, dataset, fold, outcome)
+    processes.once(lambda: save(workdir / "model", model))
+    return outcome.figures
+
+
+def trained_model(spec: RunSpec, dataset: Dataset, fold: Fold, outcome: session.Outcome) -> TrainedModel:
+    """The model of a run with one fold."""
+    prediction, members = outcome.predictions[0], outcome.runs[0].members
+    alone = len(spec.members) == 1
+    return TrainedModel(
+        architecture=spec.members[0].architecture if alone else "ensemble",
+        options=spec.members[0].options if alone else {},
+        labels=dataset.manifest.labels,
+        feature_sets=tuple(
+            TrainedFeatures(rows.features, rows.encoder.params if rows.encoder else None)
+            for rows in dataset.feature_rows
+        ),
+        temperature=prediction.temperature,
         members=[
-            _member(spec, float(weight), one, fold, assembled)
-            for spec, weight, one in zip(specs, verdict[0].weights, progress[0].members, strict=True)
+            _trained_member(member, float(weight), state, fold, dataset)
+            for member, weight, state in zip(spec.members, prediction.weights, members, strict=True)
         ],
-        meta=_about(config, assembled, fold, figures),
+        meta=_meta(spec, dataset, fold, outcome.figures),
     )
-    processes.once(lambda: save(workdir / "model", trained))
-    return figures
 
 
-def _member(
-    spec: run_spec.Spec, weight: float, trained: run_state.Standing, fold: Fold, assembled: Assembled
-) -> Member:
-    fused = models.fused_modalities(spec.options)
-    return Member(
-        architecture=spec.architecture,
-        options=spec.options,
+def _trained_member(
+    member: MemberSpec, weight: float, state: MemberState, fold: Fold, dataset: Dataset
+) -> TrainedMember:
+    return TrainedMember(
+        architecture=member.architecture,
+        options=member.options,
         weight=weight,
-        variables=trained.best._asdict(),
-        scaler=fold.shares[spec.view].scaler,
-        view=spec.view,
-        other_scalers={name: fold.other_scalers[name] for name in fused},
-        columns={name: names for name in fused if (names := assembled.others[name].names)},
+        variables=state.best._asdict(),
+        scaler=fold.data[member.feature_set].scaler,
+        feature_set=member.feature_set,
+        modality_scalers={name: fold.modality_scalers[name] for name in member.modalities},
+        columns={name: names for name in member.modalities if (names := dataset.modality_inputs[name].names)},
     )
 
 
-def _about(config: Config, assembled: Assembled, fold: Fold, figures: dict[str, Any]) -> dict[str, Any]:
-    known = np.concatenate([fold.split.train, fold.split.valid])
-    heard = [corpora.keys(assembled.manifest.clips[i]) for i in known]
+def _meta(spec: RunSpec, dataset: Dataset, fold: Fold, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model folder says of its training."""
+    config = spec.config
+    used = np.concatenate([fold.split.train, fold.split.valid])
+    clip_ids = [corpora.keys(dataset.manifest.clips[i]) for i in used]
     kept = ("accuracy", "accuracy_ci", "uar", "uar_ci", "macro_f1", "ece_calibrated", "n")
     return {
         "name": config.name,
@@ -89,7 +97,7 @@ def _about(config: Config, assembled: Assembled, fold: Fold, figures: dict[str, 
         "figures": {key: figures[key] for key in kept},
         "reject": {f"{row['target']:g}": row["threshold"] for row in figures["reject"]},
         "licence": " ".join(corpora.notes(config.corpus)),
-        "heard": sorted(set().union(*heard)),  # clips that no later figure may be taken on
+        "training_clips": sorted(set().union(*clip_ids)),  # no later figure may be taken on these
         "voxjax": __version__,
         "jax": jax.__version__,
     }

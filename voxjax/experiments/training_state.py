@@ -1,4 +1,4 @@
-"""A run's progress as a checkpoint: one tree of arrays a member, and a little JSON."""
+"""A run's state as a checkpoint: one tree of arrays per member, and a little JSON."""
 
 from typing import Any
 
@@ -8,47 +8,52 @@ import numpy as np
 from voxjax.artifacts.checkpoint import Checkpoints
 from voxjax.config import Hyper
 from voxjax.config_schema import thaw
-from voxjax.train import ensemble, loop, run_state, sharding
+from voxjax.train import ensemble, loop, sharding
+from voxjax.train.run_state import RunSetup, RunState, fetch_members
 
 
-def save(setup: run_state.Setup, checkpoints: Checkpoints, progress: run_state.Progress) -> None:
-    """Writes the progress as the checkpoint of its epoch, in the background."""
-    checkpoints.save(progress.epoch, _arrays(setup, progress), _counters(progress))
+def save(setup: RunSetup, checkpoints: Checkpoints, run: RunState) -> None:
+    """Writes the state as the checkpoint of its epoch, in the background."""
+    checkpoints.save(run.epoch, _arrays(setup, run), _counters(run))
 
 
-def begin_or_resume(setup: run_state.Setup, checkpoints: Checkpoints) -> run_state.Progress:
-    """Fresh weights, or where the newest whole checkpoint stands.
+def begin_or_resume(setup: RunSetup, checkpoints: Checkpoints) -> RunState:
+    """Fresh weights, or the state of the newest complete checkpoint.
 
     Raises:
-        VoxJaxError: at a damaged checkpoint, or another run's.
+        VoxJaxError: at a damaged checkpoint, or that of another run.
     """
-    progress = loop.begin(setup)
+    run = loop.begin(setup)
     if checkpoints.latest() is None:
-        return progress
-    arrays, extra = checkpoints.restore(_arrays(setup, progress))
+        return run
+    arrays, extra = checkpoints.restore(_arrays(setup, run))
     members = [
-        one._replace(
+        member._replace(
             hyper=jax.tree.map(np.float32, Hyper(**counters.pop("hyper"))),
             best=best,
             history=tuple(counters.pop("history")),
             recovered=tuple(counters.pop("recovered")),
             **counters,
         )
-        for one, best, counters in zip(progress.members, arrays["best"], extra["members"], strict=True)
+        for member, best, counters in zip(run.members, arrays["best"], extra["members"], strict=True)
     ]
-    states = sharding.by_member(setup.program, ensemble.stack(setup.program.groups, arrays["states"]))
-    return run_state.Progress(extra["epoch"], states, tuple(members), tuple(arrays["healthy"]))
+    own = dict(zip(sorted(setup.sgd_members), arrays["states"], strict=True))
+    states = [own[i] if i in own else None for i in range(len(members))]
+    stacks = sharding.shard_members(setup.sgd, ensemble.stack(setup.sgd.groups, states))
+    return RunState(extra["epoch"], stacks, tuple(members), tuple(arrays["healthy"]))
 
 
-def _arrays(setup: run_state.Setup, progress: run_state.Progress) -> dict[str, Any]:
+def _arrays(setup: RunSetup, run: RunState) -> dict[str, Any]:
+    wanted = [i in setup.sgd_members for i in range(len(setup.plans))]
+    states = fetch_members(setup.sgd, run.states, wanted)
     return {
-        "states": run_state.kept(setup, progress.states, [True] * len(setup.courses)),
-        "best": [member.best for member in progress.members],
-        "healthy": list(progress.healthy),
+        "states": [state for state in states if state is not None],
+        "best": [member.best for member in run.members],
+        "healthy": list(run.healthy),
     }
 
 
-def _counters(progress: run_state.Progress) -> dict[str, Any]:
+def _counters(run: RunState) -> dict[str, Any]:
     members = [
         {
             "hyper": jax.tree.map(float, thaw(member.hyper)),
@@ -59,6 +64,6 @@ def _counters(progress: run_state.Progress) -> dict[str, Any]:
             "warning": member.warning,
             "dropped": member.dropped,
         }
-        for member in progress.members
+        for member in run.members
     ]
-    return {"epoch": progress.epoch, "members": members}
+    return {"epoch": run.epoch, "members": members}

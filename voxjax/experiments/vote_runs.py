@@ -1,8 +1,8 @@
-"""Several finished runs as one ensemble: soft voting on their test clips, and one model folder of all their members."""
+"""Several finished runs as one ensemble: a soft vote on their test clips, and one model folder of all members."""
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from voxjax.artifacts import model_folder
-from voxjax.artifacts.model_folder import Trained, View
+from voxjax.artifacts.model_folder import TrainedFeatures, TrainedModel
 from voxjax.config import one_of
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.evaluation import compare_runs, results, run_summary
@@ -20,22 +20,22 @@ from voxjax.reporting import run_report
 from voxjax.storage import atomic
 
 _CHOSEN_BY = "the same weight for each run; in each, "
-_PRIORS_NAMED = {"training": "", "equal": ", under equal priors"}
-PRIORS = tuple(_PRIORS_NAMED)  # how frequent the classes are taken to be
+_PRIOR_SUFFIXES = {"training": "", "equal": ", under equal priors"}
+PRIORS = tuple(_PRIOR_SUFFIXES)  # class frequencies that the answers assume
 
 
-def vote(folders: Sequence[Path], workdir: Path, priors: str = "training") -> dict[str, Any]:
+def vote(folders: Sequence[Path], workdir: Path, priors: str = "training") -> Mapping[str, Any]:
     """Reports the vote of runs in `workdir`, and leaves a model of all their members if each run has a model.
 
-    Each run has the same weight, and its probabilities are those it calibrated on its own validation clips, so that no
-    test clip chooses anything. Runs vote seed by seed, under the seeds they have in common; where they have none, as
-    runs of one seed each, the first of each vote together, and so on.
+    Each run has the same weight, and its probabilities were calibrated on its own validation clips, so that no
+    test clip chooses anything. Runs vote seed by seed, under the seeds they have in common; where they have none,
+    the first seeds of all runs vote together, then the second, and so on.
 
     Args:
         folders: of runs with `report/predictions.csv`, all of the same test clips in the same folds.
         workdir: an unused folder.
-        priors: "training", or "equal" for `soft_voting.with_equal_priors`, by the frequencies in the other folds; then
-            no model is joined, as its members would answer under those of training.
+        priors: "training", or "equal" for equal priors, by the class frequencies in the other folds; then no model
+            is joined, as its members would answer under the frequencies they were trained on.
 
     Returns:
         The content of `report/metrics.json`.
@@ -43,7 +43,7 @@ def vote(folders: Sequence[Path], workdir: Path, priors: str = "training") -> di
     Raises:
         UsageError: at fewer than two runs, or a folder in use.
         VoxJaxError: at a folder without a report, runs of other test clips, folds or numbers of seeds, or equal priors
-            where no other fold tells of a class.
+            where a class is in no other fold.
     """
     one_of("--priors", priors, PRIORS)
     if len(folders) < 2:
@@ -53,13 +53,13 @@ def vote(folders: Sequence[Path], workdir: Path, priors: str = "training") -> di
         raise UsageError(mismatch("--workdir", "a folder without a report", str(workdir), do))
     runs = [compare_runs.read(folder) for folder in folders]
     for other in runs[1:]:
-        compare_runs.refuse_unlike(runs[0], other)
+        compare_runs.check_comparable(runs[0], other)
     common = sorted(set.intersection(*(set(run.figures["seeds"]) for run in runs)))
     orders = [_rows(run, common) for run in runs]
     for run, order in zip(runs[1:], orders[1:], strict=True):
-        _refuse_other_rows(runs[0], orders[0], run, order)
+        _check_same_rows(runs[0], orders[0], run, order)
     configs = [json.loads((folder / "config.json").read_text()) for folder in folders]
-    figures = run_report.write_report(workdir / "report", _told(runs, orders, common, configs, priors))
+    figures = run_report.write_report(workdir / "report", _report_input(runs, orders, common, configs, priors))
     if priors == "training" and all((folder / "model").is_dir() for folder in folders):
         model_folder.save(workdir / "model", joined([model_folder.load(folder / "model") for folder in folders]))
     sources = {"vote": [str(folder) for folder in folders], "priors": priors}
@@ -67,40 +67,42 @@ def vote(folders: Sequence[Path], workdir: Path, priors: str = "training") -> di
     return figures
 
 
-def joined(models: Sequence[Trained]) -> Trained:
-    """One model of all members; each model has the same share of the vote.
+def joined(models: Sequence[TrainedModel]) -> TrainedModel:
+    """One model of all members, in which each model has the same weight in the vote.
 
-    The whole has one temperature, the geometric mean of theirs.
+    Its temperature is the geometric mean of theirs.
 
     Raises:
-        VoxJaxError: at other labels, or sounds at other rates.
+        VoxJaxError: at different labels or sample rates.
     """
     labels = models[0].labels
-    rate = models[0].views[0].features.sample_rate_hz
-    views: list[View] = []
+    rate = models[0].feature_sets[0].features.sample_rate_hz
+    feature_sets: list[TrainedFeatures] = []
     members = []
     for one in models:
         if one.labels != labels:
             found = f"{', '.join(labels)}, and {', '.join(one.labels)}"
             raise VoxJaxError(mismatch("models", "the same labels", found, "train them on the same corpus"))
-        if one.views[0].features.sample_rate_hz != rate:
-            found = f"{rate} and {one.views[0].features.sample_rate_hz} Hz"
+        if one.feature_sets[0].features.sample_rate_hz != rate:
+            found = f"{rate} and {one.feature_sets[0].features.sample_rate_hz} Hz"
             raise VoxJaxError(mismatch("models", "one sample rate", found, "train them on the same features"))
-        places = [_place(views, view) for view in one.views]
+        places = [_place(feature_sets, own) for own in one.feature_sets]
         total = sum(member.weight for member in one.members)
         for member in one.members:
-            members.append(dataclasses.replace(member, weight=member.weight / total, view=places[member.view]))
+            members.append(
+                dataclasses.replace(member, weight=member.weight / total, feature_set=places[member.feature_set])
+            )
     temperature = float(np.exp(np.mean([np.log(one.temperature) for one in models])))
-    return Trained("ensemble", {}, labels, tuple(views), temperature, members, _about(models))
+    return TrainedModel("ensemble", {}, labels, tuple(feature_sets), temperature, members, _meta(models))
 
 
-def _place(views: list[View], view: View) -> int:
-    """Where the view stands among those known; an equal one is kept once."""
-    for i, known in enumerate(views):
-        if known.features == view.features and _same(known.encoder, view.encoder):
+def _place(known: list[TrainedFeatures], own: TrainedFeatures) -> int:
+    """The index of an equal feature set among the known ones, to which a new one is added."""
+    for i, other in enumerate(known):
+        if other.features == own.features and _same(other.encoder, own.encoder):
             return i
-    views.append(view)
-    return len(views) - 1
+    known.append(own)
+    return len(known) - 1
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -108,24 +110,24 @@ def _same(a: Any, b: Any) -> bool:
     return bool(trees[0] == trees[1]) and all(np.array_equal(x, y) for x, y in zip(*leaves, strict=True))
 
 
-def _about(models: Sequence[Trained]) -> dict[str, Any]:
-    """What the members' own models say, and the clips that any of them heard."""
-    about = [dict(one.meta) for one in models]
-    heard = sorted({clip for each in about if "heard" in each for clip in each.pop("heard")})
-    same = {key: value for key, value in about[0].items() if all(key in one and one[key] == value for one in about)}
-    licences = dict.fromkeys(one["licence"] for one in about if "licence" in one)
-    names = [str(one["name"]) if "name" in one else "?" for one in about]
+def _meta(models: Sequence[TrainedModel]) -> dict[str, Any]:
+    """What the members' own models say, and the clips that any of them was trained on."""
+    metas = [dict(one.meta) for one in models]
+    clips = sorted({clip for meta in metas if "training_clips" in meta for clip in meta.pop("training_clips")})
+    same = {key: value for key, value in metas[0].items() if all(key in one and one[key] == value for one in metas)}
+    licences = dict.fromkeys(one["licence"] for one in metas if "licence" in one)
+    names = [str(one["name"]) if "name" in one else "?" for one in metas]
     return {
         **same,
         "name": "vote of " + ", ".join(names),
         "licence": " ".join(licences),
-        "heard": heard,
-        "members": about,
+        "training_clips": clips,
+        "members": metas,
     }
 
 
 def _rows(run: Run, seeds: Sequence[int]) -> np.ndarray:
-    """Rows under these seeds, all where there are none: by seed, then by clip. A clip's k-th row is its k-th seed's."""
+    """Rows under these seeds, or all rows without seeds: by seed, then clip. A clip's k-th row is of the k-th seed."""
     seen: dict[str, int] = {}
     times = []
     for clip in run.clips.tolist():
@@ -138,7 +140,7 @@ def _rows(run: Run, seeds: Sequence[int]) -> np.ndarray:
     return order[np.isin(known[np.array(times)[order]], seeds)]
 
 
-def _refuse_other_rows(a: Run, ours: np.ndarray, b: Run, theirs: np.ndarray) -> None:
+def _check_same_rows(a: Run, ours: np.ndarray, b: Run, theirs: np.ndarray) -> None:
     what = f"{a.name} and {b.name}"
     if len(ours) != len(theirs):
         found = f"seeds {a.figures['seeds']} and {b.figures['seeds']}"
@@ -147,32 +149,32 @@ def _refuse_other_rows(a: Run, ours: np.ndarray, b: Run, theirs: np.ndarray) -> 
         raise VoxJaxError(mismatch(what, "the same folds", "others", "run both under the same protocol"))
 
 
-def _told(
+def _report_input(
     runs: Sequence[Run],
     orders: Sequence[np.ndarray],
     seeds: Sequence[int],
     configs: Sequence[dict[str, Any]],
     priors: str,
 ) -> results.ReportInput:
-    """The vote, as the report takes it."""
+    """The vote as the input of a report."""
     first, rows = runs[0], orders[0]
-    chances = np.stack([run.chances[order] for run, order in zip(runs, orders, strict=True)])
-    voted = soft_voting.weighted_mean(chances, np.ones(len(runs)))
+    probabilities = np.stack([run.probabilities[order] for run, order in zip(runs, orders, strict=True)])
+    voted = soft_voting.weighted_mean(probabilities, np.ones(len(runs)))
     truth = first.truth[rows]
     if priors == "equal":
-        voted = soft_voting.with_equal_priors(voted, _elsewhere(truth, first.folds[rows], voted.shape[1]))
-    members = [_member(run, truth, each) for run, each in zip(runs, chances, strict=True)]
+        voted = soft_voting.with_equal_priors(voted, _counts_in_other_folds(truth, first.folds[rows], voted.shape[1]))
+    members = [_member(run, truth, each) for run, each in zip(runs, probabilities, strict=True)]
     meta: Any = {
         "protocol": first.figures["protocol"],
         "corpus": first.figures["corpus"],
-        "model": "vote of " + ", ".join(member["architecture"] for member in members) + _PRIORS_NAMED[priors],
+        "model": "vote of " + ", ".join(member["architecture"] for member in members) + _PRIOR_SUFFIXES[priors],
         "folds": first.figures["folds"],
         "seeds": list(seeds) or sorted({seed for run in runs for seed in run.figures["seeds"]}),
         "chosen_by": _CHOSEN_BY + "; ".join(dict.fromkeys(run.figures["chosen_by"] for run in runs)),
         "train_seconds": sum(run.figures["train_seconds"] for run in runs),
         "parameters": sum(run.figures["parameters"] for run in runs),
         "members": members,
-        **run_summary.ensemble("equal", truth, chances, voted, members),
+        **run_summary.ensemble_fields("equal", truth, probabilities, voted, members),
         "config": {run.name: config for run, config in zip(runs, configs, strict=True)},
     }
     return results.ReportInput(
@@ -189,8 +191,8 @@ def _told(
     )
 
 
-def _elsewhere(truth: np.ndarray, folds: np.ndarray, classes: int) -> np.ndarray:
-    """How many clips each class has in the folds other than a clip's own, which its networks learnt from: `[n, K]`."""
+def _counts_in_other_folds(truth: np.ndarray, folds: np.ndarray, classes: int) -> np.ndarray:
+    """Clips of each class in the folds other than a clip's own, which its networks were trained on: `[n, K]`."""
     counts = np.zeros((len(truth), classes))
     for fold in np.unique(folds):
         counts[folds == fold] = np.bincount(truth[folds != fold], minlength=classes)
@@ -198,17 +200,17 @@ def _elsewhere(truth: np.ndarray, folds: np.ndarray, classes: int) -> np.ndarray
 
 
 def _genders(runs: Sequence[Run], orders: Sequence[np.ndarray]) -> list[str]:
-    """As one run knows them; older reports don't."""
+    """The genders of the first run that has them; older reports have none."""
     found = [run.genders[order].tolist() for run, order in zip(runs, orders, strict=True)]
     return next((genders for genders in found if any(genders)), found[0])
 
 
-def _member(run: Run, truth: np.ndarray, chances: np.ndarray) -> dict[str, Any]:
+def _member(run: Run, truth: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
     figures = run.figures
     return {
         "architecture": figures["model"],
         "name": figures["model"],
-        **run_summary.scores(truth, chances),
+        **run_summary.scores(truth, probabilities),
         "weight": 1.0,
         "parameters": figures["parameters"],
         "status": "trained",

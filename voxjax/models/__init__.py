@@ -4,11 +4,13 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
+import flax.errors
 import flax.linen as nn
 import jax
 
 from voxjax.config import one_of
 from voxjax.config_schema import freeze, thaw
+from voxjax.errors import VoxJaxError
 from voxjax.models import (
     advanced,
     baseline,
@@ -67,6 +69,10 @@ ARCHITECTURES: dict[str, Architecture] = {
 }
 
 
+class WeightsError(VoxJaxError):
+    """Weights that do not fit the network."""
+
+
 class Variables(NamedTuple):
     """Weights, and the running statistics of batch norm: nested dictionaries of float32 arrays."""
 
@@ -108,8 +114,15 @@ class Network:
         return variables._replace(params=self.module.fit(inputs, mask, labels))
 
     def apply(self, variables: Variables, inputs: Inputs, mask: Inputs, pretrained: Tree | tuple[()] = ()) -> Array:
-        """Logits without dropout: `[B, T, C], [B, T] -> [B, K]`."""
-        logits = self.module.apply(_collections(variables, pretrained), inputs, mask, None)
+        """Logits without dropout: `[B, T, C], [B, T] -> [B, K]`.
+
+        Raises:
+            WeightsError: at weights of another network.
+        """
+        try:
+            logits = self.module.apply(_collections(variables, pretrained), inputs, mask, None)
+        except flax.errors.FlaxError as error:
+            raise WeightsError(" ".join(str(error).split())) from error
         return cast(Array, logits)
 
     def apply_train(
@@ -157,6 +170,11 @@ def build(architecture: str, values: Mapping[str, Any], classes: int) -> Network
     one_of("config.architecture", architecture, ARCHITECTURES)
     found = ARCHITECTURES[architecture]
     return Network(found.module(freeze(found.options, values, "config.model"), classes))
+
+
+def is_closed_form(architecture: str) -> bool:
+    """Whether networks of this architecture are fitted in closed form, and not trained in steps."""
+    return hasattr(ARCHITECTURES[architecture].module, "fit")
 
 
 def parameter_count(variables: Variables) -> int:

@@ -1,4 +1,4 @@
-"""Pretrained encoders at hand: where their weights lie, features made with them, and these kept on disk."""
+"""Features of all clips of a corpus; those of an encoder are kept on disk."""
 
 import hashlib
 import json
@@ -14,30 +14,30 @@ from voxjax.data.examples import Examples
 from voxjax.data.manifest import Manifest
 from voxjax.encoders.extractor import extractor
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.pipeline.encoder_weights import Encoder
-from voxjax.pipeline.feature_sets import View
+from voxjax.pipeline.encoder_weights import EncoderWeights
+from voxjax.pipeline.feature_sets import FeatureSet
 from voxjax.storage import atomic
 
-_VERSION = 1
+_VERSION = 2
 
 
 def rows(
-    view: View,
-    encoder: Encoder | None,
+    feature_set: FeatureSet,
+    encoder: EncoderWeights | None,
     manifest: Manifest,
     clip: Callable[[int], np.ndarray],
     cache: Path,
     report: Callable[[int], object],
 ) -> Examples:
-    """Features of all clips and their copies; what an encoder made is kept on disk and read back the next time.
+    """Features of all clips and their augmented copies; those of an encoder are read back the next time.
 
     Args:
-        view: what the clips become.
-        encoder: as `load` gives it.
+        feature_set: what the clips are turned into.
+        encoder: its weights, None where there is none.
         manifest: the clips.
-        clip: gives one clip's samples.
-        cache: where they are kept.
-        report: told how many clips are done since it was last called.
+        clip: returns the samples of one clip.
+        cache: where encoder outputs are kept.
+        report: is given how many clips are done since its last call.
 
     Raises:
         VoxJaxError: where they can't be kept.
@@ -46,23 +46,23 @@ def rows(
     def build() -> Examples:
         clips = [clip(i) for i in range(len(manifest))]
         ids = [one.augmentation_id for one in manifest.clips]
-        extract = extractor(view.features, encoder.params if encoder else None)
-        return examples.build(view.features, clips, report, view.offline_augment, ids, extract)
+        extract = extractor(feature_set.features, encoder.params if encoder else None)
+        return examples.build(feature_set.features, clips, report, feature_set.offline_augment, ids, extract)
 
     if encoder is None:
         return build()
     key = [
         _VERSION,
         encoder.digest,
-        {**thaw(view.features), "centre": "corpus", "tuned_blocks": 0},  # neither changes what an encoder says
-        thaw(view.offline_augment),
+        {**thaw(feature_set.features), "centre": "corpus", "tuned_blocks": 0},  # neither changes the encoder's outputs
+        thaw(feature_set.offline_augment),
         [one.content_hash for one in manifest.clips],
     ]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
-    found = _read(cache / "encoded", name)
-    if found is not None:
+    kept = _read(cache / "encoded", name)
+    if kept is not None:
         report(len(manifest))
-        return found
+        return kept
     made = build()
     try:
         _write(cache / "encoded", name, made)
@@ -74,18 +74,18 @@ def rows(
 
 
 def _read(folder: Path, name: str) -> Examples | None:
-    """What `_write` kept, its features mapped and not loaded; None where there is none."""
+    """What `_write` kept, its features memory-mapped; None where there is none."""
     try:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as small:
-            lengths, owners = small["lengths"], small["owners"]
+            lengths, clip_index = small["lengths"], small["clip_index"]
         values = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, KeyError):
         return None
-    return Examples(values, lengths, owners) if values.shape[:2] == lengths.shape else None
+    return Examples(values, lengths, clip_index) if values.shape[:2] == lengths.shape else None
 
 
 def _write(folder: Path, name: str, made: Examples) -> None:
-    """The features first and the small arrays last: without these nothing is taken to be there."""
+    """Writes the features first and the small arrays last: without these the entry does not count."""
     atomic.write_stream(folder / f"{name}.npy", lambda file: np.save(file, made.features, allow_pickle=False))
-    small: Mapping[str, Any] = {"lengths": made.lengths, "owners": made.clip_index}
+    small: Mapping[str, Any] = {"lengths": made.lengths, "clip_index": made.clip_index}
     atomic.write_stream(folder / f"{name}.npz", lambda file: np.savez(file, allow_pickle=False, **small))

@@ -1,4 +1,4 @@
-"""How the members of a run see its clips: with which features and which offline copies."""
+"""Feature sets: features and offline augmentation that some members of a run share."""
 
 from typing import NamedTuple
 
@@ -7,45 +7,43 @@ from voxjax.config_schema import freeze, thaw
 from voxjax.errors import UsageError, mismatch
 
 
-class View(NamedTuple):
-    """What a clip becomes. Members with equal views share its arrays."""
+class FeatureSet(NamedTuple):
+    """What clips are turned into. Members with equal feature sets share the arrays."""
 
     features: FeatureConfig
     offline_augment: OfflineAugmentConfig
 
 
-def kinds(config: Config) -> tuple[MemberConfig, ...]:
-    """What the members are taken from in turn."""
+def member_configs(config: Config) -> tuple[MemberConfig, ...]:
+    """The member configs that a run's members are taken from in turn."""
     return config.members or (MemberConfig(config.architecture, config.model),)
 
 
-def of_kind(config: Config, i: int) -> View:
-    """The view of the members of kind `i`: the run's, but for its own values.
+def feature_set_of(config: Config, i: int) -> FeatureSet:
+    """The feature set of member config `i`: the run's, with its own values.
 
     Raises:
         UsageError: at an unknown key, or a value of the wrong type or out of range.
     """
-    kind, at = kinds(config)[i], f"config.members[{i}]"
-    features = freeze(FeatureConfig, merged_features(thaw(config.features), kind.features), f"{at}.features")
-    copies = freeze(
-        OfflineAugmentConfig, {**thaw(config.offline_augment), **kind.offline_augment}, f"{at}.offline_augment"
-    )
-    return View(features, copies)
+    own, prefix = member_configs(config)[i], f"config.members[{i}]"
+    features = freeze(FeatureConfig, merged_features(thaw(config.features), own.features), f"{prefix}.features")
+    augment = {**thaw(config.offline_augment), **own.offline_augment}
+    return FeatureSet(features, freeze(OfflineAugmentConfig, augment, f"{prefix}.offline_augment"))
 
 
-def distinct(config: Config) -> tuple[View, ...]:
-    """The views of a run, each once, in the order of the members that have them.
+def distinct(config: Config) -> tuple[FeatureSet, ...]:
+    """The feature sets of a run, each once, in the order of the members that have them.
 
     Raises:
-        UsageError: where members hear the clips at other rates, or the protocol `guide` would give them other clips.
+        UsageError: at different sample rates, or different offline augmentation under the protocol `guide`.
     """
-    count = len(kinds(config))
-    found = tuple(dict.fromkeys(of_kind(config, i % count) for i in range(config.n_members)))
-    rates = sorted({config.features.sample_rate_hz, *(view.features.sample_rate_hz for view in found)})
+    count = len(member_configs(config))
+    found = tuple(dict.fromkeys(feature_set_of(config, i % count) for i in range(config.n_members)))
+    rates = sorted({config.features.sample_rate_hz, *(one.features.sample_rate_hz for one in found)})
     if len(rates) > 1:
         do = "set features.sample_rate_hz alike"
         raise UsageError(mismatch("config.members", "one sample rate", " and ".join(map(str, rates)) + " Hz", do))
-    if config.protocol == "guide" and len({view.offline_augment for view in found}) > 1:
-        do = "its copies are clips of their own: give them to the whole run, as config.offline_augment"
-        raise UsageError(mismatch("protocol guide", "the same copies for all members", "several kinds", do))
+    if config.protocol == "guide" and len({one.offline_augment for one in found}) > 1:
+        do = "its augmented copies are clips of their own: set config.offline_augment for the whole run"
+        raise UsageError(mismatch("protocol guide", "one offline augmentation for all members", "several", do))
     return found

@@ -1,4 +1,4 @@
-"""One split of a corpus: training rows with fitted statistics, and clips to evaluate on."""
+"""One split of a dataset: training rows with fitted statistics, and clips to evaluate on."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -11,61 +11,63 @@ from voxjax.data import examples, guard, splits
 from voxjax.data.examples import Examples
 from voxjax.data.manifest import Manifest
 from voxjax.pipeline import modality_inputs
-from voxjax.pipeline.dataset import Assembled, Seen
-from voxjax.train.run_state import Side
+from voxjax.pipeline.dataset import Dataset, FeatureRows
+from voxjax.pipeline.run_spec import RunSpec
+from voxjax.train.run_state import EvalSplit
 
 
-class Share(NamedTuple):
-    """One split of one view, with what was fitted on the training side."""
+class FoldData(NamedTuple):
+    """One split of one feature set, with statistics of its training clips."""
 
-    rows: np.ndarray  # int64, rows of `Seen.rows` to train on
+    rows: np.ndarray  # int64, rows of `FeatureRows.rows` to train on
     scaler: normalize.Scaler
     class_weights: np.ndarray  # float32 [K], mean 1 over the training rows
-    valid: Side
-    test: Side
+    valid: EvalSplit
+    test: EvalSplit
 
 
 class Fold(NamedTuple):
-    """One split of the corpus."""
+    """One split of a dataset, for one seed."""
 
     split: splits.Split
     seed: int
-    shares: tuple[Share, ...]  # one a view
-    other_scalers: Mapping[str, normalize.Scaler]  # of `Assembled.others`
+    data: tuple[FoldData, ...]  # one per feature set
+    modality_scalers: Mapping[str, normalize.Scaler]  # of `Dataset.modality_inputs`
 
 
-def cut(config: Config, assembled: Assembled, fold: int, seed: int) -> Fold:
-    """One guarded split, and the statistics of its training side.
+def make_fold(spec: RunSpec, dataset: Dataset, fold: int, seed: int) -> Fold:
+    """One split that has passed the leak guard, and the statistics of its training clips.
 
     Raises:
         VoxJaxError: at a split that leaks, or too few clips.
     """
-    split = splits.split(assembled.manifest, config.protocol, fold, config.train.valid_fraction, seed)
-    guard.check(assembled.manifest, split)
-    shares = (_share(config, assembled.manifest, seen, split) for seen in assembled.seen)
-    return Fold(split, seed, tuple(shares), modality_inputs.scalers(assembled.others, split))
+    config = spec.config
+    split = splits.split(dataset.manifest, config.protocol, fold, config.train.valid_fraction, seed)
+    guard.check(dataset.manifest, split)
+    data = (_fold_data(config, dataset.manifest, rows, split) for rows in dataset.feature_rows)
+    return Fold(split, seed, tuple(data), modality_inputs.fit_scalers(dataset.modality_inputs, split))
 
 
-def _share(config: Config, manifest: Manifest, seen: Seen, split: splits.Split) -> Share:
-    rows = seen.rows
+def _fold_data(config: Config, manifest: Manifest, feature_rows: FeatureRows, split: splits.Split) -> FoldData:
+    rows = feature_rows.rows
     train = np.flatnonzero(np.isin(rows.clip_index, split.train))
     guard.check_fitted_on_train(rows.clip_index[train], split)
-    chosen = Examples(rows.features[train, :1], rows.lengths[train, :1], rows.clip_index[train])
-    scaler = examples.fit_scaler(seen.features, chosen)
-    targets = manifest.targets[rows.clip_index[train]]
+    unaugmented = Examples(rows.features[train, :1], rows.lengths[train, :1], rows.clip_index[train])
+    scaler = examples.fit_scaler(feature_rows.features, unaugmented)
+    weights = _class_weights(manifest, rows.clip_index[train], config.class_balance)
+    evaluation = (_eval_split(manifest, rows, clips) for clips in (split.valid, split.test))
+    return FoldData(train, scaler, weights, *evaluation)
+
+
+def _class_weights(manifest: Manifest, clips: np.ndarray, class_balance: float) -> np.ndarray:
+    """A power of each class's inverse frequency among these clips, mean 1 over them: float32 `[K]`."""
+    targets = manifest.targets[clips]
     counts = np.bincount(targets, minlength=len(manifest.labels))
-    weights = (len(targets) / (len(manifest.labels) * np.maximum(counts, 1))) ** config.class_balance
-    weights = (weights / np.mean(weights[targets])).astype(np.float32)
-    sides = (_side(manifest, rows, side) for side in (split.valid, split.test))
-    return Share(train, scaler, weights, *sides)
+    weights = (len(targets) / (len(manifest.labels) * np.maximum(counts, 1))) ** class_balance
+    return (weights / np.mean(weights[targets])).astype(np.float32)
 
 
-def _side(manifest: Manifest, seen_rows: Examples, clips: np.ndarray) -> Side:
-    """Clips to judge by, which may have several rows each."""
-    rows = np.flatnonzero(np.isin(seen_rows.clip_index, clips))
-    clip_index = np.searchsorted(clips, seen_rows.clip_index[rows])
-
-    def per_clip(logits: np.ndarray) -> np.ndarray:
-        return examples.mean_by_clip(logits, clip_index)
-
-    return Side(rows, per_clip, manifest.targets[clips])
+def _eval_split(manifest: Manifest, rows: Examples, clips: np.ndarray) -> EvalSplit:
+    """Clips to evaluate on, each of which may have several rows."""
+    own = np.flatnonzero(np.isin(rows.clip_index, clips))
+    return EvalSplit(own, np.searchsorted(clips, rows.clip_index[own]), manifest.targets[clips])

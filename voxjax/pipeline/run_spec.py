@@ -1,42 +1,134 @@
-"""A config resolved once into the members of a run."""
+"""A config resolved once into one frozen, checked description of a run."""
 
-from typing import NamedTuple
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from voxjax import losses, models
-from voxjax.config import Config, FeatureConfig, Hyper, one_of
-from voxjax.config_schema import freeze, thaw
+from voxjax import losses, modalities, models
+from voxjax.config import Config, EncoderFeatures, FeatureConfig, Hyper
+from voxjax.config_schema import freeze, one_of, thaw
+from voxjax.data import splits
+from voxjax.errors import UsageError, mismatch
 from voxjax.metrics import soft_voting
-from voxjax.pipeline import feature_sets, modality_inputs
+from voxjax.pipeline import feature_sets
+from voxjax.pipeline.feature_sets import FeatureSet
 
 
-class Spec(NamedTuple):
-    """One member of the ensemble, before it meets a fold."""
+@dataclasses.dataclass(frozen=True)
+class Paths:
+    """Where a run finds its inputs and keeps what can be made again."""
+
+    cache: Path  # decoded clips, encoder outputs, measurements, downloaded encoders
+    data_dir: Path | None = None  # holds one folder per corpus
+    encoder_weights: Path | None = None  # a file or folder that the user named
+    weights_dir: Path | None = None  # the user's folder of encoders
+
+
+class MemberSpec(NamedTuple):
+    """One member of the ensemble, before it has a fold."""
 
     name: str
     architecture: str
-    options: dict  # complete and checked
+    options: dict[str, Any]  # of the architecture, complete and checked
     hyper: Hyper
     features: FeatureConfig
-    view: int  # of `views.distinct`: how it sees the clips
+    feature_set: int  # index into `RunSpec.feature_sets`
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities other than the audio that the member fuses."""
+        return models.fused_modalities(self.options)
 
 
-def specs(config: Config) -> list[Spec]:
-    """The members of a run: `n_members`, taken in turn from `members`.
+@dataclasses.dataclass(frozen=True)
+class RunSpec:
+    """A run. Everything below the command line takes it, or a part of it, and reads no config again."""
+
+    config: Config
+    paths: Paths
+    members: tuple[MemberSpec, ...]
+    feature_sets: tuple[FeatureSet, ...]
+    modalities: tuple[str, ...]  # other than the audio, that any member fuses, in the order of `MODALITIES`
+    corpora: str  # all corpora, joined by `+`, the one that is tested on last
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The sample rate of all feature sets."""
+        return self.config.features.sample_rate_hz
+
+
+def resolve(config: Config, paths: Paths) -> RunSpec:
+    """The run that a config describes.
 
     Raises:
-        UsageError: at an unknown architecture, option, modality, loss or number.
+        UsageError: at an unknown name or key, a value of the wrong type or out of range, or values that contradict
+            each other.
     """
+    config = freeze(Config, thaw(config))  # again, as a config made in Python has not been through a file
     one_of("config.loss", config.loss, losses.LOSSES)
     one_of("config.vote", config.vote, soft_voting.WEIGHTINGS)
-    modality_inputs.fused(config)
-    kinds, distinct = feature_sets.kinds(config), feature_sets.distinct(config)
-    found: list[Spec] = []
+    one_of("config.protocol", config.protocol, splits.PROTOCOLS)
+    if config.train.batch_size % config.devices.data:
+        found = f"{config.train.batch_size} for {config.devices.data} devices"
+        do = "change config.train.batch_size or config.devices.data"
+        raise UsageError(mismatch("config.train.batch_size", "a multiple of config.devices.data", found, do))
+    sets = feature_sets.distinct(config)
+    _check_weights_of_several(sets, paths)
+    members = _members(config, sets)
+    return RunSpec(config, paths, members, sets, _modalities(members), _corpora(config))
+
+
+def _members(config: Config, sets: tuple[FeatureSet, ...]) -> tuple[MemberSpec, ...]:
+    """`n_members` members, taken from the member configs in turn."""
+    configs = feature_sets.member_configs(config)
+    members: list[MemberSpec] = []
     for i in range(config.n_members):
-        at = i % len(kinds)
-        kind, view = kinds[at], feature_sets.of_kind(config, at)
-        options = models.options(kind.architecture, kind.model)
-        hyper = freeze(Hyper, {**thaw(config.hyper), **kind.hyper}, f"config.members[{at}].hyper")
-        nth = 1 + sum(spec.architecture == kind.architecture for spec in found)
-        name = f"{kind.architecture} {nth}"
-        found.append(Spec(name, kind.architecture, options, hyper, view.features, distinct.index(view)))
-    return found
+        at = i % len(configs)
+        own, feature_set = configs[at], feature_sets.feature_set_of(config, at)
+        options = models.options(own.architecture, own.model)
+        hyper = freeze(Hyper, {**thaw(config.hyper), **own.hyper}, f"config.members[{at}].hyper")
+        number = 1 + sum(member.architecture == own.architecture for member in members)
+        name = f"{own.architecture} {number}"
+        place = sets.index(feature_set)
+        members.append(MemberSpec(name, own.architecture, options, hyper, feature_set.features, place))
+    return tuple(members)
+
+
+def _modalities(members: tuple[MemberSpec, ...]) -> tuple[str, ...]:
+    """All modalities that members fuse.
+
+    Raises:
+        UsageError: at an unknown modality.
+    """
+    names = {name for member in members for name in member.modalities}
+    for name in sorted(names):
+        one_of("config.model.modalities", name, modalities.MODALITIES)
+    return tuple(name for name in modalities.MODALITIES if name in names)
+
+
+def _corpora(config: Config) -> str:
+    """All corpora of a run, the one that is tested on last.
+
+    Raises:
+        UsageError: at a test corpus without its protocol, or the other way round.
+    """
+    across = config.protocol == "corpus"
+    if across and not config.test_corpus:
+        do = "add --config.test_corpus=NAME"
+        raise UsageError(mismatch("protocol corpus", "a corpus to test on", "no config.test_corpus", do))
+    if config.test_corpus and not across:
+        do = "add --config.protocol=corpus, or leave it out"
+        raise UsageError(mismatch("config.test_corpus", "protocol corpus", config.protocol, do))
+    if config.test_corpus in config.corpus.split("+"):
+        do = "test on a corpus that is not trained on"
+        raise UsageError(mismatch("config.test_corpus", f"another than {config.corpus}", config.test_corpus, do))
+    return f"{config.corpus}+{config.test_corpus}" if across else config.corpus
+
+
+def _check_weights_of_several(sets: tuple[FeatureSet, ...], paths: Paths) -> None:
+    """Checks that no single file of weights is named where several encoders are asked for."""
+    names = sorted({one.features.encoder for one in sets if isinstance(one.features, EncoderFeatures)})
+    named = paths.encoder_weights
+    if named is not None and len(names) > 1 and named.is_file():
+        do = "name the folder that holds them under their usual names"
+        raise UsageError(mismatch("--encoder_weights", "a folder, for " + " and ".join(names), f"the file {named}", do))

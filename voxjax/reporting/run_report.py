@@ -8,19 +8,20 @@ from typing import Any
 import numpy as np
 
 from voxjax.config_schema import dotted
-from voxjax.evaluation.figures import measure
+from voxjax.evaluation.figures import measure, probabilities
 from voxjax.evaluation.results import ReportInput
-from voxjax.metrics import calibration, classification
+from voxjax.metrics import classification
 from voxjax.reporting import html, plots, tables
 from voxjax.storage import atomic
 
 
-def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
+def write_report(folder: Path, run: ReportInput, figures: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     """Writes `metrics.json`, the tables, the pictures and `report.html`, each atomically.
 
     Args:
         folder: made if missing. Files of the same names are replaced.
         run: what to report.
+        figures: as `evaluation.figures.measure` gives them, where the caller has them already.
 
     Returns:
         What `metrics.json` holds.
@@ -29,10 +30,8 @@ def write_report(folder: Path, run: ReportInput) -> dict[str, Any]:
         VoxJaxError: without clips, with unequal columns, or at logits that are not finite.
         OSError: if the folder can't be written.
     """
-    temperature = np.broadcast_to(np.asarray(run.temperature, np.float64), len(run.truth))
-    before = calibration.calibrated_probabilities(run.logits, 1.0)
-    after = calibration.calibrated_probabilities(run.logits, temperature[:, None])
-    figures = measure(run, before, after)
+    figures = measure(run) if figures is None else figures
+    before, after = probabilities(run)
     pictures = draw(run, figures, before, after)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("confusion", "history", "reliability"):

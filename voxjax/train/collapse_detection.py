@@ -1,4 +1,4 @@
-"""Has a member's training collapsed? Judged on the host from its history, one row an epoch."""
+"""Signs that a member's training has collapsed, found on the host in its history, one row per epoch."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -10,49 +10,51 @@ from voxjax.config import GuardConfig, Hyper
 
 Row = Mapping[str, float]
 
-_MARGIN = 0.3  # added to the true share of the commonest class, where classes are unbalanced
+_MARGIN = 0.3  # added to the true share of the most frequent class, where classes are unbalanced
 
 
-class Signs(NamedTuple):
-    """What the predictions of one epoch look like beside the truth."""
+class PredictionStatistics(NamedTuple):
+    """The predicted classes of one epoch, compared with the true ones."""
 
-    majority_fraction: float  # of clips that are given to one class
-    majority_class: int  # that class
+    majority_fraction: float  # of clips that are predicted as the most frequent class
+    majority_class: int
     entropy: float  # nats, of the histogram of predicted classes
-    true_majority_fraction: float  # of the commonest true class
+    true_majority_fraction: float  # of the most frequent true class
     true_entropy: float  # nats
 
 
-def signs(predicted: np.ndarray, truth: np.ndarray, classes: int) -> Signs:
-    """The signs of one epoch.
+def prediction_statistics(predicted: np.ndarray, truth: np.ndarray, classes: int) -> PredictionStatistics:
+    """The statistics of one epoch.
 
     Args:
         predicted, truth: integer `[n]`, n at least 1.
         classes: K.
     """
     given, true = (np.bincount(labels, minlength=classes) / len(labels) for labels in (predicted, truth))
-    return Signs(float(given.max()), int(given.argmax()), _entropy(given), float(true.max()), _entropy(true))
+    return PredictionStatistics(
+        float(given.max()), int(given.argmax()), _entropy(given), float(true.max()), _entropy(true)
+    )
 
 
-def reason(config: GuardConfig, history: Sequence[Row], labels: Sequence[str]) -> str | None:
-    """Why a member is held to have collapsed, in words; None while it is healthy.
+def collapse_reason(config: GuardConfig, history: Sequence[Row], labels: Sequence[str]) -> str | None:
+    """Why a member counts as collapsed, as text; None while it is healthy.
 
     Args:
         config: the thresholds.
-        history: the member's rows since it began, or was last rolled back.
+        history: the member's rows since it started, or was last rolled back.
         labels: names of the classes.
     """
     if not history:
         return None
     last = history[-1]
     if last["nonfinite_steps"] > 0.5 * last["steps"]:
-        return _nonfinite(last)
+        return _nonfinite_text(last)
     recent = [row for row in history if row["epoch"] > config.after_epochs][-config.patience_epochs :]
     if len(recent) < config.patience_epochs:
         return None
-    for sign, words in _SIGNS:
+    for sign, text in _SIGNS:
         if all(sign(config, row) for row in recent):
-            return f"{words(last, labels)} for {len(recent)} epochs"
+            return f"{text(last, labels)} for {len(recent)} epochs"
     return None
 
 
@@ -81,22 +83,22 @@ def _some_nonfinite(config: GuardConfig, row: Row) -> bool:
     return row["nonfinite_steps"] > 0
 
 
-def _said_class(row: Row, labels: Sequence[str]) -> str:
+def _class_text(row: Row, labels: Sequence[str]) -> str:
     share, true = row["majority_fraction"], row["true_majority_fraction"]
     name = labels[int(row["majority_class"])]
-    return f"predicts '{name}' for {share:.0%} of validation clips (the commonest true class has {true:.0%})"
+    return f"predicts '{name}' for {share:.0%} of validation clips (the most frequent true class has {true:.0%})"
 
 
-def _nonfinite(row: Row) -> str:
+def _nonfinite_text(row: Row) -> str:
     count, steps = int(row["nonfinite_steps"]), int(row["steps"])
     return f"{count} of {steps} steps gave a non-finite loss or gradient (they were skipped)"
 
 
 _SIGNS = (
-    (_one_class, _said_class),
-    (_few_classes, _said_class),
+    (_one_class, _class_text),
+    (_few_classes, _class_text),
     (_vanished, lambda row, labels: f"the gradient's norm fell to {row['gradient_norm']:.1e}"),
-    (_some_nonfinite, lambda row, labels: _nonfinite(row)),
+    (_some_nonfinite, lambda row, labels: _nonfinite_text(row)),
 )
 
 

@@ -5,27 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from voxjax.train import run_state
+from voxjax.train.run_state import RunState
 
 
-def curves(progress: Sequence[run_state.Progress]) -> list[dict[str, Any]]:
-    """Every member's rows, one behind the other, told apart by `member` where there are several."""
+def curves(runs: Sequence[RunState]) -> list[dict[str, Any]]:
+    """Rows of every member, one member after the other, with its number as `member` where there are several."""
     members = [
         [{**row, "kept": float(row["epoch"] == member.best_epoch)} for row in member.history]
-        for part in progress
-        for member in part.members
+        for run in runs
+        for member in run.members
     ]
     if len(members) == 1:
         return list(members[0])
-    return [{**row, "member": i} for i, one in enumerate(members) for row in one]
+    return [{**row, "member": i} for i, rows in enumerate(members) for row in rows]
 
 
-def history(progress: Sequence[run_state.Progress]) -> list[dict[str, Any]]:
-    """One row an epoch: the mean over the members that were still learning, and their own rows."""
-    members = [member.history for part in progress for member in part.members]
+def mean_history(runs: Sequence[RunState]) -> list[dict[str, Any]]:
+    """One row per epoch: the mean over the members that were still training, and their own rows as `members`."""
+    members = [member.history for run in runs for member in run.members]
     rows = []
-    for epoch in range(max((len(one) for one in members), default=0)):
-        here = [one[epoch] for one in members if epoch < len(one)]
-        mean = {key: float(np.mean([row[key] for row in here])) for key in here[0]} | {"epoch": epoch + 1}
-        rows.append(mean if len(members) == 1 else {**mean, "members": here})
+    for epoch in range(max((len(history) for history in members), default=0)):
+        own = [history[epoch] for history in members if epoch < len(history)]
+        mean = {key: float(np.mean([row[key] for row in own])) for key in own[0]} | {"epoch": epoch + 1}
+        rows.append(mean if len(members) == 1 else {**mean, "members": own})
     return rows

@@ -1,4 +1,4 @@
-"""Drives the compiled program over epochs: never waits on the device, stops members early, guards them."""
+"""Runs the compiled program over epochs without waiting on the device, and stops members early."""
 
 import functools
 import math
@@ -7,204 +7,264 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.monitoring
 import numpy as np
 
 from voxjax.config import Hyper
 from voxjax.data import batches
 from voxjax.metrics import classification
 from voxjax.models import Variables
-from voxjax.train import collapse_detection, collapse_recovery, ensemble, sharding, step, successive_halving
-from voxjax.train.run_state import Hooks, Progress, Setup, Side, Standing, finished, kept, stopped
+from voxjax.train import (
+    closed_form,
+    collapse_detection,
+    collapse_recovery,
+    ensemble,
+    sharding,
+    step,
+    successive_halving,
+)
+from voxjax.train.run_state import EvalSplit, Hooks, MemberState, RunSetup, RunState, fetch_members, finished, stopped
 
 Array = jax.Array
 
-_EVALUATED_AT_ONCE = 64  # rows; the last chunk is padded, so one compilation serves any number
+_EVALUATION_ROWS = 64  # at once; the last chunk is padded, so that one compilation serves any number
 
-# The only places where compiled functions are made. The states' buffers are reused by the next ones.
+# The only places where compiled functions are made. The states' buffers are reused by the next states.
 train_step = jax.jit(ensemble.train_step, static_argnames="program", donate_argnames="states")
 evaluate_step = jax.jit(ensemble.evaluate, static_argnames="program")
 init_state = jax.jit(ensemble.init, static_argnames="task")
-fit_state = jax.jit(ensemble.fit, static_argnames="task")
 _sums = jax.jit(classification.sums)
 
 
-def compilations() -> int:
-    """How often the training step has been compiled in this process."""
-    return train_step._cache_size()  # type: ignore[attr-defined]
-
-
-def begin(setup: Setup) -> Progress:
-    """Fresh weights, before the first epoch; of a network with a closed form, those that are fitted."""
-    tasks = {place: group.task for group in setup.program.groups for place in group.places}
-    blank = [clips.each(lambda x: np.zeros((1, *x.shape[1:]), x.dtype)) for clips in setup.clips]  # the shape matters
-    each = []
-    for place, course in enumerate(setup.courses):
-        task = tasks[place]
-        state = init_state(task, blank[task.view], course.member)
-        if task.network.closed_form:
-            state = fit_state(task, setup.clips[task.view], course.member, state, course.rows)
-        each.append(jax.tree.map(np.array, jax.device_get(state)))
-    states = sharding.by_member(setup.program, ensemble.stack(setup.program.groups, each))
+def begin(setup: RunSetup) -> RunState:
+    """Fresh weights, before the first epoch."""
+    tasks = {i: group.task for group in setup.program.groups for i in group.member_ids}
+    blank = [clips.map_rows(lambda x: np.zeros((1, *x.shape[1:]), x.dtype)) for clips in setup.clips]  # for shapes
+    states = []
+    for i, plan in enumerate(setup.plans):
+        own = (blank[tasks[i].feature_set], plan.arrays)
+        if i in setup.sgd_members:
+            states.append(jax.tree.map(np.array, jax.device_get(init_state(tasks[i], *own))))
+        else:  # `fit` finds its weights; only their shapes are known
+            shapes = jax.eval_shape(functools.partial(ensemble.init, tasks[i]), *own)
+            states.append(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+    stacks = sharding.shard_members(setup.sgd, ensemble.stack(setup.sgd.groups, states))
     members = tuple(
-        Standing(course.member.hyper, state.averaged, -math.inf, 0, (), (), "")
-        for course, state in zip(setup.courses, each, strict=True)
+        MemberState(plan.arrays.hyper, state.averaged, -math.inf, 0, (), (), "")
+        for plan, state in zip(setup.plans, states, strict=True)
     )
-    return Progress(0, states, members, tuple(each) if setup.guard.action == "recover" else ())
+    return RunState(0, stacks, members, tuple(states) if setup.guard.action == "recover" else ())
 
 
-def fit(setup: Setup, progress: Progress, hooks: Hooks) -> Progress:
+def fit(setup: RunSetup, run: RunState, hooks: Hooks) -> RunState:
     """Trains until the last epoch, or until all members have stopped.
 
     A member stops when its validation UAR has not risen for `patience_epochs`; its state then stays as
-    it is, inside the program.
+    it is, inside the program. Members with a closed form are fitted in the first epoch.
 
     Args:
         setup: the run.
-        progress: from `begin`, or restored from a checkpoint.
-        hooks: told of steps, epochs and collapses.
+        run: from `begin`, or restored from a checkpoint.
+        hooks: called after steps and epochs, and at collapses.
 
     Returns:
-        The progress at the end, with each member's best averaged weights.
+        The run at its end, with each member's best averaged weights.
 
     Raises:
         VoxJaxError: at a collapse, if the guard's action is `stop`, and where no step is finite.
     """
-    while not finished(setup.plan, progress):
+    while not finished(setup, run):
         started = time.perf_counter()
-        epoch = progress.epoch
-        going = [not stopped(setup.plan, member, epoch) for member in progress.members]
-        members = _members(setup, [member.hyper for member in progress.members])
-        agenda = _agenda(setup, epoch, going)
-        on_step = functools.partial(hooks.on_step, epoch)
-        with jax.transfer_guard("disallow"):
-            states, sums = _epoch(setup, members, progress.states, agenda, on_step)
-        seconds = time.perf_counter() - started
-        logits = logits_of(setup, members, tuple(s.averaged for s in states), [c.valid for c in setup.courses])
-        progress = _judge(setup, progress._replace(states=states), going, sums, logits, seconds)
-        progress = successive_halving.drop(setup, collapse_recovery.guard(setup, progress, going, hooks.on_collapse))
-        hooks.on_epoch(progress, logits)
-    return progress
+        training = [
+            i in setup.sgd_members and not stopped(setup.train, member, run.epoch)
+            for i, member in enumerate(run.members)
+        ]
+        run, sums = _trained(setup, run, training, hooks)
+        run, fitted = _fitted(setup, run)
+        logits = evaluation_logits(setup, run, [plan.valid for plan in setup.plans])
+        run = _evaluated(setup, run, training, sums | fitted, logits, time.perf_counter() - started)
+        run = successive_halving.drop(setup, collapse_recovery.check(setup, run, training, hooks.on_collapse))
+        hooks.on_epoch(run, logits)
+    return run
 
 
-def best_logits(setup: Setup, progress: Progress, sides: Sequence[Side]) -> list[np.ndarray]:
-    """Each member's logits of its own side, with its best weights: `[clips, K]` each."""
-    groups = setup.program.groups
-    best = sharding.by_member(setup.program, ensemble.stack(groups, [m.best for m in progress.members]))
-    members = _members(setup, [member.hyper for member in progress.members])
-    return logits_of(setup, members, best, sides)
+def best_logits(setup: RunSetup, run: RunState, splits: Sequence[EvalSplit]) -> list[np.ndarray]:
+    """Logits of each member on its own split, with its best weights: `[clips, K]` each."""
+    best = ensemble.stack(setup.program.groups, [member.best for member in run.members])
+    return _logits(setup, run, sharding.shard_members(setup.program, best), splits)
 
 
-def logits_of(
-    setup: Setup, members: tuple[ensemble.Member, ...], variables: tuple[Variables, ...], sides: Sequence[Side]
+def evaluation_logits(setup: RunSetup, run: RunState, splits: Sequence[EvalSplit]) -> list[np.ndarray]:
+    """Logits of each member on its own split, with its present averaged weights: `[clips, K]` each."""
+    states = iter(run.states)
+    variables: list[Variables] = []
+    for group in setup.program.groups:
+        if group.task.network.closed_form:
+            alone = ensemble.Program((group,), setup.program.mesh)
+            best = ensemble.stack(alone.groups, [member.best for member in run.members])
+            variables += sharding.shard_members(alone, best)
+        else:
+            variables.append(next(states).averaged)
+    return _logits(setup, run, tuple(variables), splits)
+
+
+def _logits(
+    setup: RunSetup, run: RunState, variables: tuple[Variables, ...], splits: Sequence[EvalSplit]
 ) -> list[np.ndarray]:
-    """Each member's logits of its own side, in chunks of one shape: `[clips, K]` each."""
-    program = setup.program
-    most = max(len(side.rows) for side in sides)
-    padded = [np.resize(side.rows, -(-most // _EVALUATED_AT_ONCE) * _EVALUATED_AT_ONCE) for side in sides]
+    """Each member's logits on its own split, in chunks of one shape: `[clips, K]` each."""
+    program, members = setup.program, _arrays(setup.program, setup, [member.hyper for member in run.members])
+    longest = max(len(split.rows) for split in splits)
+    padded = [np.resize(split.rows, -(-longest // _EVALUATION_ROWS) * _EVALUATION_ROWS) for split in splits]
     parts = []
-    for start in range(0, most, _EVALUATED_AT_ONCE):
-        chunk = [rows[start : start + _EVALUATED_AT_ONCE].astype(np.int32) for rows in padded]
-        indices = sharding.by_batch(program, ensemble.stack(program.groups, chunk))
+    for start in range(0, longest, _EVALUATION_ROWS):
+        chunk = [rows[start : start + _EVALUATION_ROWS].astype(np.int32) for rows in padded]
+        indices = sharding.shard_batch(program, ensemble.stack(program.groups, chunk))
         parts.append(sharding.fetch(evaluate_step(program, setup.clips, members, variables, indices)))
     stacks = [np.concatenate(chunks, axis=1) for chunks in zip(*parts, strict=True)]
-    each = ensemble.unstack(program.groups, stacks)
-    return [side.per_clip(logits[: len(side.rows)]) for side, logits in zip(sides, each, strict=True)]
+    members_logits = ensemble.unstack(program.groups, stacks)
+    return [clip_means(logits, split) for logits, split in zip(members_logits, splits, strict=True)]
 
 
-def _members(setup: Setup, hypers: Sequence[Hyper]) -> tuple[ensemble.Member, ...]:
-    """The members' own numbers on the devices, a stack a group."""
-    each = [course.member._replace(hyper=hyper) for course, hyper in zip(setup.courses, hypers, strict=True)]
-    return sharding.by_member(setup.program, ensemble.stack(setup.program.groups, each))
+def clip_means(logits: np.ndarray, split: EvalSplit) -> np.ndarray:
+    """Mean logits of each clip of the split over its rows: `[at least rows, K] -> [clips, K]`."""
+    total = np.zeros((len(split.labels), logits.shape[1]), logits.dtype)
+    np.add.at(total, split.clip_index, logits[: len(split.rows)])
+    return total / np.bincount(split.clip_index, minlength=len(split.labels))[:, None]
 
 
-def _agenda(setup: Setup, epoch: int, going: Sequence[bool]) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]:
+def _arrays(program: ensemble.Program, setup: RunSetup, hypers: Sequence[Hyper]) -> tuple[ensemble.MemberArrays, ...]:
+    """The members' arrays with these numbers on the devices, one stack per group of the program."""
+    members = [plan.arrays._replace(hyper=hyper) for plan, hyper in zip(setup.plans, hypers, strict=True)]
+    return sharding.shard_members(program, ensemble.stack(program.groups, members))
+
+
+def _trained(
+    setup: RunSetup, run: RunState, training: Sequence[bool], hooks: Hooks
+) -> tuple[RunState, dict[int, step.Sums]]:
+    """The run after the steps of one epoch, and the sums of each member."""
+    if not setup.sgd.groups:
+        return run, {}
+    members = _arrays(setup.sgd, setup, [member.hyper for member in run.members])
+    schedule = _schedule(setup, run.epoch, training)
+    on_step = functools.partial(hooks.on_step, run.epoch)
+    with jax.transfer_guard("disallow"):
+        states, sums = _epoch(setup, members, run.states, schedule, on_step)
+    return run._replace(states=states), sums
+
+
+def _fitted(setup: RunSetup, run: RunState) -> tuple[RunState, dict[int, step.Sums]]:
+    """The run with its closed-form members fitted, in the first epoch, and their sums over training clips."""
+    fitted = closed_form.fit_members(setup) if run.epoch == 0 else {}
+    if not fitted:
+        return run, {}
+    members = [member._replace(best=fitted[i]) if i in fitted else member for i, member in enumerate(run.members)]
+    run = run._replace(members=tuple(members))
+    splits = [closed_form.training_split(setup, i) if i in fitted else plan.valid for i, plan in enumerate(setup.plans)]
+    logits = evaluation_logits(setup, run, splits)
+    return run, {i: _training_sums(logits[i], splits[i].labels) for i in fitted}
+
+
+def _training_sums(logits: np.ndarray, labels: np.ndarray) -> step.Sums:
+    """Sums over training clips of a member that takes no steps."""
+    sums = jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32)))
+    means = classification.ratios(sums)
+    clips, none = np.float32(len(labels)), np.float32(0)
+    return step.Sums(means["nll"] * clips, means["accuracy"] * clips, clips, none, none, none, none)
+
+
+def _schedule(
+    setup: RunSetup, epoch: int, training: Sequence[bool]
+) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]:
     """For each step of the epoch, the batch of each member, and whether it takes part."""
-    program, size = setup.program, setup.plan.batch_size
+    program, size = setup.sgd, setup.train.batch_size
     orders = [
-        course.rows[np.asarray(batches.order(course.member.key, np.int32(epoch), len(course.rows), size))]
-        for course in setup.courses
+        plan.rows[np.asarray(batches.order(plan.arrays.key, np.int32(epoch), len(plan.rows), size))]
+        for plan in setup.plans
     ]
-    agenda = []
-    for i in range(max(len(order) for order in orders)):
-        batch = [order[min(i, len(order) - 1)].astype(np.int32) for order in orders]
-        active = [np.array(go and i < len(order)) for go, order in zip(going, orders, strict=True)]
-        stacks = (ensemble.stack(program.groups, both) for both in (batch, active))
-        agenda.append((sharding.by_batch(program, next(stacks)), sharding.by_member(program, next(stacks))))
-    return agenda
+    steps = max(len(orders[i]) for i in setup.sgd_members)
+    schedule = []
+    for k in range(steps):
+        batch = [order[min(k, len(order) - 1)].astype(np.int32) for order in orders]
+        active = [np.array(on and k < len(order)) for on, order in zip(training, orders, strict=True)]
+        schedule.append(
+            (
+                sharding.shard_batch(program, ensemble.stack(program.groups, batch)),
+                sharding.shard_members(program, ensemble.stack(program.groups, active)),
+            )
+        )
+    return schedule
 
 
 def _epoch(
-    setup: Setup,
-    members: tuple[ensemble.Member, ...],
+    setup: RunSetup,
+    members: tuple[ensemble.MemberArrays, ...],
     states: tuple[step.State, ...],
-    agenda: Sequence[tuple[tuple[Array, ...], tuple[Array, ...]]],
+    schedule: Sequence[tuple[tuple[Array, ...], tuple[Array, ...]]],
     on_step: Callable[[int, float], None],
-) -> tuple[tuple[step.State, ...], list[step.Sums]]:
+) -> tuple[tuple[step.State, ...], dict[int, step.Sums]]:
     """All steps of an epoch. Step n - 1 is read after step n was dispatched, the last at the end."""
     read: list[list[step.Sums]] = []
     pending = None
 
     def take(sums: Any) -> None:
-        each = ensemble.unstack(setup.program.groups, sharding.fetch(sums))
-        read.append(each)
-        on_step(len(read), float(sum(s.loss for s in each) / max(1.0, sum(s.steps - s.nonfinite for s in each))))
+        own = ensemble.unstack(setup.sgd.groups, sharding.fetch(sums))
+        read.append([each for each in own if each is not None])
+        on_step(len(read), float(sum(s.loss for s in read[-1]) / max(1.0, sum(s.clips for s in read[-1]))))
 
-    for indices, active in agenda:
-        states, sums = train_step(setup.program, setup.clips, members, states, indices, active)
+    for indices, active in schedule:
+        states, sums = train_step(setup.sgd, setup.clips, members, states, indices, active)
         if pending is not None:
             take(pending)
         pending = sums
     take(pending)
-    return states, [
-        step.Sums(*(np.sum(parts) for parts in zip(*of_one, strict=True))) for of_one in zip(*read, strict=True)
-    ]
+    totals = [step.Sums(*(np.sum(parts) for parts in zip(*own, strict=True))) for own in zip(*read, strict=True)]
+    return states, dict(zip(sorted(setup.sgd_members), totals, strict=True))
 
 
-def _judge(
-    setup: Setup,
-    progress: Progress,
-    going: Sequence[bool],
-    sums: Sequence[step.Sums],
+def _evaluated(
+    setup: RunSetup,
+    run: RunState,
+    training: Sequence[bool],
+    sums: dict[int, step.Sums],
     logits: Sequence[np.ndarray],
     seconds: float,
-) -> Progress:
-    """The progress with one more epoch: its figures, and the averaged weights of members that are at their best."""
-    epoch, members = progress.epoch + 1, list(progress.members)
-    rows = [
-        _row(epoch, one, judged, course.valid.labels, seconds)
-        for one, judged, course in zip(sums, logits, setup.courses, strict=True)
-    ]
+) -> RunState:
+    """The run with one more epoch: its figures, and the averaged weights of members that are at their best."""
+    epoch, members = run.epoch + 1, list(run.members)
+    new = [on or (i in sums and i not in setup.sgd_members) for i, on in enumerate(training)]
+    rows = {i: _row(epoch, sums[i], logits[i], setup.plans[i].valid.labels, seconds) for i, on in enumerate(new) if on}
     # Of equal epochs the later is kept: its average is over more steps.
-    least = {"best": 0.0, "last": math.inf}[setup.plan.keep]  # how far below the best an epoch may lie
-    better = [go and row["valid_uar"] >= m.best_uar - least for go, row, m in zip(going, rows, members, strict=True)]
-    best = kept(setup, tuple(s.averaged for s in progress.states), better)
-    for i, (go, row) in enumerate(zip(going, rows, strict=True)):
-        if go:
-            members[i] = members[i]._replace(history=(*members[i].history, row))
+    tolerance = {"best": 0.0, "last": math.inf}[setup.train.keep]  # how far below the best an epoch may be
+    better = [on and rows[i]["valid_uar"] >= members[i].best_uar - tolerance for i, on in enumerate(new)]
+    trained = [good and i in setup.sgd_members for i, good in enumerate(better)]
+    best = fetch_members(setup.sgd, tuple(state.averaged for state in run.states), trained)
+    for i, row in rows.items():
+        members[i] = members[i]._replace(history=(*members[i].history, row))
         if better[i]:
-            members[i] = members[i]._replace(best=best[i], best_uar=row["valid_uar"], best_epoch=epoch)
-    return progress._replace(epoch=epoch, members=tuple(members))
+            weights = best[i] if trained[i] else members[i].best
+            members[i] = members[i]._replace(best=weights, best_uar=row["valid_uar"], best_epoch=epoch)
+    return run._replace(epoch=epoch, members=tuple(members))
 
 
 def _row(epoch: int, sums: step.Sums, logits: np.ndarray, labels: np.ndarray, seconds: float) -> dict[str, float]:
-    """One line of a member's history."""
-    judged = classification.ratios(jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32))))
-    taken = max(1.0, float(sums.steps - sums.nonfinite))
-    signs = collapse_detection.signs(logits.argmax(-1), labels, logits.shape[-1])
+    """One row of a member's history."""
+    valid = classification.ratios(jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32))))
+    steps, clips = max(1.0, float(sums.steps - sums.nonfinite)), max(1.0, float(sums.clips))
+    predictions = collapse_detection.prediction_statistics(logits.argmax(-1), labels, logits.shape[-1])
     return {
         "epoch": epoch,
-        "train_loss": float(sums.loss) / taken,
-        "train_accuracy": float(sums.correct) / max(1.0, float(sums.clips)),
-        "valid_loss": judged["nll"],
-        "valid_accuracy": judged["accuracy"],
-        "valid_uar": judged["uar"],
-        "learning_rate": float(sums.learning_rate) / taken,
-        "gradient_norm": float(sums.gradient_norm) / taken,
-        "majority_fraction": signs.majority_fraction,
-        "majority_class": signs.majority_class,
-        "prediction_entropy": signs.entropy,
-        "true_majority_fraction": signs.true_majority_fraction,
-        "true_entropy": signs.true_entropy,
+        "train_loss": float(sums.loss) / clips,
+        "train_accuracy": float(sums.correct) / clips,
+        "valid_loss": valid["nll"],
+        "valid_accuracy": valid["accuracy"],
+        "valid_uar": valid["uar"],
+        "learning_rate": float(sums.learning_rate) / steps,
+        "gradient_norm": float(sums.gradient_norm) / steps,
+        "majority_fraction": predictions.majority_fraction,
+        "majority_class": predictions.majority_class,
+        "prediction_entropy": predictions.entropy,
+        "true_majority_fraction": predictions.true_majority_fraction,
+        "true_entropy": predictions.true_entropy,
         "nonfinite_steps": float(sums.nonfinite),
         "steps": float(sums.steps),
         "steps_per_s": float(sums.steps) / seconds,

@@ -1,4 +1,4 @@
-"""How equal members are computed on this device: chosen by a short measurement, which is printed and kept."""
+"""How members of one architecture are computed on this device, chosen by a short measurement that is kept."""
 
 import hashlib
 import time
@@ -13,94 +13,99 @@ from voxjax.train import ensemble, sharding, step
 
 _STEPS = 4  # timed after the one that compiles; the fastest counts
 _STACKED = 2  # members that are timed together
-_CLEARLY = 0.8  # of unroll's time: only unroll gives a member the bits that it has alone, so noise must not decide
+_CLEARLY = 0.8  # of the time of unroll: only unroll repeats the bits of a lone member, so noise must not decide
 
 
-class Cache(NamedTuple):
-    """Where measurements are kept, seconds by name, and who is told of them."""
+class TimingCache(NamedTuple):
+    """Where measurements are kept, seconds by name, and a callback for a line about the choice."""
 
     read: Callable[[str], float | None]
     write: Callable[[str, float], None]
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
 
 
 def choose(
-    via: str,
+    mode: str,
     tasks: Sequence[step.Task],
-    members: Sequence[ensemble.Member],
+    members: Sequence[ensemble.MemberArrays],
     clips: tuple[step.Clips, ...],
     batch_size: int,
     mesh: Mesh,
-    cache: Cache,
+    cache: TimingCache,
 ) -> str:
-    """`vmap`, `map` or `unroll`: as asked for; where `auto` is, `unroll` unless `vmap` is clearly faster here.
+    """The execution mode `vmap`, `map` or `unroll`: for `auto`, `unroll` unless `vmap` is clearly faster here.
 
-    Only members of equal tasks can be stacked, so without any, there is nothing to measure. A mesh with a
+    Only members of equal tasks can be stacked, so without any there is nothing to measure. A mesh with a
     member axis divides stacks, and many processes must agree, so there `auto` is `vmap`. The numbers that
     training gives are the same up to rounding.
 
     Args:
-        via: `vmap`, `map`, `unroll` or `auto`.
+        mode: `vmap`, `map`, `unroll` or `auto`.
         tasks, members: of the run.
-        clips: on the host, one a view; a few are taken to measure with.
+        clips: on the host, one per feature set; a few are taken to measure with.
         batch_size: of the run.
         mesh: of the run.
         cache: of earlier measurements.
     """
-    if via != "auto":
-        return via
+    if mode != "auto":
+        return mode
     if mesh.shape["member"] > 1 or jax.process_count() > 1:
         return "vmap"
-    shared = [task for task in dict.fromkeys(tasks) if tasks.count(task) >= _STACKED]
-    if not shared:
+    repeated = [task for task in dict.fromkeys(tasks) if tasks.count(task) >= _STACKED and not task.network.closed_form]
+    if not repeated:
         return "unroll"
-    few = tuple(each.each(lambda x: x[: 2 * batch_size]) for each in clips)
+    few = tuple(feature_set.map_rows(lambda x: x[: 2 * batch_size]) for feature_set in clips)
     per_member: dict[str, float] = {"unroll": 0.0, "vmap": 0.0}
-    for task in shared:
+    for task in repeated:
         member = members[tasks.index(task)]
-        for form in per_member:
-            per_member[form] += _seconds(form, task, member, few, batch_size, mesh, cache)
+        for candidate in per_member:
+            per_member[candidate] += _seconds(candidate, task, member, few, batch_size, mesh, cache)
     best = "vmap" if per_member["vmap"] < _CLEARLY * per_member["unroll"] else "unroll"
-    said = ", ".join(f"{form} {1e3 * seconds:.0f} ms" for form, seconds in per_member.items())
-    cache.tell(f"member_execution=auto: {said} a step and member, so {best}")
+    times = ", ".join(f"{candidate} {1e3 * seconds:.0f} ms" for candidate, seconds in per_member.items())
+    cache.report(f"member_execution=auto: {times} per step and member, so {best}")
     return best
 
 
 def _seconds(
-    form: str,
+    mode: str,
     task: step.Task,
-    member: ensemble.Member,
+    member: ensemble.MemberArrays,
     clips: tuple[step.Clips, ...],
     batch_size: int,
     mesh: Mesh,
-    cache: Cache,
+    cache: TimingCache,
 ) -> float:
-    """Seconds of a step of two members, for each: measured, or read from the cache."""
+    """Seconds of a step of two members, per member: measured, or read from the cache."""
     device = mesh.devices.flat[0]
-    own = clips[task.view]
-    shapes = [leaf.shape[1:] for leaf in jax.tree.leaves((own.features, own.others))]
-    shape = (form, repr(task), batch_size, shapes, device.device_kind, jax.__version__)
-    name = "layout-" + hashlib.sha256(repr(shape).encode()).hexdigest()[:16]
+    own = clips[task.feature_set]
+    shapes = [leaf.shape[1:] for leaf in jax.tree.leaves((own.features, own.modality_inputs))]
+    measured = (mode, repr(task), batch_size, shapes, device.device_kind, jax.__version__)
+    name = "member-execution-" + hashlib.sha256(repr(measured).encode()).hexdigest()[:16]
     kept = cache.read(name)
     if kept is not None:
         return kept
-    seconds = _measured(form, task, member, clips, batch_size, mesh) / _STACKED
+    seconds = _fastest_step(mode, task, member, clips, batch_size, mesh) / _STACKED
     cache.write(name, seconds)
     return seconds
 
 
-def _measured(
-    form: str, task: step.Task, member: ensemble.Member, clips: tuple[step.Clips, ...], batch_size: int, mesh: Mesh
+def _fastest_step(
+    mode: str,
+    task: step.Task,
+    member: ensemble.MemberArrays,
+    clips: tuple[step.Clips, ...],
+    batch_size: int,
+    mesh: Mesh,
 ) -> float:
-    """The fastest of a few steps of two such members."""
-    program = ensemble.Program(ensemble.grouped([task] * _STACKED, form), mesh)
-    placed = sharding.everywhere(program, clips)
-    members = sharding.by_member(program, ensemble.stack(program.groups, [member] * _STACKED))
-    batch = np.resize(np.arange(len(clips[task.view].labels), dtype=np.int32), batch_size)
-    indices = sharding.by_batch(program, ensemble.stack(program.groups, [batch] * _STACKED))
-    active = sharding.by_member(program, ensemble.stack(program.groups, [np.array(True)] * _STACKED))
-    state = jax.device_get(jax.jit(ensemble.init, static_argnames="task")(task, clips[task.view], member))
-    states = sharding.by_member(program, ensemble.stack(program.groups, [state] * _STACKED))
+    """Seconds of the fastest of a few steps of two equal members."""
+    program = ensemble.Program(ensemble.group_members([task] * _STACKED, mode), mesh)
+    placed = sharding.replicate(program, clips)
+    members = sharding.shard_members(program, ensemble.stack(program.groups, [member] * _STACKED))
+    batch = np.resize(np.arange(len(clips[task.feature_set].labels), dtype=np.int32), batch_size)
+    indices = sharding.shard_batch(program, ensemble.stack(program.groups, [batch] * _STACKED))
+    active = sharding.shard_members(program, ensemble.stack(program.groups, [np.array(True)] * _STACKED))
+    state = jax.device_get(jax.jit(ensemble.init, static_argnames="task")(task, clips[task.feature_set], member))
+    states = sharding.shard_members(program, ensemble.stack(program.groups, [state] * _STACKED))
     function = jax.jit(ensemble.train_step, static_argnames="program", donate_argnames="states")
     times = []
     for _ in range(1 + _STEPS):

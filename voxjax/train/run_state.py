@@ -1,4 +1,4 @@
-"""Where a run stands: what it was set up with, and each member after whole epochs."""
+"""The state of a run: what it was set up with, and each member after complete epochs."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -11,37 +11,53 @@ from voxjax.models import Variables
 from voxjax.train import ensemble, sharding, step
 
 
-class Side(NamedTuple):
-    """Clips to judge by, on the host."""
+class EvalSplit(NamedTuple):
+    """Clips to evaluate on, on the host. A long clip has several rows, the logits of which are averaged."""
 
-    rows: np.ndarray  # int [n], of the clips on the device
-    per_clip: Callable[[np.ndarray], np.ndarray]  # logits of rows to logits of clips
-    labels: np.ndarray  # of clips
+    rows: np.ndarray  # int [rows], of the feature rows on the device
+    clip_index: np.ndarray  # int [rows], the clip of each row, counted within this split
+    labels: np.ndarray  # int [clips]
 
 
-class Course(NamedTuple):
-    """What one member is taken through."""
+class MemberPlan(NamedTuple):
+    """What one member trains on, and what it is validated on."""
 
     name: str
-    member: ensemble.Member  # arrays on the host
-    rows: np.ndarray  # int32 [n], of the clips on the device: those it learns from
-    valid: Side
+    arrays: ensemble.MemberArrays  # on the host
+    rows: np.ndarray  # int32 [n], of the feature rows on the device: the training rows
+    valid: EvalSplit
 
 
-class Setup(NamedTuple):
-    """All that a run is, before its first epoch."""
+class RunSetup(NamedTuple):
+    """Everything that is fixed before the first epoch of a run."""
 
-    program: ensemble.Program
-    clips: tuple[step.Clips, ...]  # on the devices, one a view
-    courses: tuple[Course, ...]
-    plan: TrainConfig
+    program: ensemble.Program  # all members
+    clips: tuple[step.Clips, ...]  # on the devices, one per feature set
+    plans: tuple[MemberPlan, ...]
+    train: TrainConfig
     guard: GuardConfig
-    labels: tuple[str, ...]  # of the classes
+    labels: tuple[str, ...]  # names of the classes
     rungs: tuple[int, ...] = ()  # epochs after which the worse half of the members is dropped
 
+    @property
+    def sgd(self) -> ensemble.Program:
+        """The program of the members that are trained in steps; the others are fitted in closed form."""
+        groups = tuple(group for group in self.program.groups if not group.task.network.closed_form)
+        return self.program if len(groups) == len(self.program.groups) else ensemble.Program(groups, self.program.mesh)
 
-class Standing(NamedTuple):
-    """Where one member stands after whole epochs, on the host."""
+    @property
+    def sgd_members(self) -> frozenset[int]:
+        """The members that are trained in steps."""
+        return frozenset(i for group in self.sgd.groups for i in group.member_ids)
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs the run has at most: one where all members are fitted in closed form."""
+        return self.train.epochs if self.sgd.groups else 1
+
+
+class MemberState(NamedTuple):
+    """One member after complete epochs, on the host."""
 
     hyper: Hyper  # its numbers; recovering from a collapse changes them
     best: Variables
@@ -49,44 +65,47 @@ class Standing(NamedTuple):
     best_epoch: int
     history: tuple[dict[str, float], ...]
     recovered: tuple[int, ...]  # epochs after which it was rolled back
-    warning: str  # of the collapse guard, empty while all is well
-    dropped: int = 0  # the epoch after which it was, 0 while it was not
+    warning: str  # of the collapse guard; empty while all is well
+    dropped: int = 0  # the epoch after which successive halving dropped it; 0 while it was not
 
 
-class Progress(NamedTuple):
-    """Where the run stands after whole epochs."""
+class RunState(NamedTuple):
+    """A run after complete epochs."""
 
     epoch: int
-    states: tuple[step.State, ...]  # a stack a group, on the devices
-    members: tuple[Standing, ...]
-    healthy: tuple[Any, ...]  # each member's last healthy state, to recover to; empty where that is not wanted
+    states: tuple[step.State, ...]  # a stack per group of `RunSetup.sgd`, on the devices
+    members: tuple[MemberState, ...]
+    healthy: tuple[Any, ...]  # each member's last healthy state, to recover to; empty where recovery is off
 
 
 class Hooks(NamedTuple):
-    """What the outside is told: after each step read, after each epoch, and of a collapse."""
+    """Callbacks of the loop: after each step that was read, after each epoch, and at a collapse."""
 
     on_step: Callable[[int, int, float], None]  # epoch, step of the epoch, mean loss
-    on_epoch: Callable[[Progress, list[np.ndarray]], None]  # and each member's validation logits [clips, K]
+    on_epoch: Callable[[RunState, list[np.ndarray]], None]  # and each member's validation logits [clips, K]
     on_collapse: Callable[[str], None]
 
 
-def stopped(plan: TrainConfig, member: Standing, epoch: int) -> bool:
-    """Whether a member is dropped, or the end of its patience is reached."""
-    return member.dropped > 0 or epoch - member.best_epoch >= plan.patience_epochs
+def stopped(train: TrainConfig, member: MemberState, epoch: int) -> bool:
+    """Whether a member was dropped, or its patience has ended."""
+    return member.dropped > 0 or epoch - member.best_epoch >= train.patience_epochs
 
 
-def finished(plan: TrainConfig, progress: Progress) -> bool:
+def finished(setup: RunSetup, run: RunState) -> bool:
     """Whether the last epoch is reached, or all members have stopped."""
-    return progress.epoch >= plan.epochs or all(stopped(plan, m, progress.epoch) for m in progress.members)
+    if run.epoch >= setup.epochs:
+        return True
+    training = [run.members[i] for i in setup.sgd_members]
+    return bool(training) and all(stopped(setup.train, member, run.epoch) for member in training)
 
 
-def kept(setup: Setup, stacks: tuple[Any, ...], wanted: Sequence[bool]) -> list[Any]:
-    """Copies of members' trees on the host, which outlive donated states; None for those that are not wanted."""
+def fetch_members(program: ensemble.Program, stacks: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+    """Copies of members' trees on the host, which outlive donated states; None for members that are not wanted."""
     trees: list[Any] = [None] * len(wanted)
-    for group, stacked in zip(setup.program.groups, stacks, strict=True):
-        if any(wanted[place] for place in group.places):
+    for group, stacked in zip(program.groups, stacks, strict=True):
+        if any(wanted[i] for i in group.member_ids):
             fetched = sharding.fetch(stacked)
-            for row, place in enumerate(group.places):
-                if wanted[place]:
-                    trees[place] = jax.tree.map(lambda x, row=row: np.array(x[row]), fetched)
+            for row, i in enumerate(group.member_ids):
+                if wanted[i]:
+                    trees[i] = jax.tree.map(lambda x, row=row: np.array(x[row]), fetched)
     return trees

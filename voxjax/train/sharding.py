@@ -1,4 +1,4 @@
-"""Where arrays lie: a mesh with axes `member` and `data`, over the devices of one or many hosts."""
+"""Where arrays are placed: a mesh with axes `member` and `data`, over the devices of one or many hosts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +8,13 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from voxjax.errors import UsageError, mismatch
-from voxjax.train.ensemble import Program, spread
+from voxjax.train.ensemble import Program, partition_spec
 
 Tree = Any
 
 
 def mesh(member: int, data: int) -> Mesh:
-    """A mesh of `member * data` devices of all hosts; one of one device is no special case.
+    """A mesh of `member * data` devices of all hosts; a mesh of one device is no special case.
 
     Args:
         member: groups of members are divided by this.
@@ -36,24 +36,24 @@ def mesh(member: int, data: int) -> Mesh:
     return Mesh(chosen, ("member", "data"), axis_types=(AxisType.Auto, AxisType.Auto))
 
 
-def everywhere(program: Program, tree: Tree) -> Tree:
+def replicate(program: Program, tree: Tree) -> Tree:
     """Host arrays on every device of the mesh."""
     return _placed(tree, NamedSharding(program.mesh, PartitionSpec()))
 
 
-def by_member(program: Program, stacks: Sequence[Tree]) -> tuple[Tree, ...]:
-    """One tree a group, leaves `[M, ...]`, each member on its own devices."""
+def shard_members(program: Program, stacks: Sequence[Tree]) -> tuple[Tree, ...]:
+    """One tree per group, leaves `[M, ...]`, each member on its own devices."""
     return tuple(
-        _placed(tree, NamedSharding(program.mesh, spread(program.mesh, group)))
+        _placed(tree, NamedSharding(program.mesh, partition_spec(program.mesh, group)))
         for group, tree in zip(program.groups, stacks, strict=True)
     )
 
 
-def by_batch(program: Program, stacks: Sequence[np.ndarray]) -> tuple[jax.Array, ...]:
-    """One array a group, `[M, B]`, members and batches both divided."""
+def shard_batch(program: Program, stacks: Sequence[np.ndarray]) -> tuple[jax.Array, ...]:
+    """One array per group, `[M, B]`, members and batches both divided."""
     placed = []
     for group, array in zip(program.groups, stacks, strict=True):
-        spec = spread(program.mesh, group)
+        spec = partition_spec(program.mesh, group)
         if program.mesh.shape["data"] > 1:
             spec = PartitionSpec(spec[0] if spec else None, "data")
         placed.append(_placed(array, NamedSharding(program.mesh, spec)))
@@ -64,19 +64,19 @@ def fetch(tree: Tree) -> Tree:
     """Device arrays as host arrays; on many hosts, each gets all of them."""
     if jax.process_count() == 1:
         return jax.device_get(tree)
-    whole = jax.tree.map(lambda x: jax.device_put(x, NamedSharding(x.sharding.mesh, PartitionSpec())), tree)
-    return jax.device_get(jax.tree.map(lambda x: x.addressable_data(0), whole))
+    complete = jax.tree.map(lambda x: jax.device_put(x, NamedSharding(x.sharding.mesh, PartitionSpec())), tree)
+    return jax.device_get(jax.tree.map(lambda x: x.addressable_data(0), complete))
 
 
 def _placed(tree: Tree, sharding: NamedSharding) -> Tree:
-    """Arrays that every process holds, laid out over the mesh; each process copies what its own devices need."""
+    """Arrays that every process holds, placed on the mesh; each process copies what its own devices need."""
     if jax.process_count() == 1:
         return jax.device_put(tree, sharding)
-    return jax.tree.map(lambda x: _part(x, sharding), tree)
+    return jax.tree.map(lambda x: _placed_array(x, sharding), tree)
 
 
-def _part(x: Any, sharding: NamedSharding) -> jax.Array:
+def _placed_array(x: Any, sharding: NamedSharding) -> jax.Array:
     if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(_part(jax.random.key_data(x), sharding), impl=jax.random.key_impl(x))
-    whole = np.asarray(x)
-    return jax.make_array_from_callback(whole.shape, sharding, lambda index: whole[index])
+        return jax.random.wrap_key_data(_placed_array(jax.random.key_data(x), sharding), impl=jax.random.key_impl(x))
+    array = np.asarray(x)
+    return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])

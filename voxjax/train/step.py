@@ -1,4 +1,4 @@
-"""One training step of one member: pure, over arrays alone. `jit` and `vmap` are put around it outside."""
+"""One training step of one member: a pure function of arrays. `jit` and `vmap` are put around it in other files."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,8 +14,10 @@ from voxjax.audio import augment, normalize
 from voxjax.config import FeatureConfig, Hyper
 from voxjax.modalities import batch as modality_batch
 from voxjax.models import DropoutRates, Network, Variables
+from voxjax.models.forward import ForwardInputs, forward, scaled_inputs
 
 Array = jax.Array
+Leaf = jax.Array | np.ndarray | np.floating  # an array on a device or on the host, or a number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,34 +28,34 @@ class Task:
     features: FeatureConfig
     classes: int
     loss: str = "focal"  # a name in `losses.LOSSES`
-    crop: int = 0  # frames that a step sees of a clip at most; 0 shows it whole
+    crop: int = 0  # frames that a step takes of a clip at most; 0 takes all of it
     precision: str = "float32"  # of the network in a step; weights, moments, statistics and loss are float32
-    modalities: tuple[str, ...] = ()  # beside the audio, that the network fuses
-    view: int = 0  # which of a run's sets of clips it learns from, where members have different features
+    modalities: tuple[str, ...] = ()  # other than the audio, which the network fuses
+    feature_set: int = 0  # which of a run's feature sets it trains on, where members have different features
 
 
 class Clips(NamedTuple):
-    """Clips on the device, unscaled, one copy for all members. Copy 0 is the clip itself."""
+    """Clips on the device, unscaled, shared by all members. Copy 0 is the clip itself, the others are augmented."""
 
-    features: Array | np.ndarray  # [clips, copies, T, C]
-    lengths: Array | np.ndarray  # int32 [clips, copies]
-    labels: Array | np.ndarray  # int32 [clips]
+    features: jax.Array | np.ndarray  # [clips, copies, T, C]
+    lengths: jax.Array | np.ndarray  # int32 [clips, copies]
+    labels: jax.Array | np.ndarray  # int32 [clips]
     pretrained: Any = ()  # an encoder's blocks above those that made the features; no step changes them
-    others: Any = ()  # modalities beside the audio, by name: `modalities.Sequences`
+    modality_inputs: Any = ()  # of the modalities other than the audio, by name: `modalities.batch.Sequences`
 
-    def each(self, change: Callable[[Any], Any]) -> "Clips":
-        """The same with every array changed that has a row a clip."""
+    def map_rows(self, change: Callable[[Any], Any]) -> "Clips":
+        """The same clips with every array changed that has one row per clip."""
         return jax.tree.map(change, self._replace(pretrained=()))._replace(pretrained=self.pretrained)
 
 
 class Data(NamedTuple):
-    """What a member learns from: the clips that all share, and what was fitted on its own share of them."""
+    """What a member trains on: the clips that all members share, and statistics of its own training clips."""
 
     clips: Clips
     scaler: normalize.Scaler
-    class_weights: Array  # [K], mean 1 over the member's training clips
-    total_steps: Array  # float32 []
-    other_scalers: Any = ()  # of `clips.others`, by name
+    class_weights: Leaf  # [K], mean 1 over the member's training clips
+    total_steps: Leaf  # float32 []
+    modality_scalers: Any = ()  # of `clips.modality_inputs`, by name
 
 
 class State(NamedTuple):
@@ -66,18 +68,18 @@ class State(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """What a step measured, added up over steps and divided once, on the host.
+    """Sums over the clips of a step, added up over steps and divided once, on the host.
 
     A step whose loss or gradient is not finite changes no weight and counts in `nonfinite` and `steps` alone.
     """
 
-    loss: Array
-    correct: Array  # clips whose likeliest class is their (mixed) majority label
-    clips: Array
-    gradient_norm: Array
-    learning_rate: Array
-    nonfinite: Array
-    steps: Array
+    loss: Leaf  # mean loss of a step times its clips
+    correct: Leaf  # clips for which the predicted class is their (mixed) majority label
+    clips: Leaf
+    gradient_norm: Leaf  # of each step
+    learning_rate: Leaf  # of each step
+    nonfinite: Leaf
+    steps: Leaf
 
 
 def traced(hyper: Hyper) -> Hyper:
@@ -86,11 +88,11 @@ def traced(hyper: Hyper) -> Hyper:
 
 
 def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
-    """Fresh weights and moments; `key` names the member."""
+    """Fresh weights and moments; `key` identifies the member."""
     shape = (2, *data.clips.features.shape[2:])
     inputs: Any = jnp.zeros(shape)
     if task.modalities:
-        inputs = modality_batch.zeros_like_modalities(task.modalities, data.clips.others, inputs)
+        inputs = modality_batch.zeros_like_modalities(task.modalities, data.clips.modality_inputs, inputs)
     mask = jax.tree.map(lambda x: jnp.ones(x.shape[:2], bool), inputs)
     variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask, data.clips.pretrained)
     optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
@@ -99,46 +101,53 @@ def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
     return State(jnp.int32(0), variables, optimizer, averaged)
 
 
-def fit(task: Task, state: State, data: Data, rows: Array) -> State:
-    """The state of a network that is fitted in closed form, to whole clips and all their copies.
+def closed_form_inputs(task: Task, data: Data, rows: Array) -> tuple[Array, Array, Array]:
+    """What a network is fitted to in closed form: the given clips, each followed by its augmented copies.
 
     Args:
         task, data: as for `train_step`.
-        state: from `init`.
-        rows: int32 `[n]`, of `data.clips`.
+        rows: int32 `[n]`, rows of `data.clips`.
+
+    Returns:
+        Scaled features `[n * copies, T, C]`, bool mask `[n * copies, T]` and int32 labels `[n * copies]`.
     """
     copies = data.clips.lengths.shape[1]
-    shown = [_whole(task, data, rows, copy) for copy in range(copies)]
-    inputs, mask = (jnp.stack(parts, axis=1).reshape(-1, *parts[0].shape[1:]) for parts in zip(*shown, strict=True))
-    labels = jnp.repeat(data.clips.labels[rows], copies)  # a clip's copies behind it
-    variables = task.network.fit(state.variables, inputs, mask, labels)
-    return state._replace(variables=variables, averaged=jax.tree.map(jnp.copy, variables))
+    parts = [
+        scaled_inputs(task.features, (), data.scaler, {}, _forward_inputs(task, data, rows, copy))
+        for copy in range(copies)
+    ]
+    inputs, mask = (jnp.stack(each, axis=1).reshape(-1, *each[0].shape[1:]) for each in zip(*parts, strict=True))
+    return inputs, mask, jnp.repeat(data.clips.labels[rows], copies)
 
 
 def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array, key: Array) -> augment.Batch:
-    """Gathers, distorts, scales, hides and mixes the clips at `indices`: `[B] -> Batch`."""
+    """The augmented, scaled, masked and mixed clips at `indices`: `[B] -> Batch`.
+
+    The random draws of an example depend on the step's key and its place in the batch, and not on which clip it is:
+    a small corpus has the same clip twice in a batch, and the two must differ.
+    """
     clips, strength = data.clips, optim.ramp(progress, hyper.ramp_fraction)
     example_keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, 0), jnp.arange(indices.size))
 
     def one(key: Array, index: Array) -> tuple[Array, Array]:
-        copy_key, distort_key, hide_key = (jax.random.fold_in(key, i) for i in range(3))
+        copy_key, distort_key, mask_key = (jax.random.fold_in(key, i) for i in range(3))
         copy = _choose_copy(copy_key, strength * hyper.offline_augment_probability, clips.lengths.shape[1])
         clip = augment.Clip(clips.features[index, copy].astype(jnp.float32), clips.lengths[index, copy])
         clip = augment.distort(task.features, distort_key, hyper, strength, clip, task.crop)
         mask = jnp.arange(clip.frames.shape[0]) < clip.length
         values = normalize.apply(task.features, data.scaler, clip.frames, mask)
-        values = augment.spec_augment(hide_key, hyper, strength, values, clip.length)
+        values = augment.spec_augment(mask_key, hyper, strength, values, clip.length)
         return jnp.where(mask[:, None], values, 0.0), mask
 
-    shown: tuple[Any, Any] = jax.vmap(one)(example_keys, indices)
+    inputs: tuple[Any, Any] = jax.vmap(one)(example_keys, indices)
     if task.modalities:
-        hide_keys = jax.vmap(jax.random.fold_in, (0, None))(example_keys, 3)
-        joined = _joined(task, data, indices, *shown)
-        shown = modality_batch.drop(hide_keys, strength * hyper.modality_dropout, *joined)
+        drop_keys = jax.vmap(jax.random.fold_in, (0, None))(example_keys, 3)
+        joined = _with_modalities(task, data, indices, *inputs)
+        inputs = modality_batch.drop(drop_keys, strength * hyper.modality_dropout, *joined)
     targets = jax.nn.one_hot(clips.labels[indices], task.classes)
-    plain = augment.Batch(*shown, targets)
-    share = strength * hyper.mixup_probability
-    return augment.mixup(jax.random.fold_in(key, 1), hyper.mixup_alpha, share, plain)
+    unmixed = augment.Batch(*inputs, targets)
+    probability = strength * hyper.mixup_probability
+    return augment.mixup(jax.random.fold_in(key, 1), hyper.mixup_alpha, probability, unmixed)
 
 
 def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Array, key: Array) -> tuple[State, Sums]:
@@ -155,7 +164,7 @@ def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Arra
     Returns:
         The state after the step, and its sums.
     """
-    key = jax.random.fold_in(key, state.step + 1)  # 0 is the weights' own
+    key = jax.random.fold_in(key, state.step + 1)  # 0 is the key of the initial weights
     progress = state.step.astype(jnp.float32) / data.total_steps
     examples = batch(task, hyper, progress, data, indices, jax.random.fold_in(key, 0))
     objective = _objective(task, hyper, progress, state.variables.stats, data, examples, jax.random.fold_in(key, 1))
@@ -167,28 +176,28 @@ def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Arra
     finite = jnp.isfinite(loss) & jnp.isfinite(norm)
     new = select(finite, State(state.step, variables, optimizer, averaged), state)
     one = jnp.float32(1)
-    sums = Sums(loss, hits, one * indices.size, norm, rate, one - one, one)
+    sums = Sums(loss * indices.size, hits, one * indices.size, norm, rate, one - one, one)
     skipped = jax.tree.map(jnp.zeros_like, sums)._replace(nonfinite=one, steps=one)
     return new._replace(step=state.step + 1), select(finite, sums, skipped)
 
 
 def select(chosen: Array, a: Any, b: Any) -> Any:
-    """One of two trees of arrays, by a bool `[]`."""
+    """Tree `a` where the bool `[]` is true, else tree `b`."""
     return jax.tree.map(lambda x, y: jnp.where(chosen, x, y), a, b)
 
 
 def _objective(
     task: Task, hyper: Hyper, progress: Array, stats: Any, data: Data, examples: augment.Batch, key: Array
 ) -> Callable[[Any], tuple[Array, tuple[Array, Any]]]:
-    """The loss of a batch as a function of the weights, with the count of hits and the new statistics."""
+    """The loss of a batch as a function of the weights, with the number of hits and the new statistics."""
     strength, mature = optim.ramp(progress, hyper.ramp_fraction), optim.ramp(progress, hyper.loss_ramp_fraction)
     rates = DropoutRates(strength * hyper.dropout, strength * hyper.head_dropout)
     targets = losses.smooth_labels(examples.targets, hyper.label_smoothing)
     weights = 1.0 + mature * (examples.targets @ data.class_weights - 1.0)
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
-        whole = (params, examples.inputs, data.clips.pretrained)
-        lowered, inputs, pretrained = optax.tree.cast(whole, task.precision)
+        trees = (params, examples.inputs, data.clips.pretrained)
+        lowered, inputs, pretrained = optax.tree.cast(trees, task.precision)
         variables = Variables(lowered, stats)
         logits, new = task.network.apply_train(variables, inputs, examples.mask, rates, key, pretrained)
         logits = logits.astype(jnp.float32)
@@ -201,29 +210,29 @@ def _objective(
 
 
 def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Array:
-    """Logits of whole clips, untouched by augmentation: `[B] -> [B, K]`."""
-    inputs, mask = _whole(task, data, indices)
-    return task.network.apply(variables, inputs, mask, data.clips.pretrained)
+    """Logits of clips without augmentation: `[B] -> [B, K]`."""
+    inputs = _forward_inputs(task, data, indices)
+    scalers = (data.scaler, data.modality_scalers)
+    pretrained = data.clips.pretrained
+    return forward(task.network, task.features, task.modalities, variables, *scalers, pretrained, inputs)
 
 
-def _whole(task: Task, data: Data, indices: Array, copy: int = 0) -> tuple[Any, Any]:
-    """What a network is shown of clips that are judged: scaled, nothing else done to them. Copy 0 is the clip."""
-    features, lengths = data.clips.features[indices, copy], data.clips.lengths[indices, copy]
-    mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
-    inputs: Any = normalize.apply(task.features, data.scaler, features.astype(jnp.float32), mask)
-    return _joined(task, data, indices, inputs, mask) if task.modalities else (inputs, mask)
+def _forward_inputs(task: Task, data: Data, indices: Array, copy: int = 0) -> ForwardInputs:
+    """The unscaled features of clips. Copy 0 is the clip itself."""
+    clips = data.clips
+    others = {name: jax.tree.map(lambda x: x[indices], clips.modality_inputs[name]) for name in task.modalities}
+    return ForwardInputs(clips.features[indices, copy], clips.lengths[indices, copy], others)
 
 
-def _joined(task: Task, data: Data, indices: Array, inputs: Array, mask: Array) -> tuple[Any, Any]:
-    return modality_batch.gather_modalities(
-        task.modalities, data.clips.others, data.other_scalers, indices, (inputs, mask)
-    )
+def _with_modalities(task: Task, data: Data, indices: Array, inputs: Array, mask: Array) -> tuple[Any, Any]:
+    sequences, scalers = data.clips.modality_inputs, data.modality_scalers
+    return modality_batch.gather_modalities(task.modalities, sequences, scalers, indices, (inputs, mask))
 
 
-def _choose_copy(key: Array, share: Array, copies: int) -> Array:
-    """0, or with chance `share` one of the other copies: int32 `[]`."""
+def _choose_copy(key: Array, probability: Array, copies: int) -> Array:
+    """0, or with this probability one of the augmented copies: int32 `[]`."""
     if copies == 1:
         return jnp.int32(0)
     coin_key, which_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     other = jax.random.randint(which_key, (), 1, copies)
-    return jnp.where(jax.random.uniform(coin_key) < share, other, 0)
+    return jnp.where(jax.random.uniform(coin_key) < probability, other, 0)

@@ -1,6 +1,6 @@
-"""Successive halving (Jamieson & Talwalkar 2016): at some epochs the worse half of the members is frozen for good."""
+"""Successive halving (Jamieson & Talwalkar 2016): at some epochs the worse half of the members is dropped."""
 
-from voxjax.train.run_state import Progress, Setup, stopped
+from voxjax.train.run_state import RunSetup, RunState, stopped
 
 
 def rungs(members: int, epochs: int, first: int) -> tuple[int, ...]:
@@ -12,16 +12,16 @@ def rungs(members: int, epochs: int, first: int) -> tuple[int, ...]:
     return tuple(found)
 
 
-def drop(setup: Setup, progress: Progress) -> Progress:
-    """Freezes the worse half of those that still learn, where this epoch is one of the setup's rungs.
+def drop(setup: RunSetup, run: RunState) -> RunState:
+    """The run with the worse half of the members that still train dropped, where this epoch is a rung.
 
     Of equal validation UARs the lower validation loss is better. Of an odd number the larger half stays.
     """
-    if progress.epoch not in setup.rungs:
-        return progress
-    members = list(progress.members)
-    going = [i for i, member in enumerate(members) if not stopped(setup.plan, member, progress.epoch)]
-    going.sort(key=lambda i: (-members[i].best_uar, members[i].history[-1]["valid_loss"]))
-    for i in going[-(-len(going) // 2) :]:
-        members[i] = members[i]._replace(dropped=progress.epoch)
-    return progress._replace(members=tuple(members))
+    if run.epoch not in setup.rungs:
+        return run
+    members = list(run.members)
+    training = [i for i, member in enumerate(members) if not stopped(setup.train, member, run.epoch)]
+    training.sort(key=lambda i: (-members[i].best_uar, members[i].history[-1]["valid_loss"]))
+    for i in training[-(-len(training) // 2) :]:
+        members[i] = members[i]._replace(dropped=run.epoch)
+    return run._replace(members=tuple(members))

@@ -4,14 +4,13 @@ voxjax benchmark --suite=ensemble --config=ensemble
 """
 
 import json
-from pathlib import Path
 
 from absl import flags
 
 from voxjax.benchmarks import ensemble_step
-from voxjax.cli import entrypoint
+from voxjax.cli import encoder_flags, entrypoint
 from voxjax.config import Config
-from voxjax.storage import paths
+from voxjax.pipeline.run_spec import resolve
 
 SUITES = {"ensemble": ensemble_step.over_members}
 
@@ -20,11 +19,13 @@ ROUNDS = flags.DEFINE_integer("rounds", 20, "How often each is timed.", lower_bo
 FOLDS = flags.DEFINE_integer("folds", 1, "Folds of the config's protocol that are members too.", lower_bound=1)
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus, where the config names a real one.")
 
+flags.adopt_module_key_flags(encoder_flags)
+
 
 def main(config: Config) -> None:
-    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    plan = ensemble_step.Plan(ROUNDS.value, FOLDS.value)
-    for figure in SUITES[SUITE.value](config, data_dir, paths.cache_dir(), plan):
+    plan = ensemble_step.BenchmarkPlan(ROUNDS.value, FOLDS.value)
+    spec = resolve(config, encoder_flags.run_paths(DATA_DIR.value))
+    for figure in SUITES[SUITE.value](spec, plan):
         print(json.dumps(figure), flush=True)
 
 

@@ -4,14 +4,13 @@ voxjax crossval --config=optimized --protocol=speaker5 --config.corpus=ravdess -
 """
 
 import dataclasses
-from pathlib import Path
 
 from absl import flags
 
-from voxjax.cli import distributed_flags, entrypoint
+from voxjax.cli import distributed_flags, encoder_flags, entrypoint
 from voxjax.config import Config
 from voxjax.experiments import crossval
-from voxjax.pipeline import encoder_weights
+from voxjax.pipeline.run_spec import resolve
 from voxjax.reporting import run_report
 from voxjax.storage import paths
 
@@ -23,17 +22,17 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Output folder; runs/NAME-PROTOCO
 RESUME = flags.DEFINE_boolean("resume", False, "Continues the run in --workdir from its newest checkpoints.")
 
 flags.adopt_module_key_flags(distributed_flags)
-flags.adopt_module_key_flags(encoder_weights)
+flags.adopt_module_key_flags(encoder_flags)
 
 
 def main(config: Config) -> None:
     distributed_flags.join()
     config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
     workdir = paths.default_workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
-    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     start = "resume" if RESUME.value else "new"
-    plan = crossval.Plan(SEEDS.value, PARALLEL_FOLDS.value)
-    figures = crossval.crossval(config, plan, data_dir, workdir, paths.cache_dir(), start)
+    plan = crossval.CrossvalPlan(SEEDS.value, PARALLEL_FOLDS.value)
+    spec = resolve(config, encoder_flags.run_paths(DATA_DIR.value))
+    figures = crossval.crossval(spec, plan, workdir, start)
     print(run_report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}")
 

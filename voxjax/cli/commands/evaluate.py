@@ -24,11 +24,11 @@ def main() -> None:
     model = Path(MODEL.value) if MODEL.value else None
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     workdir = Path(WORKDIR.value)
-    asked = (model, CORPUS.value, data_dir, workdir, paths.cache_dir())
-    figures = evaluate.evaluate(*asked)
+    request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir())
+    figures = evaluate.evaluate(request)
     print(run_report.printout(figures))
     if ROBUSTNESS.value:
-        print(robustness.printout(evaluate.under_disturbance(*asked, SEED.value)))
+        print(robustness.printout(evaluate.evaluate_robustness(request, SEED.value)))
         print(f"plot: {workdir / 'report' / 'robustness.png'}")
     print(f"report: {workdir / 'report' / 'report.html'}")
 

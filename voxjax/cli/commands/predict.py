@@ -11,11 +11,11 @@ from absl import flags
 
 from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
-from voxjax.inference import prediction_formats
+from voxjax.inference.formats import FORMATS
 from voxjax.storage import atomic
 
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the default model if not given.")
-FORMAT = flags.DEFINE_enum("format", "text", list(prediction_formats.FORMATS), "How answers are written.")
+FORMAT = flags.DEFINE_enum("format", "text", list(FORMATS), "How answers are written.")
 REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
 MODALITY_INPUTS = {  # of one clip
     "text": flags.DEFINE_string("text", None, "Transcript of the one clip, for a model that fuses text."),
@@ -29,28 +29,25 @@ OUT = flags.DEFINE_string("out", None, "File for the answers, in place of the te
 
 
 def modality_inputs() -> dict[str, str]:
-    """Modalities of the clip beside its sound: flag values by name."""
+    """Modalities of the clip other than the audio: flag values by name."""
     return {name: flag.value for name, flag in MODALITY_INPUTS.items() if flag.value is not None}
 
 
 def main(paths: Sequence[str]) -> int:
-    from voxjax import EmotionPredictor  # only now, so that --help answers at once
+    from voxjax.inference.prediction_lines import lines  # only now, so that --help answers at once
+    from voxjax.inference.predictor import EmotionPredictor
 
     counts: list[int] = []
-    style = prediction_formats.FORMATS[FORMAT.value]
     if REJECT_BELOW.value is not None and TARGET_ACCURACY.value is not None:
-        raise UsageError(
-            mismatch("voxjax predict", "one of --reject_below and --target_accuracy", "both", "leave one out")
-        )
-    predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0)
-    if TARGET_ACCURACY.value is not None:
-        predictor.reject_below = predictor.threshold(TARGET_ACCURACY.value)
-    lines = prediction_formats.lines(predictor, paths, style, lambda *both: counts.extend(both), modality_inputs())
+        expected = "one of --reject_below and --target_accuracy"
+        raise UsageError(mismatch("voxjax predict", expected, "both", "leave one out"))
+    predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value)
+    rows = lines(predictor, paths, FORMATS[FORMAT.value], lambda *both: counts.extend(both), modality_inputs())
     if OUT.value is None:
-        for line in lines:
-            print(line, flush=True)
+        for row in rows:
+            print(row, flush=True)
     else:
-        atomic.write(Path(OUT.value), "".join(f"{line}\n" for line in lines))
+        atomic.write(Path(OUT.value), "".join(f"{row}\n" for row in rows))
     failed, total = counts
     if failed:
         print(f"error: {failed} of {total} could not be answered; each line gives the reason", file=sys.stderr)

@@ -3,14 +3,11 @@
 voxjax sweep --config=optimized --search=learning_rate:1e-4:1e-2:log --trials=16 --halve_after=5
 """
 
-from pathlib import Path
-
 from absl import flags
 
-from voxjax.cli import distributed_flags, entrypoint
+from voxjax.cli import distributed_flags, encoder_flags, entrypoint
 from voxjax.config import Config
 from voxjax.experiments import sweep
-from voxjax.pipeline import encoder_weights
 from voxjax.storage import paths
 
 SEARCH = flags.DEFINE_multi_string("search", [], "NAME:LOW:HIGH or NAME:LOW:HIGH:log of a number in config.hyper")
@@ -24,17 +21,16 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Output folder; runs/sweep-NAME-T
 RESUME = flags.DEFINE_boolean("resume", False, "Continues the sweep in --workdir from its newest checkpoint.")
 
 flags.adopt_module_key_flags(distributed_flags)
-flags.adopt_module_key_flags(encoder_weights)
+flags.adopt_module_key_flags(encoder_flags)
 
 
 def main(config: Config) -> None:
     distributed_flags.join()
     workdir = paths.default_workdir(WORKDIR.value, f"sweep-{config.name}")
-    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     axes = tuple(sweep.axis(text) for text in SEARCH.value)
-    plan = sweep.Plan(axes, TRIALS.value, DRAW.value, HALVE_AFTER.value)
+    plan = sweep.SweepPlan(axes, TRIALS.value, DRAW.value, HALVE_AFTER.value)
     start = "resume" if RESUME.value else "new"
-    found = sweep.sweep(config, plan, data_dir, workdir, paths.cache_dir(), start)
+    found = sweep.sweep(config, plan, encoder_flags.run_paths(DATA_DIR.value), workdir, start)
     print(sweep.printout(found))
     print(f"trials: {workdir / 'sweep.csv'}")
 

@@ -3,14 +3,12 @@
 voxjax train --config=optimized --config.corpus=ravdess --data_dir=DATA --workdir=runs/optimized
 """
 
-from pathlib import Path
-
 from absl import flags
 
-from voxjax.cli import distributed_flags, entrypoint
+from voxjax.cli import distributed_flags, encoder_flags, entrypoint
 from voxjax.config import Config
 from voxjax.experiments import train
-from voxjax.pipeline import encoder_weights
+from voxjax.pipeline.run_spec import resolve
 from voxjax.reporting import run_report
 from voxjax.storage import paths
 
@@ -19,15 +17,14 @@ WORKDIR = flags.DEFINE_string("workdir", None, "Output folder; runs/NAME-TIME if
 RESUME = flags.DEFINE_boolean("resume", False, "Continues the run in --workdir from its newest checkpoint.")
 
 flags.adopt_module_key_flags(distributed_flags)
-flags.adopt_module_key_flags(encoder_weights)
+flags.adopt_module_key_flags(encoder_flags)
 
 
 def main(config: Config) -> None:
     distributed_flags.join()
     workdir = paths.default_workdir(WORKDIR.value, config.name)
-    data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     start = "resume" if RESUME.value else "new"
-    figures = train.train(config, data_dir, workdir, paths.cache_dir(), start)
+    figures = train.train(resolve(config, encoder_flags.run_paths(DATA_DIR.value)), workdir, start)
     print(run_report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}\nmodel:  {workdir / 'model'}")
 

@@ -1,0 +1,57 @@
+"""Descriptions of model folders that older versions wrote, brought to the present format."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from voxjax.config import without_other_kinds
+
+FORMAT = 5  # of `model.json`; raised when an older VoxJAX could not read what is written
+
+_ARCHITECTURES = {"discriminant": "lda"}  # renamed in format 5
+_META = {"heard": "training_clips"}  # renamed in format 5
+_ARRAYS = {"others": "modality_scalers"}  # renamed in format 5
+
+
+def migrated(description: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a `model.json` in the present format; one of the present format is returned as it is.
+
+    Formats 1 to 4 differ in what they can hold: 2 added an encoder, 3 several feature sets, 4 further modalities.
+    A model with one feature set had its features at the top level. Format 5 renamed `views`, `view` and `heard`,
+    and keeps only the fields of the kind of features that is used.
+
+    Args:
+        description: of format 1 to `FORMAT`.
+
+    Raises:
+        KeyError: where something is missing.
+    """
+    if description["format"] >= FORMAT:
+        return dict(description)
+    new = dict(description)
+    rows = new.pop("views") if "views" in new else [_pop(new, "features", "encoder_sha256")]
+    new["feature_sets"] = [{**row, "features": without_other_kinds(row["features"])} for row in rows]
+    new["architecture"] = _renamed(_ARCHITECTURES, new["architecture"])
+    new["members"] = [_member(member) for member in new["members"]]
+    new["meta"] = {_renamed(_META, key): value for key, value in new["meta"].items()}
+    new["format"] = FORMAT
+    return new
+
+
+def array_name(name: str) -> str:
+    """The present name of an array in `weights.npz`, such as `0/scaler/mean`."""
+    return "/".join(_renamed(_ARRAYS, part) for part in name.split("/"))
+
+
+def _member(member: Mapping[str, Any]) -> dict[str, Any]:
+    new = {"modalities": {}, "columns": {}, **member}
+    new["feature_set"] = new.pop("view") if "view" in new else 0
+    new["architecture"] = _renamed(_ARCHITECTURES, new["architecture"])
+    return new
+
+
+def _pop(values: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: values.pop(key) for key in keys if key in values}
+
+
+def _renamed(table: Mapping[str, str], name: str) -> str:
+    return table[name] if name in table else name

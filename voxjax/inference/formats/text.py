@@ -1,0 +1,23 @@
+"""Predictions as aligned lines of text."""
+
+from typing import Any
+
+from voxjax.inference.formats.base import UNCERTAIN, Format, Layout, no_header
+
+_OTHER_LABELS = 3  # the most probable other emotions in a line
+
+
+def row(layout: Layout, answer: dict[str, Any]) -> str:
+    """One line: path, emotion, confidence, and the most probable other emotions; or path and error."""
+    path = f"{answer['path']:<{layout.width}}"
+    if "error" in answer:
+        return f"{path}  error: {answer['error']}"
+    rejected = answer["emotion"] is None
+    ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[not rejected :][:_OTHER_LABELS]
+    others = ", ".join(f"{label} {100 * p:.0f} %" for label, p in ranked)
+    width = max(map(len, [*layout.labels, UNCERTAIN]))
+    emotion = UNCERTAIN if rejected else answer["emotion"]
+    return f"{path}  {emotion:<{width}}  {100 * answer['confidence']:3.0f} %   ({others})"
+
+
+FORMAT = Format(no_header, row)

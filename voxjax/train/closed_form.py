@@ -1,0 +1,46 @@
+"""Members that are fitted in closed form: no steps, no optimiser, no epochs."""
+
+import jax
+import numpy as np
+
+from voxjax.models import Variables
+from voxjax.train import ensemble, step
+from voxjax.train.run_state import EvalSplit, RunSetup
+
+
+def fit(task: step.Task, clips: step.Clips, member: ensemble.MemberArrays, rows: jax.Array) -> Variables:
+    """The weights of one member, fitted to its training rows and their augmented copies.
+
+    Args:
+        task: of a network with `closed_form`.
+        clips: the member's feature set.
+        member: its statistics and key.
+        rows: int32 `[n]`, training rows of `clips`.
+    """
+    data = ensemble.member_data(clips, member)
+    inputs, mask, labels = step.closed_form_inputs(task, data, rows)
+    shapes = task.network.init(jax.random.fold_in(member.key, 0), inputs[:1], mask[:1], clips.pretrained)
+    return task.network.fit(shapes, inputs, mask, labels)
+
+
+_fit = jax.jit(fit, static_argnames="task")
+
+
+def fit_members(setup: RunSetup) -> dict[int, Variables]:
+    """Weights on the host of all members that are fitted in closed form, by their place in the run."""
+    fitted = {}
+    for group in setup.program.groups:
+        if group.task.network.closed_form:
+            for i in group.member_ids:
+                plan = setup.plans[i]
+                variables = _fit(group.task, setup.clips[group.task.feature_set], plan.arrays, plan.rows)
+                fitted[i] = jax.tree.map(np.array, jax.device_get(variables))
+    return fitted
+
+
+def training_split(setup: RunSetup, i: int) -> EvalSplit:
+    """The training rows of member `i` as a split, so that its training loss and accuracy can be measured."""
+    task = next(group.task for group in setup.program.groups if i in group.member_ids)
+    rows = setup.plans[i].rows
+    labels = np.asarray(jax.device_get(setup.clips[task.feature_set].labels))[rows]
+    return EvalSplit(rows, np.arange(len(rows)), labels)
