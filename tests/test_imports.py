@@ -157,9 +157,36 @@ def test_the_package_starts_light():
     assert not {"jax", "numpy", "flax", "librosa", "absl"} & set(fresh(code))
 
 
-def test_the_predictor_is_at_hand_and_leaves_out_what_it_does_not_need():
-    code = "import sys; from voxjax import EmotionPredictor; print(EmotionPredictor.__name__, *sys.modules)"
-    name, *loaded = fresh(code)
-    assert name == "EmotionPredictor"
+def test_the_predictor_imports_nothing_that_only_training_or_commands_need():
+    code = """
+import sys
+from voxjax import EmotionPredictor
+from absl import flags  # Flax imports it, but nobody may define flags
+own = [name for name in flags.FLAGS.flags_by_module_dict() if name.startswith("voxjax")]
+print(EmotionPredictor.__name__, len(own), *sys.modules)
+"""
+    name, own_flags, *loaded = fresh(code)
+    assert name == "EmotionPredictor" and own_flags == "0"
+    above = ("cli", "experiments", "benchmarks", "reporting", "evaluation", "pipeline", "train")
+    assert not [module for module in loaded if inside(module, [f"voxjax.{room}" for room in above])]
     heavy = {"librosa", "scipy.signal", "sklearn", "matplotlib", "orbax", "optax", "tensorboardX"}
     assert not heavy & set(loaded)
+
+
+def test_the_environment_is_read_in_one_module_and_flags_in_the_command_line():
+    readers = {
+        name
+        for name, tree in modules(ROOT).items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv")
+    }
+    assert readers == {"voxjax.storage.paths"}
+
+
+def test_no_package_holds_more_than_15_percent_of_the_lines():
+    lines = {}
+    for path in (ROOT / "voxjax").rglob("*.py"):
+        room = path.relative_to(ROOT / "voxjax").parts[0]
+        lines[room] = lines.setdefault(room, 0) + len(path.read_text().splitlines())
+    total = sum(lines.values())
+    assert {room: round(n / total, 3) for room, n in lines.items() if n > 0.15 * total} == {}

@@ -1,4 +1,4 @@
-"""The two ways a request can fail, each shown to the user as one line."""
+"""The two ways a request can fail, each printed as one line."""
 
 
 class VoxJaxError(Exception):

@@ -66,7 +66,7 @@ def test_equals_a_pass_written_out_on_real_weights_and_speech_wins(weights, clip
             x = plain_convolution(x, kernel, weights.take(f"layer{i}/{part}/bias", (None,)), step, part == "depthwise")
     outputs, _ = ENCODE((14,), yamnet.params(weights, (14,)), samples, lengths)
     np.testing.assert_allclose(outputs[0, 1, 0], x.mean((0, 1)), atol=2e-3, rtol=1e-3)
-    likely = np.asarray(yamnet.sounds(weights, outputs[0, :, 0]))
+    likely = np.asarray(yamnet.class_probabilities(weights, outputs[0, :, 0]))
     assert likely.shape[1] == 521 and likely.mean(0).argmax() == 0, "the first class is speech"
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints to resume from: a pytree of arrays and a little JSON, written whole or not at all."""
+"""Checkpoints to resume from: a pytree of arrays and a little JSON, written atomically."""
 
 import contextlib
 import json
@@ -166,7 +166,7 @@ def _checksum(tree: Tree) -> int:
 
 
 def _check_arrays(folder: Path, like: Tree, note: _Note) -> None:
-    """Refuses a checkpoint of other arrays than `like` has (Orbax would cast or truncate some)."""
+    """Checks that a checkpoint has the arrays of `like` (Orbax would cast or truncate some)."""
     wanted = _described(like)
     for name in sorted(wanted.keys() | note.arrays.keys()):
         expected = wanted[name] if name in wanted else "no such array"

@@ -1,12 +1,11 @@
-"""Where a command finds corpora, encoder weights and the cache: flags and environment, resolved once."""
+"""Where a command finds corpora, encoder weights and the cache: flags and defaults, resolved once."""
 
-import os
 from pathlib import Path
 
 from absl import flags
 
 from voxjax.pipeline.run_spec import Paths
-from voxjax.storage.paths import cache_dir
+from voxjax.storage.paths import cache_dir, weights_dir
 
 ENCODER_WEIGHTS = flags.DEFINE_string(
     "encoder_weights", None, "A pretrained encoder's weights, or their folder; else VOXJAX_WEIGHTS names the folder."
@@ -19,10 +18,10 @@ def run_paths(data_dir: str | None) -> Paths:
     Args:
         data_dir: of the flag, None where it is not given.
     """
-    named, folder = ENCODER_WEIGHTS.value, os.environ.get("VOXJAX_WEIGHTS")
+    named = ENCODER_WEIGHTS.value
     return Paths(
         cache=cache_dir(),
         data_dir=Path(data_dir) if data_dir else None,
         encoder_weights=Path(named) if named else None,
-        weights_dir=Path(folder) if folder else None,
+        weights_dir=weights_dir(),
     )

@@ -1,6 +1,5 @@
 """Download of an encoder's weights: fetched, verified, recorded, and then moved to where training looks for them."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from voxjax.storage import paths
 
 def weights_folder(given: str | None) -> Path:
     """The folder of weights: the given one, else `VOXJAX_WEIGHTS`, else `encoders` in the cache."""
-    named = given or (os.environ["VOXJAX_WEIGHTS"] if "VOXJAX_WEIGHTS" in os.environ else "")
-    return Path(named) if named else paths.cache_dir() / "encoders"
+    return Path(given) if given else paths.weights_dir() or paths.cache_dir() / "encoders"
 
 
 def download(names: str, weights_dir: Path, policy: RetryPolicy, mirror: str) -> Iterator[str]:

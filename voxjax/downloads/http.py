@@ -29,7 +29,7 @@ _CHUNK_BYTES = 1 << 18
 _CONNECTIONS = 6  # to one host: enough to hide the round trip, few enough to be polite
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP statuses that may be over at the next try
 _REDIRECTS = Retry(total=None, connect=False, read=False, other=0, redirect=10)  # tries are counted in `_complete`
-_BY_HAND = "try later, or get it by hand as docs/download.md says"
+_BY_HAND = "try later, or download it by hand, see docs/download.md"
 
 OnProgress = Callable[[int], None]  # called with the number of new bytes; negative if a part was discarded
 

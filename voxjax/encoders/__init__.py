@@ -17,12 +17,12 @@ Array = jax.Array
 
 
 class Encoder(NamedTuple):
-    """How one encoder is filled and run, and what must be said of it."""
+    """One encoder: how it is loaded and run, its source and its licence."""
 
     params: Callable[[Tensors, Sequence[int]], Any]  # the weights needed for chosen blocks, as nested arrays
     apply: Callable[[Sequence[int], Any, Array, Array], tuple[Array, Array]]  # to [B, T, blocks, D] and its mask
     hop_ms: float  # from one position to the next
-    rate_hz: int  # of the samples it hears
+    rate_hz: int  # of its input
     file: str  # its weights' usual name, without suffix
     note: str  # source and licence
     tunable: str = ""  # a name in `TUNABLE`; empty where its blocks can't be trained further
@@ -72,7 +72,7 @@ ENCODERS = {
     "whisper_base_en": _whisper("base_en"),
     "whisper_small": _whisper("small"),
     "whisper_small_en": _whisper("small_en"),
-    "wav2vec2": _wav2vec2("wav2vec2", "wav2vec2", _FACEBOOK),  # of any size: the folder's config.json tells
+    "wav2vec2": _wav2vec2("wav2vec2", "wav2vec2", _FACEBOOK),  # of any size: as the folder's config.json states
     "wav2vec2_base": _wav2vec2("wav2vec2", "wav2vec2_base", _FACEBOOK),
     "hubert": _wav2vec2("hubert", "hubert", _FACEBOOK),
     "hubert_base": _wav2vec2("hubert", "hubert_base", _FACEBOOK),

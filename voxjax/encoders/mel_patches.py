@@ -1,4 +1,4 @@
-"""Patches of 96 log-mel frames, which networks trained on YouTube's sounds hear (Hershey et al. 2017)."""
+"""Patches of 96 log-mel frames, the input of networks trained on YouTube audio (Hershey et al. 2017)."""
 
 import functools
 from collections.abc import Callable, Sequence

@@ -64,7 +64,7 @@ class Sentence(nn.Module):
 
 
 class Loaded(NamedTuple):
-    """The encoder at hand."""
+    """The installed encoder."""
 
     module: Sentence
     params: Mapping[str, Any]

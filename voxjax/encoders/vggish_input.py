@@ -10,7 +10,7 @@ _OFFSET = 0.01
 
 
 def patches(samples: jax.Array, lengths: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """What VGGish's first layer sees; arguments and results as in `mel_patches.cut`.
+    """The input of VGGish's first layer; arguments and results as in `mel_patches.cut`.
 
     The published code drops what is left behind the last whole patch, and with it every clip below 0.975 s.
     """

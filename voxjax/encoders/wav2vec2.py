@@ -19,7 +19,7 @@ from voxjax.errors import UsageError, mismatch
 
 Array = jax.Array
 
-_CONV_EPSILON = 1e-5  # of the norms after convolutions, whatever `layer_norm_eps` says
+_CONV_EPSILON = 1e-5  # of the norms after convolutions, whatever `layer_norm_eps` is
 
 
 class ClipNorm(nn.Module):
@@ -132,7 +132,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """From `[B, T, D]` to the outputs of chosen blocks, `[B, T, N, D]`. Block 0 stands for what enters the first."""
+    """From `[B, T, D]` to the outputs of chosen blocks, `[B, T, N, D]`. Block 0 is the input of the first block."""
 
     config: Config
     blocks: tuple[int, ...]

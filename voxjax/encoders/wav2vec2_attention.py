@@ -62,7 +62,7 @@ ATTENTIONS: dict[str, type[nn.Module]] = {"hubert": Attention, "wav2vec2": Atten
 def buckets(config: Config, frames: int) -> np.ndarray:
     """The bucket of each distance from `1 - frames` to `frames - 1`: int32 `[2 * frames - 1]`.
 
-    Half the buckets are for what comes later. In each half the nearer distances have one each and the farther share
+    Half the buckets are for what comes later. In each half the nearer distances have one each and the farther fraction
     them, evenly in the logarithm, up to `max_bucket_distance` (Raffel et al. 2020). In float32 as the reference,
     whose rounding decides distances on the edge of two buckets.
     """
@@ -70,8 +70,8 @@ def buckets(config: Config, frames: int) -> np.ndarray:
     exact = half // 2
     distance = np.arange(1 - frames, frames)
     far = np.maximum(np.abs(distance), 1).astype(np.float32) / np.float32(exact)
-    share = np.log(far) / np.float32(math.log(config.max_bucket_distance / exact))
-    shared = exact + share * np.float32(half - exact)
+    fraction = np.log(far) / np.float32(math.log(config.max_bucket_distance / exact))
+    shared = exact + fraction * np.float32(half - exact)
     bucket = np.where(np.abs(distance) < exact, np.abs(distance), np.minimum(shared.astype(np.int32), half - 1))
     return (bucket + np.where(distance > 0, half, 0)).astype(np.int32)
 

@@ -49,7 +49,7 @@ class Config:
     conv_kernel: tuple[int, ...] = (10, 3, 3, 3, 3, 2, 2)  # of samples, then of frames
     conv_stride: tuple[int, ...] = (5, 2, 2, 2, 2, 2, 2)
     conv_bias: bool = False
-    num_conv_pos_embeddings: int = 128  # frames that the positional convolution sees
+    num_conv_pos_embeddings: int = 128  # frames in the positional convolution
     num_conv_pos_embedding_groups: int = 16
     do_stable_layer_norm: bool = False  # norms before attention and dense layers (large) instead of after (base)
     num_buckets: int = 320  # of distances between frames, WavLM alone
@@ -87,7 +87,7 @@ def read(folder: Path, kind: str) -> Config:
     values = {"model_type": None, **_json(folder / CONFIG), "do_normalize": None, **_json(folder / PREPROCESSOR)}
     try:
         one_of("model_type", values["model_type"], MODEL_TYPES)
-        _refuse_unbuilt(values)
+        _check_supported(values)
         known = [field.name for field in dataclasses.fields(Config) if field.name in values]
         config = cast(Config, freeze(Config, {name: values[name] for name in known}, "layout"))
     except UsageError as error:
@@ -116,7 +116,7 @@ def parsed(layout: str) -> Config:
     return cast(Config, freeze(Config, json.loads(layout), "layout"))
 
 
-def _refuse_unbuilt(values: collections.abc.Mapping[str, Any]) -> None:
+def _check_supported(values: collections.abc.Mapping[str, Any]) -> None:
     for name, only in _FIXED.items():
         if name in values and values[name] != only:
             do = "this layout is not built; choose another model"

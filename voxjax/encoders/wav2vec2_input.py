@@ -1,4 +1,4 @@
-"""What wav2vec 2.0 and its kin hear: each clip at its own level, and how many frames come of it."""
+"""The input of wav2vec 2.0, HuBERT and WavLM: normalised clips, and their number of frames."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ _VARIANCE_FLOOR = 1e-7  # the reference's: silence stays silence
 
 
 def field_samples(config: Config) -> int:
-    """Samples that one frame sees: 400 (25 ms) in all published models."""
+    """Receptive field of one frame in samples: 400 (25 ms) in all published models."""
     field = 1
     for kernel, stride in zip(config.conv_kernel[::-1], config.conv_stride[::-1], strict=True):
         field = (field - 1) * stride + kernel
@@ -35,10 +35,10 @@ def within(size: int, counts: Array) -> Array:
 
 
 def prepared(config: Config, samples: Array, lengths: Array) -> Array:
-    """The samples as the first convolution sees them.
+    """The samples as the first convolution takes them.
 
     Args:
-        config: its `do_normalize` says whether each clip is brought to zero mean and unit variance.
+        config: its `do_normalize` decides whether each clip is brought to zero mean and unit variance.
         samples: float32 `[batch, time]` at 16 kHz.
         lengths: int32 `[batch]`, in samples.
 

@@ -62,7 +62,7 @@ class Block(nn.Module):
 class Whisper(nn.Module):
     """From log-mels `[B, F, 80]` with bool `[B, F]` to the outputs of chosen blocks `[B, T, N, D]` with bool `[B, T]`.
 
-    T is F / 2, rounded up. Block 0 stands for what enters the first block. With `hidden` it gives the blocks' hidden
+    T is F / 2, rounded up. Block 0 is the input of the first block. With `hidden` it gives the blocks' hidden
     units instead, `[B, T, N, 4D]`, and has no block 0.
     """
 

@@ -1,4 +1,4 @@
-"""YAMNet (Plakal and Ellis 2020): a MobileNet (Howard et al. 2017) that heard AudioSet's 521 classes of sound.
+"""YAMNet (Plakal and Ellis 2020): a MobileNet (Howard et al. 2017) trained on AudioSet's 521 classes of sound.
 
 Letters: B clips, P patches of 0.96 s, C channels.
 """
@@ -95,8 +95,8 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
     return tree
 
 
-def sounds(tensors: Tensors, embeddings: Array) -> Array:
-    """How likely each of AudioSet's 521 classes is in a patch, speech the first: `[..., 1024] -> [..., 521]`."""
+def class_probabilities(tensors: Tensors, embeddings: Array) -> Array:
+    """Probabilities of AudioSet's 521 classes in a patch, speech first: `[..., 1024] -> [..., 521]`."""
     kernel = tensors.take("logits/kernel", (_LAYERS[-1][0], _CLASSES))
     return nn.sigmoid(jnp.matmul(embeddings, kernel) + jnp.expand_dims(tensors.take("logits/bias", (_CLASSES,)), 0))
 

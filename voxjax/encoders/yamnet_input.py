@@ -10,5 +10,5 @@ _OFFSET = 0.001
 
 
 def patches(samples: jax.Array, lengths: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """What YAMNet's first layer sees; arguments and results as in `mel_patches.cut`."""
+    """The input of YAMNet's first layer; arguments and results as in `mel_patches.cut`."""
     return mel_patches.cut(samples, lengths, _HOP_FRAMES, _OFFSET)

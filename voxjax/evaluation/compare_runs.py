@@ -200,4 +200,4 @@ def _conclusion(found: Mapping[str, Any]) -> str:
     better = "A" if row["difference"] > 0 else "B"
     if row["p"] < 0.05:
         return f"{better} has the higher UAR; p {_p(row['p'])} that chance alone gives such a difference."
-    return f"The difference in UAR may be chance (p {row['p']:.2f}); more {found['unit']} would be needed to tell."
+    return f"The difference in UAR may be chance (p {row['p']:.2f}); more {found['unit']} would be needed."

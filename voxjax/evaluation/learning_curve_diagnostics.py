@@ -1,6 +1,6 @@
 """What a run's curves say, in words: the training guide's troubleshooting as code, and a little more.
 
-Every rule reads the rows of `metrics.jsonl` and says what was seen, what it means and what to change, or nothing.
+Every rule reads the rows of `metrics.jsonl` and returns a sentence with what it found and what to change, or nothing.
 """
 
 import json
@@ -39,7 +39,7 @@ def of(curve: Curve) -> list[str]:
     """The answers of all rules, in their order; none for a healthy run, or one of a few epochs."""
     if len(curve.rows) < _ENOUGH_EPOCHS:
         return []
-    return [said for rule in RULES.values() if (said := rule(curve))]
+    return [text for rule in RULES.values() if (text := rule(curve))]
 
 
 def read(metrics: Path) -> list[dict[str, Any]]:
@@ -185,5 +185,5 @@ def _last(values: np.ndarray) -> np.ndarray:
     return values[-max(2, len(values) // 10) :]
 
 
-def _points(share: float) -> str:
-    return f"{100 * share:.1f}"
+def _points(fraction: float) -> str:
+    return f"{100 * fraction:.1f}"

@@ -38,10 +38,10 @@ def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str
         seed: of all draws. Clip i meets the same noise under the same seed, whatever other clips there are.
     """
     rate_hz = predictor.sample_rate_hz
-    sounds = [read(path, rate_hz) for path in tqdm(clips.paths, desc="decoding", unit="clip", disable=None)]
-    rows = [_figures(UNCORRUPTED, predictor, [(sound, rate_hz) for sound in sounds], clips)]
+    recordings = [read(path, rate_hz) for path in tqdm(clips.paths, desc="decoding", unit="clip", disable=None)]
+    rows = [_figures(UNCORRUPTED, predictor, [(recording, rate_hz) for recording in recordings], clips)]
     for i, corruption in enumerate(tqdm(corruptions.CORRUPTIONS, desc="corruptions", disable=None)):
-        corrupted = list(_corrupted(corruption, sounds, rate_hz, (seed, i)))
+        corrupted = list(_corrupted(corruption, recordings, rate_hz, (seed, i)))
         rows.append(_figures(corruption[:2], predictor, corrupted, clips))
     for row in rows:
         row |= {f"{name}_drop": rows[0][name] - row[name] for name in ("uar", "accuracy")}
@@ -72,12 +72,14 @@ def printout(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _corrupted(
-    corruption: corruptions.Corruption, sounds: Sequence[np.ndarray], rate_hz: int, seed: tuple[int, int]
+    corruption: corruptions.Corruption, recordings: Sequence[np.ndarray], rate_hz: int, seed: tuple[int, int]
 ) -> Iterator[tuple[np.ndarray, int]]:
-    for i, sound in enumerate(sounds):
-        others = [sounds[(i + step) % len(sounds)] for step in range(1, min(len(sounds), 12))] or [sound]
-        context = corruptions.Context(rate_hz, others, np.random.default_rng([*seed, i]))
-        yield corruptions.corrupt(corruption, sound, context), rate_hz
+    for i, recording in enumerate(recordings):
+        babble = [recordings[(i + step) % len(recordings)] for step in range(1, min(len(recordings), 12))] or [
+            recording
+        ]
+        context = corruptions.Context(rate_hz, babble, np.random.default_rng([*seed, i]))
+        yield corruptions.corrupt(corruption, recording, context), rate_hz
 
 
 def _figures(

@@ -83,7 +83,7 @@ def _trained_member(
 
 
 def _meta(spec: RunSpec, dataset: Dataset, fold: Fold, figures: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model folder says of its training."""
+    """What a model folder records about its training."""
     config = spec.config
     used = np.concatenate([fold.split.train, fold.split.valid])
     clip_ids = [corpora.keys(dataset.manifest.clips[i]) for i in used]

@@ -128,11 +128,11 @@ def _meta(models: Sequence[TrainedModel]) -> dict[str, Any]:
 
 def _rows(run: Run, seeds: Sequence[int]) -> np.ndarray:
     """Rows under these seeds, or all rows without seeds: by seed, then clip. A clip's k-th row is of the k-th seed."""
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     times = []
     for clip in run.clips.tolist():
-        seen[clip] = seen.setdefault(clip, -1) + 1
-        times.append(seen[clip])
+        counts[clip] = counts.setdefault(clip, -1) + 1
+        times.append(counts[clip])
     order = np.lexsort((run.clips, np.array(times)))
     if not seeds:
         return order

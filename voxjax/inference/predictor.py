@@ -173,12 +173,13 @@ class EmotionPredictor:
                     yield source, clip, next(votes) if clip.error is None else np.zeros(0)
 
     def _read(self, given: tuple[Source, ModalityInputs]) -> _Clip:
-        source, others = given
+        source, modality_inputs = given
         try:
-            self._check_inputs(source, others)
+            self._check_inputs(source, modality_inputs)
             samples = np.zeros(0, np.float32) if source is None else io.read(source, self.sample_rate_hz)
             duration_s = len(samples) / self.sample_rate_hz
-            values = {name: self._modality(name, value, duration_s or math.inf) for name, value in others.items()}
+            longest_s = duration_s or math.inf
+            values = {name: self._modality(name, value, longest_s) for name, value in modality_inputs.items()}
         except VoxJaxError as error:
             return _Clip(0.0, (), {}, error)
         if source is None:

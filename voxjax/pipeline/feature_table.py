@@ -27,7 +27,7 @@ _NUMBERS = ",".join(["%.9g"] * vector.SIZE) + ","  # nine digits hold a float32 
 
 
 def write(path: Path, manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> tuple[int, int]:
-    """Writes the table, whole or not at all.
+    """Writes the table atomically.
 
     Args:
         path: of the CSV file; its folder is made.
@@ -98,9 +98,9 @@ def _with_copies(
     augment: OfflineAugmentConfig, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray
 ) -> np.ndarray:
     """Features of a batch and of its copies: `[B, time] -> [B, 1 + copies, 392]`."""
-    sounds: list[tuple[jax.Array, jax.Array]] = [(jnp.asarray(samples), jnp.asarray(lengths))]
+    batches: list[tuple[jax.Array, jax.Array]] = [(jnp.asarray(samples), jnp.asarray(lengths))]
     for copy in range(1, 1 + augment.augmentation_factor):
-        sounds.append(offline_augment.make(augment, FEATURES.sample_rate_hz, samples, lengths, ids, copy))
-    longest = max(sound.shape[1] for sound, _ in sounds)  # one shape is compiled for all
-    wide = [(jnp.pad(sound, ((0, 0), (0, longest - sound.shape[1]))), n) for sound, n in sounds]
+        batches.append(offline_augment.make(augment, FEATURES.sample_rate_hz, samples, lengths, ids, copy))
+    longest = max(batch.shape[1] for batch, _ in batches)  # one shape is compiled for all
+    wide = [(jnp.pad(batch, ((0, 0), (0, longest - batch.shape[1]))), n) for batch, n in batches]
     return np.stack(jax.device_get([features.extract(FEATURES, *each)[0][..., 0] for each in wide]), axis=1)

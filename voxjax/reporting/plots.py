@@ -74,13 +74,13 @@ def confusion(labels: Sequence[str], counts: np.ndarray, title: str = "Confusion
     """
     counts = np.asarray(counts)
     total = counts.sum(1, keepdims=True)
-    share = counts / np.maximum(total, 1)
+    fraction = counts / np.maximum(total, 1)
     size = max(5.0, 2.2 + 0.82 * len(labels))
     figure = Figure(figsize=(size + 1.0, size), layout="constrained")
     axes = figure.add_subplot()
-    image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(fraction, cmap="Blues", vmin=0, vmax=1)
     for (row, column), n in np.ndenumerate(counts):
-        _cell(axes, row, column, share[row, column], int(n))
+        _cell(axes, row, column, fraction[row, column], int(n))
     names = [short(label) for label in labels]
     tall = [f"{name}\nn = {n}" for name, n in zip(names, total[:, 0], strict=True)]
     axes.set_xticks(range(len(labels)), names, rotation=35, ha="right", rotation_mode="anchor")
@@ -103,7 +103,7 @@ def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
     Args:
         rows: one an epoch: `epoch`, and any of `train_loss`, `valid_loss`, `train_accuracy`,
-            `valid_uar`, `valid_accuracy`. Several runs in one history are told apart by `fold`,
+            `valid_uar`, `valid_accuracy`. Several runs in one history are distinguished by `fold`,
             `seed` and `member`; each is then drawn thin, with their mean.
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
@@ -152,12 +152,12 @@ def reliability(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def coverage(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """Accuracy when the least certain clips are refused, from `metrics.coverage`."""
+    """Accuracy when the least certain clips are rejected, from `metrics.coverage`."""
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     axes = figure.add_subplot()
-    share = np.array([row["coverage"] for row in rows])
+    coverage_values = np.array([row["coverage"] for row in rows])
     accuracy = np.array([row["accuracy"] for row in rows])
-    axes.plot(share, accuracy, color=BLUE, marker="o", markersize=4)
+    axes.plot(coverage_values, accuracy, color=BLUE, marker="o", markersize=4)
     axes.axhline(accuracy[-1], color=MUTED, linewidth=1, linestyle="--")
     note = f"all clips answered: {accuracy[-1]:.1%}"
     axes.annotate(
@@ -177,14 +177,14 @@ def coverage(rows: Sequence[Mapping[str, float]]) -> Figure:
     return figure
 
 
-def _cell(axes: Axes, row: int, column: int, share: float, n: int) -> None:
+def _cell(axes: Axes, row: int, column: int, fraction: float, n: int) -> None:
     """Two lines in one cell; an empty one stays empty, so that errors stand out."""
     if n == 0:
         return
-    color = "white" if share > 0.55 else INK
+    color = "white" if fraction > 0.55 else INK
     weight = "bold" if row == column else "normal"
     style: dict[str, Any] = {"ha": "center", "color": color}
-    axes.text(column, row - 0.03, f"{share:.0%}", va="bottom", fontsize=11, weight=weight, **style)
+    axes.text(column, row - 0.03, f"{fraction:.0%}", va="bottom", fontsize=11, weight=weight, **style)
     axes.text(column, row + 0.06, f"{n}", va="top", fontsize=8.5, **style)
 
 
@@ -229,7 +229,7 @@ def _curves(axes: Axes, runs: Sequence[Sequence[Mapping[str, Any]]], names: Mapp
 
 
 def _marker(epochs: np.ndarray) -> str | None:
-    """A line of one point would not be seen."""
+    """A line of one point would be invisible."""
     return "o" if epochs.size == 1 else None
 
 

@@ -1,4 +1,4 @@
-"""The plot of a model's figures under disturbance."""
+"""The plot of a model's figures on corrupted recordings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

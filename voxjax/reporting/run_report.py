@@ -110,8 +110,8 @@ def printout(figures: Mapping[str, Any]) -> str:
     members = [*tables.member_lines(figures), ""] if len(figures["members"]) > 1 else []
     members += [*tables.modality_ablation_lines(figures), ""] if "modality_ablation" in figures else []
     classes, confusions = tables.class_lines(figures), tables.confusion_lines(figures)
-    said = ["", *(f"DIAGNOSTICS: {text}" for text in figures["diagnostics"])] if "diagnostics" in figures else []
-    return "\n".join([*head, "", *members, *classes, "", *confusions, *said, rule])
+    diagnostics = ["", *(f"DIAGNOSTICS: {text}" for text in figures["diagnostics"])] if "diagnostics" in figures else []
+    return "\n".join([*head, "", *members, *classes, "", *confusions, *diagnostics, rule])
 
 
 def _title(figures: Mapping[str, Any]) -> str:

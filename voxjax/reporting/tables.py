@@ -76,8 +76,8 @@ def member_lines(figures: Mapping[str, Any]) -> list[str]:
         lines.append(str(row["name"])[:15].ljust(16) + "".join(f"{cell:>11}" for cell in cells) + f"   {note}".rstrip())
     if "diversity" in figures:
         correlation = figures["diversity"]["error_correlation"]
-        said = "" if correlation is None else f"; their errors correlate by {correlation:.2f}"
-        lines.append(f"Two members differ on {figures['diversity']['disagreement']:.1%} of the clips{said}.")
+        text = "" if correlation is None else f"; their errors correlate by {correlation:.2f}"
+        lines.append(f"Two members differ on {figures['diversity']['disagreement']:.1%} of the clips{text}.")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Default folders of runs and of the cache."""
+"""Default folders of runs, of encoder weights and of the cache; the only module that reads the environment."""
 
 import datetime
 import os
@@ -13,6 +13,11 @@ def default_workdir(given: str | None, name: str) -> Path:
     """The folder of a run: `given` if it is set, else `runs/NAME-TIME` in the current folder."""
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     return Path(given or f"runs/{name}-{now}")
+
+
+def weights_dir() -> Path | None:
+    """The user's folder of pretrained encoders: the environment variable `VOXJAX_WEIGHTS`; None where it is not set."""
+    return Path(os.environ["VOXJAX_WEIGHTS"]) if "VOXJAX_WEIGHTS" in os.environ else None
 
 
 def cache_dir() -> Path:

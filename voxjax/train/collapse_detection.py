@@ -84,9 +84,9 @@ def _some_nonfinite(config: GuardConfig, row: Row) -> bool:
 
 
 def _class_text(row: Row, labels: Sequence[str]) -> str:
-    share, true = row["majority_fraction"], row["true_majority_fraction"]
+    fraction, true = row["majority_fraction"], row["true_majority_fraction"]
     name = labels[int(row["majority_class"])]
-    return f"predicts '{name}' for {share:.0%} of validation clips (the most frequent true class has {true:.0%})"
+    return f"predicts '{name}' for {fraction:.0%} of validation clips (the most frequent true class has {true:.0%})"
 
 
 def _nonfinite_text(row: Row) -> str:
@@ -102,6 +102,6 @@ _SIGNS = (
 )
 
 
-def _entropy(shares: np.ndarray) -> float:
-    some = shares[shares > 0]
+def _entropy(fractions: np.ndarray) -> float:
+    some = fractions[fractions > 0]
     return float(-np.sum(some * np.log(some)))

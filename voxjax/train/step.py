@@ -220,8 +220,9 @@ def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Ar
 def _forward_inputs(task: Task, data: Data, indices: Array, copy: int = 0) -> ForwardInputs:
     """The unscaled features of clips. Copy 0 is the clip itself."""
     clips = data.clips
-    others = {name: jax.tree.map(lambda x: x[indices], clips.modality_inputs[name]) for name in task.modalities}
-    return ForwardInputs(clips.features[indices, copy], clips.lengths[indices, copy], others)
+    names = task.modalities
+    inputs = {name: jax.tree.map(lambda x: x[indices], clips.modality_inputs[name]) for name in names}
+    return ForwardInputs(clips.features[indices, copy], clips.lengths[indices, copy], inputs)
 
 
 def _with_modalities(task: Task, data: Data, indices: Array, inputs: Array, mask: Array) -> tuple[Any, Any]:

@@ -42,7 +42,7 @@ class Corpus(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A check, and the advice for the issues that it finds."""
+    """A check, and what to do about the issues that it finds."""
 
     find: Callable[[Corpus], Iterator[tuple[str, str]]]  # of (what, detail)
     severity: str

@@ -27,7 +27,7 @@ def download(workspace: Workspace, host: str, doi: str) -> Path:
     try:
         remotes = [_remote(host, entry) for entry in json.loads(text)["data"]]
     except (ValueError, KeyError, TypeError) as error:
-        do = "the host's API may have changed: get it by hand as docs/download.md says"
+        do = "the host's API may have changed: download it by hand, see docs/download.md"
         raise VoxJaxError(mismatch(url, "a list of files with checksums", repr(text[:80]), do)) from error
     folder = download_files(workspace, remotes, "files")
     for archive in sorted(folder.rglob("*.zip")):

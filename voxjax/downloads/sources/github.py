@@ -61,7 +61,7 @@ def _unpacked(workspace: Workspace, repository: str, commit: str) -> Path:
     tops = list(folder.iterdir())
     if len(tops) != 1:
         found = f"{len(tops)} entries"
-        do = "the host's archives may have changed: get it by hand as docs/download.md says"
+        do = "the host's archives may have changed: download it by hand, see docs/download.md"
         raise VoxJaxError(mismatch(url, "one folder that holds all", found, do))
     return tops[0]
 
@@ -72,7 +72,7 @@ def _blobs(workspace: Workspace, repository: str, commit: str, wanted: tuple[str
     found: dict[str, dict[str, Any]] = {}
     for name in wanted:
         if name not in top:
-            do = "get it by hand as docs/download.md says"
+            do = "download it by hand, see docs/download.md"
             raise VoxJaxError(mismatch(f"{repository} {commit[:12]}", f"'{name}'", f"only {', '.join(top)}", do))
         inside = _tree(workspace, repository, top[name]["sha"]) if top[name]["type"] == "tree" else []
         found |= {f"{name}/{entry['path']}": entry for entry in inside if entry["type"] == "blob"}
@@ -90,7 +90,7 @@ def _tree(workspace: Workspace, repository: str, sha: str) -> list[dict[str, Any
             return list(found["tree"])
     except (ValueError, KeyError, TypeError):
         pass
-    do = "get it by hand as docs/download.md says"
+    do = "download it by hand, see docs/download.md"
     raise VoxJaxError(mismatch(url, "a complete list of files with checksums", repr(text[:80]), do))
 
 

@@ -14,10 +14,10 @@ def row(layout: Layout, answer: dict[str, Any]) -> str:
         return f"{path}  error: {answer['error']}"
     rejected = answer["emotion"] is None
     ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[not rejected :][:_OTHER_LABELS]
-    others = ", ".join(f"{label} {100 * p:.0f} %" for label, p in ranked)
+    other_labels = ", ".join(f"{label} {100 * p:.0f} %" for label, p in ranked)
     width = max(map(len, [*layout.labels, UNCERTAIN]))
     emotion = UNCERTAIN if rejected else answer["emotion"]
-    return f"{path}  {emotion:<{width}}  {100 * answer['confidence']:3.0f} %   ({others})"
+    return f"{path}  {emotion:<{width}}  {100 * answer['confidence']:3.0f} %   ({other_labels})"
 
 
 FORMAT = Format(no_header, row)
