@@ -36,7 +36,7 @@ SHAPE_CHECKED = (
     "voxjax.audio.pooling",
     "voxjax.audio.vector",
     "voxjax.data.batches",
-    "voxjax.data.examples",
+    "voxjax.pipeline.examples",
     "voxjax.data.guard",
     "voxjax.data.quality.clip_measurements",
     "voxjax.data.quality.shortcut_probe",

@@ -24,10 +24,9 @@ from voxjax.config import (
     OfflineAugmentConfig,
     TrainConfig,
 )
-from voxjax.data import examples
 from voxjax.encoders import tensors
 from voxjax.errors import UsageError, VoxJaxError
-from voxjax.pipeline import encoder_weights
+from voxjax.pipeline import encoder_weights, examples
 
 FEATURES = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 2), hop_ms=20.0)
 CONFIG = Config(

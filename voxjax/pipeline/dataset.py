@@ -11,10 +11,10 @@ from tqdm import tqdm
 from voxjax import modalities
 from voxjax.config import Config, FeatureConfig
 from voxjax.data import corpora, labelling, store
-from voxjax.data.examples import Examples
 from voxjax.data.manifest import Clip, Manifest
 from voxjax.pipeline import encoder_features, encoder_weights, modality_inputs
 from voxjax.pipeline.encoder_weights import EncoderWeights
+from voxjax.pipeline.examples import Examples
 from voxjax.pipeline.run_spec import RunSpec
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from voxjax.config_schema import thaw
-from voxjax.data import examples
-from voxjax.data.examples import Examples
 from voxjax.data.manifest import Manifest
 from voxjax.encoders.extractor import extractor
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.pipeline import examples
 from voxjax.pipeline.encoder_weights import EncoderWeights
+from voxjax.pipeline.examples import Examples
 from voxjax.pipeline.feature_sets import FeatureSet
 from voxjax.storage import atomic
 

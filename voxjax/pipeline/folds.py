@@ -7,11 +7,11 @@ import numpy as np
 
 from voxjax.audio import normalize
 from voxjax.config import Config
-from voxjax.data import examples, guard, splits
-from voxjax.data.examples import Examples
+from voxjax.data import guard, splits
 from voxjax.data.manifest import Manifest
-from voxjax.pipeline import modality_inputs
+from voxjax.pipeline import examples, modality_inputs
 from voxjax.pipeline.dataset import Dataset, FeatureRows
+from voxjax.pipeline.examples import Examples
 from voxjax.pipeline.run_spec import RunSpec
 from voxjax.train.run_state import EvalSplit
 

@@ -7,7 +7,8 @@ import pytest
 
 from voxjax.audio import features, normalize
 from voxjax.config import EncoderFeatures, FrameFeatures, OfflineAugmentConfig
-from voxjax.data import examples, synthetic
+from voxjax.data import synthetic
+from voxjax.pipeline import examples
 
 CONFIG = FrameFeatures(mels=20)
 
