@@ -221,3 +221,18 @@ def test_in_bfloat16_a_step_learns_much_the_same_and_keeps_all_state_in_float32(
         )
         assert not jnp.array_equal(a, b)  # it was indeed computed otherwise
         assert jnp.vdot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)) > 0.97, name
+
+
+def test_draws_belong_to_the_place_in_the_batch_and_not_to_the_clip():
+    """A clip that is twice in a batch gets two draws; a clip at another place gets that place's draws."""
+    own = data()
+    hyper = step.traced(dataclasses.replace(HYPER, mixup_probability=0.0, mixup_alpha=0.0))
+
+    def inputs(*indices):
+        return step.batch(task(), hyper, jnp.float32(1), own, jnp.array(indices, jnp.int32), KEY).inputs
+
+    twice, changed, alone = inputs(3, 3, 8), inputs(3, 5, 8), inputs(8, 3)
+    assert not np.array_equal(twice[0], twice[1])
+    np.testing.assert_array_equal(twice[0], changed[0])
+    np.testing.assert_array_equal(twice[2], changed[2])
+    np.testing.assert_array_equal(twice[1], alone[1])
