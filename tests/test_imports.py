@@ -29,7 +29,8 @@ ROWS = (
     ("voxjax.data",),
     ("voxjax.audio",),
     ("voxjax.storage",),
-    ("voxjax.config", "voxjax.config_schema", "voxjax.labels", "voxjax.errors", "voxjax.version"),
+    ("voxjax.config",),
+    ("voxjax.feature_config", "voxjax.config_schema", "voxjax.labels", "voxjax.errors", "voxjax.version"),
 )
 # Libraries and the places that may know them.
 CONFINED = {

@@ -8,134 +8,35 @@ from typing import Any
 import jax
 
 from voxjax.config_schema import check_fields, choice, in_range, number, one_of, thaw
-from voxjax.errors import UsageError, mismatch
+from voxjax.feature_config import (
+    FEATURE_KINDS,
+    EncoderFeatures,
+    FeatureConfig,
+    FrameFeatures,
+    VectorFeatures,
+    merged_features,
+    without_other_kinds,
+)
 
-
-@dataclasses.dataclass(frozen=True)
-class FeatureConfig:
-    """What all kinds of features have in common. Use one of the kinds in `FEATURE_KINDS`.
-
-    A trained model's folder holds it, so that prediction repeats the features of training.
-    """
-
-    kind: str = ""
-    sample_rate_hz: int = number(16_000, 4_000, 192_000)
-    window_ms: float = number(32.0, 1.0, 1_000.0)  # also the FFT length: 512 samples at 16 kHz
-    hop_ms: float = number(16.0, 0.5, 1_000.0)  # from one frame to the next
-    # Head and tail this far below the loudest frame are cut; 200 cuts nothing.
-    trim_db: float = number(40.0, 1.0, 200.0)
-    level: str = choice("keep", "keep", "peak")  # `peak` scales each clip to a peak of 1
-    max_duration_s: float = number(6.0, 0.5, 60.0)  # longer clips are cut into windows of this length
-
-    def __post_init__(self) -> None:
-        one_of("features.kind", self.kind, FEATURE_KINDS)
-        check_fields(self, "features")
-
-    @staticmethod
-    def form_of(values: collections.abc.Mapping[str, Any], prefix: str) -> type:
-        """The dataclass of the kind that plain values name, `frames` where they name none."""
-        kind = values["kind"] if "kind" in values else "frames"
-        one_of(f"{prefix}.kind", kind, FEATURE_KINDS)
-        return FEATURE_KINDS[kind]
-
-    @property
-    def window_samples(self) -> int:
-        """FFT and window length in samples."""
-        return whole_samples("features.window_ms", self.window_ms, self.sample_rate_hz)
-
-    @property
-    def hop_samples(self) -> int:
-        """Samples from one frame to the next."""
-        return whole_samples("features.hop_ms", self.hop_ms, self.sample_rate_hz)
-
-    @property
-    def max_samples(self) -> int:
-        """Samples in the longest window that the network is given."""
-        return round(self.max_duration_s * self.sample_rate_hz)
-
-
-@dataclasses.dataclass(frozen=True)
-class _SignalFeatures(FeatureConfig):
-    """Features computed from the signal itself."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.hop_samples > self.window_samples:
-            do = "lower features.hop_ms, or raise features.window_ms"
-            raise UsageError(mismatch("features.hop_ms", f"at most a window of {self.window_ms:g}", self.hop_ms, do))
-
-
-@dataclasses.dataclass(frozen=True)
-class VectorFeatures(_SignalFeatures):
-    """The training guide's 392 numbers per clip."""
-
-    kind: str = choice("vector", "vector")
-
-
-@dataclasses.dataclass(frozen=True)
-class FrameFeatures(_SignalFeatures):
-    """Channels over time: `[frames, channels]`."""
-
-    kind: str = choice("frames", "frames")
-    mels: int = number(64, 1, 1_024)
-    mel_low_hz: float = number(0.0, 0.0, 96_000.0)
-    mel_high_hz: float = number(8_000.0, 1.0, 96_000.0)
-    mfcc: int = number(40, 1, 1_024)  # coefficients, where MFCCs are among the channels
-    channels: tuple[str, ...] = ("logmel",)  # names in `audio.features.CHANNELS`, in this order
-    # Whose mean is subtracted; `clip` removes voice and microphone.
-    centre: str = choice("corpus", "corpus", "clip", "none")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        in_range("features.mel_high_hz", self.mel_high_hz, self.mel_low_hz, self.sample_rate_hz / 2)
-
-
-@dataclasses.dataclass(frozen=True)
-class EncoderFeatures(FeatureConfig):
-    """Outputs of chosen blocks of a pretrained encoder, concatenated: `[frames, blocks * channels]`."""
-
-    kind: str = choice("encoder", "encoder")
-    encoder: str = ""  # a name in `encoders.ENCODERS`
-    blocks: tuple[int, ...] = ()  # blocks whose outputs are taken, counted from 1
-    tuned_blocks: int = number(0, 0, 1_000)  # further blocks, which architecture `encoder_tuned` trains
-    part: str = choice("output", "output", "hidden")  # of each block; `hidden`: hidden units of its feed-forward layer
-    pooling: str = choice("none", "none", "statistics")  # `statistics`: mean and deviation over time, as one frame
-    centre: str = choice("corpus", "corpus", "clip", "none")  # whose mean is subtracted
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not (self.encoder and self.blocks):
-            do = "set features.encoder and features.blocks, as configs/whisper_tiny.py does"
-            raise UsageError(mismatch("features.kind encoder", "an encoder and its blocks", "neither or one", do))
-        if self.pooling == "statistics" and self.centre == "clip":
-            do = "set features.centre to corpus"
-            raise UsageError(mismatch("features.pooling statistics", "a mean of the corpus", "the clip's own", do))
-
-
-# A new kind of features is a dataclass and a row.
-FEATURE_KINDS: dict[str, type[FeatureConfig]] = {
-    "vector": VectorFeatures,
-    "frames": FrameFeatures,
-    "encoder": EncoderFeatures,
-}
-
-
-def without_other_kinds(values: collections.abc.Mapping[str, Any]) -> dict[str, Any]:
-    """Plain values of a feature config without fields that only other kinds have, which VoxJAX 0.1 wrote too."""
-    own = {field.name for field in dataclasses.fields(FeatureConfig.form_of(values, "features"))}
-    known = {field.name for kind in FEATURE_KINDS.values() for field in dataclasses.fields(kind)}
-    return {key: value for key, value in values.items() if key in own or key not in known}
-
-
-def merged_features(
-    base: collections.abc.Mapping[str, Any], changes: collections.abc.Mapping[str, Any]
-) -> dict[str, Any]:
-    """Plain values of `base` with `changes`; where these name another kind, only what both kinds have is kept."""
-    kind = changes["kind"] if "kind" in changes else base["kind"]
-    if kind not in FEATURE_KINDS or kind == base["kind"]:
-        return {**base, **changes}
-    common = {field.name for field in dataclasses.fields(FEATURE_KINDS[kind])}
-    return {**{key: value for key, value in base.items() if key in common}, **changes}
+__all__ = [
+    "FEATURE_KINDS",
+    "Config",
+    "DevicesConfig",
+    "EncoderFeatures",
+    "FeatureConfig",
+    "FrameFeatures",
+    "GuardConfig",
+    "Hyper",
+    "MemberConfig",
+    "OfflineAugmentConfig",
+    "TrainConfig",
+    "VectorFeatures",
+    "config_dict",
+    "in_range",
+    "merged_features",
+    "one_of",
+    "without_other_kinds",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -295,19 +196,6 @@ class Config:
 
     def __post_init__(self) -> None:
         check_fields(self, "config")
-
-
-def whole_samples(key: str, duration_ms: float, sample_rate_hz: int) -> int:
-    """The duration in samples.
-
-    Raises:
-        UsageError: if it is not a whole number of samples of at least 1.
-    """
-    samples = duration_ms * sample_rate_hz / 1000
-    if samples < 1 or abs(samples - round(samples)) > 1e-6:
-        do = "choose a duration that is a whole number of samples"
-        raise UsageError(mismatch(key, f"whole samples at {sample_rate_hz} Hz", f"{samples:g}", do))
-    return round(samples)
 
 
 def config_dict(config: Config) -> Any:
