@@ -79,7 +79,7 @@ class Hyper:
     focal_gamma: Any = number(0.0, 0.0, 16.0)  # 0 is cross-entropy
     # Of all steps, over which focal gamma and class weights rise from none.
     loss_ramp_fraction: Any = number(0.0, 0.0, 1.0)
-    l2: Any = number(0.0, 0.0, 10.0)  # penalty on kernels in the loss itself; `weight_decay` is the better kind
+    l2: Any = number(0.0, 0.0, 1_000.0)  # penalty on kernels in the loss itself; `weight_decay` is the better kind
     # Learning rate of an encoder's highest block, relative to the head's.
     finetune_rate_scale: Any = number(0.1, 0.0, 10.0)
     layerwise_rate_decay: Any = number(0.7, 0.0, 1.0)  # each block below learns at this fraction of the rate above

@@ -181,7 +181,7 @@ def test_weights_that_are_not_downloaded_explain_how_to_get_them(name, tmp_path,
         encoder_weights.load(config, runs.paths(None, tmp_path))
     wanted = pathlib.Path(place[0]).name + ("" if place[2] else f"/{tensors.WHOLE}")
     assert wanted in str(missing.value), "there it is looked for"
-    assert f"run python scripts/download.py --encoder={name}" in str(missing.value)
+    assert f"run voxjax download --encoder={name}" in str(missing.value)
 
 
 def test_unknown_names_are_an_error_before_any_download(tmp_path):

@@ -29,7 +29,7 @@ def whole(tmp_path_factory):
 
 def test_members_and_vote_are_told_and_compiled_once(whole):
     figures, folder = whole
-    assert figures["compiles"] == 1 and figures["member_execution"] == "alone+vmap"
+    assert figures["compiles"] == 1 and figures["member_execution"] == "single+vmap"
     with (folder / "run/report/members.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == ["lstm 1", "baseline 1", "lstm 2", "vote"]

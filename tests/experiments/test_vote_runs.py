@@ -131,7 +131,7 @@ def test_models_of_runs_are_joined_and_answer_as_their_vote(tmp_path):
     for config, folder in zip((CONFIG, other), folders, strict=True):
         figures = running.train(config, tmp_path, folder, tmp_path / "cache", "new")
         assert figures["warnings"] == [
-            "Nothing was held out: these figures are of the validation clips, and no result."
+            "Nothing was held out: these figures are of the validation clips and are no result."
         ]
     done = subprocess.run(
         [sys.executable, "scripts/vote.py", *map(str, folders), f"--workdir={tmp_path / 'vote'}"],

@@ -11,6 +11,7 @@ from tests.encoders import test_wav2vec2
 from tests.encoders.test_whisper import random_tensors
 from tests.models.half import assert_stays_half
 from voxjax import encoders, models
+from voxjax.audio import normalize
 from voxjax.config import EncoderFeatures, Hyper
 from voxjax.encoders import tensors, wav2vec2, wav2vec2_config
 from voxjax.errors import UsageError
@@ -119,7 +120,7 @@ def test_a_step_changes_blocks_from_the_top_when_they_are_due(params):
     features = np.asarray(low, np.float16)[:, None]
     lengths = np.asarray(mask.sum(1), np.int32)[:, None]
     clips = step.Clips(features, lengths, np.array([0, 1], np.int32), pretrained)
-    scaler = (jnp.zeros(64), jnp.ones(64))
+    scaler = normalize.Scaler(jnp.zeros(64), jnp.ones(64))
     data = step.Data(clips, scaler, jnp.ones(5), jnp.float32(100))
     task = step.Task(network(), FEATURES, 5)
     hyper = step.traced(Hyper(unfreeze_fraction=0.1, warmup_fraction=0.0, clip_norm=1e9))
