@@ -170,7 +170,7 @@ print(EmotionPredictor.__name__, len(own), *sys.modules)
     assert name == "EmotionPredictor" and own_flags == "0"
     above = ("cli", "experiments", "benchmarks", "reporting", "evaluation", "pipeline", "train")
     assert not [module for module in loaded if inside(module, [f"voxjax.{room}" for room in above])]
-    heavy = {"librosa", "scipy.signal", "sklearn", "matplotlib", "orbax", "optax", "tensorboardX"}
+    heavy = {"librosa", "scipy.signal", "scipy.special", "sklearn", "matplotlib", "orbax", "optax", "tensorboardX"}
     assert not heavy & set(loaded)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -28,7 +27,7 @@ def soft_vote(logits: np.ndarray, weights: np.ndarray, available: np.ndarray | N
     logits = np.asarray(logits, np.float64)
     if available is not None:
         logits = np.where(available[..., None], logits, 0.0)
-    probabilities = np.exp(special.log_softmax(logits, axis=-1))
+    probabilities = _softmax(logits)
     return np.log(np.maximum(weighted_mean(probabilities, weights, available), _LEAST_PROBABILITY))
 
 
@@ -144,3 +143,9 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
     if a.all() or b.all() or not a.any() or not b.any():
         return None
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis. SciPy's would take a fifth of the time to import the predictor."""
+    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
