@@ -7,7 +7,7 @@ import pytest
 from voxjax import config_schema
 from voxjax.reporting import run_report
 
-EVIL = "<script>alert(\"x\")</script> & 'co'"
+HOSTILE = "<script>alert(\"x\")</script> & 'co'"
 PICTURES = {name: b"\x89PNG" + name.encode() for name in ("confusion", "history", "reliability", "coverage")}
 VOID = {"meta", "img", "br"}
 
@@ -81,7 +81,7 @@ def read(pictures=PICTURES, notes=(), config=None, **changes):
     return Reader(run_report.page(figures(**changes), pictures, config or {}, notes))
 
 
-def test_is_well_formed_and_asks_nothing_of_the_net():
+def test_is_well_formed_and_loads_nothing_from_the_network():
     text = run_report.page(figures(), PICTURES, {"a": 1})
     reader = Reader(text)
     assert reader.open == []
@@ -91,7 +91,7 @@ def test_is_well_formed_and_asks_nothing_of_the_net():
     assert "script" not in reader.tags
 
 
-def test_holds_every_picture_whole():
+def test_contains_every_picture():
     links = [value for name, value in read().attributes if name == "src"]
     assert [base64.b64decode(link.split(",")[1]) for link in links] == list(PICTURES.values())
 
@@ -106,37 +106,37 @@ def test_uar_with_its_interval_comes_first():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"model": EVIL},
-        {"corpus": EVIL},
-        {"protocol": EVIL},
-        {"chosen_by": EVIL},
-        {"per_class": {EVIL: {"precision": 0.5, "recall": 0.5, "f1": 0.5, "n": 1}}},
-        {"per_speaker": {EVIL: 0.5}, "speaker_n": {EVIL: 1}},
-        {"per_gender": {EVIL: 0.5}, "gender_n": {EVIL: 1}},
-        {"members": [{"architecture": EVIL, "uar": 0.5}] * 2},
-        {"command": EVIL},
-        {"warnings": [EVIL]},
-        {"notes": [EVIL]},
-        {"config": {EVIL: 1}},
-        {"config": {"a": {"b": EVIL}}},
+        {"model": HOSTILE},
+        {"corpus": HOSTILE},
+        {"protocol": HOSTILE},
+        {"chosen_by": HOSTILE},
+        {"per_class": {HOSTILE: {"precision": 0.5, "recall": 0.5, "f1": 0.5, "n": 1}}},
+        {"per_speaker": {HOSTILE: 0.5}, "speaker_n": {HOSTILE: 1}},
+        {"per_gender": {HOSTILE: 0.5}, "gender_n": {HOSTILE: 1}},
+        {"members": [{"architecture": HOSTILE, "uar": 0.5}] * 2},
+        {"command": HOSTILE},
+        {"warnings": [HOSTILE]},
+        {"notes": [HOSTILE]},
+        {"config": {HOSTILE: 1}},
+        {"config": {"a": {"b": HOSTILE}}},
     ],
     ids=lambda changes: "+".join(changes),
 )
-def test_strings_are_shown_and_never_obeyed(changes):
+def test_strings_are_displayed_and_never_executed(changes):
     reader = read(**changes)
     assert "script" not in reader.tags
-    assert EVIL in reader.text
+    assert HOSTILE in reader.text
     assert reader.open == []
 
 
-def test_warnings_stand_above_the_figures():
+def test_warnings_come_before_the_figures():
     reader = read(warnings=["The demo corpus is synthetic speech."])
     assert reader.text.index("synthetic") < reader.text.index("69.8%")
     assert ("class", "warning") in reader.attributes
     assert ("class", "warning") not in read().attributes
 
 
-def test_what_was_not_measured_is_a_dash_or_left_out():
+def test_missing_values_are_a_dash_or_left_out():
     pictures = {name: data for name, data in PICTURES.items() if name != "history"}
     text = read(pictures, per_gender={}, gender_n={}, train_seconds=None).text
     assert "Training " not in text.replace("Training time", "")
@@ -145,7 +145,7 @@ def test_what_was_not_measured_is_a_dash_or_left_out():
     assert "not measured" in text
 
 
-def test_facts_are_spelled_for_people():
+def test_values_are_formatted_for_people():
     text = read(config={"train": {"epochs": 60}, "offline_augment": {"methods": ("noise", "pitch")}}).text
     for part in (
         "1 h 2 min",
@@ -161,7 +161,7 @@ def test_facts_are_spelled_for_people():
     assert "chance 100.0%" in text  # of the two classes only one was tested
 
 
-def test_long_lists_stand_in_two_columns_with_no_row_lost():
+def test_long_lists_are_in_two_columns_with_no_row_lost():
     names = {f"Actor_{i:02d}": i / 30 for i in range(25)}
     reader = read(per_speaker=names, speaker_n=dict.fromkeys(names, 1))
     assert [word for word in reader.words if word.startswith("Actor_")] == list(names)

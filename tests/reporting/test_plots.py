@@ -19,7 +19,7 @@ def texts(axes):
     return [text.get_text() for text in axes.texts]
 
 
-def test_confusion_shows_share_and_count_of_every_cell_with_clips():
+def test_confusion_has_fraction_and_count_of_every_cell_with_clips():
     figure = plots.confusion(LABELS, COUNTS)
     found = texts(figure.axes[0])
     assert found == ["70%", "7", "30%", "3", "100%", "1200", "0%", "1", "50%", "2", "50%", "2"]
@@ -42,7 +42,7 @@ def test_confusion_clips_no_label(title):
         assert 0 <= box.y0 <= box.y1 <= height, text
 
 
-def test_a_script_the_font_lacks_is_no_error():
+def test_a_script_that_the_font_lacks_is_no_error():
     assert plots.png(plots.confusion(("怒り", "喜び"), np.eye(2, dtype=int)))[:4] == b"\x89PNG"
 
 
@@ -54,7 +54,7 @@ def test_history_marks_the_best_validation_epoch():
     assert {line.get_label() for line in left.lines} >= {"training", "validation"}
 
 
-def test_a_row_marked_kept_goes_before_the_best():
+def test_a_row_marked_kept_takes_precedence_over_the_best():
     rows = [row | {"kept": row["epoch"] == 2} for row in HISTORY]
     assert plots.kept_epoch(rows)["epoch"] == 2
     assert plots.kept_epoch([]) is None
@@ -68,8 +68,8 @@ def test_history_of_several_folds_shows_their_mean():
     np.testing.assert_allclose(mean.get_ydata(), [0.25, 0.55, 0.75])
 
 
-def test_history_of_one_epoch_is_seen():
-    """As a network leaves that is fitted in closed form: points in place of lines, and whole epochs below."""
+def test_history_of_one_epoch_is_visible():
+    """As from a network that is fitted in closed form: points in place of lines, and integer epochs on the axis."""
     rows = [HISTORY[0] | {"fold": fold} for fold in range(3)]
     for axes in plots.history(rows).axes:
         means = [line for line in axes.lines if "mean of 3" in str(line.get_label())]

@@ -1,1 +1,1 @@
-"""Reports: figures as pages, plots and tables."""
+"""Reports of runs and corpora: HTML pages, plots and tables."""

@@ -80,15 +80,15 @@ def _by_label(corpus: quality.Corpus, field: str) -> dict[str, list[float]]:
 
 
 def _typical(corpus: quality.Corpus) -> dict[str, np.ndarray]:
-    """Log-mels in dB, `[frames, mels]`, of one clip a label."""
+    """Log-mel spectrograms in dB, `[frames, mels]`, of one clip per label: the nearest to the label's medians."""
     found = {}
     for label in corpus.manifest.labels:
-        places = [i for i in corpus.measured if corpus.manifest.clips[i].emotion == label]
-        if places:
-            values = np.array([[np.log(corpus.measured[i].duration_s), corpus.measured[i].level_db] for i in places])
+        clips = [i for i in corpus.measured if corpus.manifest.clips[i].emotion == label]
+        if clips:
+            values = np.array([[np.log(corpus.measured[i].duration_s), corpus.measured[i].level_db] for i in clips])
             spread = np.maximum(values.std(0), 1e-6)
-            far = np.abs((values - np.median(values, axis=0)) / spread).sum(1)
-            found[label] = _log_mels(corpus, places[int(far.argmin())])
+            distance = np.abs((values - np.median(values, axis=0)) / spread).sum(1)
+            found[label] = _log_mels(corpus, clips[int(distance.argmin())])
     return found
 
 

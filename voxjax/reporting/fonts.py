@@ -1,4 +1,4 @@
-"""Names in any script: fonts that are here beside the one that comes with matplotlib, and what to draw without them."""
+"""Fonts for labels in any script, and a replacement for characters that no installed font has."""
 
 import functools
 import logging
@@ -6,10 +6,10 @@ import logging
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-logging.getLogger(font_manager.__name__).setLevel(logging.ERROR)  # a fallback without a bold face is no news
+logging.getLogger(font_manager.__name__).setLevel(logging.ERROR)  # it warns of fallbacks without a bold face
 
-MAIN = "DejaVu Sans"  # comes with matplotlib, so that pictures are alike everywhere
-# Tried in turn, letter by letter, where they are installed: on Linux, Windows and macOS.
+MAIN = "DejaVu Sans"  # comes with matplotlib, so that plots look the same everywhere
+# Tried in this order for each character, if installed: on Linux, Windows and macOS.
 FALLBACKS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
@@ -40,12 +40,12 @@ def families() -> list[str]:
 
 
 def drawable(text: str) -> str:
-    """The text with every letter that no font here has as its number: "高兴" as "‹9AD8›‹5174›"."""
-    return "".join(letter if ord(letter) in _letters() else f"‹{ord(letter):04X}›" for letter in text)
+    """The text, with each character that no installed font has replaced by its code point: "高兴" as "‹9AD8›‹5174›"."""
+    return "".join(character if ord(character) in _code_points() else f"‹{ord(character):04X}›" for character in text)
 
 
 @functools.cache
-def _letters() -> frozenset[int]:
-    """The code points that can be drawn."""
+def _code_points() -> frozenset[int]:
+    """Code points of all installed fonts in `families`."""
     paths = [font_manager.findfont(name) for name in families()]
     return frozenset().union(*(FT2Font(path).get_charmap() for path in paths))

@@ -1,4 +1,4 @@
-"""The report's pictures. The only room that knows matplotlib."""
+"""Plots of a run: confusion matrix, learning curves, reliability and coverage."""
 
 import io
 import textwrap
@@ -16,10 +16,10 @@ from voxjax.reporting import fonts
 
 INK, MUTED, GRID = "#1c2733", "#66727f", "#e4e8ec"
 BLUE, ORANGE, GREEN = "#2266c4", "#d9622b", "#1f8a5b"
-_TOO_SURE, _TOO_UNSURE = "#f3c3a8", "#9bd0b5"
+_OVERCONFIDENT, _UNDERCONFIDENT = "#f3c3a8", "#9bd0b5"
 _DPI = 150
-_LONGEST = 18  # letters of a label beside the matrix
-_LETTERS = 8.5  # of a title, an inch
+_LONGEST_LABEL = 18  # characters
+_TITLE_CHARACTERS_PER_INCH = 8.5
 STYLE: Any = {
     "font.family": fonts.families(),
     "font.size": 10.5,
@@ -48,7 +48,7 @@ STYLE: Any = {
 
 
 def png(figure: Figure) -> bytes:
-    """The picture as a PNG file."""
+    """A figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
@@ -56,7 +56,7 @@ def png(figure: Figure) -> bytes:
 
 
 def pixels(figure: Figure) -> np.ndarray:
-    """The picture as uint8 `[height, width, 3]`."""
+    """A figure as uint8 RGB: `[height, width, 3]`."""
     canvas = FigureCanvasAgg(figure)
     with matplotlib.rc_context(STYLE):
         canvas.draw()
@@ -65,7 +65,7 @@ def pixels(figure: Figure) -> np.ndarray:
 
 @matplotlib.rc_context(STYLE)
 def confusion(labels: Sequence[str], counts: np.ndarray, title: str = "Confusion matrix") -> Figure:
-    """Truth in rows, prediction in columns; each cell holds its share of the row and its count.
+    """Confusion matrix: truth in rows, prediction in columns; each cell has its fraction of the row and its count.
 
     Args:
         labels: K names.
@@ -92,14 +92,14 @@ def confusion(labels: Sequence[str], counts: np.ndarray, title: str = "Confusion
     axes.vlines(edges, edges[0], edges[-1], color="white", linewidth=2)
     axes.set(xlabel="predicted", ylabel="truth", title=wrapped(title, size))
     bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30, pad=0.02, format=_percent)
-    bar.set_label("share of the true class")
+    bar.set_label("fraction of the true class")
     bar.outline.set_visible(False)
     return figure
 
 
 @matplotlib.rc_context(STYLE)
 def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Losses and validation scores by epoch, with the epoch that was kept.
+    """Learning curves: losses and scores by epoch, with the kept epoch marked.
 
     Args:
         rows: one an epoch: `epoch`, and any of `train_loss`, `valid_loss`, `train_accuracy`,
@@ -131,7 +131,7 @@ def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def reliability(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
-    """Accuracy against confidence, above how many clips each bin holds; one panel a title.
+    """Reliability diagrams: accuracy against confidence, above the number of clips in each bin; one panel per title.
 
     Args:
         panels: `metrics.reliability` by title, such as before and after the temperature.
@@ -144,7 +144,7 @@ def reliability(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Figure:
         lower.set_xlabel("confidence")
     grid[0, 0].set_ylabel("accuracy")
     grid[1, 0].set_ylabel("clips")
-    colors = {"accuracy": BLUE, "too sure by": _TOO_SURE, "too unsure by": _TOO_UNSURE}
+    colors = {"accuracy": BLUE, "overconfident by": _OVERCONFIDENT, "underconfident by": _UNDERCONFIDENT}
     patches = [Patch(color=color, label=label) for label, color in colors.items()]
     grid[0, 0].legend(handles=patches, loc="upper left")
     return figure
@@ -169,7 +169,7 @@ def coverage(rows: Sequence[Mapping[str, float]]) -> Figure:
         va="top",
         color=MUTED,
     )
-    axes.set(xlabel="share of clips answered", ylabel="accuracy of those", xlim=(0, 1.02))
+    axes.set(xlabel="fraction of clips answered", ylabel="accuracy of the answers", xlim=(0, 1.02))
     axes.set_ylim(max(0.0, accuracy.min() - 0.12), 1.02)
     axes.xaxis.set_major_formatter(_percent)
     axes.yaxis.set_major_formatter(_percent)
@@ -178,7 +178,7 @@ def coverage(rows: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def _cell(axes: Axes, row: int, column: int, fraction: float, n: int) -> None:
-    """Two lines in one cell; an empty one stays empty, so that errors stand out."""
+    """The two lines of one cell. A cell without clips stays empty, so that errors are easy to find."""
     if n == 0:
         return
     color = "white" if fraction > 0.55 else INK
@@ -206,7 +206,7 @@ def _series(run: Sequence[Mapping[str, Any]], name: str) -> tuple[np.ndarray, np
 
 
 def _curves(axes: Axes, runs: Sequence[Sequence[Mapping[str, Any]]], names: Mapping[str, tuple[str, str]]) -> None:
-    """Draws each curve that the history holds: one run strong, several thin with their mean."""
+    """Draws each curve in the history: one run as a strong line, several as thin lines with their mean."""
     for name, (label, color) in names.items():
         drawn = [pair for pair in (_series(run, name) for run in runs) if pair[0].size]
         if not drawn:
@@ -218,7 +218,7 @@ def _curves(axes: Axes, runs: Sequence[Sequence[Mapping[str, Any]]], names: Mapp
             axes.plot(epochs, values, color=color, linewidth=0.8, alpha=0.35)
         epochs, index = np.unique(np.concatenate([pair[0] for pair in drawn]), return_inverse=True)
         total = np.bincount(index, np.concatenate([pair[1] for pair in drawn]))
-        shared = np.bincount(index) == len(drawn)  # a mean of those not yet stopped would jump
+        shared = np.bincount(index) == len(drawn)  # the mean would jump where a run has stopped
         axes.plot(
             epochs[shared],
             total[shared] / len(drawn),
@@ -241,7 +241,7 @@ def kept_epoch(run: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
 
 
 def _mark_kept(left: Axes, right: Axes, runs: Sequence[Sequence[Mapping[str, Any]]]) -> None:
-    """A line through the epoch kept, or a dot a run where there are several."""
+    """Marks the kept epoch: by a line, or by one dot per run if there are several."""
     kept = [row for row in map(kept_epoch, runs) if row is not None]
     if len(kept) == 1:
         epoch, score = kept[0]["epoch"], kept[0]["valid_uar"]
@@ -259,15 +259,15 @@ def _reliability_panel(upper: Axes, lower: Axes, bins: Mapping[str, np.ndarray])
     count = np.asarray(bins["count"])
     width = 1 / len(count)
     centre = (np.arange(len(count)) + 0.5) * width
-    held = count > 0
+    filled = count > 0
     accuracy, confidence = bins["accuracy"], bins["confidence"]
     upper.bar(centre, accuracy, 0.92 * width, color=BLUE)
     for color, top, bottom in (
-        (_TOO_SURE, confidence, accuracy),
-        (_TOO_UNSURE, accuracy, confidence),
+        (_OVERCONFIDENT, confidence, accuracy),
+        (_UNDERCONFIDENT, accuracy, confidence),
     ):
-        there = held & (top > bottom)
-        upper.bar(centre[there], (top - bottom)[there], 0.92 * width, bottom[there], color=color)
+        gap = filled & (top > bottom)
+        upper.bar(centre[gap], (top - bottom)[gap], 0.92 * width, bottom[gap], color=color)
     upper.plot([0, 1], [0, 1], color=INK, linewidth=1.2, linestyle="--")
     upper.set(xlim=(0, 1), ylim=(0, 1))
     upper.xaxis.set_major_formatter(_percent)
@@ -278,16 +278,16 @@ def _reliability_panel(upper: Axes, lower: Axes, bins: Mapping[str, np.ndarray])
 
 
 def _percent(value: float, _: Any = None) -> str:
-    """Tick text of a share."""
+    """Tick label of a fraction."""
     return f"{value:.0%}"
 
 
 def short(label: str) -> str:
-    """A label that can be drawn and fits beside its row."""
+    """A label in drawable characters, cut to fit the plot."""
     label = fonts.drawable(label)
-    return label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 1] + "…"
 
 
 def wrapped(title: str, inches: float) -> str:
-    """A title that can be drawn, in lines of at most this width."""
-    return textwrap.fill(fonts.drawable(title), int(_LETTERS * inches))
+    """A title in drawable characters, in lines of at most this width."""
+    return textwrap.fill(fonts.drawable(title), int(_TITLE_CHARACTERS_PER_INCH * inches))

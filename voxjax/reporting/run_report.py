@@ -1,4 +1,4 @@
-"""The report of a run: figures, tables, pictures and one page, written into a folder."""
+"""The report of a run: `metrics.json`, tables, plots and one HTML page."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def write_report(folder: Path, run: ReportInput, figures: Mapping[str, Any] | No
         figures: as `evaluation.figures.measure` gives them, where the caller has them already.
 
     Returns:
-        What `metrics.json` holds.
+        The content of `metrics.json`.
 
     Raises:
         VoxJaxError: without clips, with unequal columns, or at logits that are not finite.
@@ -88,7 +88,7 @@ def page(
 
 
 def printout(figures: Mapping[str, Any]) -> str:
-    """The closing lines of a run: warnings, UAR and accuracy with intervals, classes, confusions.
+    """The summary of a run for the terminal: warnings, UAR and accuracy with intervals, classes, confusions.
 
     Args:
         figures: the content of `metrics.json`.

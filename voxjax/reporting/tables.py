@@ -1,4 +1,4 @@
-"""The report's tables, as CSV and as lines of text."""
+"""Tables of a run, as CSV and as lines of text."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def per_class(figures: Mapping[str, Any]) -> str:
 
 
 def confusion(figures: Mapping[str, Any]) -> str:
-    """`confusion.csv`: the truth in rows, a column for each predicted label, counts."""
+    """`confusion.csv`: counts, the truth in rows and the prediction in columns."""
     labels = figures["labels"]
     rows = [[label, *counts] for label, counts in zip(labels, figures["confusion"], strict=True)]
     return _csv([["truth", *labels], *rows])
@@ -46,8 +46,8 @@ def predictions(
     """`predictions.csv`: clip, speaker, fold, truth, and the probability of each label.
 
     Args:
-        labels: K names.
-        clips, speakers, folds, truth: one entry a clip; `truth` holds indices into `labels`.
+        labels: of K classes.
+        clips, speakers, folds, truth: one entry per clip; `truth` holds indices into `labels`.
         probabilities: `[n, K]`.
     """
     rows = [
@@ -58,7 +58,7 @@ def predictions(
 
 
 def members(figures: Mapping[str, Any]) -> str:
-    """`members.csv`: each member of an ensemble, and the vote in the last row. What is not known is empty."""
+    """`members.csv`: one row per member of an ensemble, and the vote in the last row. Unknown values are empty."""
     rows = [[row[name] if name in row else "" for name in _MEMBER] for row in _with_vote(figures)]
     return _csv([_MEMBER, *rows])
 
@@ -110,7 +110,7 @@ def modality_ablation_lines(figures: Mapping[str, Any]) -> list[str]:
 
 
 def class_lines(figures: Mapping[str, Any]) -> list[str]:
-    """The classes as aligned text; a dash where the test side holds no such clip."""
+    """The classes as aligned text; a dash for a class without test clips."""
     wide = _widest(figures["labels"])
     lines = ["Per class".ljust(wide) + "".join(f"{name:>11}" for name in (*_SCORES, "n"))]
     for label, row in figures["per_class"].items():
@@ -131,7 +131,7 @@ def confusion_lines(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _csv(rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as CSV text with plain line ends."""
+    """Rows as CSV text with Unix line ends."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows(rows)
     return buffer.getvalue()
