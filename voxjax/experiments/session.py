@@ -62,8 +62,7 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
             more["modality_ablation"] = modality_ablation.table(dataset, predictions, ablated)
         report = run_summary.report_input(spec, dataset, predictions, runs, more)
         found = figures.measure(report)
-        processes.once(lambda: run_report.write_report(workdir / "report", report, found))
-        processes.once(lambda: logger.finish(found))
+        processes.once(lambda: logger.finish(run_report.write_report(workdir / "report", report, found)))
     return Outcome(found, predictions, runs)
 
 

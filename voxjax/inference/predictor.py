@@ -224,7 +224,7 @@ class EmotionPredictor:
 
     def _result(self, vote: np.ndarray, clip: _Clip) -> Result:
         """The answer to one clip from the log-probabilities of the vote, `[K]`."""
-        probabilities = _softmax(vote / self.temperature)
+        probabilities = soft_voting.softmax(vote / self.temperature)
         best = int(probabilities.argmax())
         rejected = bool(probabilities[best] < self.reject_below)
         return {
@@ -256,8 +256,3 @@ def default_model() -> Path:
 def _used(clip: _Clip) -> list[str]:
     """The modalities of a clip, the audio among them."""
     return [AUDIO] * bool(clip.duration_s) + list(clip.modality_inputs)
-
-
-def _softmax(x: np.ndarray) -> np.ndarray:
-    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)

@@ -27,7 +27,7 @@ def soft_vote(logits: np.ndarray, weights: np.ndarray, available: np.ndarray | N
     logits = np.asarray(logits, np.float64)
     if available is not None:
         logits = np.where(available[..., None], logits, 0.0)
-    probabilities = _softmax(logits)
+    probabilities = softmax(logits)
     return np.log(np.maximum(weighted_mean(probabilities, weights, available), _LEAST_PROBABILITY))
 
 
@@ -145,7 +145,7 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def _softmax(x: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis. SciPy's would take a fifth of the time to import the predictor."""
+def softmax(x: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis: `[..., K] -> [..., K]`. Importing SciPy's would slow the predictor's start."""
     exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)

@@ -34,10 +34,7 @@ class Options:
 
 
 class LinearDiscriminant(nn.Module):
-    """Logits from a clip's statistics: `[B, T, C], [B, T] -> [B, K]`. A `ClosedFormModel`; `rates` are ignored.
-
-    It has no gradient, so that training steps leave it as it was fitted where `hyper.weight_decay` is 0.
-    """
+    """Logits from a clip's statistics: `[B, T, C], [B, T] -> [B, K]`. A `ClosedFormModel`; `rates` are ignored."""
 
     options: Options
     classes: int
@@ -47,7 +44,7 @@ class LinearDiscriminant(nn.Module):
         x = statistics(x, mask)  # [B, S]
         kernel = self.param("kernel", nn.initializers.zeros, (x.shape[-1], self.classes))
         bias = self.param("bias", nn.initializers.zeros, (self.classes,))
-        return x @ jax.lax.stop_gradient(kernel) + jax.lax.stop_gradient(bias)[None]
+        return x @ kernel + bias[None]
 
     def fit(self, x: Array, mask: Array, labels: Array) -> dict[str, Any]:
         """Weights from standardised training clips: `[n, T, C]`, bool `[n, T]` and int32 `[n]`."""

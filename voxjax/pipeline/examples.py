@@ -24,15 +24,6 @@ class Examples(NamedTuple):
     clip_index: Int[np.ndarray, " rows"]  # int64, the clip of each row
 
 
-def mean_by_clip(
-    logits: Float[np.ndarray, "rows K"], clip_index: Int[np.ndarray, " rows"]
-) -> Float[np.ndarray, "clips K"]:
-    """Mean logits of each clip over its rows; `clip_index [rows]` counts from 0: `[rows, K] -> [clips, K]`."""
-    total = np.zeros((int(clip_index.max()) + 1, logits.shape[1]), logits.dtype)
-    np.add.at(total, clip_index, logits)
-    return total / np.bincount(clip_index)[:, None]
-
-
 def build(
     config: FeatureConfig,
     clips: Sequence[Float[np.ndarray, " _"]],

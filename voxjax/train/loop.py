@@ -10,7 +10,6 @@ import jax
 import jax.monitoring
 import numpy as np
 
-from voxjax.config import Hyper
 from voxjax.data import batches
 from voxjax.metrics import classification
 from voxjax.models import Variables
@@ -75,13 +74,13 @@ def fit(setup: RunSetup, run: RunState, hooks: Hooks) -> RunState:
     """
     while not finished(setup, run):
         started = time.perf_counter()
+        arrays, trained = _arrays(setup, run), setup.sgd_members
         training = [
-            i in setup.sgd_members and not stopped(setup.train, member, run.epoch)
-            for i, member in enumerate(run.members)
+            i in trained and not stopped(setup.train, member, run.epoch) for i, member in enumerate(run.members)
         ]
-        run, sums = _trained(setup, run, training, hooks)
-        run, fitted = _fitted(setup, run)
-        logits = evaluation_logits(setup, run, [plan.valid for plan in setup.plans])
+        run, sums = _trained(setup, run, arrays, training, hooks)
+        run, fitted = _fitted(setup, run, arrays)
+        logits = _averaged_logits(setup, run, arrays, [plan.valid for plan in setup.plans])
         run = _evaluated(setup, run, training, sums | fitted, logits, time.perf_counter() - started)
         run = successive_halving.drop(setup, collapse_recovery.check(setup, run, training, hooks.on_collapse))
         hooks.on_epoch(run, logits)
@@ -91,10 +90,12 @@ def fit(setup: RunSetup, run: RunState, hooks: Hooks) -> RunState:
 def best_logits(setup: RunSetup, run: RunState, splits: Sequence[EvalSplit]) -> list[np.ndarray]:
     """Logits of each member on its own split, with its best weights: `[clips, K]` each."""
     best = ensemble.stack(setup.program.groups, [member.best for member in run.members])
-    return _logits(setup, run, sharding.shard_members(setup.program, best), splits)
+    return _logits(setup, _arrays(setup, run), sharding.shard_members(setup.program, best), splits)
 
 
-def evaluation_logits(setup: RunSetup, run: RunState, splits: Sequence[EvalSplit]) -> list[np.ndarray]:
+def _averaged_logits(
+    setup: RunSetup, run: RunState, arrays: tuple[ensemble.MemberArrays, ...], splits: Sequence[EvalSplit]
+) -> list[np.ndarray]:
     """Logits of each member on its own split, with its present averaged weights: `[clips, K]` each."""
     states = iter(run.states)
     variables: list[Variables] = []
@@ -105,21 +106,24 @@ def evaluation_logits(setup: RunSetup, run: RunState, splits: Sequence[EvalSplit
             variables += sharding.shard_members(alone, best)
         else:
             variables.append(next(states).averaged)
-    return _logits(setup, run, tuple(variables), splits)
+    return _logits(setup, arrays, tuple(variables), splits)
 
 
 def _logits(
-    setup: RunSetup, run: RunState, variables: tuple[Variables, ...], splits: Sequence[EvalSplit]
+    setup: RunSetup,
+    arrays: tuple[ensemble.MemberArrays, ...],
+    variables: tuple[Variables, ...],
+    splits: Sequence[EvalSplit],
 ) -> list[np.ndarray]:
     """Each member's logits on its own split, in chunks of one shape: `[clips, K]` each."""
-    program, members = setup.program, _arrays(setup.program, setup, [member.hyper for member in run.members])
+    program = setup.program
     longest = max(len(split.rows) for split in splits)
     padded = [np.resize(split.rows, -(-longest // _EVALUATION_ROWS) * _EVALUATION_ROWS) for split in splits]
     parts = []
     for start in range(0, longest, _EVALUATION_ROWS):
         chunk = [rows[start : start + _EVALUATION_ROWS].astype(np.int32) for rows in padded]
         indices = sharding.shard_batch(program, ensemble.stack(program.groups, chunk))
-        parts.append(sharding.fetch(evaluate_step(program, setup.clips, members, variables, indices)))
+        parts.append(sharding.fetch(evaluate_step(program, setup.clips, arrays, variables, indices)))
     stacks = [np.concatenate(chunks, axis=1) for chunks in zip(*parts, strict=True)]
     members_logits = ensemble.unstack(program.groups, stacks)
     return [clip_means(logits, split) for logits, split in zip(members_logits, splits, strict=True)]
@@ -132,19 +136,24 @@ def clip_means(logits: np.ndarray, split: EvalSplit) -> np.ndarray:
     return total / np.bincount(split.clip_index, minlength=len(split.labels))[:, None]
 
 
-def _arrays(program: ensemble.Program, setup: RunSetup, hypers: Sequence[Hyper]) -> tuple[ensemble.MemberArrays, ...]:
-    """The members' arrays with these numbers on the devices, one stack per group of the program."""
-    members = [plan.arrays._replace(hyper=hyper) for plan, hyper in zip(setup.plans, hypers, strict=True)]
-    return sharding.shard_members(program, ensemble.stack(program.groups, members))
+def _arrays(setup: RunSetup, run: RunState) -> tuple[ensemble.MemberArrays, ...]:
+    """The members' arrays with their present numbers on the devices, one stack per group."""
+    members = [plan.arrays._replace(hyper=member.hyper) for plan, member in zip(setup.plans, run.members, strict=True)]
+    return sharding.shard_members(setup.program, ensemble.stack(setup.program.groups, members))
 
 
 def _trained(
-    setup: RunSetup, run: RunState, training: Sequence[bool], hooks: Hooks
+    setup: RunSetup,
+    run: RunState,
+    arrays: tuple[ensemble.MemberArrays, ...],
+    training: Sequence[bool],
+    hooks: Hooks,
 ) -> tuple[RunState, dict[int, step.Sums]]:
     """The run after the steps of one epoch, and the sums of each member."""
     if not setup.sgd.groups:
         return run, {}
-    members = _arrays(setup.sgd, setup, [member.hyper for member in run.members])
+    groups = zip(setup.program.groups, arrays, strict=True)
+    members = tuple(own for group, own in groups if not group.task.network.closed_form)
     schedule = _schedule(setup, run.epoch, training)
     on_step = functools.partial(hooks.on_step, run.epoch)
     with jax.transfer_guard("disallow"):
@@ -152,7 +161,9 @@ def _trained(
     return run._replace(states=states), sums
 
 
-def _fitted(setup: RunSetup, run: RunState) -> tuple[RunState, dict[int, step.Sums]]:
+def _fitted(
+    setup: RunSetup, run: RunState, arrays: tuple[ensemble.MemberArrays, ...]
+) -> tuple[RunState, dict[int, step.Sums]]:
     """The run with its closed-form members fitted, in the first epoch, and their sums over training clips."""
     fitted = closed_form.fit_members(setup) if run.epoch == 0 else {}
     if not fitted:
@@ -160,7 +171,7 @@ def _fitted(setup: RunSetup, run: RunState) -> tuple[RunState, dict[int, step.Su
     members = [member._replace(best=fitted[i]) if i in fitted else member for i, member in enumerate(run.members)]
     run = run._replace(members=tuple(members))
     splits = [closed_form.training_split(setup, i) if i in fitted else plan.valid for i, plan in enumerate(setup.plans)]
-    logits = evaluation_logits(setup, run, splits)
+    logits = _averaged_logits(setup, run, arrays, splits)
     return run, {i: _training_sums(logits[i], splits[i].labels) for i in fitted}
 
 
