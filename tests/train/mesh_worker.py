@@ -1,4 +1,4 @@
-"""Trains eight small members over a mesh of the devices that this process is given; run by `test_devices.py`.
+"""Trains eight small members over a mesh of the devices that this process is given; run by `test_sharding.py`.
 
 python mesh_worker.py OUT.npz MEMBER DATA
 """
@@ -21,7 +21,7 @@ COLLECTIVE = re.compile(r"= \S+ (all-reduce|all-gather|all-to-all|reduce-scatter
 
 
 def run_on(member, data):
-    """The same run on another mesh, each member with a rate of its own; no max pooling, whose ties rounding decides."""
+    """The run on a mesh, each member with its own learning rate; without max pooling, where rounding decides ties."""
     network = models.build("lstm", {"fold": 2, "project": 8, "lstm": (6,), "dense": (6,)}, 4)
     tasks = [step.Task(network, FrameFeatures(mels=16), 4)] * MEMBERS
     hypers = [dataclasses.replace(CALM, learning_rate=1e-3 * (m + 1)) for m in range(MEMBERS)]

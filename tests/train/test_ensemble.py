@@ -36,8 +36,8 @@ def test_equal_tasks_are_grouped_and_unrolled_ones_are_not():
 
 
 @pytest.mark.full_compiler
-def test_a_member_alone_and_among_unrolled_others_has_the_same_bits():
-    """50 steps, with others of another architecture and other numbers beside it."""
+def test_a_member_has_the_same_bits_alone_and_with_other_unrolled_members():
+    """51 steps; the other members differ in architecture or hyperparameters."""
     plan = dataclasses.replace(PLAN, epochs=17, patience_epochs=100)
     together = setup(plan, HYPERS, mode="unroll", tasks=[task(), other_task(), task()])
     alone = setup(plan, HYPERS[:1], mode="unroll")
@@ -50,7 +50,7 @@ def test_a_member_alone_and_among_unrolled_others_has_the_same_bits():
 @pytest.mark.full_compiler
 @pytest.mark.parametrize("mode", ["vmap", "map"])
 def test_stacked_members_equal_unrolled_ones(mode):
-    """One calm epoch: rounding alone may differ. (Ties under max pooling grow with the steps.)"""
+    """One epoch without randomness: only rounding differs. (Ties in max pooling amplify it over more steps.)"""
     plan, hypers = dataclasses.replace(PLAN, epochs=1), (CALM, dataclasses.replace(CALM, learning_rate=1e-3))
     stacked, unrolled = setup(plan, hypers, mode=mode), setup(plan, hypers, mode="unroll")
     first, second = fit(stacked), fit(unrolled)
@@ -60,7 +60,7 @@ def test_stacked_members_equal_unrolled_ones(mode):
         assert a["valid_loss"] == pytest.approx(b["valid_loss"], rel=5e-3)
 
 
-def test_member_0_is_the_same_in_1_and_in_5():
+def test_member_0_has_the_same_bits_in_ensembles_of_1_and_5():
     plan = dataclasses.replace(PLAN, epochs=2)
     five, one = setup(plan, (HYPER,) * 5, mode="unroll"), setup(plan, (HYPER,), mode="unroll")
     ours, theirs = of_member(fit(five), five, 0), of_member(fit(one), one, 0)
@@ -68,7 +68,7 @@ def test_member_0_is_the_same_in_1_and_in_5():
         np.testing.assert_array_equal(a, b)
 
 
-def test_members_have_their_own_draws_and_order():
+def test_members_differ_in_random_draws_and_order_of_clips():
     run = setup(hypers=(HYPER, HYPER))
     first, second = (of_member(fit(run), run, m) for m in (0, 1))
     leaves = zip(jax.tree.leaves(first.variables.params), jax.tree.leaves(second.variables.params), strict=True)
@@ -78,7 +78,7 @@ def test_members_have_their_own_draws_and_order():
     assert not np.array_equal(*orders)
 
 
-def test_an_inactive_member_keeps_every_bit_and_counts_nothing():
+def test_an_inactive_member_keeps_every_bit_and_has_sums_of_zero():
     run = setup(hypers=(HYPER, HYPER))
     progress = loop.begin(run)
     before = [of_member(progress, run, m) for m in (0, 1)]
@@ -94,8 +94,8 @@ def test_an_inactive_member_keeps_every_bit_and_counts_nothing():
     np.testing.assert_array_equal(sums[0].clips, [0, 4])
 
 
-def test_folds_of_unequal_size_train_as_if_alone():
-    """Each member has its own rows, so another number of steps an epoch; it sits out the steps it lacks."""
+def test_folds_of_unequal_size_train_as_they_do_alone():
+    """Members have different numbers of rows and so of steps per epoch; each is inactive in the steps it lacks."""
     plan = dataclasses.replace(PLAN, epochs=3)
     rows = [np.arange(12, dtype=np.int32), np.array([1, 3, 4, 6, 8, 9, 10, 11], np.int32)]
     both = setup(plan, (HYPER, HYPER), rows=rows, mode="unroll")
@@ -109,8 +109,8 @@ def test_folds_of_unequal_size_train_as_if_alone():
         np.testing.assert_array_equal(a, b)
 
 
-def test_no_member_reads_another_members_clips():
-    """A clip that only the second member trains on may be anything: the first has the same bits."""
+def test_a_member_does_not_depend_on_another_members_clips():
+    """A changed clip that only the second member trains on leaves every bit of the first as it is."""
     own, plan = data(), dataclasses.replace(PLAN, epochs=2)
     rows = [np.arange(8, dtype=np.int32), np.arange(12, dtype=np.int32)]
     changed = own.clips._replace(features=own.clips.features.at[9].add(25.0))
@@ -121,7 +121,7 @@ def test_no_member_reads_another_members_clips():
     assert any(not np.array_equal(a, b) for a, b in leaves)
 
 
-def test_keys_name_members():
+def test_members_have_different_keys():
     assert KEY.shape == ()
     first, second = (setup(hypers=(HYPER, HYPER)).plans[m].arrays.key for m in (0, 1))
     assert not np.array_equal(jax.random.key_data(first), jax.random.key_data(second))

@@ -17,7 +17,7 @@ PLAN = TrainConfig(epochs=4, batch_size=4, patience_epochs=10)
 LABELS = ("angry", "calm", "happy", "sad")
 
 
-def side(clips):
+def eval_split(clips):
     places = np.arange(len(clips.labels))
     return run_state.EvalSplit(places, places, np.asarray(clips.labels))
 
@@ -40,13 +40,13 @@ def setup(plan=PLAN, hypers=(HYPER,), own=None, mode="vmap", guard=None, rows=No
         steps = plan.epochs * max(1, len(rows[m]) // plan.batch_size)
         numbers = (jax.tree.map(np.float32, hyper), jax.tree.map(np.asarray, own.scaler), np.asarray(own.class_weights))
         member = ensemble.MemberArrays(*numbers, np.float32(steps), jax.random.fold_in(KEY, m))
-        plans.append(run_state.MemberPlan(f"optimized {m + 1}", member, rows[m], valid or side(clips)))
+        plans.append(run_state.MemberPlan(f"optimized {m + 1}", member, rows[m], valid or eval_split(clips)))
     placed = sharding.replicate(program, (clips,))
     return run_state.RunSetup(program, placed, tuple(plans), plan, guard or GuardConfig(), LABELS)
 
 
-def fit(run, progress=None, on_step=lambda *_: None, told=None):
-    hooks = run_state.Hooks(on_step, lambda *_: None, (told if told is not None else []).append)
+def fit(run, progress=None, on_step=lambda *_: None, messages=None):
+    hooks = run_state.Hooks(on_step, lambda *_: None, (messages if messages is not None else []).append)
     return loop.fit(run, progress or loop.begin(run), hooks)
 
 
@@ -59,7 +59,7 @@ def assert_same(a, b):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_every_step_is_read_once_and_in_order():
+def test_every_step_is_reported_once_and_in_order():
     steps = []
     fit(setup(), on_step=lambda epoch, count, loss: steps.append((epoch, count)))
     assert steps == [(epoch, count) for epoch in range(4) for count in (1, 2, 3)]
@@ -67,26 +67,26 @@ def test_every_step_is_read_once_and_in_order():
 
 @pytest.mark.full_compiler
 def test_resumed_run_gives_the_same_bits():
-    whole = fit(setup())
+    uninterrupted = fit(setup())
     run = setup()
     half = fit(run._replace(train=dataclasses.replace(PLAN, epochs=2)))
     kept = half._replace(states=sharding.shard_members(run.program, host(half.states)))
     resumed = fit(run, kept)
-    assert_same(resumed.states, whole.states)
+    assert_same(resumed.states, uninterrupted.states)
     assert [row["valid_uar"] for row in resumed.members[0].history] == [
-        row["valid_uar"] for row in whole.members[0].history
+        row["valid_uar"] for row in uninterrupted.members[0].history
     ]
 
 
-def test_last_epoch_is_kept_however_good_another_was():
+def test_keep_last_keeps_the_last_epoch_even_where_another_was_better():
     progress = fit(setup(dataclasses.replace(PLAN, keep="last", patience_epochs=1)))
     member = progress.members[0]
-    assert progress.epoch == 4 and member.best_epoch == 4  # and patience stopped nothing
+    assert progress.epoch == 4 and member.best_epoch == 4  # patience did not stop the run
     assert member.best_uar == member.history[-1]["valid_uar"]
     assert_same(member.best, ensemble.unstack(setup().program.groups, sharding.fetch(progress.states))[0].averaged)
 
 
-def test_best_epoch_is_the_last_of_the_best_and_its_weights_are_kept():
+def test_of_equally_good_epochs_the_last_is_the_best_and_its_weights_are_kept():
     run = setup(dataclasses.replace(PLAN, epochs=6))
     progress = fit(run)
     member = progress.members[0]
@@ -100,7 +100,7 @@ def test_best_epoch_is_the_last_of_the_best_and_its_weights_are_kept():
 
 
 def worsening():
-    """Validation logits that are right at first and wrong ever after."""
+    """Validation logits that are all correct in the first epoch and all wrong in later ones."""
     calls = iter([np.eye(4)[np.arange(12) % 4] * 5, *[np.eye(4)[(np.arange(12) + 1) % 4] * 5] * 49])
     return lambda logits: next(calls).astype(np.float32)
 
@@ -113,16 +113,18 @@ def test_stops_when_patience_ends(monkeypatch):
     assert progress.epoch == 4 and progress.members[0].best_epoch == 1
 
 
-def test_a_member_that_stops_is_frozen_while_the_others_go_on(monkeypatch):
-    """The first member gets worse from the second epoch, the other keeps its score: only the first may stop."""
+def test_a_member_that_stops_is_frozen_while_the_rest_train_on(monkeypatch):
+    """The first member gets worse from the second epoch, the second keeps its score: only the first stops."""
     plan = dataclasses.replace(PLAN, epochs=8, patience_epochs=3)
     run = setup(plan, (HYPER, dataclasses.replace(HYPER, learning_rate=1e-3)))
     fake_logits(monkeypatch, run.plans[0].valid, worsening())
     fake_logits(monkeypatch, run.plans[1].valid, lambda x: np.eye(4)[np.arange(12) % 4])
-    seen = []
-    hooks = run_state.Hooks(lambda *_: None, lambda progress, _: seen.append(host(progress.states)[0]), lambda _: None)
+    recorded = []
+    hooks = run_state.Hooks(
+        lambda *_: None, lambda progress, _: recorded.append(host(progress.states)[0]), lambda _: None
+    )
     progress = loop.fit(run, loop.begin(run), hooks)
-    first, second = ([jax.tree.map(lambda x, m=m: x[m], state) for state in seen] for m in (0, 1))
+    first, second = ([jax.tree.map(lambda x, m=m: x[m], state) for state in recorded] for m in (0, 1))
     assert [int(state.step) for state in first] == [3, 6, 9, 12, 12, 12, 12, 12]
     assert_same(first[3], first[7])
     assert int(second[7].step) == 24
@@ -130,7 +132,7 @@ def test_a_member_that_stops_is_frozen_while_the_others_go_on(monkeypatch):
 
 
 @pytest.mark.parametrize("action", ["warn", "stop"])
-def test_steps_that_are_never_finite_stop_the_run_with_what_to_do(action):
+def test_a_run_without_a_finite_step_is_an_error_that_says_what_to_change(action):
     own = data()
     clips = own.clips._replace(features=own.clips.features.at[:].set(jnp.nan))
     with pytest.raises(VoxJaxError, match=r"non-finite.*learning_rate"):
@@ -138,7 +140,7 @@ def test_steps_that_are_never_finite_stop_the_run_with_what_to_do(action):
 
 
 def collapsing(epochs):
-    """Validation logits of one class only in the given epochs (from 1), right in others."""
+    """Validation logits that predict one class in the given epochs (from 1), and the true class in all others."""
     calls = iter(range(1, 100))
     right, one = np.eye(4)[np.arange(12) % 4] * 5, np.tile([0.0, 0.0, 5.0, 0.0], (12, 1))
     return lambda logits: (one if next(calls) in epochs else right).astype(np.float32)
@@ -151,23 +153,25 @@ def collapsed_run(monkeypatch, action, epochs, **more):
     return run
 
 
-def test_a_collapse_is_reported_once_and_named(monkeypatch):
-    told = []
-    progress = fit(collapsed_run(monkeypatch, "warn", range(4, 99)), told=told)
-    assert len(told) == 1 and "'happy'" in told[0] and "optimized 1" in told[0]
-    assert progress.members[0].warning == told[0] and progress.epoch == 8
+def test_a_collapse_is_reported_once_with_its_class_and_member(monkeypatch):
+    messages = []
+    progress = fit(collapsed_run(monkeypatch, "warn", range(4, 99)), messages=messages)
+    assert len(messages) == 1 and "'happy'" in messages[0] and "optimized 1" in messages[0]
+    assert progress.members[0].warning == messages[0] and progress.epoch == 8
     with pytest.raises(VoxJaxError, match=r"'happy'.*recover"):
         fit(collapsed_run(monkeypatch, "stop", range(4, 99)))
 
 
-def test_recovering_rolls_back_lowers_rate_and_gamma_and_goes_on(monkeypatch):
+def test_recovery_rolls_back_lowers_rate_and_gamma_and_trains_on(monkeypatch):
     run = collapsed_run(monkeypatch, "recover", (4, 5))
-    seen, told = [], []
-    hooks = run_state.Hooks(lambda *_: None, lambda progress, _: seen.append(progress), told.append)
+    recorded, messages = [], []
+    hooks = run_state.Hooks(lambda *_: None, lambda progress, _: recorded.append(progress), messages.append)
     states = []
-    hooks = hooks._replace(on_epoch=lambda progress, _: (seen.append(progress), states.append(host(progress.states))))
+    hooks = hooks._replace(
+        on_epoch=lambda progress, _: (recorded.append(progress), states.append(host(progress.states)))
+    )
     progress = loop.fit(run, loop.begin(run), hooks)
-    assert len(told) == 1 and "rolled back" in told[0]
+    assert len(messages) == 1 and "rolled back" in messages[0]
     member = progress.members[0]
     assert member.recovered == (5,) and progress.epoch == 8
     assert member.hyper.learning_rate == pytest.approx(0.5 * HYPER.learning_rate)
@@ -175,24 +179,24 @@ def test_recovering_rolls_back_lowers_rate_and_gamma_and_goes_on(monkeypatch):
     assert int(states[4][0].step[0]) == 15 and int(states[7][0].step[0]) == 24
 
 
-def test_recovering_ends_when_it_does_not_help(monkeypatch):
-    told = []
+def test_recovery_is_given_up_after_max_recoveries(monkeypatch):
+    messages = []
     with pytest.raises(VoxJaxError, match="'happy'"):
-        fit(collapsed_run(monkeypatch, "recover", range(2, 99), max_recoveries=1), told=told)
-    assert len(told) == 1
+        fit(collapsed_run(monkeypatch, "recover", range(2, 99), max_recoveries=1), messages=messages)
+    assert len(messages) == 1
 
 
 def test_logits_do_not_depend_on_the_chunk():
     run = setup()
     progress = loop.begin(run)
     rows = np.tile(np.arange(12), 9)  # 108 rows: two chunks
-    many = run_state.EvalSplit(rows, np.arange(108), np.tile(side(data().clips).labels, 9))
+    many = run_state.EvalSplit(rows, np.arange(108), np.tile(eval_split(data().clips).labels, 9))
     logits = loop.best_logits(run, progress, [many])[0]
     assert logits.shape == (108, 4)
     np.testing.assert_allclose(logits, np.tile(logits[:12], (9, 1)), atol=1e-5)
 
 
-def test_one_compilation_serves_a_whole_run():
+def test_a_run_compiles_each_function_once():
     loop.train_step.clear_cache()
     loop.evaluate_step.clear_cache()
     run = setup(hypers=(HYPER, HYPER))
@@ -202,7 +206,7 @@ def test_one_compilation_serves_a_whole_run():
 
 
 def test_shuffled_labels_give_chance():
-    """Rows that share nothing with their labels can be learnt by heart but say nothing of new ones."""
+    """Features unrelated to their labels can be memorised, but new clips are predicted at chance."""
     random = np.random.default_rng(0)
     values = random.normal(-50, 10, (160, 1, 40, 16)).astype(np.float32)
     labels = random.integers(0, 4, 160).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Members and batches over eight forced host devices: the same figures as on one, and nothing crosses members."""
+"""Members and batches over eight forced host devices: the figures of one, no communication between members."""
 
 import os
 import pathlib
@@ -53,13 +53,13 @@ def within_a_member(line, data):
     return all(len({device // data for device in group}) == 1 for group in each)
 
 
-def test_the_reader_of_collectives_sees_a_crossing():
+def test_collectives_across_members_are_detected():
     assert within_a_member("all-reduce(x), replica_groups={{0,1},{2,3}}, to_apply", 2)
     assert not within_a_member("all-reduce(x), replica_groups={{0,2},{1,3}}, to_apply", 2)
     assert within_a_member("all-gather(x), replica_groups=[2,4]<=[8], dims", 4)
     assert not within_a_member("all-gather(x), replica_groups=[1,8]<=[8], dims", 4)
 
 
-def test_a_mesh_of_more_devices_than_there_are_is_refused():
+def test_a_mesh_of_more_devices_than_there_are_is_an_error():
     with pytest.raises(UsageError, match="at least 64 x 64"):
         sharding.mesh(64, 64)

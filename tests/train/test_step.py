@@ -46,16 +46,16 @@ def data(kind="frames", copies=3):
 def run(kind="frames", steps=3, key=KEY, hyper=HYPER, function=None):
     function = function or jax.jit(step.train_step, static_argnums=0)
     state = INIT(task(kind), step.traced(hyper), key, data(kind))
-    seen = []
+    losses = []
     for i in range(steps):
         indices = (jnp.arange(8, dtype=jnp.int32) + i) % 12
         state, sums = function(task(kind), step.traced(hyper), state, data(kind), indices, key)
-        seen.append(float(sums.loss / sums.clips))
-    return state, seen
+        losses.append(float(sums.loss / sums.clips))
+    return state, losses
 
 
 def head_gradients(state):
-    """Adam's means of gradients above the max pool. Below it a tie that rounding decides moves whole gradients."""
+    """Adam's means of gradients above the max pool. Below it, rounding decides ties and moves whole gradients."""
     means = state.optimizer[1].mu
     return {name: means[name] for name in ("BiLSTM_0", "Dense_0", "Dense_1")}
 
@@ -64,7 +64,7 @@ def largest_difference(a, b):
     return max(float(jnp.max(jnp.abs(x - y))) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
 
 
-def test_state_and_hyper_are_arrays_alone():
+def test_state_and_hyper_hold_only_arrays():
     state, _ = run(steps=1)
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(state))
     assert all(leaf.shape == () for leaf in jax.tree.leaves(step.traced(HYPER)))
@@ -78,7 +78,7 @@ def test_compiled_equals_eager():
 
 
 @pytest.mark.parametrize("kind", ["frames", "vector"])
-def test_a_few_steps_learn(kind):
+def test_training_lowers_the_loss(kind):
     _, losses = run(kind, steps=40, hyper=CALM)
     assert np.mean(losses[-5:]) < 0.6 * losses[0]
 
@@ -97,7 +97,7 @@ def test_randomness_is_a_function_of_key_and_step():
     assert float(function(task(), step.traced(HYPER), late, data(), indices, KEY)[1].loss) != float(early_loss)
 
 
-def test_a_vmapped_member_equals_itself_alone():
+def test_a_vmapped_member_equals_the_same_member_alone():
     rates = (1e-3, 3e-3)
     hypers = [step.traced(dataclasses.replace(HYPER, learning_rate=rate)) for rate in rates]
     keys = [jax.random.fold_in(KEY, member) for member in range(2)]
@@ -130,14 +130,14 @@ def test_batch_gathers_scales_and_labels():
         assert int(batch.targets[row].argmax()) == int(clips.labels[index])
 
 
-def test_copies_are_drawn_at_their_share():
+def test_copies_are_drawn_with_their_probability():
     keys = jax.random.split(KEY, 2_000)
     choose = jax.vmap(lambda key: step._choose_copy(key, jnp.float32(0.6), 4))
     counts = np.bincount(np.asarray(choose(keys)), minlength=4) / 2_000
     np.testing.assert_allclose(counts, [0.4, 0.2, 0.2, 0.2], atol=0.04)
 
 
-def test_class_weights_weigh_the_loss():
+def test_class_weights_scale_the_loss():
     state = INIT(task(), step.traced(HYPER), KEY, data())
     indices = jnp.array([0, 4, 8, 0], jnp.int32)  # all of class 0
     function = jax.jit(step.train_step, static_argnums=0)
@@ -187,13 +187,13 @@ def test_l2_adds_the_penalty_of_kernels():
     assert (losses[1] - losses[0]) / 8 == pytest.approx(0.1 * penalty, rel=1e-4)
 
 
-def test_gamma_and_class_weights_come_in_over_their_ramp():
-    """Before the ramp begins the loss is plain cross-entropy; after it, it is what was asked for."""
+def test_gamma_and_class_weights_rise_over_their_ramp():
+    """Before the ramp the loss is plain cross-entropy; after it, the configured loss."""
     hyper = dataclasses.replace(CALM, focal_gamma=2.0, loss_ramp_fraction=0.5, label_smoothing=0.0)
-    weighty = data()._replace(class_weights=jnp.array([3.0, 1, 1, 1]))
+    weighted = data()._replace(class_weights=jnp.array([3.0, 1, 1, 1]))
     function = jax.jit(step.train_step, static_argnums=0)
 
-    def loss(hyper, at, clips=weighty):
+    def loss(hyper, at, clips=weighted):
         state = INIT(task(), step.traced(hyper), KEY, clips)._replace(step=jnp.int32(at))
         return float(function(task(), step.traced(hyper), state, clips, jnp.arange(8), KEY)[1].loss)
 
@@ -204,11 +204,11 @@ def test_gamma_and_class_weights_come_in_over_their_ramp():
     assert loss(full, 50) != pytest.approx(loss(plain, 50), rel=1e-2)
 
 
-def test_in_bfloat16_a_step_learns_much_the_same_and_keeps_all_state_in_float32():
-    fine, coarse = (dataclasses.replace(task(), precision=name) for name in ("float32", "bfloat16"))
+def test_a_step_in_bfloat16_has_similar_gradients_and_keeps_all_state_in_float32():
+    float32, bfloat16 = (dataclasses.replace(task(), precision=name) for name in ("float32", "bfloat16"))
     indices = jnp.arange(8, dtype=jnp.int32)
     states = []
-    for one in (fine, coarse):
+    for one in (float32, bfloat16):
         before = INIT(one, step.traced(CALM), KEY, data())
         state, sums = jax.jit(step.train_step, static_argnums=0)(one, step.traced(CALM), before, data(), indices, KEY)
         assert sums.loss.dtype == jnp.float32 and jnp.isfinite(sums.loss)
@@ -219,11 +219,11 @@ def test_in_bfloat16_a_step_learns_much_the_same_and_keeps_all_state_in_float32(
             jnp.concatenate([jnp.ravel(x) for x in jax.tree.leaves(tree)])
             for tree in (a, head_gradients(states[1])[name])
         )
-        assert not jnp.array_equal(a, b)  # it was indeed computed otherwise
+        assert not jnp.array_equal(a, b)  # computed in another precision
         assert jnp.vdot(a, b) / (jnp.linalg.norm(a) * jnp.linalg.norm(b)) > 0.97, name
 
 
-def test_draws_belong_to_the_place_in_the_batch_and_not_to_the_clip():
+def test_random_draws_depend_on_the_place_in_the_batch_and_not_on_the_clip():
     """A clip that is twice in a batch gets two draws; a clip at another place gets that place's draws."""
     own = data()
     hyper = step.traced(dataclasses.replace(HYPER, mixup_probability=0.0, mixup_alpha=0.0))

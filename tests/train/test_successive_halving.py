@@ -1,4 +1,4 @@
-"""Successive halving: which members are dropped when, and that they rest from then on."""
+"""Successive halving: which members are dropped when, and that they do not change afterwards."""
 
 import dataclasses
 
@@ -41,13 +41,13 @@ def test_the_worse_half_of_those_still_learning_is_dropped():
     assert dropped_after(scored(0.4), 2, (2,)) == []
 
 
-def test_equal_scores_are_told_apart_by_their_loss():
+def test_of_equal_scores_the_higher_loss_is_dropped():
     first, second = scored(0.4, 0.4)
     first = first._replace(history=({"valid_loss": 2.0},))
     assert dropped_after((first, second), 2, (2,)) == [0]
 
 
-def test_a_dropped_member_keeps_every_bit_while_the_other_goes_on():
+def test_a_dropped_member_keeps_every_bit_while_the_other_trains_on():
     plan = dataclasses.replace(PLAN, epochs=3)
     run = setup(plan, (HYPER, HYPER))._replace(rungs=(1,))
     progress = fit(run)
