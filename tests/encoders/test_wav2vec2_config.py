@@ -1,4 +1,4 @@
-"""The layout files of the wav2vec 2.0 family: read, or refused in one line."""
+"""The layout files of the wav2vec 2.0 family: read, or an error of one line."""
 
 import json
 
@@ -14,7 +14,7 @@ def write(folder, layout, preprocessor):
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
 
 
-def test_what_is_left_out_has_the_default_and_what_is_not_ours_is_passed_over(tmp_path):
+def test_missing_fields_get_defaults_and_unknown_fields_are_ignored(tmp_path):
     layout = {"model_type": "wavlm", "hidden_size": 1024, "num_attention_heads": 16, "architectures": ["WavLMModel"]}
     write(tmp_path, {**layout, "adapter_attn_dim": None, "hidden_act": "gelu"}, {"do_normalize": False})
     expected = Config(model_type="wavlm", do_normalize=False, hidden_size=1024, num_attention_heads=16)
@@ -50,7 +50,7 @@ FIXED = {"do_normalize": True, "sampling_rate": 16_000}
         ([], FIXED, "expected an object, found list"),
     ],
 )
-def test_a_layout_that_is_not_built_is_refused_in_one_line(tmp_path, layout, preprocessor, message):
+def test_an_unsupported_layout_is_an_error_of_one_line(tmp_path, layout, preprocessor, message):
     write(tmp_path, layout, preprocessor)
     with pytest.raises(VoxJaxError, match=message) as caught:
         wav2vec2_config.read(tmp_path, "wavlm")

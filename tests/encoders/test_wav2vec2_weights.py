@@ -1,4 +1,4 @@
-"""Published files of the wav2vec 2.0 family: every spelling read alike, every fault one line."""
+"""Published files of the wav2vec 2.0 family: all variants give the same weights, bad files an error of one line."""
 
 import json
 
@@ -33,7 +33,7 @@ def shapes(blocks=(1, 2)):
 
 
 def published():
-    """Some tensors under names that a reader of the reference's files would write down, and their shapes."""
+    """Tensors with the names and shapes of the reference's files."""
     sizes = {
         "encoder.layer_norm.bias": (12,),
         "encoder.layer_norm.weight": (12,),
@@ -85,12 +85,12 @@ def same(one, other, **tolerance):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, **tolerance), one, other)
 
 
-def test_tensors_go_to_their_places(save, tmp_path):
+def test_tensors_are_assigned_to_their_weights(save, tmp_path):
     written = published()
     save(written, tmp_path / "model.safetensors")
     weights = read(tmp_path, shapes())
     assert {leaf.dtype for leaf in jax.tree.leaves(weights)} == {np.dtype(np.float32)}
-    assert len(jax.tree.leaves(weights)) == len(written) - 2  # two are one kernel, one is not read
+    assert len(jax.tree.leaves(weights)) == len(written) - 2  # two make one kernel, one is not read
     block = weights["encoder"]["layers_1"]
     dense = written["encoder.layers.1.feed_forward.output_dense.weight"]
     np.testing.assert_array_equal(block["feed_forward"]["output_dense"]["kernel"], dense.T)
@@ -98,39 +98,41 @@ def test_tensors_go_to_their_places(save, tmp_path):
     np.testing.assert_array_equal(
         weights["feature_extractor"]["conv_layers_1"]["conv"]["kernel"], np.einsum("oik->kio", conv)
     )
-    positional = weights["encoder"]["pos_conv_embed"]["conv"]["kernel"]  # [8, 6, 12], each of 8 as long as is written
+    positional = weights["encoder"]["pos_conv_embed"]["conv"][
+        "kernel"
+    ]  # [8, 6, 12]; the norm of each of the 8 is a tensor of the file
     lengths = np.sqrt(np.square(positional).sum((1, 2)))
     np.testing.assert_allclose(lengths, np.abs(written[LENGTH][0, 0]), rtol=1e-5)
 
 
-def newer_names(written):
+def with_newer_names(written):
     fresh = f"{POSITIONAL}.parametrizations.weight.original"
     return {{LENGTH: f"{fresh}0", DIRECTION: f"{fresh}1"}.get(name, name): part for name, part in written.items()}
 
 
-def folded(written):
+def with_folded_norm(written):
     direction = written[DIRECTION]
     weight = written[LENGTH] * direction / np.linalg.norm(direction.reshape(-1, 8), axis=0)
     return {**{k: v for k, v in written.items() if k not in (LENGTH, DIRECTION)}, f"{POSITIONAL}.weight": weight}
 
 
-def beside_a_head(written):
+def with_a_head(written):
     return {**{f"wavlm.{name}": part for name, part in written.items()}, "lm_head.weight": np.zeros((3, 12))}
 
 
-SPELLINGS = {"newer names": newer_names, "folded": folded, "beside a head": beside_a_head}
+VARIANTS = {"newer names": with_newer_names, "folded norm": with_folded_norm, "with a head": with_a_head}
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
-def test_every_spelling_is_read_alike(save, tmp_path, spelling):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_all_variants_give_the_same_weights(save, tmp_path, variant):
     (tmp_path / "other").mkdir()
     save(published(), tmp_path / "model.safetensors")
-    save(SPELLINGS[spelling](published()), tmp_path / "other" / "model.safetensors")
+    save(VARIANTS[variant](published()), tmp_path / "other" / "model.safetensors")
     expected = read(tmp_path, shapes())
     same(read(tmp_path / "other", shapes()), expected, rtol=1e-5)
 
 
-def test_parts_are_read_as_the_whole(save, tmp_path):
+def test_a_file_in_parts_gives_the_same_weights(save, tmp_path):
     (tmp_path / "parts").mkdir()
     written = published()
     save(written, tmp_path / "model.safetensors")
@@ -144,14 +146,17 @@ def test_parts_are_read_as_the_whole(save, tmp_path):
 
 @pytest.mark.parametrize(("kind", "step"), [(np.float16, 2**-10), (ml_dtypes.bfloat16, 2**-7)])
 def test_half_precision_becomes_float32(save, tmp_path, kind, step):
-    save({name: part.astype(kind) for name, part in folded(published()).items()}, tmp_path / "model.safetensors")
+    save(
+        {name: part.astype(kind) for name, part in with_folded_norm(published()).items()},
+        tmp_path / "model.safetensors",
+    )
     weights = read(tmp_path, shapes())
     kernel = weights["feature_projection"]["projection"]["kernel"]
     assert kernel.dtype == np.float32
     np.testing.assert_allclose(kernel, published()["feature_projection.projection.weight"].T, rtol=step)
 
 
-def test_blocks_beyond_the_last_are_not_read(save, tmp_path):
+def test_blocks_after_the_last_chosen_one_are_not_read(save, tmp_path):
     early = {name: part for name, part in published().items() if not name.startswith("encoder.layers.1.")}
     save(early, tmp_path / "model.safetensors")
     assert "layers_1" not in read(tmp_path, shapes((0, 1)))["encoder"]
@@ -172,16 +177,16 @@ def infinite(written):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("damage", "message"),
     [
         (without, r"expected a tensor feature_projection.projection.bias, found"),
         (odd, r"feature_projection.projection.weight: expected a shape of 12x6, found 12x7"),
         (infinite, f"{DIRECTION}: expected finite numbers"),
     ],
 )
-def test_a_tensor_that_does_not_fit_is_named(save, tmp_path, spoil, message):
+def test_the_error_names_a_tensor_that_does_not_fit(save, tmp_path, damage, message):
     written = published()
-    spoil(written)
+    damage(written)
     save(written, tmp_path / "model.safetensors")
     with pytest.raises(VoxJaxError, match=message) as caught:
         read(tmp_path, shapes())
@@ -202,7 +207,7 @@ def test_a_tensor_that_does_not_fit_is_named(save, tmp_path, spoil, message):
         ("model.safetensors.index.json", b'{"weight_map": {"a": "b"}}', "no such file"),
     ],
 )
-def test_files_that_cannot_be_read_are_refused_in_one_line(save, tmp_path, name, content, message):
+def test_unreadable_files_are_errors_of_one_line(save, tmp_path, name, content, message):
     del save
     (tmp_path / name).write_bytes(content)
     with pytest.raises(VoxJaxError, match=message) as caught:

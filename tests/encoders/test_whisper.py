@@ -21,7 +21,7 @@ CHANNELS = 128
 
 
 def random_tensors(channels=CHANNELS, blocks=3, seed=0):
-    """Weights under the reference implementation's names, of the size that training leaves them at."""
+    """Random weights under the reference implementation's names, as large as trained ones."""
     random = np.random.default_rng(seed)
     shapes = {
         "conv1.weight": (channels, 80, 3),
@@ -82,7 +82,7 @@ def voices(count=3):
 ENCODE = jax.jit(whisper.apply, static_argnums=0)
 
 
-def test_front_end_equals_a_plain_transform_of_each_clip():
+def test_the_front_end_equals_a_plain_transform_of_each_clip():
     samples, lengths = voices()
     ours, mask = jax.jit(whisper_input.log_mels)(samples, lengths)
     for row, length, levels, valid in zip(samples, lengths, ours, mask, strict=True):
@@ -96,7 +96,7 @@ def test_front_end_equals_a_plain_transform_of_each_clip():
         assert not np.any(levels[len(frames) :])
 
 
-def test_padding_never_changes_an_output(params):
+def test_padding_does_not_change_the_outputs(params):
     samples, lengths = voices()
     outputs, mask = ENCODE((1, 3), params, samples, lengths)
     assert outputs.shape == (*mask.shape, 2, CHANNELS)
@@ -108,7 +108,7 @@ def test_padding_never_changes_an_output(params):
     assert not np.any(again[:, positions:])
 
 
-def test_a_clip_is_heard_alone(params):
+def test_outputs_do_not_depend_on_other_clips(params):
     samples, lengths = voices()
     outputs, mask = ENCODE((1, 3), params, samples, lengths)
     order = jnp.array([2, 0, 1])
@@ -117,7 +117,7 @@ def test_a_clip_is_heard_alone(params):
     np.testing.assert_allclose(again, outputs[order], atol=1e-5)
 
 
-def test_compiled_equals_eager_and_fewer_blocks_are_the_first_of_more(params):
+def test_compiled_equals_eager_and_fewer_blocks_have_the_same_outputs(params):
     samples, lengths = voices(2)
     np.testing.assert_allclose(
         whisper.apply((1, 3), params, samples, lengths)[0], ENCODE((1, 3), params, samples, lengths)[0], atol=2e-5
@@ -129,7 +129,7 @@ def test_compiled_equals_eager_and_fewer_blocks_are_the_first_of_more(params):
     )
 
 
-def test_both_names_and_both_formats_give_the_same_weights(tmp_path):
+def test_both_naming_schemes_and_both_formats_give_the_same_weights(tmp_path):
     safetensors = pytest.importorskip("safetensors.numpy", reason="pip install 'voxjax[encoders]'")
     plain = random_tensors(blocks=1)
     named = {f"model.{hugging_face(name)}": values for name, values in plain.items()}
@@ -140,7 +140,7 @@ def test_both_names_and_both_formats_give_the_same_weights(tmp_path):
     jax.tree.map(np.testing.assert_array_equal, first, second)
 
 
-def test_wrong_weights_are_refused_by_name(tmp_path):
+def test_the_error_names_wrong_weights(tmp_path):
     wrong = random_tensors(blocks=1)
     with pytest.raises(UsageError, match="expected blocks from 1 to 1"):
         whisper.params(tensors.Tensors("w", wrong), (2,))
@@ -155,13 +155,13 @@ def test_wrong_weights_are_refused_by_name(tmp_path):
             tensors.read(tmp_path / name)
 
 
-def test_clips_beyond_the_known_positions_are_refused(params):
+def test_clips_longer_than_the_encoders_positions_are_errors(params):
     with pytest.raises(UsageError, match="at most 30 s"):
         whisper.apply((1,), params, jnp.zeros((1, 31 * 16_000)), jnp.array([31 * 16_000], jnp.int32))
 
 
-def test_hidden_units_are_what_a_block_adds_up(params):
-    """A block's output less what it was after attention is its second dense layer on these units."""
+def test_a_block_adds_its_second_dense_layer_of_the_hidden_units(params):
+    """A block's output minus its value after attention equals its second dense layer applied to the hidden units."""
     samples, lengths = voices()
     units, mask = jax.jit(whisper.hidden, static_argnums=0)((1,), params, samples, lengths)
     outputs, masks = ENCODE((0, 1), params, samples, lengths)
@@ -172,13 +172,13 @@ def test_hidden_units_are_what_a_block_adds_up(params):
     before = np.asarray(outputs[:, :, 0], np.float64)
     norm = weights["attn_ln"]
     scaled = (before - before.mean(-1, keepdims=True)) / np.sqrt(before.var(-1, keepdims=True) + 1e-5)
-    heard = first.apply({"params": weights["attn"]}, jnp.float32(scaled * norm["scale"] + norm["bias"]), mask)
-    told = np.asarray(units[:, :, 0]) @ weights["mlp_out"]["kernel"] + weights["mlp_out"]["bias"]
+    attended = first.apply({"params": weights["attn"]}, jnp.float32(scaled * norm["scale"] + norm["bias"]), mask)
+    fed_forward = np.asarray(units[:, :, 0]) @ weights["mlp_out"]["kernel"] + weights["mlp_out"]["bias"]
     valid = np.asarray(mask)
-    np.testing.assert_allclose((before + heard + told)[valid], np.asarray(outputs[:, :, 1])[valid], atol=2e-4)
+    np.testing.assert_allclose((before + attended + fed_forward)[valid], np.asarray(outputs[:, :, 1])[valid], atol=2e-4)
 
 
-def test_statistics_are_numpys_over_a_clips_own_positions(params):
+def test_statistics_of_valid_positions_equal_numpys(params):
     samples, lengths = voices()
     config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0, part="hidden", pooling="statistics")
     got, counts = encoders.extract_features(config, params, samples, lengths)
@@ -190,14 +190,14 @@ def test_statistics_are_numpys_over_a_clips_own_positions(params):
         np.testing.assert_allclose(row, np.concatenate([own.mean(0), own.std(0)]), rtol=2e-3, atol=2e-3)
 
 
-def test_an_encoder_without_hidden_units_says_so():
+def test_hidden_units_of_an_encoder_without_them_are_an_error():
     with pytest.raises(UsageError, match=r"features\.part hidden: expected one of whisper_tiny_en, .* found yamnet"):
         encoders.encoder_for(EncoderFeatures(encoder="yamnet", blocks=(9,), hop_ms=480.0, part="hidden"))
     with pytest.raises(UsageError, match=r"features\.pooling statistics.*centre"):
         EncoderFeatures(encoder="yamnet", blocks=(9,), pooling="statistics", centre="clip")
 
 
-def test_config_and_encoder_must_agree():
+def test_a_config_that_does_not_fit_the_encoder_is_an_error():
     config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(2,), hop_ms=20.0)
     assert encoders.encoder_for(config).hop_ms == 20.0
     with pytest.raises(UsageError, match=r"features\.hop_ms"):
@@ -206,7 +206,7 @@ def test_config_and_encoder_must_agree():
         encoders.encoder_for(EncoderFeatures(encoder="whisper_tinyen", blocks=(2,)))
 
 
-def test_a_longer_hop_averages_neighbours_within_the_clip(params):
+def test_a_longer_hop_averages_neighbouring_positions_of_the_clip(params):
     samples, lengths = voices()
     config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 3), hop_ms=20.0)
     plain, counts = encoders.extract_features(config, params, samples, lengths)
@@ -224,13 +224,13 @@ def test_a_longer_hop_averages_neighbours_within_the_clip(params):
             encoders.encoder_for(dataclasses.replace(config, hop_ms=wrong))
 
 
-def test_mel_filters_are_the_published_ones(weights_dir):
+def test_mel_filters_equal_the_published_ones(weights_dir):
     with np.load(weights_dir / "whisper_mel_filters.npz") as published:
         ours = dsp.mel_filters(16_000, 400, 80, 0.0, 8_000.0).T
         np.testing.assert_allclose(ours, published["mel_80"], atol=2e-7)
 
 
-def test_equals_pytorchs_on_random_weights():
+def test_equals_pytorch_on_random_weights():
     torch = pytest.importorskip("torch", reason="pip install torch transformers")
     reference = pytest.importorskip("transformers.models.whisper.modeling_whisper", reason="pip install transformers")
     shape = reference.WhisperConfig(
@@ -252,7 +252,7 @@ def test_equals_pytorchs_on_random_weights():
 
 
 def test_real_weights_give_the_stored_outputs(weights_dir, ravdess_dir):
-    """By another implementation, named in the file, on 30 s: there mirrored ends and floors agree."""
+    """Outputs of another implementation, named in the file, on 30 s, where padding and floors agree."""
     stored = json.loads(pathlib.Path(__file__).with_name("whisper_tiny_en.json").read_text())
     clip = io.read(ravdess_dir / "Actor_01/03-01-05-02-01-01-01.flac", 16_000)
     samples, lengths = np.pad(clip, (0, 480_000 - len(clip)))[None], np.array([480_000], np.int32)

@@ -1,4 +1,4 @@
-"""YAMNet: against a pass written out in NumPy, on its real weights and a real clip; padding and errors."""
+"""YAMNet: against a plain forward pass in NumPy, on its real weights and a real clip; padding and errors."""
 
 import jax
 import jax.numpy as jnp
@@ -23,7 +23,7 @@ def clip(ravdess_dir):
 
 
 def plain_patches(samples):
-    """Frame by frame in double precision, with HTK's triangles drawn one by one."""
+    """Frame by frame in double precision, with HTK's triangles computed one by one."""
     count = 1 + max(0, -(-(len(samples) - 15_600) // 7_680))
     samples = np.pad(samples.astype(np.float64), (0, 15_600 + 7_680 * (count - 1) - len(samples)))
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(400) / 400)
@@ -37,7 +37,7 @@ def plain_patches(samples):
 
 
 def plain_convolution(x, kernel, bias, stride, each):
-    """SAME, the extra pixel at the end: a sum over the kernel's places."""
+    """SAME padding, the extra pixel at the end: a sum over the positions of the kernel."""
     size = kernel.shape[0]
     out = [-(-n // stride) for n in x.shape[:2]]
     total = [max(0, (o - 1) * stride + size - n) for o, n in zip(out, x.shape[:2], strict=True)]
@@ -50,7 +50,7 @@ def plain_convolution(x, kernel, bias, stride, each):
     return np.maximum(y, 0)
 
 
-def test_equals_a_pass_written_out_on_real_weights_and_speech_wins(weights, clip):
+def test_equals_a_plain_forward_pass_on_real_weights_and_recognises_speech(weights, clip):
     samples = jnp.asarray(clip[None])
     lengths = jnp.array([len(clip)], jnp.int32)
     patches, mask = yamnet_input.patches(samples, lengths)
@@ -70,7 +70,7 @@ def test_equals_a_pass_written_out_on_real_weights_and_speech_wins(weights, clip
     assert likely.shape[1] == 521 and likely.mean(0).argmax() == 0, "the first class is speech"
 
 
-def test_padding_and_company_never_change_a_patch(weights, clip):
+def test_padding_and_other_clips_do_not_change_a_patch(weights, clip):
     params = yamnet.params(weights, (5,))
     short = clip[20_000:45_000]
     both = np.stack([clip, np.pad(short, (0, len(clip) - len(short)), constant_values=0.3)])

@@ -1,4 +1,4 @@
-"""What half precision must keep to, in any network."""
+"""A check of half precision that every network must pass."""
 
 import jax
 import jax.numpy as jnp
@@ -9,17 +9,17 @@ from voxjax import models
 KEY = jax.random.key(3)
 
 
-def assert_stays_half(network, variables, inputs, mask, pretrained=()):
-    """No float32 slips in between, which would undo the saving; statistics alone stay float32."""
+def assert_keeps_half_precision(network, variables, inputs, mask, pretrained=()):
+    """No layer computes in float32, which would cost time and memory; only statistics of batch norm are float32."""
     rates = models.DropoutRates(jnp.float32(0.25), jnp.float32(0.25))
 
     @jax.jit
-    def learn(params, inputs, pretrained):
+    def apply(params, inputs, pretrained):
         return network.apply_train(variables._replace(params=params), inputs, mask, rates, KEY, pretrained)
 
-    whole = (variables.params, inputs, pretrained)
-    fine, _ = learn(*whole)
-    coarse, stats = learn(*jax.tree.map(lambda x: x.astype(jnp.bfloat16), whole))
-    assert coarse.dtype == jnp.bfloat16
+    arrays = (variables.params, inputs, pretrained)
+    expected, _ = apply(*arrays)
+    logits, stats = apply(*jax.tree.map(lambda x: x.astype(jnp.bfloat16), arrays))
+    assert logits.dtype == jnp.bfloat16
     assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(stats))
-    np.testing.assert_allclose(coarse.astype(jnp.float32), fine, atol=0.1 * float(jnp.std(fine)) + 0.05)
+    np.testing.assert_allclose(logits.astype(jnp.float32), expected, atol=0.1 * float(jnp.std(expected)) + 0.05)

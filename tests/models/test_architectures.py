@@ -1,11 +1,11 @@
-"""What every architecture must keep to: masks, both kinds of features, finite gradients, options that say no."""
+"""Properties of every architecture: masks, both kinds of features, finite gradients, checked options."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.models.half import assert_stays_half
+from tests.models.half import assert_keeps_half_precision
 from voxjax import models
 from voxjax.errors import UsageError
 
@@ -21,7 +21,7 @@ SMALL = {
     "lstm": {"project": 6, "lstm": (4, 4), "dense": (8,)},
     "optimized": {"filters": (4,), "lstm": (4,), "dense": (8,)},
 }
-ELSEWHERE = {"lda", "encoder_tuned", "fusion"}  # fitted, or with pretrained blocks or further modalities
+TESTED_ELSEWHERE = {"lda", "encoder_tuned", "fusion"}  # fitted, or with pretrained blocks or further modalities
 VARIANTS = [
     *((name, {}) for name in SMALL),
     *((name, {"stem": (3, 4), "stem_bins": 8}) for name in ("advanced", "cnn", "hybrid")),
@@ -44,26 +44,26 @@ def built(name, more, inputs, mask):
     return network, jax.jit(network.init)(KEY, inputs, mask)
 
 
-def test_each_architecture_is_tried():
-    assert set(SMALL) | ELSEWHERE == set(models.ARCHITECTURES)
+def test_every_architecture_is_tested():
+    assert set(SMALL) | TESTED_ELSEWHERE == set(models.ARCHITECTURES)
 
 
 @pytest.mark.parametrize(("name", "more"), VARIANTS)
-def test_padding_never_changes_an_answer(name, more):
-    """Neither what stands in the padding nor how long it is."""
+def test_padding_does_not_change_the_logits(name, more):
+    """Neither its values nor its length."""
     inputs, mask = example()
     network, variables = built(name, more, inputs, mask)
     apply = jax.jit(network.apply)
     logits = apply(variables, inputs, mask)
     assert logits.shape == (3, 5) and bool(jnp.all(jnp.isfinite(logits)))
-    dirty = jnp.where(mask[..., None], inputs, 1e3)
-    longer = (jnp.pad(dirty, ((0, 0), (0, 16), (0, 0)), constant_values=-7.0), jnp.pad(mask, ((0, 0), (0, 16))))
-    np.testing.assert_allclose(apply(variables, dirty, mask), logits, atol=1e-5)
+    noisy = jnp.where(mask[..., None], inputs, 1e3)
+    longer = (jnp.pad(noisy, ((0, 0), (0, 16), (0, 0)), constant_values=-7.0), jnp.pad(mask, ((0, 0), (0, 16))))
+    np.testing.assert_allclose(apply(variables, noisy, mask), logits, atol=1e-5)
     np.testing.assert_allclose(apply(variables, *longer), logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_an_answer_depends_on_its_own_clip_alone(name):
+def test_logits_do_not_depend_on_other_clips_of_the_batch(name):
     inputs, mask = example()
     network, variables = built(name, {}, inputs, mask)
     apply = jax.jit(network.apply)
@@ -73,9 +73,9 @@ def test_an_answer_depends_on_its_own_clip_alone(name):
     )
 
 
-@pytest.mark.full_compiler  # XLA's quickest settings give other gradients here
+@pytest.mark.full_compiler  # XLA's quickest settings change these gradients
 @pytest.mark.parametrize("name", SMALL)
-def test_vectors_are_learnt_from_too(name):
+def test_gradients_of_vector_features_are_finite(name):
     """The guide's 392 numbers, as a sequence of one channel; every weight gets a finite gradient."""
     inputs, mask = jax.random.normal(KEY, (4, 392, 1)), jnp.ones((4, 392), bool)
     network, variables = built(name, {}, inputs, mask)
@@ -88,16 +88,16 @@ def test_vectors_are_learnt_from_too(name):
     gradient, stats = jax.jit(jax.grad(loss, has_aux=True))(variables.params)
     assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves((gradient, stats)))
     moved = [float(jnp.max(jnp.abs(leaf))) > 0 for leaf in jax.tree.leaves(gradient)]
-    assert sum(moved) >= len(moved) - 1, "at most a dead bias"
+    assert sum(moved) >= len(moved) - 1, "several weights have no gradient"
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_half_precision_stays_half_to_the_last_layer(name):
+def test_half_precision_is_kept_up_to_the_last_layer(name):
     inputs, mask = example()
-    assert_stays_half(*built(name, {}, inputs, mask), inputs, mask)
+    assert_keeps_half_precision(*built(name, {}, inputs, mask), inputs, mask)
 
 
-def test_guides_shapes_are_the_defaults():
+def test_default_options_are_the_guides():
     enhanced, baseline = models.options("enhanced", {}), models.options("baseline", {})
     assert tuple(enhanced["filters"]) == (128, 256, 512, 256) and tuple(enhanced["dense"]) == (512, 256, 128)
     assert len(baseline["filters"]) == 2 and models.options("advanced", {})["lstm"]
@@ -115,6 +115,6 @@ def test_guides_shapes_are_the_defaults():
         ("baseline", {"dense": ("x",)}, "config.model.dense"),
     ],
 )
-def test_options_that_can_not_be_are_refused(name, wrong, message):
+def test_invalid_options_are_errors(name, wrong, message):
     with pytest.raises(UsageError, match=message):
         models.build(name, wrong, 4)

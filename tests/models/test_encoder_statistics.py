@@ -1,4 +1,4 @@
-"""A clip as means and deviations: of its own positions alone, and what is dropped of them."""
+"""Means and deviations of a clip's own positions, and dropout of them."""
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from voxjax.models.encoder_statistics import rarity
 KEY = jax.random.key(7)
 
 
-def test_statistics_are_numpys_of_each_clips_own_positions():
+def test_statistics_of_valid_positions_equal_numpys():
     inputs = 3.0 + 2.0 * jax.random.normal(KEY, (3, 30, 6))
     lengths = (30, 17, 1)
     mask = jnp.arange(30)[None, :] < jnp.array(lengths)[:, None]
@@ -24,7 +24,7 @@ def test_statistics_are_numpys_of_each_clips_own_positions():
         np.testing.assert_allclose(row[6:], np.maximum(own.std(0), 1e-3), rtol=1e-4)
 
 
-def test_order_of_positions_says_nothing():
+def test_the_order_of_positions_does_not_change_the_logits():
     inputs, mask = jax.random.normal(KEY, (2, 20, 5)), jnp.ones((2, 20), bool)
     network = models.build("encoder_statistics", {"dense": 4}, 3)
     variables = jax.jit(network.init)(KEY, inputs, mask)
@@ -32,8 +32,8 @@ def test_order_of_positions_says_nothing():
     np.testing.assert_allclose(network.apply(variables, inputs, mask), backwards, atol=1e-5)
 
 
-def test_block_rate_drops_statistics_not_positions():
-    """All statistics dropped: each clip gets the same answer; none dropped: clips differ."""
+def test_block_dropout_drops_statistics_and_not_positions():
+    """With all statistics dropped, every clip has the same logits; with none dropped, clips differ."""
     inputs, mask = jax.random.normal(KEY, (4, 20, 5)), jnp.ones((4, 20), bool)
     network = models.build("encoder_statistics", {"dense": 4}, 3)
     variables = jax.jit(network.init)(KEY, inputs, mask)
@@ -46,9 +46,9 @@ def test_block_rate_drops_statistics_not_positions():
     assert spread(1.0) < 1e-6 < 1e-2 < spread(0.0)
 
 
-def test_what_is_heard_twice_counts_once():
-    """A clip with one of its positions said five times over has the statistics of the clip without."""
-    once = 10.0 * jax.random.normal(KEY, (1, 8, 16))  # no two positions are near
+def test_a_repeated_position_counts_once():
+    """A clip with one position repeated five times has the statistics of the clip without the repetitions."""
+    once = 10.0 * jax.random.normal(KEY, (1, 8, 16))  # far apart
     again = jnp.concatenate([once, jnp.repeat(once[:, 3:4], 4, axis=1)], axis=1)
     every = jnp.ones((1, 12), bool)
     weights = rarity(again, every, 0.25)
@@ -59,7 +59,7 @@ def test_what_is_heard_twice_counts_once():
     assert float(jnp.max(jnp.abs(mean_and_deviation(again, jnp.ones((1, 12))) - plain))) > 0.1
 
 
-def test_rarity_is_numpys_and_never_hears_the_padding():
+def test_rarity_equals_numpys_and_ignores_padding():
     clip = np.asarray(jax.random.normal(KEY, (9, 5)))
     distance = np.mean(np.square(clip[:, None] - clip[None]), axis=-1)
     want = 1.0 / np.exp(-distance / 0.5).sum(1)
@@ -70,7 +70,7 @@ def test_rarity_is_numpys_and_never_hears_the_padding():
         np.testing.assert_array_equal(got[0, 9:], 0.0)
 
 
-def test_padding_changes_no_answer_with_a_bandwidth():
+def test_padding_does_not_change_the_logits_with_a_bandwidth():
     inputs, mask = jax.random.normal(KEY, (2, 20, 5)), jnp.ones((2, 20), bool)
     network = models.build("encoder_statistics", {"dense": 4, "bandwidth": 0.5}, 3)
     variables = jax.jit(network.init)(KEY, inputs, mask)
@@ -79,6 +79,6 @@ def test_padding_changes_no_answer_with_a_bandwidth():
     np.testing.assert_allclose(network.apply(variables, longer, wider), expected, atol=1e-5)
 
 
-def test_a_bandwidth_below_nought_is_refused():
+def test_a_negative_bandwidth_is_an_error():
     with pytest.raises(UsageError, match=r"config\.model\.bandwidth"):
         models.build("encoder_statistics", {"bandwidth": -1.0}, 3)

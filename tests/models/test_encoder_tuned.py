@@ -1,4 +1,4 @@
-"""Blocks tuned on top of their published weights: they begin as these, and only what was learned is a member's own."""
+"""Fine-tuned blocks: they start at the published weights, and a member's parameters are its updates to them."""
 
 import dataclasses
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.encoders import test_wav2vec2
 from tests.encoders.test_whisper import random_tensors
-from tests.models.half import assert_stays_half
+from tests.models.half import assert_keeps_half_precision
 from voxjax import encoders, models
 from voxjax.audio import normalize
 from voxjax.config import EncoderFeatures, Hyper
@@ -28,7 +28,7 @@ def params():
     return encoders.params(FEATURES, tensors.Tensors("random", random_tensors(64, 4)))
 
 
-def heard(params, blocks):
+def block_outputs(params, blocks):
     """Outputs of chosen blocks for two clips, one shorter."""
     samples = jax.random.normal(KEY, (2, 8_000)) * 0.1
     features = dataclasses.replace(FEATURES, blocks=blocks)
@@ -40,10 +40,10 @@ def network(**options):
     return models.build("encoder_tuned", {"head": HEAD, **options}, 5)
 
 
-def test_untrained_it_says_what_the_frozen_encoder_says(params):
+def test_before_training_the_logits_equal_those_of_the_frozen_encoder(params):
     pretrained = encoders.blocks_to_finetune(FEATURES, params)
-    low, mask = heard(params, (1,))
-    high, _ = heard(params, (3,))
+    low, mask = block_outputs(params, (1,))
+    high, _ = block_outputs(params, (3,))
     for options in ({}, {"rank": 4}, {"recompute": 1}):
         tuned = network(**options)
         variables = jax.jit(tuned.init)(KEY, low, mask, pretrained)
@@ -57,7 +57,7 @@ def test_untrained_it_says_what_the_frozen_encoder_says(params):
 
 
 @pytest.mark.parametrize("layout", test_wav2vec2.LAYOUTS)
-def test_a_block_by_itself_is_the_encoders(layout):
+def test_a_single_block_equals_that_block_inside_the_encoder(layout):
     built, variables = test_wav2vec2.network("hubert", layout, (0, 1, 2))
     samples, lengths = test_wav2vec2.clips(700, 500)
     outputs, mask = built.apply(variables, jnp.asarray(samples), jnp.asarray(lengths))
@@ -81,9 +81,9 @@ def loss_of(tuned, variables, inputs, mask, pretrained):
     return loss
 
 
-def test_every_change_gets_a_gradient_and_recomputing_is_the_same(params):
+def test_every_update_has_a_gradient_and_recomputation_does_not_change_it(params):
     pretrained = encoders.blocks_to_finetune(FEATURES, params)
-    low, mask = heard(params, (1,))
+    low, mask = block_outputs(params, (1,))
     found = []
     for recompute in (0, 1):
         tuned = network(recompute=recompute)
@@ -97,26 +97,26 @@ def test_every_change_gets_a_gradient_and_recomputing_is_the_same(params):
 
 
 @pytest.mark.parametrize("rank", [0, 2])
-def test_half_precision_stays_half(params, rank):
+def test_half_precision_is_kept(params, rank):
     pretrained = encoders.blocks_to_finetune(FEATURES, params)
-    low, mask = heard(params, (1,))
+    low, mask = block_outputs(params, (1,))
     tuned = network(rank=rank)
-    assert_stays_half(tuned, jax.jit(tuned.init)(KEY, low, mask, pretrained), low, mask, pretrained)
+    assert_keeps_half_precision(tuned, jax.jit(tuned.init)(KEY, low, mask, pretrained), low, mask, pretrained)
 
 
-def test_low_rank_changes_are_thin(params):
+def test_low_rank_updates_have_few_parameters(params):
     pretrained = encoders.blocks_to_finetune(FEATURES, params)
-    low, mask = heard(params, (1,))
-    whole, thin = (network(rank=rank).init(KEY, low, mask, pretrained).params["tuned_0"] for rank in (0, 2))
-    count = [sum(leaf.size for leaf in jax.tree.leaves(part)) for part in (whole, thin)]
+    low, mask = block_outputs(params, (1,))
+    full, low_rank = (network(rank=rank).init(KEY, low, mask, pretrained).params["tuned_0"] for rank in (0, 2))
+    count = [sum(leaf.size for leaf in jax.tree.leaves(part)) for part in (full, low_rank)]
     assert count[1] < 0.1 * count[0]
-    assert thin["mlp_in_kernel_down"].shape == (64, 2) and thin["mlp_in_kernel_up"].shape == (2, 256)
+    assert low_rank["mlp_in_kernel_down"].shape == (64, 2) and low_rank["mlp_in_kernel_up"].shape == (2, 256)
 
 
-def test_a_step_changes_blocks_from_the_top_when_they_are_due(params):
-    """Of two blocks, the higher waits for a tenth of training, the lower for a fifth; the head learns at once."""
+def test_blocks_are_unfrozen_from_the_top_one_after_the_other(params):
+    """Of two blocks, the upper is frozen for a tenth of training, the lower for a fifth; the head is never frozen."""
     pretrained = encoders.blocks_to_finetune(FEATURES, params)
-    low, mask = heard(params, (1,))
+    low, mask = block_outputs(params, (1,))
     features = np.asarray(low, np.float16)[:, None]
     lengths = np.asarray(mask.sum(1), np.int32)[:, None]
     clips = step.Clips(features, lengths, np.array([0, 1], np.int32), pretrained)
@@ -127,8 +127,8 @@ def test_a_step_changes_blocks_from_the_top_when_they_are_due(params):
     state = jax.jit(step.init, static_argnums=0)(task, hyper, KEY, data)
     train = jax.jit(step.train_step, static_argnums=0)
     for at, expected in ((0, set()), (11, {"tuned_0"}), (21, {"tuned_0", "tuned_1"})):
-        begun = state._replace(step=jnp.int32(at))
-        after = train(task, hyper, begun, data, jnp.array([0, 1]), KEY)[0].variables.params
+        before = state._replace(step=jnp.int32(at))
+        after = train(task, hyper, before, data, jnp.array([0, 1]), KEY)[0].variables.params
         moved = {name for name, part in after.items() if differs(part, state.variables.params[name])}
         assert moved - {"outputs", "head"} == expected and "head" in moved
 
@@ -145,18 +145,18 @@ def differs(one, other):
         ({"encoder": "yamnet", "hop_ms": 480.0}, "one of whisper_tiny_en"),
     ],
 )
-def test_features_that_can_not_be_tuned_are_refused(params, features, message):
+def test_features_that_cannot_be_finetuned_are_errors(params, features, message):
     with pytest.raises(UsageError, match=message):
         encoders.blocks_to_finetune(dataclasses.replace(FEATURES, **features), params)
 
 
-def test_without_blocks_to_tune_it_says_so(params):
-    low, mask = heard(params, (1,))
+def test_no_blocks_to_finetune_is_an_error(params):
+    low, mask = block_outputs(params, (1,))
     with pytest.raises(UsageError, match=r"set config\.features\.tuned_blocks"):
         network().init(KEY, low, mask)
 
 
-def test_blocks_beyond_the_encoders_are_refused():
+def test_blocks_that_the_encoder_does_not_have_are_errors():
     features = dataclasses.replace(FEATURES, tuned_blocks=4)
     with pytest.raises(UsageError, match="blocks from 1 to 4"):
         encoders.params(features, tensors.Tensors("random", random_tensors(64, 4)))

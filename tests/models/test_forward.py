@@ -29,7 +29,7 @@ compiled = jax.jit(forward, static_argnums=(0, 1, 2))
 
 @functools.cache
 def case(name):
-    """Task, data, and variables of which none is zero."""
+    """Task, data, and variables without zeros."""
     own_task, own = (make() for make in CASES[name])
     variables = step.init(own_task, step.traced(HYPER), KEY, own).variables
     random = np.random.default_rng(0)
@@ -48,7 +48,7 @@ def arguments(name):
 
 
 @every
-def test_equals_evaluation_in_training_bit_for_bit(name):
+def test_forward_has_the_bits_of_evaluation_in_training(name):
     own_task, own, variables = case(name)
     theirs = jax.jit(step.evaluate, static_argnums=0)(own_task, variables, own, INDICES)
     found = compiled(*arguments(name))
@@ -58,25 +58,25 @@ def test_equals_evaluation_in_training_bit_for_bit(name):
 
 
 @every
-def test_the_predictor_gives_the_bits_of_evaluation_in_training(name):
+def test_the_predictor_has_the_bits_of_evaluation_in_training(name):
     own_task, own, variables = case(name)
     theirs = jax.jit(step.evaluate, static_argnums=0)(own_task, variables, own, INDICES)
     np.testing.assert_array_equal(batched_forward._forward(*arguments(name)), theirs)
 
 
 @every
-def test_padding_may_hold_anything(name):
+def test_values_of_padding_do_not_change_the_logits(name):
     *rest, inputs = arguments(name)
 
-    def spoilt(values, lengths):
+    def with_noisy_padding(values, lengths):
         return jnp.where(np.arange(values.shape[1])[None, :, None] < lengths[:, None, None], values, jnp.nan)
 
-    chosen = {key: Sequences(spoilt(*one), one.lengths) for key, one in inputs.modality_inputs.items()}
-    dirty = ForwardInputs(spoilt(inputs.features, inputs.lengths), inputs.lengths, chosen)
+    chosen = {key: Sequences(with_noisy_padding(*one), one.lengths) for key, one in inputs.modality_inputs.items()}
+    dirty = ForwardInputs(with_noisy_padding(inputs.features, inputs.lengths), inputs.lengths, chosen)
     np.testing.assert_array_equal(compiled(*rest, dirty), compiled(*rest, inputs))
 
 
-def test_inputs_are_scaled_as_numpy_would():
+def test_scaled_inputs_equal_numpys():
     _, features, modalities, _, scaler, modality_scalers, _, inputs = arguments("fusion")
     values, masks = scaled_inputs(features, modalities, scaler, modality_scalers, inputs)
     assert set(values) == set(masks) == {"audio", "text", "face"}
@@ -92,7 +92,7 @@ def test_inputs_are_scaled_as_numpy_would():
         assert not np.any(values["audio"][i, count:]) and masks["audio"][i].sum() == count
 
 
-def test_a_clip_without_audio_is_answered_from_its_other_modalities_alone():
+def test_a_clip_without_audio_depends_only_on_its_other_modalities():
     *rest, inputs = arguments("fusion")
     silent = inputs._replace(lengths=0 * inputs.lengths)
     other = silent._replace(features=-inputs.features)
@@ -103,13 +103,13 @@ def test_a_clip_without_audio_is_answered_from_its_other_modalities_alone():
 
 
 class Recorder:
-    """A network that returns what it was given."""
+    """A network that returns its arguments."""
 
     def apply(self, *given):
         return given
 
 
-def test_features_become_float32_and_pretrained_blocks_reach_the_network():
+def test_the_network_gets_float32_features_and_the_pretrained_blocks():
     features = EncoderFeatures(encoder="whisper_tiny_en", blocks=(2,), hop_ms=20.0, centre="none", tuned_blocks=1)
     inputs = ForwardInputs(np.ones((2, 3, 4), np.float16), np.array([3, 1], np.int32), {})
     blocks, scaler = {"blocks": "of the encoder"}, case("frames")[1].scaler

@@ -1,4 +1,4 @@
-"""The fusion network: any of the modalities will do, and one that is absent changes nothing."""
+"""The fusion network: any subset of the modalities is enough, and an absent one has no influence."""
 
 import functools
 import itertools
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.models.half import assert_stays_half
+from tests.models.half import assert_keeps_half_precision
 from voxjax import models
 from voxjax.errors import UsageError
 
@@ -29,13 +29,13 @@ def built(fuse):
 
 @functools.cache
 def compiled(fuse):
-    """One program of the network for all tests."""
+    """The compiled network, shared by all tests."""
     return jax.jit(built(fuse)[0].apply)
 
 
 @functools.cache
 def gradients(fuse):
-    """Gradients, logits and statistics of a loss of the inputs: one program for all subsets of modalities."""
+    """Gradients, logits and statistics of a loss: one compiled program for all subsets of modalities."""
     network, variables = built(fuse)
     rates = models.DropoutRates(jnp.float32(0.2), jnp.float32(0.2))
 
@@ -47,7 +47,7 @@ def gradients(fuse):
 
 
 def example(names, clips=3, seed=0):
-    """Inputs, and masks that hide all but the named modalities."""
+    """Inputs, and masks that are true only for the named modalities."""
     keys = jax.random.split(jax.random.key(seed), len(SHAPES))
     inputs = {name: jax.random.normal(k, (clips, *SHAPES[name])) for k, name in zip(keys, SHAPES, strict=True)}
     masks = {name: jnp.full((clips, SHAPES[name][0]), name in names) for name in SHAPES}
@@ -56,24 +56,24 @@ def example(names, clips=3, seed=0):
 
 @both
 @pytest.mark.parametrize("names", EVERY, ids="+".join)
-def test_any_subset_gives_finite_scores_and_gradients(fuse, names):
+def test_any_subset_of_modalities_gives_finite_logits_and_gradients(fuse, names):
     _, variables = built(fuse)
     inputs, masks = example(names)
     gradient, (logits, stats) = gradients(fuse)(variables.params, inputs, masks)
     assert logits.shape == (3, CLASSES)
     assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves((gradient, logits, stats)))
     for name in set(SHAPES) - set(names):
-        assert all(not jnp.any(leaf) for leaf in jax.tree.leaves(gradient[name])), "nothing is learnt of what is absent"
+        assert all(not jnp.any(leaf) for leaf in jax.tree.leaves(gradient[name])), "an absent modality has a gradient"
 
 
 @both
-def test_half_precision_stays_half(fuse):
-    assert_stays_half(*built(fuse), *example(("audio", "text")))
+def test_half_precision_is_kept(fuse):
+    assert_keeps_half_precision(*built(fuse), *example(("audio", "text")))
 
 
 @both
 @pytest.mark.parametrize("names", EVERY, ids="+".join)
-def test_what_stands_where_one_is_absent_changes_nothing(fuse, names):
+def test_values_of_an_absent_modality_do_not_change_the_logits(fuse, names):
     _, variables = built(fuse)
     inputs, masks = example(names)
     apply = compiled(fuse)
@@ -83,7 +83,7 @@ def test_what_stands_where_one_is_absent_changes_nothing(fuse, names):
 
 
 @both
-def test_each_modality_is_heard(fuse):
+def test_each_modality_changes_the_logits(fuse):
     _, variables = built(fuse)
     inputs, masks = example(tuple(SHAPES))
     other, _ = example(tuple(SHAPES), seed=1)
@@ -95,8 +95,8 @@ def test_each_modality_is_heard(fuse):
 
 
 @both
-def test_clips_are_judged_by_what_each_has(fuse):
-    """In one batch, the first clip by sound alone and the second by words alone, as each would be by itself."""
+def test_each_clip_of_a_batch_uses_its_own_modalities(fuse):
+    """In one batch, the first clip has only audio and the second only text; each has the logits that it has alone."""
     _, variables = built(fuse)
     inputs, _ = example(tuple(SHAPES), clips=2)
     masks = {name: jnp.full((2, size), False) for name, (size, _) in SHAPES.items()}
@@ -109,7 +109,7 @@ def test_clips_are_judged_by_what_each_has(fuse):
 
 
 @both
-def test_padding_of_a_modality_changes_nothing(fuse):
+def test_padding_of_a_modality_does_not_change_the_logits(fuse):
     _, variables = built(fuse)
     inputs, masks = example(tuple(SHAPES))
     apply = compiled(fuse)
@@ -119,7 +119,7 @@ def test_padding_of_a_modality_changes_nothing(fuse):
 
 
 @both
-def test_without_anything_all_classes_score_alike(fuse):
+def test_without_any_modality_all_logits_are_zero(fuse):
     _, variables = built(fuse)
     np.testing.assert_array_equal(compiled(fuse)(variables, *example(())), np.zeros((3, CLASSES)))
 
@@ -134,6 +134,6 @@ def test_without_anything_all_classes_score_alike(fuse):
         ({"audio": {"filtres": (3,)}}, "did you mean 'config.model.audio.filters'"),
     ],
 )
-def test_options_that_can_not_be_are_refused(wrong, message):
+def test_invalid_options_are_errors(wrong, message):
     with pytest.raises(UsageError, match=message):
         models.build("fusion", wrong, CLASSES)

@@ -1,4 +1,4 @@
-"""Layers against plain references, with padding that must not matter."""
+"""Layers against plain references; padding does not change their outputs."""
 
 import flax.linen as nn
 import jax
@@ -20,7 +20,7 @@ def batch(channels=6):
 
 
 def padded(x, mask):
-    """The same clips, with rubbish beyond them and a longer array."""
+    """The same clips in a longer array, with random padding."""
     rubbish = jnp.where(mask[..., None], x, 1e3)
     return (
         jnp.pad(rubbish, ((0, 0), (0, EXTRA), (0, 0)), constant_values=-1e3),
@@ -39,7 +39,7 @@ MODULES = {
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_padding_and_its_content_change_nothing(name):
+def test_padding_does_not_change_the_outputs(name):
     module, rest = MODULES[name]
     x, mask = batch()
     variables = module.init(KEY, x, mask, *rest)
@@ -60,7 +60,7 @@ def test_max_pool_is_the_maximum_of_valid_positions():
     assert not np.any(np.where(kept[..., None], 0, pooled))
 
 
-def test_bilstm_equals_flax_on_each_clip_alone():
+def test_bilstm_equals_flaxs_on_each_unpadded_clip():
     x, mask = batch()
     module = layers.BiLSTM(4)
     variables = module.init(KEY, x, mask)
@@ -78,13 +78,13 @@ def test_bilstm_equals_flax_on_each_clip_alone():
             np.testing.assert_allclose(ours[row, :n, part], theirs[0], atol=1e-5)
 
 
-def test_last_states_are_those_after_the_whole_clip():
+def test_last_states_are_those_at_the_ends_of_the_clip():
     x, mask = batch(8)
     states = layers.last_states(x, mask)
     np.testing.assert_array_equal(states[1], jnp.concatenate([x[1, 3, :4], x[1, 0, 4:]]))
 
 
-def test_batch_norm_uses_valid_positions_alone():
+def test_batch_norm_uses_only_valid_positions():
     x, mask = batch()
     module = layers.BatchNorm()
     variables = module.init(KEY, x, mask, RATES)
@@ -95,7 +95,7 @@ def test_batch_norm_uses_valid_positions_alone():
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.25, 0.6])
-def test_dropout_drops_its_share_and_keeps_the_mean(rate):
+def test_dropout_drops_its_fraction_and_keeps_the_mean(rate):
     ones = jnp.ones((100, 333))
     dropped = layers.Dropout().apply({}, ones, jnp.float32(rate), rngs={"dropout": KEY})
     assert float(jnp.mean(dropped == 0)) == pytest.approx(rate, abs=0.01)
@@ -111,7 +111,7 @@ def test_dropout_bits_are_independent():
         assert abs(np.mean(flat[lag:] * flat[:-lag])) < 0.01
 
 
-def test_attention_with_equal_scores_is_mean_and_deviation():
+def test_attention_with_equal_scores_gives_mean_and_deviation():
     x, mask = batch()
     module = layers.AttentionPool(2)
     variables = jax.tree.map(jnp.zeros_like, module.init(KEY, x, mask))
@@ -120,8 +120,8 @@ def test_attention_with_equal_scores_is_mean_and_deviation():
     np.testing.assert_allclose(out[1, 6:], x[1, :4].std(0), atol=1e-3)
 
 
-def test_attention_measures_deviation_far_from_zero():
-    """A mean of squares less the squared mean loses all digits there in float32."""
+def test_the_deviation_in_attention_is_accurate_far_from_zero():
+    """There, the mean of squares minus the squared mean has no correct digit in float32."""
     x, mask = batch()
     x = x + 3_000.0
     module = layers.AttentionPool(2)

@@ -1,4 +1,4 @@
-"""The linear discriminant: equal to scikit-learn's, either way of solving it, and left alone by training."""
+"""Linear discriminant analysis: equal to scikit-learn's with both ways of solving, and fitted without steps."""
 
 import jax
 import jax.numpy as jnp
@@ -16,58 +16,58 @@ CLASSES = 4
 
 
 def gaussians(clips, channels, seed=0):
-    """Classes of one covariance, each somewhere else: float32 `[n, S]` and int32 `[n]`."""
+    """Gaussian classes with different means and one covariance: float32 `[n, S]` and int32 `[n]`."""
     random = np.random.default_rng(seed)
     labels = np.arange(clips, dtype=np.int32) % CLASSES
-    labels[: clips // 4] = 0  # not all as frequent
-    middles = random.normal(0.0, 1.0, (CLASSES, channels))
+    labels[: clips // 4] = 0  # unequal frequencies
+    means = random.normal(0.0, 1.0, (CLASSES, channels))
     mixing = np.eye(channels) + 0.3 * random.normal(0.0, 1.0, (channels, channels))
-    x = middles[labels] + random.normal(0.0, 1.0, (clips, channels)) @ mixing
+    x = means[labels] + random.normal(0.0, 1.0, (clips, channels)) @ mixing
     return x.astype(np.float32), labels
 
 
 class Shrunken:
-    """What scikit-learn takes for the covariance of one class."""
+    """A covariance estimator with shrinkage, for scikit-learn."""
 
-    def __init__(self, share):
-        self.share = share
+    def __init__(self, shrinkage):
+        self.shrinkage = shrinkage
 
     def get_params(self, deep=True):
-        return {"share": self.share}
+        return {"shrinkage": self.shrinkage}
 
     def set_params(self, **params):
         self.__dict__.update(params)
         return self
 
     def fit(self, x):
-        self.covariance_ = (1 - self.share) * np.cov(x.T, bias=True) + self.share * np.eye(x.shape[1])
+        self.covariance_ = (1 - self.shrinkage) * np.cov(x.T, bias=True) + self.shrinkage * np.eye(x.shape[1])
         return self
 
 
 @pytest.mark.parametrize(("clips", "channels"), [(200, 12), (60, 90)])
-@pytest.mark.parametrize("share", [0.05, 0.8])
-def test_probabilities_are_scikit_learns(clips, channels, share):
-    """With more clips than statistics, and with fewer, where the equations are solved among the clips."""
+@pytest.mark.parametrize("shrinkage", [0.05, 0.8])
+def test_probabilities_equal_scikit_learns(clips, channels, shrinkage):
+    """With more clips than statistics, and with fewer, where the equations are solved in the space of the clips."""
     x, labels = gaussians(clips, channels)
-    kernel, bias = jax.jit(fit_lda, static_argnums=2)(x, np.eye(CLASSES, dtype=np.float32)[labels], share)
-    theirs = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=Shrunken(share)).fit(x, labels)
+    kernel, bias = jax.jit(fit_lda, static_argnums=2)(x, np.eye(CLASSES, dtype=np.float32)[labels], shrinkage)
+    theirs = LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=Shrunken(shrinkage)).fit(x, labels)
     new, _ = gaussians(80, channels, seed=1)
     np.testing.assert_allclose(jax.nn.softmax(new @ kernel + bias[None]), theirs.predict_proba(new), atol=2e-3)
 
 
-def test_a_class_without_a_clip_is_finite_and_not_chosen():
+def test_a_class_without_clips_has_finite_logits_and_is_rarely_predicted():
     x, labels = gaussians(120, 6)
-    there = labels != 2
+    kept = labels != 2
     of_class = np.eye(CLASSES, dtype=np.float32)[labels]
-    kernel, bias = fit_lda(jnp.asarray(x[there]), jnp.asarray(of_class[there]), 0.5)
+    kernel, bias = fit_lda(jnp.asarray(x[kept]), jnp.asarray(of_class[kept]), 0.5)
     scores = x @ np.asarray(kernel) + np.asarray(bias)
-    again, _ = fit_lda(jnp.asarray(x), jnp.asarray(of_class * there[:, None]), 0.5)  # all there, some without clips
+    again, _ = fit_lda(jnp.asarray(x), jnp.asarray(of_class * kept[:, None]), 0.5)  # left out by their one-hot rows
     np.testing.assert_allclose(again, kernel, atol=1e-5)
     assert np.isfinite(scores).all() and (scores.argmax(1) == 2).mean() < 0.05
 
 
-def test_a_gaussian_that_is_too_sure_is_tempered():
-    """With 400 statistics of which one tells the class by halves, the temperature makes new clips' confidence true."""
+def test_the_temperature_calibrates_an_overconfident_model():
+    """One of 400 statistics depends on the class; with the temperature, confidence on new clips is near accuracy."""
     random = np.random.default_rng(0)
     labels = np.tile(np.arange(2), 100)
     x = random.normal(0.0, 1.0, (400, 400)).astype(np.float32)
@@ -76,21 +76,21 @@ def test_a_gaussian_that_is_too_sure_is_tempered():
     of_class = np.eye(2, dtype=np.float32)[both]
     known, new = slice(0, 200), slice(200, 400)
     kernel, bias = fit_lda(jnp.asarray(x[known]), jnp.asarray(of_class[known]), 0.1)
-    heat = float(temperature(jnp.asarray(x[known]), jnp.asarray(of_class[known]), 0.1))
+    fitted_temperature = float(temperature(jnp.asarray(x[known]), jnp.asarray(of_class[known]), 0.1))
     scores = x[new] @ np.asarray(kernel) + np.asarray(bias)
     hits = (scores.argmax(1) == both[new]).mean()
-    raw, tempered = (jax.nn.softmax(scores / by).max(1).mean() for by in (1.0, heat))
-    assert heat > 2.0 and raw > hits + 0.1 and abs(tempered - hits) < 0.06
+    raw, calibrated = (jax.nn.softmax(scores / by).max(1).mean() for by in (1.0, fitted_temperature))
+    assert fitted_temperature > 2.0 and raw > hits + 0.1 and abs(calibrated - hits) < 0.06
 
 
-def test_a_clear_answer_is_not_tempered():
+def test_separable_classes_have_a_temperature_of_1():
     x, labels = gaussians(400, 3)
     x = x + 20.0 * labels[:, None]
     assert float(temperature(jnp.asarray(x), jax.nn.one_hot(labels, CLASSES), 0.01)) == 1.0
 
 
 def task_and_data(rows=96):
-    """Clips as statistics, the last quarter of them another world, which is not learnt from."""
+    """Clips as statistics; tests train on the first three quarters of them."""
     x, labels = gaussians(rows, 10)
     features = x[:, None, None, :].copy()  # [clips, copies, T, C]
     clips = step.Clips(features, np.ones((rows, 1), np.int32), labels)
@@ -105,7 +105,7 @@ def fitted_to(task, data, rows):
     return closed_form.fit(task, data.clips, arrays, rows)
 
 
-def test_it_is_fitted_to_its_own_clips_alone():
+def test_it_is_fitted_only_to_its_training_clips():
     task, data = task_and_data()
     known = np.arange(72)
     fitted = fitted_to(task, data, known)
@@ -117,8 +117,8 @@ def test_it_is_fitted_to_its_own_clips_alone():
     assert hits.mean() > 0.8 > 0.6 > (data.clips.labels[known] == 0).mean()
 
 
-def test_copies_are_fitted_as_clips_of_their_own():
-    """A clip and a copy give what two clips would; the scores of a copy that is the clip itself change nothing."""
+def test_augmented_copies_are_fitted_like_further_clips():
+    """A clip with a copy gives the weights that two clips give."""
     task, data = task_and_data()
     clean = data.clips.features
     noisy = clean + np.random.default_rng(3).normal(0.0, 1.0, clean.shape).astype(np.float32)

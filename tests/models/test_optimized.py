@@ -1,4 +1,4 @@
-"""The whole network: padding, eager against compiled, the guide's shape, options."""
+"""The Optimized network: padding, eager against compiled, the guide's shape, options."""
 
 import jax
 import jax.numpy as jnp
@@ -25,19 +25,19 @@ def batch(channels=16):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_padding_never_changes_an_answer(shape):
+def test_padding_does_not_change_the_logits(shape):
     network = models.build("optimized", SHAPES[shape], 8)
     x, mask = batch()
     variables = jax.jit(network.init)(KEY, x, mask)
     apply = jax.jit(network.apply)
     short = apply(variables, x, mask)
-    for extra in (1, 2, 3, 30):  # odd and even, as strides and pools meet both
+    for extra in (1, 2, 3, 30):  # odd and even, for strides and pooling
         longer = jnp.pad(x, ((0, 0), (0, extra), (0, 0))), jnp.pad(mask, ((0, 0), (0, extra)))
         np.testing.assert_allclose(apply(variables, *longer), short, atol=2e-5)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_clips_do_not_see_each_other_in_evaluation(shape):
+def test_logits_do_not_depend_on_other_clips_in_evaluation(shape):
     network = models.build("optimized", SHAPES[shape], 8)
     x, mask = batch()
     variables = jax.jit(network.init)(KEY, x, mask)
@@ -55,17 +55,17 @@ def test_compiled_equals_eager():
     np.testing.assert_allclose(jax.jit(network.apply)(variables, x, mask), eager, atol=1e-5)
 
 
-def test_default_options_are_the_reference_network():
-    """The shape of the speed benchmark: [32, 392, 1] inputs, weights counted by hand."""
+def test_default_options_give_the_guides_number_of_weights():
+    """Counted by hand, for inputs `[B, 392, 1]`."""
     network = models.build("optimized", {}, 8)
     x = jnp.zeros((1, 392, 1))
     count = models.parameter_count(jax.eval_shape(network.init, KEY, x, jnp.ones((1, 392), bool)))
     expected, channels = 0, 1
     for filters in (32, 64, 64):
-        wide = 3 * filters
-        expected += 15 * channels * filters + wide + 2 * wide  # kernels 3 + 5 + 7, biases, batch norm
-        expected += wide * (wide // 8) + wide // 8 + (wide // 8) * wide + wide
-        channels = wide
+        width = 3 * filters
+        expected += 15 * channels * filters + width + 2 * width  # kernels 3 + 5 + 7, biases, batch norm
+        expected += width * (width // 8) + width // 8 + (width // 8) * width + width
+        channels = width
     for units in (128, 64):
         expected += 2 * (channels * 4 * units + units * 4 * units + 4 * units)
         channels = 2 * units
@@ -79,16 +79,16 @@ def test_default_options_are_the_reference_network():
     ("values", "message"),
     [
         ({"filterz": (3,)}, "did you mean 'config.model.filters'"),
-        ({"filters": "wide"}, "expected a value of type"),
+        ({"filters": "width"}, "expected a value of type"),
         ({"pooling": "atention"}, "did you mean 'attention'"),
         ({"pooling": "attention", "lstm": (5,)}, "4 heads for 10 channels"),
     ],
 )
-def test_wrong_options_are_refused(values, message):
+def test_wrong_options_are_errors(values, message):
     with pytest.raises(UsageError, match=message):
         models.build("optimized", values, 8)
 
 
-def test_unknown_architecture_is_refused():
+def test_an_unknown_architecture_is_an_error():
     with pytest.raises(UsageError, match="did you mean 'optimized'"):
         models.options("optimised", {})
