@@ -1,4 +1,4 @@
-"""All folds in one program: the same answers as separate runs, one compilation, and one pooled report."""
+"""All folds in one program: the predictions of separate runs, one compilation, and one pooled report."""
 
 import csv
 import dataclasses
@@ -61,20 +61,20 @@ def test_folds_in_one_program_equal_separate_runs(whole, corpus, tmp_path):
         runs.train(one, corpus, tmp_path / str(fold), folder / "cache", "new")
         ours, theirs = predictions(folder / "run", fold), predictions(tmp_path / str(fold))
         assert ours.keys() == theirs.keys() and len(ours) == 9
-        for clip, shares in ours.items():
-            np.testing.assert_allclose(shares, theirs[clip], atol=1e-4)
+        for clip, probabilities in ours.items():
+            np.testing.assert_allclose(probabilities, theirs[clip], atol=1e-4)
 
 
-def test_parts_of_folds_equal_all_at_once(whole, corpus, tmp_path):
+def test_folds_in_two_programs_equal_folds_in_one(whole, corpus, tmp_path):
     figures, folder = whole
     parts = runs.crossval(SMALL, crossval.CrossvalPlan(1, "3"), corpus, tmp_path / "run", folder / "cache", "new")
     assert parts["compiles"] == 2 and parts["confusion"] == figures["confusion"]
     ours, theirs = predictions(folder / "run"), predictions(tmp_path / "run")
-    for clip, shares in ours.items():
-        np.testing.assert_allclose(shares, theirs[clip], atol=1e-4)
+    for clip, probabilities in ours.items():
+        np.testing.assert_allclose(probabilities, theirs[clip], atol=1e-4)
 
 
-def test_seeds_are_members_too_and_an_ensemble_votes_in_each_fold(corpus, tmp_path):
+def test_seeds_are_members_and_an_ensemble_votes_in_each_fold(corpus, tmp_path):
     two = dataclasses.replace(
         SMALL,
         n_members=2,
@@ -94,14 +94,14 @@ def test_seeds_are_members_too_and_an_ensemble_votes_in_each_fold(corpus, tmp_pa
 
 
 @pytest.mark.parametrize("wanted", ["0", "-1", "some", "2.5"])
-def test_a_number_of_parallel_folds_that_is_none_is_refused(corpus, tmp_path, wanted):
+def test_an_invalid_number_of_parallel_folds_is_an_error(corpus, tmp_path, wanted):
     with pytest.raises(UsageError, match="--parallel_folds"):
         runs.crossval(SMALL, crossval.CrossvalPlan(1, wanted), corpus, tmp_path / "run", tmp_path / "cache", "new")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_guides_own_split_leaks_and_the_report_says_so(corpus, tmp_path):
-    """Copies of one recording on both sides: allowed under `guide` alone, counted, and warned of."""
+def test_the_guides_split_leaks_and_the_report_warns_of_it(corpus, tmp_path):
+    """Copies of a recording in training and test: allowed only under `guide`, counted, and reported."""
     config = dataclasses.replace(
         SMALL,
         protocol="guide",

@@ -27,7 +27,7 @@ def whole(tmp_path_factory):
     return runs.train(config, corpus, folder / "run", folder / "cache", "new"), folder
 
 
-def test_members_and_vote_are_told_and_compiled_once(whole):
+def test_members_and_vote_are_reported_and_compiled_once(whole):
     figures, folder = whole
     assert figures["compiles"] == 1 and figures["member_execution"] == "single+vmap"
     with (folder / "run/report/members.csv").open() as file:
@@ -43,16 +43,16 @@ def test_members_and_vote_are_told_and_compiled_once(whole):
     assert [len(line["members"]) for line in lines] == [3] * 4
 
 
-def test_an_ensemble_is_one_folder_and_one_call(whole):
+def test_one_model_folder_predicts_the_reported_vote(whole):
     _, folder = whole
     predictor = EmotionPredictor(folder / "run/model")
-    for clip, shares in predictions(folder / "run").items():
+    for clip, probabilities in predictions(folder / "run").items():
         answer = predictor.predict(folder / "corpus" / clip)
-        np.testing.assert_allclose(list(answer["probabilities"].values()), shares, atol=2e-3)
+        np.testing.assert_allclose(list(answer["probabilities"].values()), probabilities, atol=2e-3)
 
 
-def test_a_collapse_is_told_in_the_report(whole, tmp_path):
-    """A rate so high that the network gives one answer to everything."""
+def test_the_report_warns_of_a_collapse(whole, tmp_path):
+    """With a very high learning rate, the network predicts one class for all clips."""
     _, folder = whole
     hyper = dataclasses.replace(SMALL.hyper, l2=50.0, learning_rate=0.05, warmup_fraction=0.0, ema_decay=0.0)
     config = dataclasses.replace(

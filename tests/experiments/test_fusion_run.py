@@ -1,4 +1,4 @@
-"""Runs that fuse modalities, from a user's own table with empty cells to answers from any of them."""
+"""Runs that fuse modalities, from a user's own table with empty cells to predictions from any of them."""
 
 import csv
 import dataclasses
@@ -50,7 +50,7 @@ def write_series(path, columns, values):
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """45 clips in a table of the user's own; every third lacks a face, every fourth physiology."""
+    """45 clips in a user's table; every third has no face, every fourth no physiology."""
     root = write_folder(tmp_path_factory.mktemp("fused"))
     (root / "folder").rename(root / "csv")
     random, rows = np.random.default_rng(0), []
@@ -84,8 +84,8 @@ def predictor(trained):
 
 
 @pytest.fixture(scope="module")
-def whole(corpus):
-    """A clip that has everything, and what it has."""
+def complete_clip(corpus):
+    """The path and the modality inputs of a clip that has all modalities."""
     found = corpora.load("csv", corpus, corpus)
     clip = next(clip for clip in found.clips if clip.face and clip.physio)
     return corpus / clip.path, modality_inputs.of_clip(clip, found.root, ("face", "physio"))
@@ -96,17 +96,17 @@ def reported(workdir):
         return list(csv.DictReader(file))
 
 
-def beside(corpus):
-    """What each clip has beside its sound, by path."""
+def inputs_by_path(corpus):
+    """The modality inputs of each clip, by path."""
     found = corpora.load("csv", corpus, corpus)
     return {clip.path: modality_inputs.of_clip(clip, found.root, ("face", "physio")) for clip in found.clips}
 
 
-def chances(answer):
+def probabilities(answer):
     return np.array(list(answer["probabilities"].values()))
 
 
-def test_one_compilation_and_a_row_for_each_subset(trained):
+def test_one_compilation_and_one_row_per_subset_of_modalities(trained):
     figures, workdir = trained
     assert figures["compiles"] == 1
     assert [tuple(row["modalities"]) for row in figures["modality_ablation"]] == SUBSETS
@@ -119,18 +119,18 @@ def test_one_compilation_and_a_row_for_each_subset(trained):
     assert "audio + face + physio" in (workdir / "report/report.html").read_text()
 
 
-def test_predictor_repeats_the_runs_own_predictions(trained, corpus, predictor):
-    known = beside(corpus)
+def test_the_predictor_gives_the_predictions_of_the_run(trained, corpus, predictor):
+    known = inputs_by_path(corpus)
     for row in reported(trained[1]):
         answer = predictor.predict(corpus / row["clip"], modality_inputs=known[row["clip"]])
         expected = [float(row[label]) for label in predictor.labels]
-        np.testing.assert_allclose(chances(answer), expected, atol=2e-3)
+        np.testing.assert_allclose(probabilities(answer), expected, atol=2e-3)
         assert answer["modalities"] == ["audio", *known[row["clip"]]]
 
 
 @pytest.mark.parametrize("names", SUBSETS, ids="+".join)
-def test_table_of_subsets_equals_what_the_predictor_answers(trained, corpus, predictor, names):
-    known, hits = beside(corpus), []
+def test_the_modality_ablation_equals_the_predictions_of_the_predictor(trained, corpus, predictor, names):
+    known, hits = inputs_by_path(corpus), []
     for row in reported(trained[1]):
         given = {name: value for name, value in known[row["clip"]].items() if name in names}
         if "audio" in names or given:
@@ -142,11 +142,11 @@ def test_table_of_subsets_equals_what_the_predictor_answers(trained, corpus, pre
 
 
 @pytest.mark.parametrize("names", SUBSETS, ids="+".join)
-def test_clips_are_shown_what_a_subset_names_and_no_more(names):
+def test_only_the_modalities_of_the_subset_are_kept(names):
     lengths = np.array([3, 2], np.int32)
-    beside = {name: Sequences(np.ones((2, 3, 1), np.float32), lengths) for name in ("face", "physio")}
+    sequences = {name: Sequences(np.ones((2, 3, 1), np.float32), lengths) for name in ("face", "physio")}
     clips = modality_ablation._only(
-        step.Clips(np.ones((2, 1, 3, 4)), lengths[:, None], lengths, modality_inputs=beside), names
+        step.Clips(np.ones((2, 1, 3, 4)), lengths[:, None], lengths, modality_inputs=sequences), names
     )
     found = {"audio": clips.lengths[:, 0]} | {name: one.lengths for name, one in clips.modality_inputs.items()}
     for name, kept in found.items():
@@ -158,19 +158,19 @@ def test_evaluation_reads_the_modalities_of_a_corpus(trained, corpus, tmp_path):
     assert figures["n"] == trained[0]["n"] and figures["uar"] == pytest.approx(trained[0]["uar"])
 
 
-def test_many_at_once_answer_as_each_alone(predictor, whole):
-    path, given = whole
+def test_many_clips_at_once_have_the_predictions_of_each_alone(predictor, complete_clip):
+    path, given = complete_clip
     cases = [(path, given), (None, {"face": given["face"]}), (path, {}), (None, {"physio": given["physio"]})]
     sources, modalities = zip(*cases, strict=True)
     together = list(predictor.predict_many(sources, modality_inputs=modalities))
     for answer, case in zip(together, cases, strict=True):
-        np.testing.assert_allclose(chances(answer), chances(predictor.predict(*case)), atol=2e-5)
+        np.testing.assert_allclose(probabilities(answer), probabilities(predictor.predict(*case)), atol=2e-5)
     assert together[1]["duration_s"] == 0.0 and together[1]["modalities"] == ["face"]
     assert len({answer["confidence"] for answer in together}) == 4
 
 
-def test_what_can_not_be_asked_is_refused(predictor, whole, tmp_path):
-    path, _ = whole
+def test_invalid_modality_inputs_are_errors(predictor, complete_clip, tmp_path):
+    path, _ = complete_clip
     with pytest.raises(VoxJaxError, match="sound, or any of face, physio, found nothing; give at least one"):
         predictor.predict(None)
     with pytest.raises(VoxJaxError, match="modalities: expected face, physio, found text"):
@@ -193,7 +193,7 @@ def test_model_folder_keeps_scalers_and_widths(trained, predictor):
     assert predictor.modalities == {"face": 2, "physio": 1}
 
 
-def test_scalers_come_from_training_clips_that_have_it(corpus, tmp_path):
+def test_scalers_are_fitted_to_training_clips_that_have_the_modality(corpus, tmp_path):
     spec, loaded = runs.spec(CONFIG, corpus, tmp_path), runs.load(CONFIG, corpus, tmp_path)
     fold = folds.make_fold(spec, loaded, 0, 0)
     face, train = loaded.modality_inputs["face"], fold.split.train
@@ -205,46 +205,46 @@ def test_scalers_come_from_training_clips_that_have_it(corpus, tmp_path):
     assert 0 < np.count_nonzero(face.lengths == 0) < 45
 
 
-def test_members_that_hear_alone_vote_where_there_is_sound(corpus, whole, tmp_path):
-    hears = MemberConfig("optimized", {**AUDIO, "dense": (8,)})
+def test_members_without_modalities_vote_only_on_clips_with_audio(corpus, complete_clip, tmp_path):
+    audio_only = MemberConfig("optimized", {**AUDIO, "dense": (8,)})
     mixed = dataclasses.replace(
         CONFIG,
         n_members=2,
-        members=(MemberConfig("fusion", MODEL), hears),
+        members=(MemberConfig("fusion", MODEL), audio_only),
         train=dataclasses.replace(CONFIG.train, epochs=1),
     )
     figures = runs.train(mixed, corpus, tmp_path / "run", tmp_path / "cache", "new")
     assert figures["compiles"] == 1 and len(figures["modality_ablation"]) == 7
     predictor = EmotionPredictor(tmp_path / "run/model")
-    path, given = whole
+    path, given = complete_clip
     answers = [predictor.predict(*case) for case in ((path, given), (path, {}), (None, given))]
-    assert all(np.isfinite(chances(answer)).all() for answer in answers)
-    alone = dataclasses.replace(mixed, n_members=1, members=(hears,))
+    assert all(np.isfinite(probabilities(answer)).all() for answer in answers)
+    alone = dataclasses.replace(mixed, n_members=1, members=(audio_only,))
     runs.train(alone, corpus, tmp_path / "alone", tmp_path / "cache", "new")
-    deaf = EmotionPredictor(tmp_path / "alone/model")
-    assert "modalities" not in deaf.predict(path) and not deaf.modalities
+    without_modalities = EmotionPredictor(tmp_path / "alone/model")
+    assert "modalities" not in without_modalities.predict(path) and not without_modalities.modalities
     with pytest.raises(VoxJaxError, match="expected sound, found nothing"):
-        deaf.predict(None)
+        without_modalities.predict(None)
     with pytest.raises(VoxJaxError, match="expected sound alone, found face"):
-        deaf.predict(path, {"face": given["face"]})
+        without_modalities.predict(path, {"face": given["face"]})
 
 
-def test_the_guides_split_gives_copies_their_clips_modalities(corpus, tmp_path):
+def test_in_the_guides_split_copies_have_the_modalities_of_their_clip(corpus, tmp_path):
     config = dataclasses.replace(CONFIG, protocol="guide")
     loaded = runs.load(config, corpus, tmp_path)
     paths = [clip.path for clip in loaded.manifest.clips]
-    known = beside(corpus)
+    known = inputs_by_path(corpus)
     assert len(paths) == 90
     assert (loaded.modality_inputs["face"].lengths > 0).tolist() == ["face" in known[path] for path in paths]
 
 
-def test_modalities_that_are_not_there_are_refused(corpus, tmp_path):
+def test_unknown_and_missing_modalities_are_errors(corpus, tmp_path):
     unknown = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("fase",)})
     with pytest.raises(UsageError, match="did you mean 'face'"):
         runs.spec(unknown)
-    silent = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("text",)})
+    without_text = dataclasses.replace(CONFIG, model={**MODEL, "modalities": ("text",)})
     with pytest.raises(VoxJaxError, match="text: expected clips that have it, found none; fill in the column 'text'"):
-        runs.train(silent, corpus, tmp_path / "run", tmp_path / "cache", "new")
+        runs.train(without_text, corpus, tmp_path / "run", tmp_path / "cache", "new")
     assert not (tmp_path / "run").exists()
 
 
@@ -253,25 +253,25 @@ def predict(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
-def test_command_takes_what_one_clip_has(trained, whole, predictor, monkeypatch):
+def test_the_command_takes_the_modalities_of_one_clip(trained, complete_clip, predictor, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    path, given = whole
+    path, given = complete_clip
     flags = [f"--{name}={value}" for name, value in given.items()]
     own = [f"--model={trained[1] / 'model'}", "--format=json"]
     done = predict(path, *flags, *own)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    np.testing.assert_allclose(chances(answer), chances(predictor.predict(path, given)), atol=1e-4)
-    silent = json.loads(predict(flags[0], *own).stdout)
-    assert silent["path"] == "-" and silent["modalities"] == ["face"]
+    np.testing.assert_allclose(probabilities(answer), probabilities(predictor.predict(path, given)), atol=1e-4)
+    without_audio = json.loads(predict(flags[0], *own).stdout)
+    assert without_audio["path"] == "-" and without_audio["modalities"] == ["face"]
     several = predict(path, path, *flags, *own)
     assert several.returncode == 2 and "one sound file at most, found 2 sound files" in several.stderr
     unknown = predict(path, "--text=hello", *own)
     assert unknown.returncode == 1 and "expected face, physio, found text" in json.loads(unknown.stdout)["error"]
 
 
-def test_words_beside_real_speech(ravdess_dir, tmp_path):
-    """RAVDESS's two sentences, said in every emotion: training and predicting work with and without them."""
+def test_real_speech_with_its_transcript(ravdess_dir, tmp_path):
+    """RAVDESS's two sentences, spoken in every emotion: training and prediction work with and without text."""
     pytest.importorskip(sentence.PACKAGE)
     said = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
     rows = [("path", "emotion", "speaker", "text")]

@@ -27,7 +27,7 @@ def evaluated(tmp_path_factory):
     return data, root / "run/report", done.stdout
 
 
-def test_every_corruption_has_its_row(evaluated):
+def test_every_corruption_has_a_row(evaluated):
     _, report, printed = evaluated
     rows = json.loads((report / "robustness.json").read_text())
     assert [(row["kind"], row["strength"]) for row in rows] == [
@@ -42,7 +42,7 @@ def test_every_corruption_has_its_row(evaluated):
     assert "telephone       300 to 3,400 Hz" in printed
 
 
-def test_clips_meet_the_same_noise_in_every_run(evaluated):
+def test_clips_are_corrupted_by_the_same_noise_in_every_run(evaluated):
     data, report, _ = evaluated
     predictor = EmotionPredictor(None)
     paths = sorted((data / "folder").rglob("*.wav"))

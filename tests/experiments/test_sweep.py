@@ -1,4 +1,4 @@
-"""Sweeps: reading ranges, drawing points, and a whole search on real sound files."""
+"""Sweeps: reading ranges, drawing points, and a complete search on real sound files."""
 
 import csv
 import json
@@ -37,13 +37,13 @@ def test_an_axis_is_read_and_spans_its_range():
         ("dropout:0:inf", "LOW < HIGH"),
     ],
 )
-def test_an_axis_that_is_none_is_refused(text, message):
+def test_an_invalid_axis_is_an_error(text, message):
     with pytest.raises(UsageError, match=message):
         sweep.axis(text)
 
 
 @pytest.mark.parametrize("draw", sweep.DRAWS)
-def test_draws_are_in_the_cube_depend_on_the_seed_and_spread(draw):
+def test_points_are_spread_over_the_unit_cube_and_depend_on_the_seed(draw):
     points = sweep.DRAWS[draw](16, 3, 1)
     assert points.shape == (16, 3) and points.min() >= 0 and points.max() < 1
     np.testing.assert_array_equal(points, sweep.DRAWS[draw](16, 3, 1))
@@ -51,7 +51,7 @@ def test_draws_are_in_the_cube_depend_on_the_seed_and_spread(draw):
     assert np.all(np.abs(points.mean(0) - 0.5) < 0.25)
 
 
-def test_sobol_leaves_no_quarter_empty():
+def test_sobol_points_are_in_all_quarters():
     points = sweep.DRAWS["sobol"](16, 2, 0)
     assert len({(int(4 * x), int(4 * y)) for x, y in points}) == 16
 
@@ -69,7 +69,7 @@ def corpus(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_sweep_ranks_its_trials_and_its_best_can_be_repeated(corpus, tmp_path):
+def test_a_sweep_ranks_its_trials_and_training_repeats_the_best(corpus, tmp_path):
     flags = ["--search=learning_rate:1e-4:1e-2:log", "--search=dropout:0:0.4", "--trials=4", "--halve_after=1"]
     done = command("sweep.py", corpus, tmp_path / "sweep", *flags)
     assert done.returncode == 0, done.stderr
@@ -81,7 +81,7 @@ def test_a_sweep_ranks_its_trials_and_its_best_can_be_repeated(corpus, tmp_path)
         assert 1e-4 <= row["values"]["learning_rate"] <= 1e-2 and 0 <= row["values"]["dropout"] <= 0.4
     with (tmp_path / "sweep/sweep.csv").open() as file:
         assert [int(row["trial"]) for row in csv.DictReader(file)] == [row["trial"] for row in trials]
-    assert not (tmp_path / "sweep/report").exists(), "no test clip is looked at"
+    assert not (tmp_path / "sweep/report").exists(), "no test clip is used"
     best = next(line for line in done.stdout.splitlines() if line.startswith("The best: ")).removeprefix("The best: ")
     alone = command("train.py", corpus, tmp_path / "alone", *best.split())
     assert alone.returncode == 0, alone.stderr
@@ -98,6 +98,6 @@ def test_a_sweep_ranks_its_trials_and_its_best_can_be_repeated(corpus, tmp_path)
         (["--search=dropout:0:1", "--draw=soboll"], "did you mean 'sobol'"),
     ],
 )
-def test_a_search_that_can_not_be_is_refused_before_it_writes(corpus, tmp_path, flags, message):
+def test_an_invalid_search_is_an_error_before_anything_is_written(corpus, tmp_path, flags, message):
     done = command("sweep.py", corpus, tmp_path / "sweep", *flags)
     assert done.returncode == 2 and message in done.stderr and not (tmp_path / "sweep").exists(), done.stderr

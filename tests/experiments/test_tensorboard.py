@@ -13,7 +13,7 @@ HISTORY = [{"epoch": e, "train_loss": 1 / e, "valid_loss": 1 / e, "valid_uar": 0
 
 
 def events(folder):
-    """Every event below the folder; a record is a length, its checksum, the bytes, theirs."""
+    """Every event below the folder. A record is a length, its checksum, the bytes, and their checksum."""
     found = []
     for path in sorted(folder.rglob("events.*")):
         data, place = path.read_bytes(), 0
@@ -29,7 +29,7 @@ def values(folder):
     return {value.tag: (event.step, value) for event in events(folder) for value in event.summary.value}
 
 
-def test_scalars_come_back_at_their_steps(tmp_path):
+def test_scalars_are_written_at_their_steps(tmp_path):
     with TensorBoardWriter(tmp_path) as monitor:
         for step in range(3):
             monitor.scalars(step, {"loss/train": np.float32(0.5 * step), "valid/uar": 0.25})
@@ -42,7 +42,7 @@ def test_scalars_come_back_at_their_steps(tmp_path):
     assert curve == [(0, 0.0), (1, 0.5), (2, 1.0)]
 
 
-def test_pictures_are_in_colour_and_whole(tmp_path):
+def test_images_are_in_colour_and_complete(tmp_path):
     with TensorBoardWriter(tmp_path) as monitor:
         monitor.confusion(4, ["calm", "sad"], np.array([[9, 1], [2, 8]]))
         monitor.history(4, HISTORY)
@@ -54,25 +54,25 @@ def test_pictures_are_in_colour_and_whole(tmp_path):
             assert len(image.getcolors(maxcolors=10**6)) > 50
 
 
-def test_audio_comes_back_as_it_was_up_to_16_bits(tmp_path, capsys):
+def test_audio_is_written_with_16_bits(tmp_path, capsys):
     samples = 1.5 * np.sin(np.arange(1600) / 20)
     with TensorBoardWriter(tmp_path) as monitor:
         monitor.audio(1, "clip", samples, 16_000)
     audio = values(tmp_path)["clip"][1].audio
-    heard, rate = soundfile.read(io.BytesIO(audio.encoded_audio_string))
+    decoded, rate = soundfile.read(io.BytesIO(audio.encoded_audio_string))
     assert rate == audio.sample_rate == 16_000
-    np.testing.assert_allclose(heard, np.clip(samples, -1, 1), atol=1e-4)
-    assert capsys.readouterr().out == ""  # not even where it was clipped
+    np.testing.assert_allclose(decoded, np.clip(samples, -1, 1), atol=1e-4)
+    assert capsys.readouterr().out == ""  # no warning of clipping
 
 
-def test_text_comes_back(tmp_path):
+def test_text_is_written(tmp_path):
     with TensorBoardWriter(tmp_path) as monitor:
         monitor.text(0, "command", "`python scripts/train.py`")
     (value,) = [value for tag, (_, value) in values(tmp_path).items() if "command" in tag]
     assert value.tensor.string_val == [b"`python scripts/train.py`"]
 
 
-def test_hyperparameters_stand_beside_the_figures(tmp_path):
+def test_hyperparameters_are_written_with_the_figures(tmp_path):
     config = {
         "name": "optimized",
         "hyper": {"dropout": 0.2},
@@ -93,7 +93,7 @@ def test_hyperparameters_stand_beside_the_figures(tmp_path):
     assert round(found["test/uar"][1].simple_value, 5) == 0.7
 
 
-def test_a_run_that_goes_on_hides_what_it_repeats(tmp_path):
+def test_a_resumed_run_hides_the_steps_that_it_repeats(tmp_path):
     with TensorBoardWriter(tmp_path / "a") as monitor:
         monitor.scalars(9, {"loss": 1.0})
     with TensorBoardWriter(tmp_path / "b", first_step=5) as monitor:
@@ -103,7 +103,7 @@ def test_a_run_that_goes_on_hides_what_it_repeats(tmp_path):
 
 
 def marked(folder):
-    """Steps from which TensorBoard forgets what came before."""
+    """Steps from which TensorBoard drops earlier events."""
     names = [(event.step, [field.name for field, _ in event.ListFields()]) for event in events(folder)]
     return [step for step, fields in names if any(name.endswith("_log") for name in fields)]
 

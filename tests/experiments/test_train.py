@@ -1,4 +1,4 @@
-"""Whole runs of train.py: everything it leaves, resuming after kill -9, evaluation, and refusals."""
+"""Complete runs of train.py: all its outputs, resuming after kill -9, evaluation, and errors."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def whole(corpus, tmp_path_factory):
     return workdir, done.stdout
 
 
-def test_a_run_leaves_all_that_is_promised(whole):
+def test_a_run_writes_all_documented_outputs(whole):
     workdir, printed = whole
     assert len((workdir / "metrics.jsonl").read_text().splitlines()) == 6
     figures = json.loads((workdir / "report/metrics.json").read_text())
@@ -68,20 +68,20 @@ def test_a_run_leaves_all_that_is_promised(whole):
     assert "Test Accuracy:" in printed and "Confusion matrix" in printed and "report.html" in printed
 
 
-def test_predictor_repeats_the_runs_own_predictions(whole, corpus):
+def test_the_predictor_gives_the_predictions_of_the_run(whole, corpus):
     workdir, _ = whole
     predictor = EmotionPredictor(workdir / "model")
     header, *lines = (workdir / "report/predictions.csv").read_text().splitlines()
     labels = header.split(",")[4:]
     for line in lines:
-        clip, _, _, _, *shares = line.split(",")
+        clip, _, _, _, *probabilities = line.split(",")
         answer = predictor.predict(corpus / clip)
         np.testing.assert_allclose(
-            [answer["probabilities"][label] for label in labels], np.array(shares, float), atol=2e-3
+            [answer["probabilities"][label] for label in labels], np.array(probabilities, float), atol=2e-3
         )
 
 
-def test_evaluating_the_training_corpus_uses_the_test_side_alone(whole, corpus, tmp_path):
+def test_evaluating_the_training_corpus_uses_only_test_clips(whole, corpus, tmp_path):
     workdir, _ = whole
     figures = evaluate.evaluate(evaluate.Request(workdir / "model", "folder", corpus, tmp_path, tmp_path / "cache"))
     trained = json.loads((workdir / "report/metrics.json").read_text())
@@ -90,12 +90,12 @@ def test_evaluating_the_training_corpus_uses_the_test_side_alone(whole, corpus, 
     assert "36 clips that the model was trained on" in (tmp_path / "report/report.html").read_text()
 
 
-def test_heard_clips_are_known_under_any_name(whole, corpus, tmp_path):
+def test_training_clips_are_recognised_under_any_name(whole, corpus, tmp_path):
     """A copy of a training clip in another tree is still a training clip."""
     workdir, _ = whole
-    heard = set(json.loads((workdir / "model/model.json").read_text())["meta"]["training_clips"])
+    trained_on = set(json.loads((workdir / "model/model.json").read_text())["meta"]["training_clips"])
     clips = corpora.load("folder", corpus, tmp_path).clips
-    known = [clip for clip in clips if corpora.keys(clip) & heard]
+    known = [clip for clip in clips if corpora.keys(clip) & trained_on]
     assert len(known) == 36
     for i, clip in enumerate(known):
         path = tmp_path / f"other/folder/{clip.emotion}/{i}.wav"
@@ -113,18 +113,18 @@ def test_evaluating_another_corpus_counts_unknown_labels(whole, tmp_path):
     assert model["meta"]["corpus"] == "folder"
     figures = evaluate.evaluate(evaluate.Request(workdir / "model", "demo", None, tmp_path, tmp_path / "cache"))
     assert figures["protocol"] == "corpus"
-    assert figures["n"] == 3 * 48 - 36  # the demo holds the same recordings as the folder: those heard are left out
+    assert figures["n"] == 3 * 48 - 36  # the folder's recordings are in the demo, too: training clips are left out
     assert "240 clips have labels" in (tmp_path / "report/report.html").read_text()
 
 
-def test_trained_on_one_corpus_tested_on_another_by_shared_labels(corpus, tmp_path):
+def test_training_on_one_corpus_and_testing_on_another_uses_shared_labels(corpus, tmp_path):
     words = {"calm": "Calm", "sad": "sadness", "angry": "wrath"}
     names = sorted((corpus / "folder").rglob("*.wav"))
     rows = [f"{i}.wav,{words[path.parts[-3]]},s{i % 3}" for i, path in enumerate(names)]
     data = tmp_path / "data"
     (data / "csv").mkdir(parents=True)
     (data / "folder").symlink_to(corpus / "folder")
-    for i, path in enumerate(names):  # other audio than what is trained on
+    for i, path in enumerate(names):  # not the audio that is trained on
         samples, rate_hz = soundfile.read(path)
         soundfile.write(data / f"csv/{i}.wav", samples[:-400], rate_hz)
     (data / "csv/list.csv").write_text("path,emotion,speaker\n" + "\n".join(rows) + "\n")
@@ -150,8 +150,8 @@ def test_a_killed_run_resumes_to_the_same_bits(whole, corpus, tmp_path):
     process.wait()
     assert 3 <= len(lines.read_text().splitlines()) < 6, "the run was to be killed half way"
     assert not (killed / "model").exists()
-    refused = run(corpus, killed)
-    assert refused.returncode == 2 and "--resume" in refused.stderr
+    second = run(corpus, killed)
+    assert second.returncode == 2 and "--resume" in second.stderr
     other = run(corpus, killed, "--resume", "--config.hyper.dropout=0.31")
     assert other.returncode == 2 and "hyper" in other.stderr
     done = run(corpus, killed, "--resume")
@@ -179,8 +179,8 @@ def test_a_killed_run_resumes_to_the_same_bits(whole, corpus, tmp_path):
         (["--config.truth=perceived"], 2, "tabulatedVotes"),
     ],
 )
-def test_mistakes_give_one_line_and_their_exit_code(corpus, tmp_path, flags, code, message):
+def test_wrong_use_gives_one_line_and_its_exit_code(corpus, tmp_path, flags, code, message):
     done = run(corpus, tmp_path / "run", *flags)
     assert done.returncode == code and message in done.stderr, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr
-    assert not (tmp_path / "run").exists(), "a run that was refused leaves its folder free"
+    assert not (tmp_path / "run").exists(), "a run that fails at once leaves its folder unused"

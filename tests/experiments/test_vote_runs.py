@@ -1,4 +1,4 @@
-"""vote.py on reports and models that were really written."""
+"""vote.py on reports and models written to disk."""
 
 import dataclasses
 import json
@@ -39,8 +39,8 @@ def test_the_vote_is_the_mean_of_calibrated_probabilities(runs, tmp_path):
     figures = vote_runs.vote(runs, tmp_path / "vote")
     first, second, voted = (predictions(folder) for folder in (*runs, tmp_path / "vote"))
     assert list(voted) == sorted(first)
-    for clip, shares in voted.items():
-        np.testing.assert_allclose(shares, (np.array(first[clip]) + second[clip]) / 2, atol=2e-6)
+    for clip, values in voted.items():
+        np.testing.assert_allclose(values, (np.array(first[clip]) + second[clip]) / 2, atol=2e-6)
     assert figures["seeds"] == [0] and figures["protocol"] == "speaker5" and figures["parameters"] == 2 * 1234
     ours = [json.loads((folder / "report/metrics.json").read_text()) for folder in runs]
     assert [row["uar"] for row in figures["members"]] == pytest.approx([one["uar"] for one in ours])
@@ -48,18 +48,18 @@ def test_the_vote_is_the_mean_of_calibrated_probabilities(runs, tmp_path):
     assert figures["per_gender"] and not (tmp_path / "vote/model").exists()
 
 
-def test_equal_priors_divide_by_what_other_folds_hold(tmp_path):
-    """Fold 0's clips by the counts of fold 1, and the other way round: its own labels never count."""
+def test_equal_priors_divide_by_the_class_counts_of_other_folds(tmp_path):
+    """Clips of fold 0 by the counts of fold 1 and the reverse: labels of a clip's own fold are not used."""
     base = example()
     pair = [reported(tmp_path / "a", logits=better(1.0)), reported(tmp_path / "b")]
-    vote_runs.vote(pair, tmp_path / "learnt")
+    vote_runs.vote(pair, tmp_path / "training")
     figures = vote_runs.vote(pair, tmp_path / "equal", "equal")
-    learnt, adjusted = (predictions(tmp_path / name) for name in ("learnt", "equal"))
+    training, adjusted = (predictions(tmp_path / name) for name in ("training", "equal"))
     assert figures["model"].endswith(", under equal priors")
     for clip, fold in zip(base.clips, base.folds, strict=True):
         counts = np.bincount(base.truth[base.folds != fold], minlength=len(base.labels))
-        shares = np.array(learnt[clip]) / counts
-        np.testing.assert_allclose(adjusted[clip], shares / shares.sum(), atol=1e-5)
+        values = np.array(training[clip]) / counts
+        np.testing.assert_allclose(adjusted[clip], values / values.sum(), atol=1e-5)
 
 
 def test_equal_priors_need_a_second_fold(tmp_path):
@@ -70,7 +70,7 @@ def test_equal_priors_need_a_second_fold(tmp_path):
         vote_runs.vote(pair, tmp_path / "vote", "even")
 
 
-def test_seeds_vote_one_by_one_and_rows_may_come_in_any_order(runs, tmp_path):
+def test_runs_vote_seed_by_seed_and_rows_may_be_in_any_order(runs, tmp_path):
     base = example()
     order = np.random.default_rng(3).permutation(len(base.truth))
     places = np.concatenate([np.arange(len(base.truth)), order])
@@ -82,7 +82,7 @@ def test_seeds_vote_one_by_one_and_rows_may_come_in_any_order(runs, tmp_path):
     figures = vote_runs.vote(both, tmp_path / "vote")
     alone = json.loads((both[0] / "report/metrics.json").read_text())
     assert figures["uar"] == pytest.approx(alone["uar"]) and figures["n"] == alone["n"]
-    seed0 = vote_runs.vote([runs[1], both[0]], tmp_path / "seed0")  # both are of the example's logits there
+    seed0 = vote_runs.vote([runs[1], both[0]], tmp_path / "seed0")  # under seed 0 both have the example's logits
     assert seed0["seeds"] == [0] and seed0["uar"] == pytest.approx(seed0["members"][0]["uar"])
     assert seed0["members"][0]["uar"] == pytest.approx(seed0["members"][1]["uar"]) and seed0["n"] == len(base.truth)
     apart = reported(tmp_path / "e", logits=better(2.0), meta={**base.meta, "seeds": [7]})
@@ -99,13 +99,13 @@ def test_seeds_vote_one_by_one_and_rows_may_come_in_any_order(runs, tmp_path):
         ({"clips": [f"{i}.wav" for i in range(120)]}, "the same test clips"),
     ],
 )
-def test_runs_that_can_not_vote_together_are_refused(runs, tmp_path, changes, message):
+def test_runs_that_cannot_vote_together_are_errors(runs, tmp_path, changes, message):
     with pytest.raises(VoxJaxError, match=message):
         vote_runs.vote([runs[0], reported(tmp_path / "other", **changes)], tmp_path / "vote")
     assert not (tmp_path / "vote").exists()
 
 
-def test_one_run_or_a_folder_in_use_is_refused(runs, tmp_path):
+def test_a_single_run_or_a_folder_in_use_is_an_error(runs, tmp_path):
     with pytest.raises(UsageError, match="name two runs or more"):
         vote_runs.vote(runs[:1], tmp_path / "vote")
     with pytest.raises(UsageError, match="choose another --workdir"):
@@ -124,7 +124,7 @@ CONFIG = Config(
 )
 
 
-def test_models_of_runs_are_joined_and_answer_as_their_vote(tmp_path):
+def test_models_of_runs_are_joined_and_predict_their_vote(tmp_path):
     write_folder(tmp_path, takes=2)
     other = dataclasses.replace(CONFIG, features=FrameFeatures(mels=20), seed=0)
     folders = [tmp_path / "one", tmp_path / "two"]
@@ -145,7 +145,9 @@ def test_models_of_runs_are_joined_and_answer_as_their_vote(tmp_path):
     predictor, singles = EmotionPredictor(tmp_path / "vote/model"), [EmotionPredictor(f / "model") for f in folders]
     for clip in list(predictions(folders[0]))[:3]:
         answers = [list(one.predict(tmp_path / clip)["probabilities"].values()) for one in (predictor, *singles)]
-        np.testing.assert_allclose(answers[0], np.mean(answers[1:], 0), atol=0.02)  # one temperature for both
+        np.testing.assert_allclose(
+            answers[0], np.mean(answers[1:], 0), atol=0.02
+        )  # the joined model has one temperature
     same = vote_runs.joined([model_folder.load(folders[0] / "model")] * 2)
     assert len(same.feature_sets) == 1 and [member.feature_set for member in same.members] == [0, 0]
 
