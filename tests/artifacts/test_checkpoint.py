@@ -1,4 +1,4 @@
-"""Checkpoints: bit-equal, newest kept, and never half a one."""
+"""Checkpoints: bit-equal, the newest kept, and none incomplete."""
 
 import math
 import subprocess
@@ -14,10 +14,10 @@ from voxjax.artifacts.checkpoint import Checkpoints
 from voxjax.errors import VoxJaxError
 
 
-def state(seed=0, wide=40):
+def state(seed=0, width=40):
     rng = np.random.default_rng(seed)
     return {
-        "params": {"dense": {"kernel": jnp.asarray(rng.normal(size=(wide, 50)), jnp.float32)}},
+        "params": {"dense": {"kernel": jnp.asarray(rng.normal(size=(width, 50)), jnp.float32)}},
         "half": jnp.asarray(rng.normal(size=7), jnp.bfloat16),
         "step": jnp.uint32(seed),
         "moments": (rng.normal(size=900).astype(np.float32), None),
@@ -41,7 +41,7 @@ def saved(tmp_path):
     return tmp_path / "run" / "checkpoints"
 
 
-def test_comes_back_bit_for_bit_with_its_extra(tmp_path):
+def test_a_restored_checkpoint_has_the_same_bits_and_extra(tmp_path):
     extra = {"epoch": 3, "best_uar": -math.inf, "history": [{"loss": 0.1}]}
     with Checkpoints(tmp_path, keep=1) as checkpoints:
         checkpoints.save(3, state(3), extra)
@@ -51,7 +51,7 @@ def test_comes_back_bit_for_bit_with_its_extra(tmp_path):
     assert back == extra
 
 
-def test_survives_donation_right_after_saving(tmp_path):
+def test_arrays_may_be_donated_right_after_saving(tmp_path):
     update = jax.jit(lambda x: x * 0.0 - 1.0, donate_argnums=0)
     with Checkpoints(tmp_path, keep=1) as checkpoints:
         x = jnp.arange(300_000, dtype=jnp.float32)
@@ -63,7 +63,7 @@ def test_survives_donation_right_after_saving(tmp_path):
     np.testing.assert_array_equal(tree["x"], np.arange(300_000, dtype=np.float32))
 
 
-def test_another_process_finds_the_newest_and_only_those_kept(saved):
+def test_another_process_finds_only_the_checkpoints_kept(saved):
     with Checkpoints(saved, keep=2) as checkpoints:
         assert checkpoints.latest() == 2
         checkpoints.save(5, state(5), {"epoch": 5})
@@ -75,7 +75,7 @@ def test_another_process_finds_the_newest_and_only_those_kept(saved):
             checkpoints.restore(state(), 1)
 
 
-def test_none_there(tmp_path):
+def test_a_folder_without_checkpoints(tmp_path):
     with Checkpoints(tmp_path, keep=1) as checkpoints:
         assert checkpoints.latest() is None
         with pytest.raises(VoxJaxError, match="expected a checkpoint, found none"):
@@ -83,16 +83,16 @@ def test_none_there(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("like", "said"),
+    ("like", "message"),
     [
-        (state(wide=41), r"kernel.*expected float32 \(41, 50\), found float32 \(40, 50\)"),
+        (state(width=41), r"kernel.*expected float32 \(41, 50\), found float32 \(40, 50\)"),
         ({**state(), "step": jnp.float32(0)}, r"expected float32 \(\), found uint32 \(\)"),
         ({**state(), "more": jnp.zeros(2)}, "more.*found no such array"),
         ({k: v for k, v in state().items() if k != "half"}, "half.*expected no such array"),
     ],
 )
-def test_refuses_another_networks_checkpoint(saved, like, said):
-    with Checkpoints(saved, keep=2) as checkpoints, pytest.raises(VoxJaxError, match=said):
+def test_a_checkpoint_of_another_network_is_an_error(saved, like, message):
+    with Checkpoints(saved, keep=2) as checkpoints, pytest.raises(VoxJaxError, match=message):
         checkpoints.restore(like)
 
 
@@ -103,9 +103,9 @@ def flip(path):
 
 
 @pytest.mark.parametrize("pattern", ["state/ocdbt.process_0/d/*", "_CHECKPOINT_METADATA"])
-# Orbax abandons its own tasks when it meets damage.
+# Orbax does not await its own tasks when a file is damaged.
 @pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_refuses_damage_and_names_the_folder(saved, pattern):
+def test_a_damaged_checkpoint_is_an_error_that_names_the_folder(saved, pattern):
     files = list((saved / "2").glob(pattern))
     assert files
     for path in files:
@@ -116,7 +116,7 @@ def test_refuses_damage_and_names_the_folder(saved, pattern):
         assert_same(checkpoints.restore(state(), 1)[0], state(1))
 
 
-def test_a_killed_write_is_never_taken_for_a_checkpoint(tmp_path):
+def test_an_interrupted_write_is_not_a_checkpoint(tmp_path):
     script = textwrap.dedent(
         f"""
         import os, pathlib
@@ -132,16 +132,16 @@ def test_a_killed_write_is_never_taken_for_a_checkpoint(tmp_path):
         """
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True).returncode == 9
-    assert len(list(tmp_path.iterdir())) == 2  # the whole one and the cut-off one
+    assert len(list(tmp_path.iterdir())) == 2  # the complete one and the interrupted one
     with Checkpoints(tmp_path, keep=2) as checkpoints:
         assert checkpoints.latest() == 1
         assert [path.name for path in tmp_path.iterdir()] == ["1"]
-        checkpoints.save(2, state(2), {})  # and it is not in the way
+        checkpoints.save(2, state(2), {})  # it does not prevent further ones
     with Checkpoints(tmp_path, keep=2) as checkpoints:
         assert_same(checkpoints.restore(state())[0], state(2))
 
 
-def test_a_folder_that_is_a_file_is_refused(tmp_path):
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(VoxJaxError, match="expected a folder for checkpoints"):
         Checkpoints(tmp_path / "file", keep=1)

@@ -1,4 +1,4 @@
-"""The model folder: whole, equal after reading, and plain about what is wrong with it."""
+"""The model folder: complete, equal after reading, with clear errors."""
 
 import dataclasses
 import json
@@ -54,27 +54,27 @@ def assert_same(a, b):
         np.testing.assert_equal(one.scaler._asdict(), other.scaler._asdict())
 
 
-def test_comes_back_equal(tmp_path):
+def test_a_loaded_model_equals_the_saved_one(tmp_path):
     written = trained(member(0), member(1, weight=0.25))
     model_folder.save(tmp_path / "a" / "model", written)
     assert_same(model_folder.load(tmp_path / "a" / "model"), written)
 
 
-def test_a_network_without_statistics_comes_back(tmp_path):
+def test_a_network_without_statistics_is_saved_and_loaded(tmp_path):
     plain = member(0)
     plain = TrainedMember("cnn", {}, 1.0, {"params": plain.variables["params"], "stats": {}}, plain.scaler)
     model_folder.save(tmp_path, trained(plain))
     assert model_folder.load(tmp_path).members[0].variables["stats"] == {}
 
 
-def test_same_model_gives_the_same_bytes(tmp_path):
+def test_the_same_model_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         model_folder.save(tmp_path / name, trained(member(0)))
     for file in ("model.json", "weights.npz"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
-def test_replacing_keeps_the_card_and_leaves_nothing_else(tmp_path):
+def test_replacing_a_model_keeps_only_the_card(tmp_path):
     model_folder.save(tmp_path, trained(member(0)))
     (tmp_path / "README.md").write_text("card")
     model_folder.save(tmp_path, trained(member(1)))
@@ -90,7 +90,7 @@ def test_objects_are_never_pickled(tmp_path):
     assert not (tmp_path / "model.json").exists()
 
 
-def test_scalers_of_other_modalities_come_back_under_a_newer_format(tmp_path):
+def test_scalers_of_modalities_are_saved_and_loaded(tmp_path):
     face = Scaler(np.arange(7, dtype=np.float32)[None], np.ones((1, 7), np.float32))
     plain = member(0)
     fused = dataclasses.replace(plain, modality_scalers={"face": face}, columns={"face": ("a", "b")})
@@ -138,7 +138,7 @@ def other_weights(folder):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda folder: (folder / "model.json").unlink(), r"model: expected a folder with model\.json"),
         (
@@ -155,20 +155,20 @@ def other_weights(folder):
         (edit(feature_sets=[{"features": {"mells": 3}}]), "did you mean 'features.mels'"),
     ],
 )
-def test_says_what_is_wrong(tmp_path, change, said):
+def test_errors_of_damaged_folders(tmp_path, change, message):
     model_folder.save(tmp_path, trained(member(0)))
     change(tmp_path)
-    with pytest.raises(VoxJaxError, match=said) as caught:
+    with pytest.raises(VoxJaxError, match=message) as caught:
         model_folder.load(tmp_path)
     assert "\n" not in str(caught.value)
 
 
-def test_missing_folder_is_named(tmp_path):
+def test_the_error_names_a_missing_folder(tmp_path):
     with pytest.raises(VoxJaxError, match="nowhere"):
         model_folder.load(tmp_path / "nowhere")
 
 
-FLAT = {"kind": "frames", "mels": 40, "tuned_blocks": 0, "pooling": "none", "encoder": ""}  # as format 1 to 4 wrote it
+FLAT = {"kind": "frames", "mels": 40, "tuned_blocks": 0, "pooling": "none", "encoder": ""}  # as in formats 1 to 4
 
 
 def older(folder, version, **changes):
@@ -198,13 +198,13 @@ def test_a_folder_of_an_older_format_is_migrated(tmp_path, version, changes):
     assert_same(model_folder.load(tmp_path / "new"), model)
 
 
-def test_scalers_of_modalities_are_found_under_their_older_name():
+def test_older_names_of_modality_scalers_are_migrated():
     assert migration.array_name("0/others/face/mean") == "0/modality_scalers/face/mean"
     assert migration.array_name("0/params/Dense_0/kernel") == "0/params/Dense_0/kernel"
 
 
 @pytest.mark.parametrize("folder", sorted(CHECKPOINTS.glob("*/model.json")), ids=lambda path: path.parent.name)
-def test_shipped_models_of_older_formats_load_and_are_written_in_the_present_one(folder, tmp_path):
+def test_shipped_models_load_and_are_saved_in_the_current_format(folder, tmp_path):
     model = model_folder.load(folder.parent)
     assert model.meta["training_clips"] and "heard" not in model.meta
     model_folder.save(tmp_path, model)

@@ -20,7 +20,7 @@ def clip(length=60, size=90):
     return augment.Clip(jnp.asarray(levels), jnp.int32(length))
 
 
-def test_strength_zero_changes_nothing():
+def test_at_strength_0_nothing_changes():
     hyper = Hyper()
     before = clip()
     after = augment.distort(CONFIG, KEY, hyper, F0, before)
@@ -38,7 +38,7 @@ def test_stretch_changes_the_length_and_keeps_the_ends():
         np.testing.assert_allclose(after.frames[0], before.frames[0], rtol=1e-5)
 
 
-def test_warp_moves_a_tone_along_the_mel_axis():
+def test_vtlp_moves_a_tone_along_the_mel_axis():
     time = np.arange(16_000) / 16_000
     tone, moved = (np.sin(2 * np.pi * hz * time).astype(np.float32) for hz in (1_000.0, 1_000.0 * np.e**0.2))
     mel = FrameFeatures()
@@ -58,7 +58,7 @@ def test_gain_adds_one_number_to_all_levels():
     np.testing.assert_allclose(change, change[0, 0], atol=1e-4)
 
 
-def test_noise_only_raises_levels_and_reaches_its_ratio():
+def test_noise_raises_levels_to_its_signal_to_noise_ratio():
     before = clip()
     always = jnp.float32(1)
     raised = []
@@ -71,7 +71,7 @@ def test_noise_only_raises_levels_and_reaches_its_ratio():
     np.testing.assert_array_equal(same.frames, before.frames)
 
 
-def test_noise_adds_powers_as_real_noise_would():
+def test_noise_adds_powers_like_recorded_noise():
     random = np.random.default_rng(5)
     speech, hiss = random.normal(0, 0.1, (2, 16_000)).astype(np.float32)
     levels = [features.logmel(FrameFeatures(), jnp.asarray(x)) for x in (speech, hiss, speech + hiss)]
@@ -90,7 +90,7 @@ def test_time_shift_delays_by_silence_and_keeps_the_clip():
     assert 0 <= min(delays) < max(delays) <= 8
 
 
-def test_crop_takes_any_place_of_a_long_clip_and_all_of_a_short_one():
+def test_crop_takes_a_random_part_of_a_long_clip_and_all_of_a_short_one():
     starts = set()
     for i in range(40):
         after = augment.crop(jax.random.fold_in(KEY, i), 55, clip())  # 60 valid frames
@@ -115,9 +115,9 @@ def test_masks_are_two_bands_up_to_the_given_width(axis):
         assert np.count_nonzero(np.diff(gone) > 1) <= 1, "two bands have one gap at most"
         masked.append(gone)
     counts = [len(gone) for gone in masked]
-    assert 6 < np.mean(counts) < 11  # two bands of 5 on average, which overlap now and then
+    assert 6 < np.mean(counts) < 11  # two bands of 5 on average, which sometimes overlap
     assert max(counts) > 11, "wider than one band can be"
-    assert set(np.concatenate(masked)) > set(range(5, 45)), "a band may lie anywhere"
+    assert set(np.concatenate(masked)) > set(range(5, 45)), "a band may be anywhere"
 
 
 def test_spec_augment_masks_frames_and_channels():
@@ -137,11 +137,11 @@ def mixing(size=8):
     return augment.Batch(jnp.where(mask[..., None], inputs, 0.0), mask, jax.nn.one_hot(jnp.arange(size), size))
 
 
-def test_mixup_mixes_inputs_and_labels_alike():
+def test_mixup_mixes_inputs_and_labels_with_the_same_weights():
     batch = mixing()
     mixed = augment.mixup(KEY, jnp.float32(0.4), jnp.float32(1.0), batch)
     np.testing.assert_allclose(mixed.targets.sum(1), 1, rtol=1e-6)
-    expected = jnp.einsum("ij,jtc->itc", mixed.targets, batch.inputs)  # one class an example
+    expected = jnp.einsum("ij,jtc->itc", mixed.targets, batch.inputs)  # one class per example
     np.testing.assert_allclose(mixed.inputs, expected, atol=1e-6)
     assert bool(jnp.all(jnp.diag(mixed.targets) >= 0.5))
     assert bool(jnp.all((jnp.abs(mixed.inputs).sum(-1) > 0) <= mixed.mask))
@@ -154,7 +154,7 @@ def test_mixup_at_strength_zero_changes_nothing(alpha, probability):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_examples_are_independent_of_their_place_in_the_batch():
+def test_an_example_does_not_depend_on_its_place_in_the_batch():
     keys = jax.vmap(jax.random.fold_in, (None, 0))(KEY, jnp.arange(4))
     frames = jnp.stack([clip().frames + i for i in range(4)])
     clips = augment.Clip(frames, jnp.array([60, 50, 40, 30], jnp.int32))

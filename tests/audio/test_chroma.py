@@ -17,10 +17,10 @@ RATE, WINDOW, HOP = 16_000, 2_048, 512
 
 @pytest.fixture(scope="module")
 def spectra(ravdess_dir):
-    """Power `[clips, frames, bins]` with noise beyond each clip, which the mask must hide."""
-    sounds = [synthetic.render(synthetic.SPEAKERS[i], "happy", 0) for i in range(4)]
-    sounds += [soundfile.read(path, dtype="float32")[0] for path in sorted(ravdess_dir.rglob("*.flac"))[::96]]
-    powers = [np.square(np.abs(librosa.stft(samples))).T for samples in sounds]
+    """Power `[clips, frames, bins]`, its mask, and noise as padding."""
+    waveforms = [synthetic.render(synthetic.SPEAKERS[i], "happy", 0) for i in range(4)]
+    waveforms += [soundfile.read(path, dtype="float32")[0] for path in sorted(ravdess_dir.rglob("*.flac"))[::96]]
+    powers = [np.square(np.abs(librosa.stft(samples))).T for samples in waveforms]
     frames = max(map(len, powers)) + 5
     power = 1e3 * np.random.default_rng(0).random((len(powers), frames, powers[0].shape[1]), np.float32)
     mask = np.zeros(power.shape[:2], bool)
@@ -34,13 +34,13 @@ def tuning(power, mask):
     return -0.5 + np.asarray(index) / 100
 
 
-def test_tuning_is_librosas(spectra):
+def test_tuning_equals_librosas(spectra):
     theirs = [librosa.estimate_tuning(S=p[m].T, sr=RATE) for p, m in zip(*spectra, strict=True)]
     agree = np.abs(tuning(*spectra) - theirs) < 1e-6
     assert agree.mean() >= 0.9  # rounding decides between bins of equal count
 
 
-def test_chroma_is_librosas(spectra):
+def test_chroma_equals_librosas(spectra):
     power, mask = spectra
     banks = jnp.asarray(chroma.filters(RATE, WINDOW))
     ours = jax.jit(jax.vmap(lambda p, m: chroma.chroma(p, m, RATE, banks)))(power, mask)
@@ -59,7 +59,7 @@ def test_tuning_of_a_chord_that_is_off_by_some_cents(cents):
     assert found == pytest.approx(cents / 100, abs=0.05)
 
 
-def test_silence_has_the_tuning_of_librosa_for_silence():
+def test_tuning_of_silence_equals_librosas():
     power = np.zeros((1, 10, WINDOW // 2 + 1), np.float32)
     with pytest.warns(UserWarning, match="empty frequency set"):
         theirs = librosa.estimate_tuning(S=power[0].T, sr=RATE)
@@ -70,7 +70,7 @@ def test_silence_has_the_tuning_of_librosa_for_silence():
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 100])
-def test_median_is_numpys(count):
+def test_median_equals_numpys(count):
     values = np.random.default_rng(count).exponential(size=(20, 30)).astype(np.float32) ** 6
     chosen = np.zeros((20, 30), bool)
     chosen.ravel()[np.random.default_rng(1).permutation(600)[:count]] = True

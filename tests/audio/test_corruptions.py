@@ -15,7 +15,7 @@ def context(seed=0, count=3):
 
 
 def speech(seconds=1.5):
-    """Noise with a spectrum that falls, in syllables."""
+    """Noise with a falling spectrum, modulated like syllables."""
     samples = np.random.default_rng(1).normal(size=round(seconds * RATE))
     samples = signal.lfilter([1.0], [1.0, -0.9], samples)
     return (0.03 * samples * (1.2 + np.sin(2 * np.pi * 4 * np.arange(len(samples)) / RATE))).astype(np.float32)
@@ -37,7 +37,7 @@ def test_noise_has_the_stated_signal_to_noise_ratio(kind):
         assert power_db(clip) - power_db(noise) == pytest.approx(float(corruption.strength.split()[0]), abs=0.1)
 
 
-def test_babble_is_made_of_the_other_voices():
+def test_babble_is_the_sum_of_other_clips():
     silent = corruptions.Context(RATE, [np.zeros(100)], np.random.default_rng(0))
     np.testing.assert_allclose(corruptions.corrupt(of_kind("babble")[0], speech(), silent), speech(), atol=1e-6)
 
@@ -60,11 +60,11 @@ def test_level_changes_by_the_stated_decibels_and_clips_at_full_scale():
         assert np.abs(corruptions.corrupt(corruption, 100 * speech(), context())).max() <= 1.0
 
 
-def test_telephone_passes_its_band_and_nothing_else():
+def test_telephone_passes_only_its_band():
     def kept_db(frequency_hz):
         tone = 0.1 * np.sin(2 * np.pi * frequency_hz * np.arange(RATE) / RATE)
         passed = corruptions.corrupt(of_kind("telephone")[0], tone.astype(np.float32), context())
-        return power_db(passed[4_000:-4_000]) - power_db(tone)  # away from where the tone is switched
+        return power_db(passed[4_000:-4_000]) - power_db(tone)  # away from the ends of the tone
 
     assert all(abs(kept_db(hz)) < 1 for hz in (500, 1_000, 3_000))
     assert all(kept_db(hz) < -40 for hz in (100, 5_000, 7_000))
@@ -82,7 +82,7 @@ def test_mp3_is_coded_and_decoded():
     assert -40 < errors[0] < errors[1] < 0
 
 
-def test_speed_moves_pitch_and_duration_together():
+def test_speed_changes_pitch_and_duration_together():
     tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE).astype(np.float32)
     for corruption in of_kind("speed"):
         factor = float(corruption.strength.split()[1])

@@ -51,7 +51,7 @@ def test_cosine_basis_is_orthonormal_and_matches_scipy():
 
 def test_floor_below_peak_matches_librosa_and_ignores_padding():
     power = np.random.default_rng(2).exponential(size=(30, 8)).astype(np.float32) ** 8
-    power[20:] = 1e6  # padding that would move the peak
+    power[20:] = 1e6  # louder than the peak
     mask = jnp.arange(30) < 20
     ours = dsp.floor_below_peak(dsp.power_to_db(jnp.asarray(power)), mask, 40.0)[:20]
     np.testing.assert_allclose(ours, librosa.power_to_db(power[:20], top_db=40.0), atol=1e-4)
@@ -77,7 +77,7 @@ def test_noise_is_not_voiced(noise):
     assert float(jnp.median(strength)) < 0.5
 
 
-def test_padding_changes_no_frame(noise):
+def test_padding_does_not_change_any_frame(noise):
     padded = np.pad(noise, (0, 4_000))
     short = dsp.power_spectrum(jnp.asarray(noise), 512, 256)
     long = jax.jit(dsp.power_spectrum, static_argnums=(1, 2))(padded, 512, 256)

@@ -28,7 +28,7 @@ def batch(clips):
     return padded, np.array([len(samples) for samples in clips], np.int32)
 
 
-def test_frames_match_librosa_whatever_the_padding():
+def test_frames_match_librosa_with_any_padding():
     clips = [clip(0, 16_000), clip(1, 9_999), clip(2, 22_050)]
     values, lengths = features.extract(CONFIG, *batch(clips))
     spans = features.channel_spans(CONFIG)
@@ -55,7 +55,7 @@ def test_real_clips_match_librosa(ravdess_dir):
         np.testing.assert_allclose(rows[:length], librosa.power_to_db(power, top_db=None).T, atol=2e-3)
 
 
-def test_trim_matches_librosa_to_a_frame():
+def test_trim_matches_librosa_within_a_frame():
     samples = np.concatenate([np.zeros(8_000, np.float32), clip(3, 16_000), np.zeros(5_000, np.float32)])
     config = FrameFeatures(trim_db=30.0)
     kept = features.trimmed(config, samples)
@@ -64,7 +64,7 @@ def test_trim_matches_librosa_to_a_frame():
     assert features.trimmed(dataclasses.replace(config, trim_db=200.0), samples).stop > end
 
 
-def test_level_peak_forgets_the_gain_and_keep_does_not():
+def test_level_peak_removes_the_gain_and_level_keep_keeps_it():
     samples = clip(4, 8_000)
     peak = FrameFeatures(level="peak")
     np.testing.assert_allclose(features.prepare(peak, samples), features.prepare(peak, samples * 0.1), rtol=1e-4)
@@ -74,12 +74,12 @@ def test_level_peak_forgets_the_gain_and_keep_does_not():
 
 def test_windows_cover_a_long_clip_once():
     samples = np.arange(16_000 * 7, dtype=np.float32)
-    pieces = features.windows(FrameFeatures(max_duration_s=3.0), samples)
-    assert len(pieces) == 3 and max(map(len, pieces)) <= 48_000
-    np.testing.assert_array_equal(np.concatenate(pieces), samples)
+    windows = features.windows(FrameFeatures(max_duration_s=3.0), samples)
+    assert len(windows) == 3 and max(map(len, windows)) <= 48_000
+    np.testing.assert_array_equal(np.concatenate(windows), samples)
 
 
-def test_unknown_channel_is_an_error_with_the_nearest():
+def test_the_error_of_an_unknown_channel_names_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'logmel'"):
         features.extract(
             FrameFeatures(channels=("logmels",)), np.zeros((1, 4000), np.float32), np.array([4000], np.int32)

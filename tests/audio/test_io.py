@@ -1,4 +1,4 @@
-"""Reading real files of every kind, and one clear error for each way a file can be bad."""
+"""Reading real files of every format, and one clear error for each kind of bad file."""
 
 import io as stdio
 
@@ -82,7 +82,7 @@ def bad_files(folder):
         ("missing.wav", "no such file"),
     ],
 )
-def test_each_bad_file_has_its_error_that_names_it(tmp_path, name, message):
+def test_the_error_of_a_bad_file_names_it(tmp_path, name, message):
     bad_files(tmp_path)
     with pytest.raises(io.AudioError, match=message) as caught:
         io.read(tmp_path / name, RATE)
@@ -90,7 +90,7 @@ def test_each_bad_file_has_its_error_that_names_it(tmp_path, name, message):
 
 
 @pytest.mark.parametrize("declared", [b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00\xf0\xff\x7f"])
-def test_a_wav_from_a_pipe_is_whole_though_its_sizes_are_not_known(tmp_path, declared):
+def test_a_wav_from_a_pipe_without_known_sizes_is_read_completely(tmp_path, declared):
     path = tmp_path / "a.wav"
     soundfile.write(path, tone(RATE), RATE)
     data = bytearray(path.read_bytes())
@@ -111,12 +111,12 @@ def test_integers_are_read_at_full_scale(dtype):
     [([], RATE), (np.zeros((RATE, 0)), RATE), (np.zeros((2, 2, 2)), RATE), (np.full(RATE, "a"), RATE),
      (np.ones(RATE), 0), (np.ones(RATE), float("nan")), (np.ones(RATE), "16000")],
 )  # fmt: skip
-def test_samples_that_are_no_audio_are_errors(samples, rate):
+def test_samples_that_are_not_audio_are_errors(samples, rate):
     with pytest.raises(io.AudioError, match="the samples: expected"):
         io.read((samples, rate), RATE)
 
 
-def test_find_searches_folders_and_keeps_named_files(tmp_path):
+def test_find_searches_folders_and_keeps_given_files(tmp_path):
     (tmp_path / "in" / "deep").mkdir(parents=True)
     for name in ("in/b.WAV", "in/deep/a.flac", "in/notes.txt", "in/._b.WAV", "odd.bin"):
         (tmp_path / name).write_bytes(b"x")

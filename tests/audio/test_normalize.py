@@ -1,4 +1,4 @@
-"""The scaler sees valid frames alone."""
+"""The scaler is fitted to valid frames only."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,7 +18,7 @@ def applied(config, scaler, features, mask):
     return np.asarray(normalize.apply(config, scaler, jnp.asarray(features), jnp.asarray(mask)))
 
 
-def test_statistics_are_those_of_the_valid_frames():
+def test_statistics_are_of_valid_frames():
     features, lengths = rows()
     valid = np.concatenate([clip[:n] for clip, n in zip(features, lengths, strict=True)])
     features[np.arange(10)[None, :] >= lengths[:, None]] = 1e6
@@ -36,14 +36,14 @@ def test_applied_to_its_own_clips_gives_zero_mean_unit_deviation_and_zero_paddin
     assert not scaled[~mask].any()
 
 
-def test_centred_by_clip_the_spectrum_loses_its_mean_and_the_level_stays():
+def test_centring_by_clip_removes_the_mean_spectrum_and_keeps_the_level():
     random = np.random.default_rng(1)
     config = FrameFeatures(mels=3, mfcc=2, channels=("energy", "logmel", "pitch", "mfcc"), centre="clip")
     features = random.normal(0.0, 1.0, (5, 10, 8)).astype(np.float32)
     lengths = np.array([10, 7, 3, 10, 1])
     mask = np.arange(10)[None, :] < lengths[:, None]
     scaler = normalize.fit(features, lengths, 1)
-    coloured = features + random.normal(0.0, 9.0, (5, 1, 8)).astype(np.float32)  # each clip through its own channel
+    coloured = features + random.normal(0.0, 9.0, (5, 1, 8)).astype(np.float32)  # each clip with another microphone
     scaled, other = (applied(config, scaler, x, mask) for x in (features, coloured))
     spectrum = [1, 2, 3, 6, 7]
     np.testing.assert_allclose(scaled[..., spectrum], other[..., spectrum], atol=1e-4)
@@ -55,7 +55,7 @@ def test_centred_by_clip_the_spectrum_loses_its_mean_and_the_level_stays():
     assert not np.allclose(scaled[0, :, 1], plain[0, :, 1])
 
 
-def test_centred_by_clip_an_encoders_channels_all_lose_their_mean():
+def test_centring_by_clip_removes_the_mean_of_all_encoder_channels():
     features, lengths = rows()
     mask = np.arange(10)[None, :] < lengths[:, None]
     config = EncoderFeatures(encoder="any", blocks=(1, 2), centre="clip")
@@ -64,7 +64,7 @@ def test_centred_by_clip_an_encoders_channels_all_lose_their_mean():
     assert not scaled[~mask].any()
 
 
-def test_vector_positions_keep_their_own_statistics():
+def test_vector_features_have_statistics_per_position():
     features, _ = rows()
     scaler = normalize.fit(features[..., :1], np.full(6, 10), 0)
     np.testing.assert_allclose(scaler.mean, features[..., :1].mean(0), rtol=1e-5)

@@ -51,7 +51,7 @@ def test_pitch_shift_moves_the_pitch_and_keeps_the_length(semitones):
 
 
 @pytest.mark.parametrize("semitones", [-2.0, 2.0])
-def test_pitch_shift_sounds_as_librosas(semitones):
+def test_the_spectrum_of_pitch_shift_is_close_to_librosas(semitones):
     samples = synthetic.render(synthetic.SPEAKERS[1], "angry", 0)
     ours = offline_augment.pitch_shift(*padded(samples), jnp.float32(semitones), 2 * len(samples))[: len(samples)]
     options = {"sr": RATE, "n_steps": semitones, "n_fft": 1024, "hop_length": 256}
@@ -60,7 +60,7 @@ def test_pitch_shift_sounds_as_librosas(semitones):
     assert np.abs(levels[0] - levels[1])[:, 2:-4].mean() < 0.5
 
 
-def test_resample_reads_a_tone_faster_and_removes_what_would_alias():
+def test_resample_raises_a_tone_and_removes_aliases():
     tone, high = (np.sin(2 * np.pi * hz * np.arange(16_000) / RATE).astype(np.float32) for hz in (500.0, 7_500.0))
     faster = np.asarray(offline_augment.resample(jnp.asarray(tone), jnp.float32(1.25), 12_000))[1_000:11_000]
     np.testing.assert_allclose(faster, np.sin(2 * np.pi * 625 * np.arange(1_000, 11_000) / RATE), atol=2e-3)
@@ -68,7 +68,7 @@ def test_resample_reads_a_tone_faster_and_removes_what_would_alias():
     assert np.sqrt(np.mean(aliased**2)) < 0.05
 
 
-def test_resample_keeps_its_place_in_a_long_clip():
+def test_resample_is_accurate_in_a_long_clip():
     ratio = np.float32(1.1234567)
     places = np.arange(850_000) * np.float64(ratio)
     wave = jnp.asarray(np.sin(2 * np.pi * 0.2 * np.arange(960_000)).astype(np.float32))  # a minute of 3.2 kHz
@@ -80,7 +80,7 @@ def test_resample_keeps_its_place_in_a_long_clip():
 
 
 @pytest.mark.parametrize("rate", [0.8, 1.25])
-def test_speed_moves_tempo_and_pitch_together(rate):
+def test_speed_changes_tempo_and_pitch_together(rate):
     config = OfflineAugmentConfig(speed_rate=(rate, rate))
     sound, length = offline_augment.speed(KEY, config, RATE, *padded(voice()))
     assert int(length) == round(16_000 / rate) and not np.any(sound[int(length) :])
@@ -96,7 +96,7 @@ def test_noise_has_its_signal_to_noise_ratio_and_stays_inside_the_clip():
     assert ratio_db == pytest.approx(12.0, abs=0.2) and not hiss[16_000:].any()
 
 
-def test_shift_moves_by_no_more_than_asked_and_fills_with_silence():
+def test_shift_is_at_most_the_configured_one_and_fills_with_silence():
     config = OfflineAugmentConfig(shift_s=0.1)
     samples, length = padded(np.ones(16_000, np.float32))
     moves = set()
@@ -116,7 +116,7 @@ def made(clips, ids, copy=1, config=None):
 
 
 @pytest.mark.parametrize("copy", [1, 2, 3, 4])
-def test_a_copy_depends_on_its_clip_and_number_alone(copy):
+def test_a_copy_depends_only_on_its_clip_and_number(copy):
     clips = [voice(8_000), voice(12_000, 150.0), voice(10_000, 310.0)]
     together, lengths = made(clips, [5, 6, 7], copy)
     swapped, _ = made(clips[::-1], [7, 6, 5], copy)
@@ -129,13 +129,13 @@ def test_a_copy_depends_on_its_clip_and_number_alone(copy):
     np.testing.assert_allclose(together[0, :n], alone[0, :n], atol=1e-5)
 
 
-def test_a_high_shift_of_pitch_reaches_the_clips_end():
+def test_a_large_pitch_shift_fills_the_clip_to_its_end():
     config = OfflineAugmentConfig(methods=("pitch",), pitch_semitones=(5.0, 5.0))
     samples, _ = made([voice(16_000)], [1], 1, config)
     assert samples.shape == (1, 16_000) and float(jnp.abs(samples[0, -500:]).max()) > 0.2
 
 
-def test_methods_are_taken_in_turn_and_chained():
+def test_methods_take_turns_and_are_chained():
     config = OfflineAugmentConfig(methods=("shift", "shift+noise"))
     quiet = [np.concatenate([np.zeros(4_000), voice(4_000)]).astype(np.float32)]
     plain = np.asarray(made(quiet, [1], 1, config)[0][0])

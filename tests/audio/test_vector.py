@@ -46,9 +46,9 @@ def voices(count):
 
 
 def compare(clips):
-    """Checks all numbers but chroma; the share of clips whose chroma is librosa's too.
+    """Checks all numbers but chroma; returns the fraction of clips whose chroma equals librosa's.
 
-    librosa's tuning is the fullest of 100 bins of about 15 peaks each: rounding decides close races.
+    librosa's tuning is the fullest of 100 bins with about 15 peaks each; between equal bins rounding decides.
     """
     ours = np.asarray(features.extract(CONFIG, *batch(clips))[0][..., 0])
     theirs = np.stack([reference(samples) for samples in clips])
@@ -57,7 +57,7 @@ def compare(clips):
     return np.mean(error[:, CHROMA].max(1) < 1e-3)
 
 
-def test_made_voices_match_librosa_whatever_the_padding():
+def test_synthetic_voices_match_librosa_with_any_padding():
     assert compare(voices(12)) >= 0.9
 
 
@@ -81,11 +81,11 @@ def test_differences_match_librosa_for_any_length(order, count):
     np.testing.assert_allclose(ours, librosa.feature.delta(rows[:count].T, order=order).T, atol=1e-5)
 
 
-def test_columns_are_named_once_each():
+def test_column_names_are_unique():
     assert len(set(vector.COLUMN_NAMES)) == len(vector.COLUMN_NAMES) == vector.SIZE == 392
 
 
-def test_short_clip_is_finite():
+def test_features_of_a_short_clip_are_finite():
     values, _ = features.extract(CONFIG, *batch([voices(1)[0][:1_700]]))
     assert bool(jnp.all(jnp.isfinite(values)))
     assert dsp.frame_count(jnp.int32(1_700), CONFIG.hop_samples) < 9
