@@ -1,4 +1,4 @@
-"""One run in two processes: the same result as in one, everything written once; and flags that do not fit."""
+"""One run in two processes: the result of one process, every file written once; contradicting flags."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def finished(processes):
 
 
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives_and_write_once(tmp_path):
+def test_two_processes_have_the_result_of_one_and_write_each_file_once(tmp_path):
     corpus = write_folder(tmp_path / "corpus")
     codes, answers = finished([start(corpus, tmp_path / "one", 2)])
     assert codes == [0], answers
@@ -58,12 +58,12 @@ def test_two_processes_give_what_one_gives_and_write_once(tmp_path):
     assert len((tmp_path / "two/metrics.jsonl").read_text().splitlines()) == 4
     assert len(list((tmp_path / "two/tensorboard").glob("events*"))) == 1
     assert {path.name for path in (tmp_path / "two/checkpoints/part0").iterdir()} == {"2", "4"}
-    # Both go on from the last checkpoint together, here straight to the report.
+    # Both resume from the last checkpoint, after which only the report is left.
     (tmp_path / "two/report/metrics.json").unlink()
     codes, answers = finished(start_two(corpus, tmp_path / "two", "--resume"))
     assert codes == [0, 0], answers
     assert json.loads((tmp_path / "two/report/metrics.json").read_text())["confusion"] == two["confusion"]
-    # A folder in use is refused by all, and none waits for the others.
+    # A folder in use is an error in all processes, and none waits for another.
     codes, answers = finished(start_two(corpus, tmp_path / "two"))
     assert codes[0] == 2 and codes[1] != 0 and "--resume" in answers[0][1]
 
@@ -76,6 +76,6 @@ def test_two_processes_give_what_one_gives_and_write_once(tmp_path):
         (["--coordinator=127.0.0.1:1", "--processes=2", "--process=2"], "a number below 2"),
     ],
 )
-def test_flags_that_do_not_fit_are_refused(tmp_path, flags, message):
-    [code], [(_, told)] = finished([start(tmp_path, tmp_path / "run", 1, *flags)])
-    assert code == 2 and message in told and len(told.strip().splitlines()) == 1
+def test_contradicting_flags_are_errors(tmp_path, flags, message):
+    [code], [(_, printed)] = finished([start(tmp_path, tmp_path / "run", 1, *flags)])
+    assert code == 2 and message in printed and len(printed.strip().splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Commands: each way to use one wrongly gives one helpful line and exit code 2."""
+"""Commands: wrong use gives one line that helps, and exit code 2."""
 
 import dataclasses
 import errno
@@ -26,11 +26,11 @@ def values():
     flags.DEFINE_integer("epochs", 3, "How many.", flag_values=values)
     flags.DEFINE_enum("format", "text", ["text", "json"], "How it is written.", flag_values=values)
     flags.DEFINE_float("share", 0.5, "Of the whole.", flag_values=values)
-    flags.DEFINE_string("config", None, "Stands in for the config.", flag_values=values)
+    flags.DEFINE_string("config", None, "A value of the config.", flag_values=values)
     return values
 
 
-def test_flags_and_arguments_may_mix(values):
+def test_flags_and_arguments_may_be_in_any_order(values):
     assert help.parse(["x", "a.wav", "--epochs=5", "b.wav", "--", "--c.wav"], values) == [
         "a.wav",
         "b.wav",
@@ -57,7 +57,7 @@ def test_a_wrong_flag_gives_one_line(values, argument, line):
     assert str(caught.value) == line
 
 
-def test_a_required_flag_that_is_missing_is_named(values):
+def test_the_error_names_a_missing_required_flag(values):
     flags.DEFINE_string("out", None, "File to write.", required=True, flag_values=values)
     with pytest.raises(UsageError, match=r"--out: expected a value, found none; add --out=…: File to write"):
         help.parse(["x"], values)
@@ -65,7 +65,7 @@ def test_a_required_flag_that_is_missing_is_named(values):
 
 @pytest.fixture
 def config():
-    """Resolves a command line to the config it means, leaving absl's flags as they were."""
+    """Resolves a command line to its config; absl's flags are restored afterwards."""
     before = set(flags.FLAGS)
 
     def forget():
@@ -95,7 +95,7 @@ def test_a_tuple_is_written_with_commas(config, value):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--config.trian.epochs=3"], "--config: expected a known key, found 'trian'; did you mean 'train'?"),
         (
@@ -116,14 +116,14 @@ def test_a_tuple_is_written_with_commas(config, value):
         (["--config=configs/optimised.py"], "did you mean 'configs/optimized.py'?"),
     ],
 )
-def test_a_wrong_config_gives_one_line(config, monkeypatch, arguments, said):
+def test_a_wrong_config_gives_one_line(config, monkeypatch, arguments, message):
     monkeypatch.chdir(ROOT)
     with pytest.raises(UsageError) as caught:
         config(*arguments)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_config_file_that_fails_is_named(config, tmp_path):
+def test_the_error_names_a_config_file_that_fails(config, tmp_path):
     (tmp_path / "mine.py").write_text("def get_config():\n    return 1 / 0\n")
     with pytest.raises(UsageError, match=r"mine\.py: expected a get_config.*ZeroDivisionError"):
         config(f"--config={tmp_path / 'mine.py'}")
@@ -136,7 +136,7 @@ def test_a_config_is_found_by_name_or_file_from_any_folder(config, tmp_path, mon
     assert config().name == "optimized", "the default too"
 
 
-def test_what_follows_a_colon_is_the_argument_of_get_config(config, tmp_path, monkeypatch):
+def test_the_text_after_a_colon_is_the_argument_of_get_config(config, tmp_path, monkeypatch):
     body = f"""
         import runpy
         def get_config(argument):
@@ -152,14 +152,14 @@ def test_what_follows_a_colon_is_the_argument_of_get_config(config, tmp_path, mo
         config("--config=optimized:small")
 
 
-def test_a_misspelt_config_name_gives_the_nearest(config, tmp_path, monkeypatch):
+def test_the_error_of_a_misspelt_config_name_gives_the_nearest(config, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"no 'optimised'; did you mean 'optimized'\?"):
         config("--config=optimised")
 
 
 @pytest.mark.parametrize(("old", "new"), renamed_keys.RENAMED.items())
-def test_a_renamed_key_gives_its_new_name(config, tmp_path, old, new):
+def test_the_error_of_a_renamed_key_gives_its_new_name(config, tmp_path, old, new):
     at = config()
     for part in new.split("."):
         assert part in {field.name for field in dataclasses.fields(at)}, "the new key exists"
@@ -182,7 +182,7 @@ def test_a_renamed_key_gives_its_new_name(config, tmp_path, old, new):
     assert f"it is now '{new}'" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_key_below_a_renamed_one_gives_its_new_name(config):
+def test_the_error_of_a_key_below_a_renamed_one_gives_its_new_name(config):
     with pytest.raises(UsageError, match=r"it is now --config\.offline_augment\.seed"):
         config("--config.copies.seed=1")
 
@@ -216,20 +216,20 @@ def raising(error):
         (raising(KeyboardInterrupt()), 130, "interrupted\n"),
     ],
 )
-def test_failures_are_one_line_and_a_code(capsys, work, code, line):
+def test_a_failure_gives_one_line_and_an_exit_code(capsys, work, code, line):
     assert entrypoint.status(work) == code
-    said = capsys.readouterr().err
-    assert said.startswith(line) and said.count("\n") == bool(line)
+    message = capsys.readouterr().err
+    assert message.startswith(line) and message.count("\n") == bool(line)
 
 
-def test_the_stack_trace_is_there_on_request(capsys, monkeypatch):
+def test_the_stack_trace_is_printed_on_request(capsys, monkeypatch):
     monkeypatch.setattr(flags.FLAGS["verbosity"], "_value", 1)
     entrypoint.status(raising(VoxJaxError("gone")))
-    said = capsys.readouterr().err
-    assert "Traceback" in said and said.endswith("error: gone\n")
+    message = capsys.readouterr().err
+    assert "Traceback" in message and message.endswith("error: gone\n")
 
 
-def test_cache_folder_is_made_or_explained(tmp_path, monkeypatch):
+def test_the_cache_folder_is_created_or_the_error_explains_why_not(tmp_path, monkeypatch):
     monkeypatch.setenv("VOXJAX_CACHE", str(tmp_path / "a" / "b"))
     assert paths.cache_dir() == tmp_path / "a" / "b" and paths.cache_dir().is_dir()
     (tmp_path / "file").write_text("")
@@ -268,15 +268,15 @@ def script(tmp_path, monkeypatch):
 def test_a_command_end_to_end(script):
     assert script("run(main)", "--n=3") == (0, "3\n", "warning: beware\n")
     assert script("run_on(main, 'FILE…')", "a", "--n=3", "b") == (0, "3 ['a', 'b']\n", "warning: beware\n")
-    code, out, said = script("run(main)", "extra")
-    assert (code, out) == (2, "") and said.startswith("error: small.py: expected flags alone, found 'extra'")
-    code, out, said = script("run_on(main, 'FILE…')")
-    assert (code, out) == (2, "") and "expected FILE…, found nothing" in said
+    code, out, message = script("run(main)", "extra")
+    assert (code, out) == (2, "") and message.startswith("error: small.py: expected flags alone, found 'extra'")
+    code, out, message = script("run_on(main, 'FILE…')")
+    assert (code, out) == (2, "") and "expected FILE…, found nothing" in message
 
 
-def test_help_and_version_answer_with_0(script):
-    code, out, said = script(f"run_with_config(main, {CONFIG!r})", "--help")
-    assert (code, said) == (0, "")
+def test_help_and_version_have_exit_code_0(script):
+    code, out, message = script(f"run_with_config(main, {CONFIG!r})", "--help")
+    assert (code, message) == (0, "")
     assert "A small command." in out and "How many. (default: 1)" in out
     assert re.search(r"--config=….*\(default:\s+optimized\)", out, re.DOTALL)
     code, out, _ = script("run(main)", "--version")

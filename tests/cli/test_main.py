@@ -1,4 +1,4 @@
-"""The command `voxjax`: finds each command, prints the same help as its script, and starts light."""
+"""The command `voxjax`: finds each command, prints the same help as its script, and imports little."""
 
 import pathlib
 import shutil
@@ -13,7 +13,7 @@ from voxjax.storage import provenance
 from voxjax.version import __version__
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SCRIPTS = {"inspect": "inspect_data"}  # where the script's name is not the command's
+SCRIPTS = {"inspect": "inspect_data"}  # scripts whose names differ from their commands
 
 
 def voxjax(*arguments):
@@ -22,7 +22,7 @@ def voxjax(*arguments):
     return done.returncode, done.stdout, done.stderr
 
 
-def test_help_lists_every_command_and_each_has_a_module():
+def test_help_lists_every_command_and_every_command_has_a_module():
     code, out, err = voxjax("--help")
     assert (code, err) == (0, "")
     listed = [line.split()[0] for line in out.splitlines() if line.startswith("  ")]
@@ -31,7 +31,7 @@ def test_help_lists_every_command_and_each_has_a_module():
     assert modules == set(main.COMMANDS)
 
 
-def test_help_imports_nothing_heavy():
+def test_help_imports_no_large_library():
     code = "import sys\nfrom voxjax.cli import main\nmain.page()\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"jax", "numpy", "absl", "ml_collections"} & set(done.stdout.split())
@@ -74,7 +74,7 @@ def test_each_script_calls_the_command_of_its_name():
         assert f'main.run("{name}")' in path.read_text()
 
 
-def test_wrong_use_names_the_command():
+def test_errors_of_wrong_use_name_the_command():
     code, out, err = voxjax("evaluate", "extra")
     assert (code, out) == (2, "") and err.startswith("error: voxjax evaluate: expected flags alone, found 'extra'")
 
@@ -94,14 +94,14 @@ def test_doctor_reports_versions_devices_and_folders():
         (["scripts/train.py", "--resume"], "python scripts/train.py --resume"),
     ],
 )
-def test_results_record_the_command_as_typed(monkeypatch, argv, line):
+def test_results_record_the_command_line(monkeypatch, argv, line):
     monkeypatch.setattr(sys, "argv", argv)
     assert provenance.provenance()["command"] == line
 
 
 @pytest.fixture(scope="module")
 def completed(tmp_path_factory):
-    """Completes a line in a real bash: the words it offers."""
+    """Completes a line in a real bash; returns the suggestions."""
     if shutil.which("bash") is None:
         pytest.skip("no bash")
     code, script, err = voxjax("completion", "bash")
@@ -128,7 +128,7 @@ def test_bash_completes_commands_flags_and_configs(completed):
     assert set(completed("voxjax", "train", "--config", "=")) >= set(config_files.names())
 
 
-def test_the_shells_of_completion_are_two():
+def test_completion_of_another_shell_is_an_error():
     code, _, err = voxjax("completion", "fish")
     assert code == 2 and "completion: expected bash or zsh, found fish" in err
     assert "bashcompinit" in completion.script("zsh")

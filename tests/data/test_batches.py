@@ -25,20 +25,20 @@ def test_order_is_a_function_of_key_and_epoch():
     assert not np.array_equal(order(3), order(3, key=jax.random.fold_in(KEY, 1)))
 
 
-def test_every_epoch_has_an_order_of_its_own():
+def test_every_epoch_has_another_order():
     orders = {tuple(order(epoch).ravel()) for epoch in range(12)}
     assert len(orders) == 12 and all(sorted(one) == list(range(20)) for one in orders)
     assert len({rows[0] for rows in orders}) > 4, "the first row changes too"
 
 
-def test_what_is_left_over_changes_from_epoch_to_epoch():
+def test_the_rows_left_out_change_from_epoch_to_epoch():
     used = [set(order(epoch, 22).ravel()) for epoch in range(12)]
     assert all(len(rows) == 20 for rows in used)
     assert set.union(*used) == set(range(22))
 
 
 @pytest.mark.parametrize(("rows", "size", "steps"), [(100, 32, 3), (32, 32, 1), (10, 32, 1)])
-def test_few_rows_fill_a_batch_by_repetition(rows, size, steps):
+def test_few_rows_are_repeated_to_fill_a_batch(rows, size, steps):
     drawn = order(0, rows, size)
     assert drawn.shape == (steps, size) == (batches.steps_per_epoch(rows, size), size)
     counts = np.bincount(drawn.ravel(), minlength=rows)

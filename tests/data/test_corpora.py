@@ -1,4 +1,4 @@
-"""Importers on trees of files with true names, the manifest, and the demo voice."""
+"""Importers on files with the names of real corpora, the manifest, and the demo corpus."""
 
 import errno
 
@@ -17,7 +17,7 @@ def sound(path, seed=0):
     soundfile.write(path, np.random.default_rng(seed).uniform(-0.1, 0.1, 3_200), RATE)
 
 
-def test_ravdess_names_are_read(tmp_path):
+def test_ravdess_names_are_parsed(tmp_path):
     sound(tmp_path / "ravdess/Actor_12/03-01-06-02-01-02-12.wav")
     sound(tmp_path / "ravdess/Actor_07/03-01-01-01-02-01-07.flac")
     sound(tmp_path / "ravdess/Actor_07/03-02-01-01-02-01-07.wav")  # song
@@ -27,17 +27,17 @@ def test_ravdess_names_are_read(tmp_path):
         ("Actor_12", "female", "fearful", "strong", "2"),
     ]
     assert clips[1].statement.startswith("Kids") and clips[0].statement.startswith("Dogs")
-    assert all(clip.text == clip.statement for clip in clips)  # the words are known
+    assert all(clip.text == clip.statement for clip in clips)  # the transcript of its statement
 
 
-def test_unknown_ravdess_names_are_listed_not_guessed(tmp_path):
+def test_unknown_ravdess_names_are_errors_that_list_them(tmp_path):
     sound(tmp_path / "ravdess/Actor_01/03-01-06-02-01-02-01.wav")
     sound(tmp_path / "ravdess/Actor_01/03-01-09-02-01-02-01.wav")
     with pytest.raises(VoxJaxError, match=r"1 other names: Actor_01/03-01-09"):
         corpora.load("ravdess", tmp_path, tmp_path)
 
 
-def test_ravdess_clips_that_are_there_twice_are_errors(tmp_path):
+def test_duplicate_ravdess_clips_are_errors(tmp_path):
     for folder in ("Actor_01", "audio_speech_actors_01-24/Actor_01"):
         sound(tmp_path / f"ravdess/{folder}/03-01-06-02-01-02-01.wav")
     (tmp_path / "ravdess/Actor_01/._03-01-06-02-01-02-01.wav").write_bytes(b"left by macOS")
@@ -87,13 +87,13 @@ def test_joined_corpora_keep_speakers_apart(tmp_path):
         ("folder", ".", "at least two subfolders"),
     ],
 )
-def test_wrong_corpora_are_errors_with_what_to_do(tmp_path, names, folder, message):
+def test_errors_of_wrong_corpora_say_what_to_do(tmp_path, names, folder, message):
     place = None if folder is None else tmp_path / folder
     with pytest.raises((UsageError, VoxJaxError), match=message):
         corpora.load(names, place, tmp_path)
 
 
-def test_manifest_survives_its_csv(tmp_path):
+def test_a_manifest_is_written_to_csv_and_read_back(tmp_path):
     sound(tmp_path / "ravdess/Actor_01/03-01-06-02-01-02-01.wav")
     found = corpora.load("ravdess", tmp_path, tmp_path)
     assert manifest.from_csv(manifest.to_csv(found), found.root) == found
@@ -103,7 +103,7 @@ def test_manifest_survives_its_csv(tmp_path):
         manifest.from_csv(manifest.to_csv(found).replace(",sad", "").replace("ravdess,", "", 1), tmp_path)
 
 
-def test_demo_is_made_once_balanced_and_the_same_everywhere(tmp_path):
+def test_the_demo_is_made_once_balanced_and_equal_on_every_computer(tmp_path):
     first, again = corpora.load("demo", None, tmp_path / "a"), corpora.load("demo", None, tmp_path / "a")
     other = corpora.load("demo", None, tmp_path / "b")
     assert first == again and [c.sha256 for c in first.clips] == [c.sha256 for c in other.clips]
@@ -112,7 +112,7 @@ def test_demo_is_made_once_balanced_and_the_same_everywhere(tmp_path):
     assert len(list((tmp_path / "a").iterdir())) == 1
 
 
-def test_a_full_disk_leaves_no_half_made_demo(tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_incomplete_demo(tmp_path, monkeypatch):
     def full(path, *_, **__):
         path.write_bytes(b"RIFF")
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -128,7 +128,7 @@ def mean_level_db(emotion):
     return np.mean([10 * np.log10(np.mean(voice**2)) for voice in voices]), np.mean([len(v) for v in voices])
 
 
-def test_the_voice_follows_the_literature():
+def test_level_and_rate_of_emotions_follow_the_literature():
     angry, sad, neutral = (mean_level_db(name) for name in ("angry", "sad", "neutral"))
     assert angry[0] > neutral[0] + 4 > sad[0] + 4  # louder and softer
     assert angry[1] < neutral[1] < sad[1]  # faster and slower

@@ -1,4 +1,4 @@
-"""Each importer on a tree with its corpus's own naming: the published counts, and nothing guessed."""
+"""Each importer on files with its corpus's names: the published counts, and errors for unknown names."""
 
 import collections
 import csv
@@ -15,7 +15,7 @@ from voxjax.errors import VoxJaxError
 
 @pytest.fixture
 def tree(tmp_path):
-    """Makes recordings by name: one tiny real sound, linked to as often as needed."""
+    """Makes recordings by name: links to one short sound file."""
     sound = tmp_path / "sound.wav"
     soundfile.write(sound, np.random.default_rng(0).uniform(-0.1, 0.1, 160), 16_000)
 
@@ -52,7 +52,7 @@ def ravdess_names(channel, actors, emotions):
             yield f"Actor_{actor:02d}/03-{channel}-{emotion:02d}-{level:02d}-{statement:02d}-{take:02d}-{actor:02d}.wav"
 
 
-def test_ravdess_song_stays_apart(tree):
+def test_ravdess_song_is_a_corpus_of_its_own(tree):
     song = [f"ravdess/{name}" for name in ravdess_names("02", [a for a in range(1, 25) if a != 18], range(1, 7))]
     speech = [f"ravdess/{name}" for name in ravdess_names("01", [1, 2], range(1, 9))]
     data = tree(*song, *speech)
@@ -91,7 +91,7 @@ SENTENCES = ["DFA", "IEO", "IOM", "ITH", "ITS", "IWL", "IWW", "MTI", "TAI", "TIE
 
 
 def cremad_names():
-    """91 actors say 12 sentences; one sentence at three levels. Of the 7,462 that makes, 20 are not published."""
+    """91 actors speak 12 sentences, one of them at three levels: 7,462 clips, of which 20 are not published."""
     for emotion, published in CREMAD.items():
         names = []
         for actor, sentence in itertools.product(range(1001, 1092), SENTENCES):
@@ -106,10 +106,10 @@ def test_cremad_with_its_votes(tree):
     data = tree(*cremad_names(), "cremad/AudioMP3/1001_DFA_ANG_XX.wav")
     head = ("", "A", "D", "F", "H", "N", "S", "fileName", "numResponses", "agreement", "emoVote")
     votes = [
-        (1, 1, 0, 0, 0, 9, 0, "1001_DFA_ANG_XX", 10, 0.9, "N"),  # by voice alone
+        (1, 1, 0, 0, 0, 9, 0, "1001_DFA_ANG_XX", 10, 0.9, "N"),  # from the voice
         (100001, 0, 0, 0, 4, 4, 0, "1001_DFA_HAP_XX", 8, 0.5, "H:N"),
-        (200001, 8, 0, 0, 0, 0, 0, "1001_DFA_ANG_XX", 8, 1.0, "A"),  # by the face
-        (300001, 8, 0, 0, 0, 0, 0, "1001_DFA_HAP_XX", 8, 1.0, "A"),  # by both
+        (200001, 8, 0, 0, 0, 0, 0, "1001_DFA_ANG_XX", 8, 1.0, "A"),  # from the face
+        (300001, 8, 0, 0, 0, 0, 0, "1001_DFA_HAP_XX", 8, 1.0, "A"),  # from both
     ]
     table(data / "cremad/processedResults/tabulatedVotes.csv", head, votes)
     clips = {clip.path.rpartition("/")[2]: clip for clip in loaded("cremad", data)}
@@ -159,7 +159,7 @@ def test_savee_in_folders_and_flat(tree, form):
 NEMO = {"anger": 749, "fear": 736, "happiness": 749, "neutral": 809, "sadness": 769, "surprised": 669}
 
 
-def test_nemo_by_its_table(tree):
+def test_nemo_from_its_table(tree):
     women, men = ("EB0", "IC0", "KD0", "MK0"), ("KS0", "MP0", "SM0", "TP0", "WR0")
     speakers = [*((name, "female") for name in women), *((name, "male") for name in men)]
     labels = [label for label, n in NEMO.items() for _ in range(n)]
@@ -188,7 +188,7 @@ IEMOCAP = {"neu": 1_708, "fru": 1_849, "ang": 1_103, "sad": 1_084, "exc": 1_041,
            "sur": 107, "fea": 40, "dis": 2, "oth": 3}  # fmt: skip
 
 
-def test_iemocap_by_its_evaluations(tree):
+def test_iemocap_from_its_evaluations(tree):
     labels = list(itertools.chain.from_iterable(itertools.repeat(label, n) for label, n in IEMOCAP.items()))
     lines, names = collections.defaultdict(list), []
     for i, label in enumerate(labels):
@@ -226,7 +226,7 @@ ENGLISH = ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear")
 UNUSABLE = {("train", 125, 3), ("dev", 110, 7)}
 
 
-def test_meld_by_its_tables(tree):
+def test_meld_from_its_tables(tree):
     head = ("Sr No.", "Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID")
     for part, numbers in MELD.items():
         labels = [label for label, n in zip(ENGLISH, numbers, strict=True) for _ in range(n)]
@@ -288,7 +288,7 @@ LISTS = [
 
 
 @pytest.mark.parametrize(("text", "message"), LISTS)
-def test_own_table(tree, text, message):
+def test_a_table_of_ones_own(tree, text, message):
     data = tree("csv/a/1.wav", "csv/b.wav")
     (data / "csv/list.csv").write_text(text, encoding="utf-8")
     if message:
@@ -308,8 +308,8 @@ BESIDE = [
 
 
 @pytest.mark.parametrize(("text", "message"), BESIDE)
-def test_own_table_gives_words_and_files_of_other_modalities(tree, text, message):
-    """Empty cells stay empty, files are named from the manifest's root, and follow when corpora are joined."""
+def test_a_table_of_ones_own_gives_transcripts_and_files_of_modalities(tree, text, message):
+    """Empty cells stay empty; file paths are relative to the manifest's root, also in joined corpora."""
     data = tree("csv/a/1.wav", "csv/b.wav", "folder/glad/x.wav", "folder/low/y.wav")
     np.save(data / "csv/a/1.npy", np.zeros(3))
     (data / "csv/list.csv").write_text(text, encoding="utf-8")
@@ -327,7 +327,7 @@ def test_own_table_gives_words_and_files_of_other_modalities(tree, text, message
 
 
 @pytest.mark.parametrize("name", ["tess", "cremad", "emodb", "savee", "esd"])
-def test_unknown_names_are_listed_and_empty_folders_explained(tree, name):
+def test_errors_list_unknown_names_and_explain_empty_folders(tree, name):
     data = tree(f"{name}/some/recording_7.wav")
     with pytest.raises(VoxJaxError, match=r"1 other names: some/recording_7.wav"):
         loaded(name, data)

@@ -1,4 +1,4 @@
-"""What emotions become: renamed and left out by the tables, counted, never silent."""
+"""Label sets: emotions renamed or left out by tables, with counts of both."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_every_set_has_as_many_labels_as_its_name_says():
     assert set(labels.SYNONYMS.values()) <= set(labels.EMOTIONS)
 
 
-def test_shared_keeps_what_all_corpora_have_by_common_words():
+def test_shared_keeps_labels_that_all_corpora_have_under_any_synonym():
     found, notes = chosen(made(a=("happy", "sad", "calm", "angry"), b=("Joy", "sadness", "anger", "boredom")), "shared")
     assert found == ["happy", "sad", "angry"] * 2
     assert "Joy to happy (1)" in notes[0] and "boredom (1)" in notes[1] and "calm (1)" in notes[1]
@@ -62,7 +62,7 @@ def test_shared_keeps_what_all_corpora_have_by_common_words():
         chosen(made(a=("happy",), b=("sad", "sad")), "shared")
 
 
-def test_perceived_takes_most_votes_and_leaves_ties_out():
+def test_perceived_takes_the_label_with_most_votes_and_leaves_ties_out():
     votes = [("angry", "angry=1 neutral=9"), ("happy", "happy=4 neutral=4"), ("sad", "sad=12 angry=9"), ("sad", "")]
     found, notes = chosen(made(cremad=votes), truth="perceived")
     assert found == ["neutral", "sad"]
@@ -78,7 +78,7 @@ def test_votes_are_parsed_to_counts():
 
 
 @pytest.mark.parametrize("votes", ["angry:7", "angry=", "=7", "angry=-1", "angry=7.5", "angry=7 angry=2", "angry"])
-def test_malformed_votes_are_an_error_with_the_clip(votes):
+def test_the_error_of_malformed_votes_names_the_clip(votes):
     with pytest.raises(VoxJaxError, match=r"cremad/0, votes: expected such as angry=7 neutral=2, found '"):
         chosen(made(cremad=[("sad", votes), "happy"]), truth="perceived")
 
@@ -97,7 +97,7 @@ def test_unknown_choices_are_errors():
         chosen(made(a=("calm", "neutral", "boredom")), "four")
 
 
-def test_nothing_is_renamed_without_need():
+def test_labels_of_the_set_are_not_renamed():
     manifest = made(a=("glad", "low"))
     assert labelling.relabelled(manifest, labelling.Choice("own", "intended")) == manifest
     np.testing.assert_array_equal(manifest.targets, [0, 1])

@@ -54,7 +54,7 @@ def faulty(tmp_path_factory):
     return inspected(root)
 
 
-def test_issues_of_single_clips_are_found(faulty):
+def test_issues_of_clips_are_found(faulty):
     assert found(faulty, "broken") == ["folder/sad/broken.wav"]
     assert found(faulty, "silent") == ["folder/angry/speaker_01/empty.wav"]
     assert found(faulty, "clipped") == ["folder/angry/speaker_01/angry_loud.wav"]
@@ -66,7 +66,7 @@ def test_issues_of_single_clips_are_found(faulty):
     }
 
 
-def test_duplicates_are_found_in_any_format_and_no_other_pairs(faulty):
+def test_duplicates_in_any_format_and_no_other_pairs_are_found(faulty):
     calm = "folder/calm/speaker_02"
     assert found(faulty, "exact_duplicates") == [
         f"{calm}/0.wav = folder/sad/twin.wav",
@@ -76,10 +76,10 @@ def test_duplicates_are_found_in_any_format_and_no_other_pairs(faulty):
     assert details == ["labels differ: calm, sad", "all labelled 'calm'"]
     near = set(found(faulty, "near_duplicates"))
     assert "folder/calm/quieter.mp3 ~ folder/calm/speaker_01/0.wav" in near
-    assert all("quieter" in pair or "loud" in pair for pair in near), "the clipped copy is one too"
+    assert all("quieter" in pair or "loud" in pair for pair in near), "the clipped copy is a duplicate, too"
 
 
-def test_labels_and_speakers_out_of_balance_are_found(faulty):
+def test_unbalanced_labels_and_speakers_are_found(faulty):
     assert found(faulty, "rare_labels") == ["rare"] and found(faulty, "single_label_speakers") == ["speaker_09"]
     assert set(found(faulty, "speakers_missing_labels")) == {"speaker_01", "speaker_02", "speaker_03"}
     report = quality.text(faulty)
@@ -87,7 +87,7 @@ def test_labels_and_speakers_out_of_balance_are_found(faulty):
         assert part in report
 
 
-def test_long_lists_are_cut_on_the_terminal_alone():
+def test_long_lists_are_cut_only_on_the_terminal():
     many = [{"what": str(i), "detail": "d", "severity": "warning"} for i in range(14)]
     empty = {"emotion": {}, "gender": {}, "speaker": {}, "clips": 0, "level_db_by_emotion": {}}
     spread = dict.fromkeys(("duration_s", "level_db", "silence_fraction"), [0.0] * 3)
@@ -95,7 +95,7 @@ def test_long_lists_are_cut_on_the_terminal_alone():
     assert lines[-1].strip().startswith("and 4 more") and sum(": d" in line for line in lines) == 10
 
 
-def test_figures_of_a_known_sound():
+def test_measurements_of_a_known_waveform():
     tone = 0.5 * np.sin(2 * np.pi * 200 * np.arange(16_000) / 16_000)
     sound = quality.measure(np.concatenate([tone, np.zeros(16_000)]).astype(np.float32))
     assert sound.duration_s == 2 and sound.peak == pytest.approx(0.5, rel=1e-3) and sound.clipped_fraction == 0
@@ -103,7 +103,7 @@ def test_figures_of_a_known_sound():
     assert sound.silence_fraction == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_level_that_predicts_the_label_is_found_and_a_shuffled_one_is_chance():
+def test_a_level_that_predicts_the_label_is_found_and_a_shuffled_one_is_not():
     random = np.random.default_rng(0)
     truth = ["angry", "calm"] * 60
     speakers = [f"p{i // 12}" for i in range(120)]
@@ -114,7 +114,7 @@ def test_a_level_that_predicts_the_label_is_found_and_a_shuffled_one_is_chance()
     assert abs(shuffled.uar - 0.5) < shortcut_probe.THRESHOLD
     assert shortcut_probe.uar(levels[:30], truth[:30], speakers[:30]) is None
     alone = shortcut_probe.uar(levels, truth, [f"{label} voice {i % 3}" for i, label in enumerate(truth)])
-    assert alone.uar > 0.9, "speakers with one label only: clips are left out in place of speakers"
+    assert alone.uar > 0.9, "speakers with one label only: folds are over clips"
 
 
 def test_ravdess_has_its_one_known_pair_and_no_other_issue(ravdess_dir):

@@ -34,7 +34,7 @@ def test_each_clip_is_tested_once_and_subsets_are_disjoint(protocol):
     assert sorted(tested) == list(range(len(corpus)))
 
 
-def test_all_trains_on_every_clip_but_those_for_validation():
+def test_protocol_all_trains_on_all_clips_that_are_not_for_validation():
     corpus = made()
     split = splits.split(corpus, "all", 0, 0.1, seed=3)
     guard.check(corpus, split)
@@ -66,7 +66,7 @@ def test_speaker_and_statement_are_both_unseen_and_every_clip_is_tested_once():
 
 
 def other_half(clips, split):
-    """A clip of a training speaker who says the tested sentence."""
+    """A clip of a training speaker with a tested sentence."""
     people = {clips[i].speaker for i in split.train}
     tested = clips[split.test[0]].statement
     return next(i for i, clip in enumerate(clips) if clip.speaker in people and clip.statement == tested)
@@ -100,7 +100,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("protocol", PUBLISHED)
-def test_published_actors_are_the_test_speakers(protocol):
+def test_test_speakers_are_the_published_ones(protocol):
     corpus = made()
     for fold, actors in enumerate(PUBLISHED[protocol].split()):
         split = splits.split(corpus, protocol, fold, 0.1, 0)
@@ -109,7 +109,7 @@ def test_published_actors_are_the_test_speakers(protocol):
     assert sorted(sum(splits.SPEAKER5, ())) == sorted(sum(splits.SPEAKER6, ())) == list(range(1, 25))
 
 
-def test_random5_is_scikit_learns_stratified_shuffle_with_seed_0():
+def test_random5_equals_scikit_learns_stratified_k_fold_with_seed_0():
     from sklearn.model_selection import StratifiedKFold
 
     corpus = made()
@@ -118,7 +118,7 @@ def test_random5_is_scikit_learns_stratified_shuffle_with_seed_0():
         np.testing.assert_array_equal(splits.split(corpus, "random5", fold, 0.1, 7).test, test)
 
 
-def test_validation_follows_the_seed_and_the_fraction_but_the_test_clips_do_not():
+def test_validation_clips_depend_on_seed_and_fraction_and_test_clips_do_not():
     corpus = made()
     first, second = (splits.split(corpus, "random5", 0, 0.2, seed) for seed in (0, 1))
     assert not np.array_equal(first.valid, second.valid)
@@ -128,7 +128,7 @@ def test_validation_follows_the_seed_and_the_fraction_but_the_test_clips_do_not(
     assert counts.max() - counts.min() <= 1
 
 
-def test_a_speaker_is_unknown_by_that_very_name():
+def test_only_the_name_unknown_is_an_unknown_speaker():
     def named(name):
         clips = made(8).clips
         return Manifest(None, (*(dataclasses.replace(clip, speaker=name) for clip in clips[:12]), *clips[12:]))
@@ -140,7 +140,7 @@ def test_a_speaker_is_unknown_by_that_very_name():
             splits.split(named(name), "speaker5", 0, 0.2, 0)
 
 
-def test_augmented_copies_are_clips_of_their_own():
+def test_augmented_copies_have_ids_and_hashes_of_their_own():
     clip = dataclasses.replace(made().clips[0], sha256="0123456789")
     first, second = (dataclasses.replace(clip, augmented_copy=copy) for copy in (1, 2))
     assert len({one.clip_id for one in (clip, first, second)}) == 3 and clip.clip_id == clip.path
@@ -168,7 +168,7 @@ def test_duplicates_stay_in_one_subset_in_every_fold(same):
             guard.check(corpus, splits.split(corpus, "random5", fold, 0.1, seed))
 
 
-def test_other_corpora_get_speaker_folds_too():
+def test_corpora_without_published_folds_have_speaker_folds():
     corpus = made(7, corpus="own", name="p{}")
     tested = [set(np.array(corpus.speakers)[splits.split(corpus, "speaker5", f, 0.1, 0).test]) for f in range(5)]
     assert len(set.union(*tested)) == 7 and sum(map(len, tested)) == 7

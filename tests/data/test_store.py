@@ -1,4 +1,4 @@
-"""The store: content, key, two builders at once, damage, full disks and broken clips."""
+"""The clip store: content, key, two processes at once, damage, full disks and broken clips."""
 
 import dataclasses
 import errno
@@ -34,7 +34,7 @@ def build(clips, folder, broken="stop"):
     return store.open_store(clips, RATE, folder, broken, lambda done: None)
 
 
-def test_clips_come_back_as_they_were(tmp_path):
+def test_stored_clips_equal_the_decoded_ones(tmp_path):
     clips = corpus(tmp_path / "in")
     built = build(clips, tmp_path / "cache")
     assert len(built) == 6 and built.kept.tolist() == list(range(6))
@@ -42,7 +42,7 @@ def test_clips_come_back_as_they_were(tmp_path):
         np.testing.assert_allclose(built.clip(i), soundfile.read(tmp_path / f"in/{i}.wav")[0], atol=5e-5)
 
 
-def test_a_recording_is_known_by_its_samples_in_any_lossless_format(tmp_path):
+def test_the_hash_of_a_recording_is_equal_in_any_lossless_format(tmp_path):
     clips = corpus(tmp_path / "in", 2)
     samples, _ = soundfile.read(tmp_path / "in/1.wav", dtype="int16")
     for name, subtype in (("1.flac", "PCM_16"), ("loud.wav", "PCM_24")):
@@ -53,14 +53,14 @@ def test_a_recording_is_known_by_its_samples_in_any_lossless_format(tmp_path):
     assert len(set(same)) == 1 and first not in same
 
 
-def test_second_opening_decodes_nothing(tmp_path, monkeypatch):
+def test_a_store_that_exists_is_opened_without_decoding(tmp_path, monkeypatch):
     clips = corpus(tmp_path / "in")
     first = build(clips, tmp_path / "cache")
     monkeypatch.setattr(store.io, "read", lambda *_: pytest.fail("decoded again"))
     np.testing.assert_array_equal(build(clips, tmp_path / "cache").clip(3), first.clip(3))
 
 
-def test_changed_content_or_rate_is_another_store(tmp_path):
+def test_other_content_or_another_rate_has_another_store(tmp_path):
     clips = corpus(tmp_path / "in")
     build(clips, tmp_path / "cache")
     soundfile.write(tmp_path / "in/2.wav", np.full(5_000, 0.25), RATE, subtype="PCM_16")
@@ -71,7 +71,7 @@ def test_changed_content_or_rate_is_another_store(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-40], lambda b: b[: len(b) // 2], lambda b: b[100:], lambda b: b""])
-def test_damaged_store_is_built_again(tmp_path, damage):
+def test_a_damaged_store_is_built_again(tmp_path, damage):
     clips = corpus(tmp_path / "in")
     expected = build(clips, tmp_path / "cache").clip(5)
     (path,) = (tmp_path / "cache").iterdir()
@@ -85,7 +85,7 @@ def sums(folder, cache, start, out):
     out.put([float(np.abs(built.clip(i)).sum()) for i in range(len(built))])
 
 
-def test_two_processes_at_once_both_succeed_and_agree(tmp_path):
+def test_two_processes_at_once_get_equal_stores(tmp_path):
     corpus(tmp_path / "in", 20)
     context = multiprocessing.get_context("spawn")
     start, out = context.Event(), context.Queue()
@@ -100,7 +100,7 @@ def test_two_processes_at_once_both_succeed_and_agree(tmp_path):
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
-def test_full_disk_is_one_error_and_leaves_nothing(tmp_path, monkeypatch):
+def test_a_full_disk_is_one_error_and_leaves_no_file(tmp_path, monkeypatch):
     clips = corpus(tmp_path / "in")
 
     def full(_):
@@ -112,7 +112,7 @@ def test_full_disk_is_one_error_and_leaves_nothing(tmp_path, monkeypatch):
     assert list((tmp_path / "cache").iterdir()) == []
 
 
-def test_a_write_that_fails_half_way_leaves_nothing(tmp_path):
+def test_a_partial_write_leaves_no_file(tmp_path):
     resource = pytest.importorskip("resource")
     clips, (soft, hard) = corpus(tmp_path / "in"), resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # a real short write: the store needs 60 kB
@@ -125,7 +125,7 @@ def test_a_write_that_fails_half_way_leaves_nothing(tmp_path):
     assert len(build(clips, tmp_path / "cache")) == 6
 
 
-def test_broken_clips_stop_or_are_skipped(tmp_path, caplog):
+def test_broken_clips_are_errors_or_are_skipped(tmp_path, caplog):
     corpus(tmp_path / "in")
     (tmp_path / "in/2.wav").write_bytes(b"rubbish")
     clips = manifest(tmp_path / "in")

@@ -1,4 +1,4 @@
-"""The synthetic corpus of four modalities: the same everywhere, each modality predicts part of the label."""
+"""The synthetic corpus of four modalities: the same on every computer; each modality predicts part of the label."""
 
 import collections
 
@@ -14,7 +14,7 @@ def made(tmp_path_factory):
     return corpora.load("demo_modal", None, folder / "a"), folder
 
 
-def test_it_is_balanced_and_the_same_everywhere(made):
+def test_it_is_balanced_and_equal_on_every_computer(made):
     first, folder = made
     other = corpora.load("demo_modal", None, folder / "b")
     assert first.clips == other.clips == corpora.load("demo_modal", None, folder / "a").clips
@@ -35,7 +35,7 @@ def test_about_a_fifth_of_the_clips_have_no(made, name):
 
 
 def mostly(expressed):
-    """The value that most takes of each emotion have."""
+    """The most frequent value among the takes of each emotion."""
     found = {}
     for emotion in synthetic_modal.EMOTIONS:
         own = [take for take in synthetic_modal.takes() if take.emotion == emotion]
@@ -59,7 +59,7 @@ def valence(take):
     return next((kind for kind, each in synthetic_modal._WORDS.items() for one in each if one in words), None)
 
 
-def test_each_modality_distinguishes_some_emotions_only():
+def test_each_modality_distinguishes_only_some_emotions():
     pleasant, faces = ("calm", "happy"), {"angry": ("AU04_r", "AU23_r"), "fearful": ("AU01_r", "AU20_r")}
     for emotion, units in mostly(active_units).items():
         assert units == (faces[emotion] if emotion in faces else ())
@@ -67,7 +67,7 @@ def test_each_modality_distinguishes_some_emotions_only():
         assert kind == ("pleasant" if emotion in pleasant else "unpleasant")
 
 
-def test_voices_of_equal_arousal_differ_by_chance_only():
+def test_voices_of_equal_arousal_differ_only_by_chance():
     """High arousal is louder than low arousal; within each the manner is the same."""
     level = collections.defaultdict(list)
     for take in synthetic_modal.takes():
@@ -77,7 +77,7 @@ def test_voices_of_equal_arousal_differ_by_chance_only():
     assert min(excited) > max(quiet) + 3 and np.ptp(excited) < 1.5 and np.ptp(quiet) < 1.5
 
 
-def test_the_body_distinguishes_sad_from_disgust():
+def test_physiology_distinguishes_sad_from_disgust():
     sweat = collections.defaultdict(list)
     for take in synthetic_modal.takes():
         values = synthetic_modal.body(take)
