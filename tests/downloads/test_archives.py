@@ -1,4 +1,4 @@
-"""Good and hostile archives: what is in the folder afterwards, and that nothing is outside it."""
+"""Valid and hostile archives: the files in the folder afterwards, and none outside it."""
 
 import gzip
 import io
@@ -65,7 +65,7 @@ def rejected(archive, message, limits=None):
 
 
 @pytest.mark.parametrize("mode", ["zip", "w", "w:gz", "w:bz2", "w:xz"])
-def test_a_corpus_comes_out_as_it_went_in(tmp_path, clip, mode):
+def test_an_unpacked_corpus_equals_the_packed_one(tmp_path, clip, mode):
     entries = [(f"Actor_{actor:02d}/{NAME}", clip + bytes([actor])) for actor in range(1, 25)]
     archive = zipped(tmp_path / "a", entries) if mode == "zip" else tarred(tmp_path / "a", entries, mode)
     archives.unpack(archive, tmp_path / "out", Limits())
@@ -135,7 +135,7 @@ def test_a_tar_bomb_is_rejected_while_it_is_read(tmp_path, mode):
 
 
 def test_a_bomb_in_a_header_is_rejected(tmp_path):
-    """A long name is read into memory before it can be looked at."""
+    """A long name is read into memory before it can be checked."""
     info = tarfile.TarInfo("././@LongLink")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 30_000_000
     with gzip.open(tmp_path / "a.tar.gz", "wb") as file:
@@ -159,7 +159,7 @@ def test_a_file_where_a_folder_must_be(tmp_path, clip, make, names):
 
 
 def test_names_that_are_not_utf8(tmp_path, clip):
-    """Old zips hold names in code page 437: read as such. In a tar, such a name is no text at all."""
+    """Old zips have names in code page 437, which are decoded. In a tar, a name that is not UTF-8 is an error."""
     archive = zipped(tmp_path / "a.zip", [("ab_frohlich.wav", clip)])
     archive.write_bytes(archive.read_bytes().replace(b"ab_frohlich", b"ab_fr\x94hlich"))
     archives.unpack(archive, tmp_path / "out", Limits())
@@ -198,7 +198,7 @@ def test_what_is_not_an_archive_is_rejected(tmp_path, content):
     )
 
 
-def test_files_of_a_killed_run_are_cleared(tmp_path, clip):
+def test_files_of_a_killed_run_are_removed(tmp_path, clip):
     (tmp_path / ".out.unpacking").mkdir()
     (tmp_path / ".out.unpacking/half.wav").write_bytes(b"half")
     archives.unpack(zipped(tmp_path / "a.zip", [("a.wav", clip)]), tmp_path / "out", Limits())

@@ -116,7 +116,7 @@ def test_a_wrong_number_of_clips_is_an_error(server, tmp_path, clips):
         download(server, tmp_path, small_source(archive, clips=1440))
     assert not (tmp_path / "ravdess").exists()
     assert "6 clips in" in download(server, tmp_path, small_source(archive))[-1]
-    assert len(server.requests) == 1, "the archive was right, and kept"
+    assert len(server.requests) == 1, "the archive had the right checksum, and is kept"
 
 
 @pytest.mark.parametrize("inside", ["emodb/", ""])
@@ -137,7 +137,7 @@ DATAVERSE = "/borealisdata.ca/api/datasets/:persistentId/versions/:latest/files?
 
 
 def dataverse_row(server, clips):
-    """TESS's row, and an answer in the form that the API documents."""
+    """TESS's row, and a response in the format of the API's documentation."""
     entries = []
     for number, (name, content) in enumerate(clips.items(), 100):
         folder, _, label = name.rpartition("/")
@@ -189,7 +189,7 @@ def test_a_file_other_than_the_dataverse_lists_is_rejected(server, tmp_path, cli
 @pytest.mark.parametrize(
     "answer", [b"<html>", b'{"status": "ERROR", "message": "Not found"}', b'{"data": [{"label": 1}]}']
 )
-def test_an_answer_that_is_not_a_list_is_an_error(server, tmp_path, answer):
+def test_a_response_that_is_not_a_list_is_an_error(server, tmp_path, answer):
     server.files[DATAVERSE] = answer
     workspace = Workspace(tmp_path, IMPATIENT, server.url)
     with pytest.raises(VoxJaxError, match="expected a list of files with checksums, found"):
@@ -197,7 +197,7 @@ def test_an_answer_that_is_not_a_list_is_an_error(server, tmp_path, answer):
 
 
 def git_hash(content):
-    """The hash by git itself."""
+    """The hash that git computes."""
     command = ["git", "hash-object", "--stdin"]
     return subprocess.run(command, input=content, capture_output=True, check=True).stdout.decode().strip()
 
@@ -215,7 +215,7 @@ API = "/api.github.com/repos/owner/corpus/git/trees"
 
 @pytest.fixture
 def repository(server, clips):
-    """A repository on the stand-ins of GitHub's three hosts: clips in LFS, tables in git."""
+    """A repository on local servers in place of GitHub's three hosts: clips in LFS, tables in git."""
     audio = {pathlib.Path(name).name: content for name, content in clips.items()}
     tables = {"Video.csv": b"ActorID,Age\n1001,51\n", "other/huge.bin": b"not wanted"}
     held = {f"Audio/{name}": pointer(content) for name, content in audio.items()} | tables
@@ -296,7 +296,7 @@ def lines(names, data_dir="unused"):
     return list(corpus_downloads.download(names, pathlib.Path(data_dir), IMPATIENT, ""))
 
 
-def test_corpora_that_are_not_downloaded_explain_why():
+def test_the_error_of_a_corpus_that_is_not_downloaded_explains_why():
     assert lines("demo+demo_modal") == [
         f"demo {corpus_downloads.GENERATED_NOTE}",
         f"demo_modal {corpus_downloads.GENERATED_NOTE}",
@@ -337,7 +337,7 @@ def command(*flags):
 
 
 def killed_at(process, part, size_bytes, by=signal.SIGKILL):
-    """Kills it once so much has arrived; what arrived, its exit code and its last words."""
+    """Kills it once so many bytes have arrived; returns what arrived, its exit code and stderr."""
     until = time.monotonic() + 60
     while not part.is_file() or part.stat().st_size < size_bytes:
         assert process.poll() is None and time.monotonic() < until, process.communicate()
@@ -349,7 +349,7 @@ def killed_at(process, part, size_bytes, by=signal.SIGKILL):
 
 @pytest.fixture
 def interruptible():
-    """Ctrl-C reaches what is started here, though tests may run where it is ignored, as in the background."""
+    """Processes started here get Ctrl-C, even where the tests ignore it, as in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -360,7 +360,7 @@ def interruptible():
     ("by", "ends"), [(signal.SIGKILL, (-signal.SIGKILL, "")), (signal.SIGINT, (130, "interrupted\n"))]
 )
 def test_the_command_resumes_after_a_kill_and_rejects_a_substitute(server, tmp_path, clips, by, ends):
-    """The real row's size and checksum hold for a mirror too, so that a stand-in can't pass."""
+    """Size and checksum of the real row are checked on a mirror, too, so that other content is an error."""
     content = server.files[ARCHIVE] = np.random.default_rng(0).bytes(1_000_000)
     flags = ("scripts/download.py", "--corpus=ravdess", f"--data_dir={tmp_path}", f"--mirror={server.url}")
     slow = Response(claimed=208_468_073, chunk=50_000, pace_s=0.05)

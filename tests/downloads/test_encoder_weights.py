@@ -30,7 +30,7 @@ IMPATIENT = RetryPolicy(timeout_s=2.0, tries=2, first_wait_s=0.01)
 NAME, FILE = "whisper_tiny_en", "whisper_tiny_en_encoder"
 COMMIT = weights.PUBLISHED[NAME].commit
 ADDRESS = f"/huggingface.co/openai/whisper-tiny.en/resolve/{COMMIT}/model.safetensors"
-BYTES = "/cdn/oid"  # where the host redirects to
+BYTES = "/cdn/oid"  # the target of the host's redirect
 FEATURES = EncoderFeatures(encoder=NAME, blocks=(2,), hop_ms=20.0)
 
 
@@ -61,7 +61,7 @@ def download(server, folder, row):
 
 
 def left(folder):
-    """All files but the note of which version a part was of."""
+    """All files but the one with the version of a partial file."""
     files = [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".version"]
     return sorted(path.relative_to(folder).as_posix() for path in files)
 
@@ -168,8 +168,8 @@ def test_every_encoder_can_be_fetched_or_is_explained(tmp_path):
 
 
 @pytest.mark.parametrize("name", weights.BY_HAND)
-def test_weights_that_are_not_downloaded_explain_how_to_get_them(name, tmp_path, monkeypatch):
-    monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)  # which may hold them
+def test_the_error_of_weights_that_are_not_downloaded_explains_how_to_get_them(name, tmp_path, monkeypatch):
+    monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)  # it may hold them
     with pytest.raises(VoxJaxError) as caught:
         list(encoder_downloads.download(name, tmp_path, IMPATIENT, ""))
     message = str(caught.value)
@@ -190,7 +190,7 @@ def test_unknown_names_are_an_error_before_any_download(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")  # within the reference
-def test_the_line_that_converts_a_pickle_does(tmp_path):
+def test_the_documented_line_converts_a_pickle(tmp_path):
     torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
     sizes |= {"conv_dim": (8,) * 7, "num_conv_pos_embeddings": 4, "num_conv_pos_embedding_groups": 2}

@@ -52,7 +52,7 @@ def test_a_file_arrives_complete_and_alone(get, server, tmp_path):
     assert get().read_bytes() == CONTENT
     assert left(tmp_path) == ["a.zip"] and sum(get.progress) == len(CONTENT)
     get()
-    assert len(server.requests) == 1, "what is there and verified is not asked for again"
+    assert len(server.requests) == 1, "a verified file is not requested again"
     assert sum(get.progress) == len(CONTENT)
 
 
@@ -71,13 +71,13 @@ def test_a_dropped_connection_is_resumed(get, server):
     assert sum(request.sent for request in server.requests) == sum(get.progress) == len(CONTENT), "no byte twice"
 
 
-def test_many_drops_are_no_failure_while_bytes_arrive(get, server):
+def test_many_dropped_connections_are_no_failure_while_bytes_arrive(get, server):
     server.responses["/a.zip"] = [Response(cut=20_000)]
     assert get().read_bytes() == CONTENT
     assert len(server.requests) == 15
 
 
-def test_a_server_without_ranges_is_asked_for_all_again(get, server):
+def test_a_file_is_requested_completely_again_from_a_server_without_ranges(get, server):
     server.responses["/a.zip"] = [Response(cut=100_000, ranges=0), Response(ranges=0)]
     assert get().read_bytes() == CONTENT
     assert server.ranges("/a.zip") == ["", "bytes=100000-"] and sum(get.progress) == len(CONTENT)
@@ -128,7 +128,7 @@ def test_without_content_length_all_is_read(get, server):
     assert get().read_bytes() == CONTENT
 
 
-def test_a_silent_end_is_not_a_complete_file(get, server):
+def test_a_connection_that_ends_early_gives_no_complete_file(get, server):
     server.responses["/a.zip"] = [Response(length=0, cut=120_000), Response()]
     assert get().read_bytes() == CONTENT
     assert server.ranges("/a.zip") == ["", "bytes=120000-"]
@@ -152,7 +152,7 @@ def test_another_size_is_rejected_before_the_download(get, server):
     assert get.progress == [0, 0]
 
 
-def test_a_wrong_file_is_replaced_only_by_a_right_one(get, server, tmp_path):
+def test_a_damaged_file_is_replaced_only_by_a_verified_one(get, server, tmp_path):
     (tmp_path / "a.zip").write_bytes(b"mine")
     server.responses["/a.zip"] = [Response(status=404), Response()]
     with pytest.raises(VoxJaxError):
@@ -195,7 +195,7 @@ def test_a_temporary_error_is_retried(get, server, status):
     assert get().read_bytes() == CONTENT
 
 
-def test_retry_after_is_obeyed_up_to_a_limit(get, server):
+def test_retry_after_is_respected_up_to_a_limit(get, server):
     server.responses["/a.zip"] = [Response(status=429, headers=(("Retry-After", "1"),)), Response()]
     start = time.monotonic()
     get()
@@ -237,7 +237,7 @@ def test_the_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
     for name in ("HTTP_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", server.url)
-    url = "http://corpus.example/a.zip"  # reached by no other way
+    url = "http://corpus.example/a.zip"  # not reachable otherwise
     server.files[url] = CONTENT
     remote = RemoteFile("a.zip", url, len(CONTENT), sha256(CONTENT))
     with http.connection_pool(url) as pool:

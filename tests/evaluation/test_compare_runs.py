@@ -1,4 +1,4 @@
-"""compare.py on reports that were really written."""
+"""compare.py on reports written to disk."""
 
 import json
 import pathlib
@@ -33,7 +33,7 @@ def runs(tmp_path_factory):
     return written(root / "a", logits=better(3.0)), written(root / "b")
 
 
-def test_figures_and_differences_are_those_of_the_reports(runs):
+def test_figures_and_differences_equal_those_of_the_reports(runs):
     found = compare_runs.compare(*runs)
     figures = [json.loads((run / "report/metrics.json").read_text()) for run in runs]
     for name in ("uar", "accuracy"):
@@ -48,7 +48,7 @@ def test_figures_and_differences_are_those_of_the_reports(runs):
         assert pair == pytest.approx([f["per_speaker"][speaker] for f in figures])
     swapped = compare_runs.compare(*reversed(runs))
     assert swapped["uar"]["difference"] == pytest.approx(-found["uar"]["difference"])
-    assert swapped["uar"]["p"] == found["uar"]["p"] == 2 / 64  # every one of six speakers gains
+    assert swapped["uar"]["p"] == found["uar"]["p"] == 2 / 64  # all six speakers improve
 
 
 def test_a_run_equals_itself(runs):
@@ -74,7 +74,7 @@ def test_rows_may_come_in_any_order(runs, tmp_path):
     assert other["agreement"] == compare_runs.compare(*runs)["agreement"]
 
 
-def test_several_seeds_are_averaged_within_a_clip(runs, tmp_path):
+def test_seeds_are_averaged_within_a_clip(runs, tmp_path):
     base = example()
     twice = {name: [*getattr(base, name)] * 2 for name in ("clips", "speakers", "genders")}
     arrays = {name: np.concatenate([getattr(base, name)] * 2) for name in ("folds", "truth")}
@@ -96,12 +96,12 @@ def test_several_seeds_are_averaged_within_a_clip(runs, tmp_path):
         ({"truth": (example().truth + 1) % 3}, "the same test clips"),
     ],
 )
-def test_other_questions_are_refused(runs, tmp_path, changes, message):
+def test_runs_that_cannot_be_compared_are_errors(runs, tmp_path, changes, message):
     with pytest.raises(VoxJaxError, match=message):
         compare_runs.compare(runs[0], written(tmp_path / "other", **changes))
 
 
-def test_folders_without_or_with_damaged_reports_are_refused(runs, tmp_path):
+def test_folders_without_a_report_or_with_a_damaged_one_are_errors(runs, tmp_path):
     with pytest.raises(VoxJaxError, match="name the --workdir of a finished"):
         compare_runs.compare(runs[0], tmp_path)
     damaged = written(tmp_path / "damaged")

@@ -1,4 +1,4 @@
-"""Each rule speaks of the curve it is for, and none of a healthy one."""
+"""Each rule finds its own kind of curve, and no rule finds a healthy one."""
 
 import dataclasses
 import json
@@ -73,46 +73,46 @@ CASES = {
 }
 
 
-def test_a_healthy_run_needs_no_advice():
+def test_a_healthy_run_has_no_diagnostics():
     assert learning_curve_diagnostics.of(curve()) == []
 
 
 @pytest.mark.parametrize("rule", CASES)
-def test_each_rule_speaks_of_its_curve_alone(rule):
-    changes, message = CASES[rule]
-    (said,) = learning_curve_diagnostics.of(curve(**changes))
-    assert said == learning_curve_diagnostics.RULES[rule](curve(**changes))
+def test_each_rule_finds_only_its_own_curve(rule):
+    changes, pattern = CASES[rule]
+    (message,) = learning_curve_diagnostics.of(curve(**changes))
+    assert message == learning_curve_diagnostics.RULES[rule](curve(**changes))
 
-    assert re.search(message, said), said
-    assert "--config." in said
+    assert re.search(pattern, message), message
+    assert "--config." in message
 
 
 def test_every_rule_has_a_case():
     assert set(CASES) == set(learning_curve_diagnostics.RULES)
 
 
-def test_a_few_epochs_make_no_curve_and_a_stopped_run_does_not_ask_for_more():
+def test_few_epochs_and_runs_that_stopped_early_have_no_diagnostics():
     assert learning_curve_diagnostics.of(curve()._replace(rows=rows()[:5])) == []
     rising = {"valid_uar": 0.1 + 0.7 * TIME, "valid_accuracy": 0.1 + 0.7 * TIME, "train_accuracy": 0.1 + 0.7 * TIME}
     assert learning_curve_diagnostics.of(curve(planned=200, **rising)) == []
 
 
-def test_sampling_noise_of_a_small_validation_side_is_not_called_erratic():
+def test_sampling_noise_of_a_small_validation_set_is_not_erratic():
     noisy = 0.7 + np.random.default_rng(2).normal(0.0, 0.05, EPOCHS)
     assert learning_curve_diagnostics.erratic(curve(valid_clips=30, valid_accuracy=noisy)) == ""
     assert learning_curve_diagnostics.erratic(curve(valid_clips=2_000, valid_accuracy=noisy)) != ""
 
 
-def test_rows_are_read_back_as_written(tmp_path):
+def test_rows_that_are_read_equal_the_written_ones(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows()))
     assert learning_curve_diagnostics.read(path) == rows()
 
 
 def test_the_report_shows_the_diagnostics(tmp_path):
-    told = example()
-    told = dataclasses.replace(told, meta=told.meta | {"diagnostics": ["Overfitting: <look>."]})
-    figures = run_report.write_report(tmp_path, told)
+    run = example()
+    run = dataclasses.replace(run, meta=run.meta | {"diagnostics": ["Overfitting: <look>."]})
+    figures = run_report.write_report(tmp_path, run)
     assert "DIAGNOSTICS: Overfitting: <look>." in run_report.printout(figures)
     assert "<li>Overfitting: &lt;look&gt;.</li>" in (tmp_path / "report.html").read_text()
     assert json.loads((tmp_path / "metrics.json").read_text())["diagnostics"] == ["Overfitting: <look>."]

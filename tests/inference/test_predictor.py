@@ -1,4 +1,4 @@
-"""Predicting: the same answer however it is asked for, and a plain one for what can't be read."""
+"""Predicting: equal results for all kinds of sources, and clear errors for those that can't be read."""
 
 import csv
 import functools
@@ -39,7 +39,7 @@ def fresh():
 def member(seed, weight=1.0):
     variables = fresh()(jax.random.key(seed), jnp.zeros((1, 8, 12)), jnp.ones((1, 8), bool))
     params, stats = jax.tree.map(np.asarray, (variables.params, variables.stats))
-    params = jax.tree.map(lambda leaf: 2.0 * leaf, params)  # so that clips differ in more than decimals
+    params = jax.tree.map(lambda leaf: 2.0 * leaf, params)  # so that predictions differ clearly
     scaler = normalize.Scaler(np.full((1, 12), -40.0, np.float32), np.full((1, 12), 15.0, np.float32))
     return model_folder.TrainedMember("optimized", SMALL, weight, {"params": params, "stats": stats}, scaler)
 
@@ -87,11 +87,11 @@ def clips(tmp_path_factory):
     return folder
 
 
-def chances(answer):
+def probabilities(answer):
     return np.array(list(answer["probabilities"].values()))
 
 
-def test_equals_the_chain_spelled_out(model, predictor):
+def test_predictions_equal_those_of_the_single_steps(model, predictor):
     samples = voice(0.7)
     trained = model_folder.load(model)
     one = trained.members[0]
@@ -101,10 +101,10 @@ def test_equals_the_chain_spelled_out(model, predictor):
     inputs = normalize.apply(CONFIG, one.scaler, values, mask)
     logits = jax.jit(network.apply)(models.Variables(**one.variables), inputs, mask)
     answer = predictor.predict((samples, RATE_HZ))
-    np.testing.assert_allclose(chances(answer), jax.nn.softmax(logits)[0], atol=1e-5)
+    np.testing.assert_allclose(probabilities(answer), jax.nn.softmax(logits)[0], atol=1e-5)
     assert tuple(answer["probabilities"]) == LABELS
     assert answer["emotion"] == LABELS[int(jnp.argmax(logits))]
-    assert answer["confidence"] == max(chances(answer))
+    assert answer["confidence"] == max(probabilities(answer))
     assert answer["duration_s"] == pytest.approx(0.7)
     assert answer["model"] == str(model)
 
@@ -117,17 +117,17 @@ def test_path_file_object_and_samples_agree(predictor, clips):
     assert predictor.predict(soundfile.read(path, dtype="float32")) == by_path
 
 
-def test_many_at_once_answer_as_each_alone(predictor, clips):
+def test_many_clips_at_once_have_the_predictions_of_each_alone(predictor, clips):
     paths = [clips / f"{i}.wav" for i in range(7)] * 3
     together = list(predictor.predict_many(paths))
     alone = [predictor.predict(path) for path in paths[:7]] * 3
     for a, b in zip(together, alone, strict=True):
-        np.testing.assert_allclose(chances(a), chances(b), atol=2e-5)
+        np.testing.assert_allclose(probabilities(a), probabilities(b), atol=2e-5)
         assert a["duration_s"] == b["duration_s"]
     assert len({round(answer["confidence"], 4) for answer in alone}) == 7
 
 
-def test_sources_are_taken_as_needed(predictor, clips):
+def test_sources_are_consumed_as_needed(predictor, clips):
     taken = []
 
     def endless():
@@ -140,37 +140,37 @@ def test_sources_are_taken_as_needed(predictor, clips):
     assert len(taken) <= 64
 
 
-def test_a_long_clip_is_the_mean_of_its_windows(predictor):
+def test_logits_of_a_long_clip_are_the_mean_over_its_windows(predictor):
     samples = voice(2.7)
     parts = np.array_split(samples, 3)
-    logits = [np.log(chances(predictor.predict((part, RATE_HZ)))) for part in parts]
+    logits = [np.log(probabilities(predictor.predict((part, RATE_HZ)))) for part in parts]
     mean = np.mean(logits, axis=0)
     expected = np.exp(mean) / np.exp(mean).sum()
-    np.testing.assert_allclose(chances(predictor.predict((samples, RATE_HZ))), expected, atol=1e-5)
+    np.testing.assert_allclose(probabilities(predictor.predict((samples, RATE_HZ))), expected, atol=1e-5)
 
 
 def test_temperature_softens_and_members_vote_by_weight(tmp_path):
     clip = (voice(0.5), RATE_HZ)
-    one, other = (chances(EmotionPredictor(saved(tmp_path / str(i), member(i))).predict(clip)) for i in (0, 1))
+    one, other = (probabilities(EmotionPredictor(saved(tmp_path / str(i), member(i))).predict(clip)) for i in (0, 1))
     both = saved(tmp_path / "both", member(0, 3.0), member(1, 1.0))
     vote = 0.75 * one + 0.25 * other
-    np.testing.assert_allclose(chances(EmotionPredictor(both).predict(clip)), vote, atol=1e-6)
+    np.testing.assert_allclose(probabilities(EmotionPredictor(both).predict(clip)), vote, atol=1e-6)
     soft = saved(tmp_path / "soft", member(0, 3.0), member(1, 1.0), temperature=2.0)
     expected = np.sqrt(vote) / np.sqrt(vote).sum()
-    np.testing.assert_allclose(chances(EmotionPredictor(soft).predict(clip)), expected, atol=1e-6)
+    np.testing.assert_allclose(probabilities(EmotionPredictor(soft).predict(clip)), expected, atol=1e-6)
 
 
-def test_a_broken_source_stops_or_is_answered_in_place(predictor, clips):
+def test_a_broken_source_is_an_error_or_has_a_result_of_its_own(predictor, clips):
     paths = [clips / name for name in ("0.wav", "2b.wav", "1.wav")]
     with pytest.raises(AudioError, match=r"2b\.wav"):
         list(predictor.predict_many(paths))
     found = list(predictor.predict_many(paths, lambda source, error: {"error": source.name}))
     assert found[1] == {"error": "2b.wav"}
     for i in (0, 2):
-        np.testing.assert_allclose(chances(found[i]), chances(predictor.predict(paths[i])), atol=2e-5)
+        np.testing.assert_allclose(probabilities(found[i]), probabilities(predictor.predict(paths[i])), atol=2e-5)
 
 
-def test_compiles_few_shapes(model, clips):
+def test_few_shapes_are_compiled(model, clips):
     batched_forward._forward.clear_cache()
     predictor = EmotionPredictor(model)
     for seed, duration_s in enumerate(np.linspace(0.11, 0.99, 12)):
@@ -178,7 +178,7 @@ def test_compiles_few_shapes(model, clips):
     assert batched_forward._forward._cache_size() <= 3
 
 
-def test_weights_of_another_network_are_refused(tmp_path):
+def test_weights_of_another_network_are_an_error(tmp_path):
     folder = saved(tmp_path, member(0))
     text = (folder / "model.json").read_text()
     changed = json.loads(text)
@@ -202,11 +202,11 @@ def test_default_model_is_in_the_package_else_in_the_checkout(tmp_path, monkeypa
 
 def written(predictor, clips, style):
     failed = []
-    lines = list(prediction_lines.lines(predictor, [str(clips)], FORMATS[style], lambda *told: failed.extend(told)))
+    lines = list(prediction_lines.lines(predictor, [str(clips)], FORMATS[style], lambda *counts: failed.extend(counts)))
     return lines, failed
 
 
-def test_json_gives_each_file_its_object_in_order(predictor, clips):
+def test_json_has_one_object_per_file_in_order(predictor, clips):
     lines, failed = written(predictor, clips, "json")
     found = [json.loads(line) for line in lines]
     assert [pathlib.Path(answer["path"]).stem for answer in found] == [
@@ -230,7 +230,7 @@ def test_json_gives_each_file_its_object_in_order(predictor, clips):
             assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
-def test_csv_has_a_column_a_label(predictor, clips):
+def test_csv_has_one_column_per_label(predictor, clips):
     lines, _ = written(predictor, clips, "csv")
     rows = list(csv.DictReader(lines))
     good = [row for row in rows if not row["error"]]
@@ -241,7 +241,7 @@ def test_csv_has_a_column_a_label(predictor, clips):
     assert "empty file" in next(row["error"] for row in rows if row["path"].endswith("4b.wav"))
 
 
-def test_text_lines_up_and_names_a_broken_path_once(predictor, clips):
+def test_columns_of_text_are_aligned_and_an_error_names_its_path_once(predictor, clips):
     lines, _ = written(predictor, clips, "text")
     good = [line for line in lines if "error" not in line]
     assert len({line.index(" %") for line in good}) == 1
@@ -249,10 +249,10 @@ def test_text_lines_up_and_names_a_broken_path_once(predictor, clips):
     assert broken.count("4b.wav") == 1 and "expected a sound file" in broken
 
 
-def test_an_empty_folder_among_files_is_told_and_the_rest_answered(predictor, clips, tmp_path):
+def test_an_empty_folder_gives_an_error_and_the_other_files_are_predicted(predictor, clips, tmp_path):
     failed = []
     arguments = [str(tmp_path), str(clips / "0.wav")]
-    lines = list(prediction_lines.lines(predictor, arguments, FORMATS["json"], lambda *told: failed.extend(told)))
+    lines = list(prediction_lines.lines(predictor, arguments, FORMATS["json"], lambda *counts: failed.extend(counts)))
     assert "none" in json.loads(lines[0])["error"] and "emotion" in json.loads(lines[1])
     assert failed == [1, 2]
 
@@ -267,7 +267,7 @@ def environment(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
-def test_command_answers_the_good_and_leaves_with_1(model, clips, tmp_path):
+def test_the_command_predicts_readable_files_and_has_exit_code_1(model, clips, tmp_path):
     done = script(clips / "0.wav", clips / "4b.wav", f"--model={model}", "--format=json", f"--out={tmp_path / 'a'}")
     assert (done.returncode, done.stdout) == (1, "")
     assert "1 of 2 could not be answered" in done.stderr and "Traceback" not in done.stderr

@@ -5,7 +5,7 @@ from voxjax.metrics import calibration
 
 
 def calibrated_logits(n=4000, classes=8, seed=0):
-    """Logits whose softmax is the very distribution the truth is drawn from."""
+    """Logits whose softmax is the distribution that the truth is drawn from."""
     generator = np.random.default_rng(seed)
     logits = 2 * generator.normal(size=(n, classes))
     noise = generator.gumbel(size=(n, classes))
@@ -13,12 +13,12 @@ def calibrated_logits(n=4000, classes=8, seed=0):
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.0, 3.0])
-def test_undoes_a_known_factor(factor):
+def test_the_temperature_equals_a_known_factor(factor):
     logits, targets = calibrated_logits()
     assert calibration.fit_temperature(factor * logits, targets) == pytest.approx(factor, rel=0.06)
 
 
-def test_is_the_least_loss_of_many_clips_on_a_fine_grid():
+def test_the_temperature_has_the_lowest_loss_on_a_fine_grid():
     logits, targets = calibrated_logits(n=20_000)
     found = calibration.fit_temperature(2.5 * logits, targets)
     grid = np.geomspace(0.5, 8, 400)
@@ -27,33 +27,33 @@ def test_is_the_least_loss_of_many_clips_on_a_fine_grid():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_never_raises_the_loss(seed):
+def test_the_temperature_never_raises_the_loss(seed):
     logits, targets = calibrated_logits(n=20, seed=seed)
     fitted = calibration.fit_temperature(logits, targets)
     assert calibration.nll(logits / fitted, targets) <= calibration.nll(logits, targets)
 
 
-def test_few_clips_are_believed_less_than_many():
+def test_few_clips_move_the_temperature_less_than_many():
     logits, targets = calibrated_logits()
     few = [calibration.fit_temperature(0.4 * logits[at : at + 60], targets[at : at + 60]) for at in range(0, 600, 60)]
     many = calibration.fit_temperature(0.4 * logits, targets)
     assert many < 0.45
-    assert all(many + 0.05 < one < 1 for one in few)  # on the way there, and not beyond
+    assert all(many + 0.05 < one < 1 for one in few)  # nearer to 1 than with many clips
 
 
-def test_a_set_without_errors_sharpens_little():
+def test_clips_without_errors_sharpen_little():
     targets = np.arange(40) % 4
     logits = 4 * np.eye(4)[targets]
     assert 0.3 < calibration.fit_temperature(logits, targets) < 1
 
 
-def test_pure_guessing_softens():
+def test_guessing_is_softened():
     generator = np.random.default_rng(0)
     logits, targets = 10 * generator.normal(size=(500, 4)), generator.integers(0, 4, 500)
     assert calibration.fit_temperature(logits, targets) > 10
 
 
-def test_apply_keeps_the_order_and_sums_to_one():
+def test_calibrated_probabilities_keep_their_order_and_sum_to_1():
     logits, _ = calibrated_logits(n=50)
     logits[0, 0] = 1e4  # no overflow
     probabilities = calibration.calibrated_probabilities(logits, np.linspace(0.5, 3, 50)[:, None])
@@ -62,6 +62,6 @@ def test_apply_keeps_the_order_and_sums_to_one():
     np.testing.assert_allclose(probabilities[-1], calibration.calibrated_probabilities(logits[-1], 3.0))
 
 
-def test_apply_divides_the_log_odds():
+def test_the_temperature_divides_log_odds():
     probabilities = calibration.calibrated_probabilities(np.array([3.0, 1.0, -1.0]), 4.0)
     np.testing.assert_allclose(np.diff(np.log(probabilities)), [-0.5, -0.5])

@@ -40,7 +40,7 @@ def test_summary_equals_scikit_learn():
     assert got["n"] == sum(row["n"] for row in got["per_class"].values()) == 400
 
 
-def test_sums_of_batches_add_up_to_the_whole_and_padding_counts_nothing():
+def test_sums_of_batches_add_up_and_padding_does_not_count():
     truth, logits, _ = predictions(n=50)
     total = None
     for start in range(0, 50, 16):
@@ -58,14 +58,14 @@ def test_sums_of_batches_add_up_to_the_whole_and_padding_counts_nothing():
     assert ratios["nll"] == pytest.approx(sk.log_loss(truth, jax.nn.softmax(logits)), rel=1e-5)
 
 
-def test_weights_scale_what_a_clip_adds():
+def test_weights_scale_the_sums_of_a_clip():
     logits, targets = jnp.eye(3, dtype=jnp.float32), jnp.array([0, 1, 0])
     got = classification.sums(logits, targets, jnp.array([2.0, 1.0, 0.5]))
     np.testing.assert_allclose(got["confusion"], [[2, 0, 0.5], [0, 1, 0], [0, 0, 0]])
     assert float(got["count"]) == 3.5
 
 
-def test_one_answer_for_all_scores_chance_however_unbalanced():
+def test_the_uar_of_one_answer_for_all_is_chance_on_unbalanced_classes():
     truth = np.array([0] * 90 + [1] * 5 + [2] * 5)
     counts = matrix(truth, np.zeros(100, int), 3)
     assert classification.uar(counts) == pytest.approx(1 / 3)
@@ -81,7 +81,7 @@ def test_a_class_without_clips_is_left_out_of_the_averages():
     assert got["per_class"]["sad"] == {"precision": None, "recall": None, "f1": None, "n": 0}
 
 
-def test_interval_over_clips_is_the_binomial_one():
+def test_the_interval_over_clips_equals_the_binomial_one():
     hit = np.arange(1000) < 700
     clips = np.zeros((1000, 2, 2), int)
     clips[np.arange(1000), 0, np.where(hit, 0, 1)] = 1
@@ -91,8 +91,8 @@ def test_interval_over_clips_is_the_binomial_one():
     assert high == pytest.approx(0.7 + wide, abs=0.004)
 
 
-def test_interval_over_speakers_is_wider_where_speakers_differ():
-    # Ten speakers of 40 clips, each wholly right or wrong: as uncertain as ten clips.
+def test_the_interval_over_speakers_is_wider_where_speakers_differ():
+    # Ten speakers with 40 clips, all of them right or all wrong: as uncertain as ten clips.
     truth, right = np.zeros(400, int), np.repeat(np.arange(10) < 7, 40)
     predicted = np.where(right, 0, 1)
     speakers = [f"s{i // 40}" for i in range(400)]
@@ -125,16 +125,16 @@ def test_ece_of_known_bins():
     assert classification.reliability(probabilities, truth)["count"].sum() == 20
 
 
-def test_bins_hold_their_upper_edge_and_certainty():
+def test_bins_include_their_upper_edge_and_a_confidence_of_1():
     probabilities = np.array([[1.0, 0.0], [0.6, 0.4]])
     count = classification.reliability(probabilities, np.array([0, 0]))["count"]
     assert np.flatnonzero(count).tolist() == [8, 14]
 
 
-def test_coverage_refuses_the_least_certain_first():
+def test_coverage_rejects_the_least_confident_first():
     confidence = np.linspace(0.99, 0.6, 20)
     probabilities = np.stack([confidence, 1 - confidence], 1)
-    truth = (np.arange(20) >= 10).astype(int)  # the ten least certain are wrong
+    truth = (np.arange(20) >= 10).astype(int)  # the ten least confident are wrong
     shuffled = np.random.default_rng(0).permutation(20)
     rows = classification.coverage(probabilities[shuffled], truth[shuffled])
     accuracy = {round(row["coverage"], 2): row["accuracy"] for row in rows}
@@ -143,12 +143,12 @@ def test_coverage_refuses_the_least_certain_first():
     assert rows[-1]["confidence"] == pytest.approx(0.6)
 
 
-def test_groups_are_judged_by_their_own_clips():
+def test_figures_of_groups_are_of_their_own_clips():
     truth = np.array([0, 1, 0, 1, 2])
     probabilities = np.eye(4)[[0, 1, 1, 1, 0]] * 0.9 + 0.025
     got = summary(truth, probabilities, speakers=["b", "b", "a", "a", "a"], genders=["", "", "f", "f", "f"])
     assert got["per_speaker"] == {"a": pytest.approx(1 / 3), "b": 1.0}
-    assert got["per_gender"] == {"f": pytest.approx(1 / 3)}  # an unknown gender is no group
+    assert got["per_gender"] == {"f": pytest.approx(1 / 3)}  # unknown genders are not a group
     assert got["speaker_n"] == {"a": 3, "b": 2}
 
 
@@ -161,7 +161,7 @@ def test_groups_are_judged_by_their_own_clips():
         (lambda truth, p: (truth, np.where(p > 0.9, np.nan, p)), "diverged"),
     ],
 )
-def test_tables_that_do_not_fit_are_refused(change, message):
+def test_arguments_that_do_not_fit_together_are_errors(change, message):
     truth, _, probabilities = predictions()
     truth, probabilities = change(truth, probabilities)
     speakers = ["s"] * len(probabilities)

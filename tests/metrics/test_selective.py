@@ -1,4 +1,4 @@
-"""The reject option: thresholds reach their target where they were chosen, and never see a test clip."""
+"""The reject option: thresholds reach their target on the clips they were chosen on; test clips do not change them."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ from voxjax.metrics import selective
 
 
 def predictions(seed=0, n=400):
-    """Two classes; an answer of confidence c is right with chance c."""
+    """Two classes; an answer of confidence c is right with probability c."""
     random = np.random.default_rng(seed)
     confidence = random.uniform(0.5, 1.0, n)
     truth = np.where(random.uniform(size=n) < confidence, 0, 1)
     return np.stack([confidence, 1 - confidence], 1), truth
 
 
-def test_the_share_right_is_reached_with_as_many_answers_as_can_be():
+def test_the_target_accuracy_is_reached_with_the_most_answers():
     probabilities, truth = predictions()
     least = selective.confidence_thresholds(probabilities, truth)
     for target, threshold in zip(selective.TARGETS, least, strict=True):
@@ -23,18 +23,18 @@ def test_the_share_right_is_reached_with_as_many_answers_as_can_be():
         lower = np.unique(probabilities.max(1))
         for other in lower[lower < threshold]:
             assert selective.accuracy_and_coverage(probabilities, truth, other)["accuracy"] < target, (
-                "none lower would do"
+                "no lower threshold reaches it"
             )
     assert np.all(np.diff(least) >= 0)
 
 
-def test_on_calibrated_clips_the_promise_holds_for_unseen_ones():
+def test_on_calibrated_clips_new_ones_reach_the_target_too():
     least = selective.confidence_thresholds(*predictions(1, 4_000))
     for target, threshold in zip(selective.TARGETS, least, strict=True):
         assert selective.accuracy_and_coverage(*predictions(2, 4_000), threshold)["accuracy"] > target - 0.03
 
 
-def test_everything_is_answered_where_all_answers_are_good_enough_and_nothing_where_none_are():
+def test_all_clips_are_accepted_where_all_reach_the_target_and_none_where_none_do():
     sure = np.tile([0.9, 0.1], (30, 1))
     assert selective.confidence_thresholds(sure, np.zeros(30, int)).tolist() == [0.0] * 3
     wrong = selective.confidence_thresholds(sure, np.ones(30, int))
@@ -46,9 +46,9 @@ def test_everything_is_answered_where_all_answers_are_good_enough_and_nothing_wh
     }
 
 
-def test_fewer_than_ten_answers_promise_nothing():
+def test_fewer_than_ten_answers_give_no_threshold():
     probabilities = np.stack([np.linspace(0.9, 0.6, 30), np.linspace(0.1, 0.4, 30)], 1)
-    truth = (np.arange(30) >= 9).astype(int)  # the nine most certain are right, all others wrong
+    truth = (np.arange(30) >= 9).astype(int)  # the nine most confident are right, the rest wrong
     assert selective.confidence_thresholds(probabilities, truth, [0.9, 0.95])[0] == pytest.approx(probabilities[9, 0])
     assert np.isnan(selective.confidence_thresholds(probabilities, truth, [0.95])[0])
 

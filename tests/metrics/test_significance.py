@@ -17,29 +17,29 @@ def one_clip_each(hits):
 
 
 def speakers(generator, right, units=12, classes=3, clips=10):
-    """Units of random clips, each right with a chance of its own around `right`."""
+    """Units of random clips; each unit has an accuracy near `right`."""
     counts = np.zeros((units, classes, classes))
     for unit in counts:
-        chance = np.clip(right + generator.normal(0, 0.08), 0, 1)
+        accuracy = np.clip(right + generator.normal(0, 0.08), 0, 1)
         for truth in range(classes):
-            hits = generator.binomial(clips, chance)
+            hits = generator.binomial(clips, accuracy)
             unit[truth, truth], unit[truth, (truth + 1) % classes] = hits, clips - hits
     return counts
 
 
-def test_all_patterns_equal_a_count_by_hand():
+def test_the_p_value_of_all_patterns_equals_a_count():
     generator = np.random.default_rng(0)
     a, b = speakers(generator, 0.7, units=6), speakers(generator, 0.5, units=6)
-    seen = abs(classification.uar(a.sum(0)) - classification.uar(b.sum(0)))
+    observed = abs(classification.uar(a.sum(0)) - classification.uar(b.sum(0)))
     larger = 0
     for swaps in itertools.product((False, True), repeat=6):
         first = sum(y if swap else x for x, y, swap in zip(a, b, swaps, strict=True))
         second = sum(x if swap else y for x, y, swap in zip(a, b, swaps, strict=True))
-        larger += abs(classification.uar(first) - classification.uar(second)) >= seen - 1e-9
+        larger += abs(classification.uar(first) - classification.uar(second)) >= observed - 1e-9
     assert significance.permutation(a, b, classification.uar) == larger / 64
 
 
-def test_drawn_patterns_equal_scipys():
+def test_the_p_value_of_random_patterns_is_close_to_scipys():
     generator = np.random.default_rng(1)
     a, b = speakers(generator, 0.66, units=30), speakers(generator, 0.6, units=30)
     ours = significance.permutation(a, b, classification.accuracy)
@@ -54,7 +54,7 @@ def test_drawn_patterns_equal_scipys():
     assert ours == pytest.approx(theirs, abs=0.01) and 0.0005 < ours < 0.9
 
 
-def test_equal_models_are_seldom_told_apart_and_unequal_ones_often():
+def test_equal_models_rarely_differ_significantly_and_unequal_ones_often():
     generator = np.random.default_rng(2)
     p = [
         significance.permutation(speakers(generator, 0.6), speakers(generator, 0.6 + more), classification.uar)
@@ -64,7 +64,7 @@ def test_equal_models_are_seldom_told_apart_and_unequal_ones_often():
     assert np.mean(np.array(p[200:]) < 0.05) > 0.9
 
 
-def test_interval_holds_the_true_difference_about_as_often_as_it_says():
+def test_95_percent_intervals_contain_the_true_difference_about_that_often():
     generator = np.random.default_rng(3)
     held = 0
     for _ in range(120):
@@ -78,8 +78,8 @@ def test_interval_holds_the_true_difference_about_as_often_as_it_says():
     assert significance.permutation(same, same, classification.uar) == 1.0
 
 
-def test_pairing_finds_what_speakers_hide():
-    """Every speaker gains a little, far less than speakers differ."""
+def test_pairing_finds_a_difference_that_is_small_against_that_of_speakers():
+    """Every speaker improves a little, by far less than speakers differ."""
     generator = np.random.default_rng(4)
     hits = generator.integers(40, 90, 20)
     a, b = (one_clip_each([1])[0] * 0 for _ in range(2))
@@ -89,14 +89,14 @@ def test_pairing_finds_what_speakers_hide():
     assert stats.ttest_ind(hits + 3, hits).pvalue > 0.05
 
 
-def test_mcnemar_is_the_binomial_of_the_clips_that_differ():
+def test_mcnemar_is_a_binomial_test_of_the_clips_that_differ():
     a = np.array([1] * 9 + [0] * 2 + [1] * 50 + [0] * 5, bool)
     b = np.array([0] * 9 + [1] * 2 + [1] * 50 + [0] * 5, bool)
     assert significance.mcnemar(a, b) == pytest.approx(2 * stats.binom.cdf(2, 11, 0.5))
     assert significance.mcnemar(a, a) == 1.0
 
 
-def test_one_clip_units_give_mcnemars_answer():
+def test_on_units_of_one_clip_permutation_equals_mcnemar():
     generator = np.random.default_rng(5)
     a, b = generator.random(400) < 0.7, generator.random(400) < 0.63
     ours = significance.permutation(one_clip_each(a), one_clip_each(b), classification.accuracy)

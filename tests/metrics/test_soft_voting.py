@@ -1,4 +1,4 @@
-"""Soft voting: weights, and how members differ."""
+"""Soft voting: weights, and the diversity of members."""
 
 import numpy as np
 import pytest
@@ -11,11 +11,11 @@ TRUTH = np.random.default_rng(1).integers(0, 4, 120)
 
 
 def member(skill, seed):
-    """Probabilities that lean on the truth by `skill` nats."""
+    """Random probabilities; the true class has `skill` nats more."""
     random = np.random.default_rng(seed)
     scores = random.normal(0, 1, (120, 4)) + skill * np.eye(4)[TRUTH]
-    shares = np.exp(scores)
-    return shares / shares.sum(1, keepdims=True)
+    values = np.exp(scores)
+    return values / values.sum(1, keepdims=True)
 
 
 def nll(probabilities):
@@ -34,7 +34,7 @@ def test_a_vote_is_the_weighted_mean():
 
 
 @pytest.mark.parametrize("weights", [[0.0, 0.0], [1.0, -0.1], [np.nan, 1.0], [1.0]])
-def test_weights_that_make_no_vote_are_refused(weights):
+def test_invalid_weights_are_errors(weights):
     with pytest.raises(VoxJaxError, match="weights of a vote"):
         vote(np.full((2, 1, 2), 0.5), np.array(weights))
 
@@ -43,7 +43,7 @@ def logits(members=3, clips=40, classes=4, seed=11):
     return np.random.default_rng(seed).normal(0, 3, (members, clips, classes)).astype(np.float32)
 
 
-def test_a_soft_vote_is_the_log_of_the_weighted_mean_of_softmaxes():
+def test_a_soft_vote_is_the_logarithm_of_the_weighted_mean_of_softmaxes():
     scores, weights = logits(), np.array([0.5, 0.2, 0.3])
     found = soft_voting.soft_vote(scores, weights)
     expected = np.log(sum(w * special.softmax(s.astype(np.float64), -1) for w, s in zip(weights, scores, strict=True)))
@@ -67,7 +67,7 @@ def test_a_probability_of_zero_has_a_finite_logarithm():
 
 
 def test_members_without_an_available_modality_get_no_weight():
-    """Each clip's vote equals that of its available members alone, whatever numbers the rest have."""
+    """Each clip's vote equals that of its available members, with any logits of the rest."""
     scores, weights = logits(), np.array([0.5, 0.2, 0.3])
     available = np.random.default_rng(2).uniform(size=(3, 40)) < 0.6
     available[0, 0], available[:, 1] = True, True
@@ -78,7 +78,7 @@ def test_members_without_an_available_modality_get_no_weight():
         alone = soft_voting.soft_vote(scores[voters][:, [clip]], weights[voters])
         np.testing.assert_allclose(found[[clip]], alone, rtol=1e-12)
     assert np.allclose(found[~available.any(axis=0)], np.log(0.25))
-    assert not available.any(axis=0).all(), "the case of no member is among them"
+    assert not available.any(axis=0).all(), "a clip without any member is among them"
     everyone = soft_voting.soft_vote(scores, weights, np.ones((3, 40), bool))
     np.testing.assert_allclose(everyone, soft_voting.soft_vote(scores, weights), rtol=1e-12)
 
@@ -92,7 +92,7 @@ def test_equal_weights_are_equal():
     np.testing.assert_allclose(soft_voting.WEIGHTINGS["equal"](np.zeros((5, 120, 4)), TRUTH), 0.2)
 
 
-def test_validation_gives_weight_to_the_better_and_is_never_worse_than_equal():
+def test_validation_weights_favour_the_better_member_and_are_not_worse_than_equal_ones():
     members = np.stack([member(3.0, 2), member(0.1, 3), member(0.1, 4)])
     weights = soft_voting.validation_weights(members, TRUTH)
     assert weights.sum() == pytest.approx(1) and weights.min() > 0
@@ -100,7 +100,7 @@ def test_validation_gives_weight_to_the_better_and_is_never_worse_than_equal():
     assert nll(vote(members, weights)) < nll(vote(members, np.ones(3)))
 
 
-def test_equal_members_share_and_order_does_not_matter():
+def test_equal_members_have_equal_weights_in_any_order():
     a, b = member(2.0, 5), member(0.5, 6)
     weights = soft_voting.validation_weights(np.stack([a, b, a]), TRUTH)
     assert weights[0] == pytest.approx(weights[2])
@@ -115,18 +115,18 @@ def test_diversity_of_known_predictions():
     found = soft_voting.diversity(predicted, truth)
     np.testing.assert_allclose(found["disagreement_matrix"], [[0, 0.25, 0.25], [0.25, 0, 0.5], [0.25, 0.5, 0]])
     assert found["disagreement"] == pytest.approx(1 / 3)
-    # Errors are 0001 and 0101; the third member has none, so no correlation.
+    # Errors are 0001 and 0101; the third member has none, and so no correlation.
     assert found["error_correlation"] == pytest.approx(np.corrcoef([0, 0, 0, 1], [0, 1, 0, 1])[0, 1])
     assert found["error_correlation_matrix"][0][2] is None
 
 
-def test_diversity_where_nobody_errs():
+def test_diversity_without_errors():
     found = soft_voting.diversity(np.tile(TRUTH, (3, 1)), TRUTH)
     assert found["error_correlation"] is None and found["disagreement"] == 0
 
 
-def test_under_equal_priors_a_rare_class_is_believed_as_a_frequent_one():
-    """Bayes' rule: with likelihoods 3 and 1 and frequencies 1 and 9, a fair world answers 0.75."""
+def test_equal_priors_raise_the_probability_of_a_rare_class():
+    """Bayes' rule: likelihoods of 3 and 1 and frequencies of 1 and 9 give 0.75 under equal priors."""
     learnt = np.array([[3 * 0.1, 1 * 0.9]])
     got = soft_voting.with_equal_priors(learnt / learnt.sum(), np.array([[10.0, 90.0]]))
     np.testing.assert_allclose(got, [[0.75, 0.25]])
@@ -149,7 +149,7 @@ def test_members_that_are_not_available_do_not_vote():
     assert np.isfinite(nobody).all()
 
 
-def test_logits_vote_as_their_log_probabilities():
+def test_logits_have_the_vote_of_their_log_probabilities():
     logits = np.random.default_rng(0).normal(0, 30, (3, 50, 4)).astype(np.float32)
     shifted = logits + np.float32(100)
     weights = np.array([1.0, 2.0, 0.5])

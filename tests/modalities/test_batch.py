@@ -1,4 +1,4 @@
-"""Further modalities of a batch: gathered, standardised where they are, and hidden now and then, never all at once."""
+"""Further modalities of a batch: gathered, standardised, and dropped at random, but never all of a clip's."""
 
 import dataclasses
 
@@ -25,7 +25,7 @@ def fusing():
 
 
 def several():
-    """The audio of `test_step`, with words for the even clips and a face for the first six."""
+    """The audio of `test_step`, with text for the odd clips and a face for the first six."""
     random, own = np.random.default_rng(4), data()
     text = modality_batch.Sequences(
         random.normal(3, 2, (12, 1, 7)).astype(np.float32), np.arange(12, dtype=np.int32) % 2
@@ -33,9 +33,9 @@ def several():
     face = modality_batch.Sequences(
         random.normal(1, 2, (12, 5, 3)).astype(np.float32), np.where(np.arange(12) < 6, 5, 0).astype(np.int32)
     )
-    others = {"text": text, "face": face}
-    scalers = {name: normalize.fit(one.values, one.lengths, 1) for name, one in others.items()}
-    clips = own.clips._replace(modality_inputs=jax.tree.map(jnp.asarray, others))
+    sequences = {"text": text, "face": face}
+    scalers = {name: normalize.fit(one.values, one.lengths, 1) for name, one in sequences.items()}
+    clips = own.clips._replace(modality_inputs=jax.tree.map(jnp.asarray, sequences))
     return own._replace(clips=clips, modality_scalers=jax.tree.map(jnp.asarray, scalers))
 
 
@@ -44,29 +44,29 @@ def masks(present):
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 1.0])
-def test_dropout_never_hides_all_that_a_clip_has(rate):
+def test_modality_dropout_never_drops_all_modalities_of_a_clip(rate):
     random = np.random.default_rng(0)
     present = {name: random.uniform(size=600) < 0.5 for name in ("audio", "text", "face")}
     inputs = {name: jnp.ones((600, 4, 2)) for name in present}
     keys = jax.random.split(KEY, 600)
-    shown, kept = modality_batch.drop(keys, jnp.float32(rate), inputs, masks(present))
+    dropped, kept = modality_batch.drop(keys, jnp.float32(rate), inputs, masks(present))
     for name, rows in present.items():
-        assert not np.any(np.asarray(kept[name][:, 0]) & ~rows), "nothing appears that was not there"
-        assert not np.any(np.asarray(shown[name])[~np.asarray(kept[name])])
+        assert not np.any(np.asarray(kept[name][:, 0]) & ~rows), "a missing modality stays missing"
+        assert not np.any(np.asarray(dropped[name])[~np.asarray(kept[name])])
     before, after = (sum(np.asarray(m[name][:, 0], int) for name in present) for m in (masks(present), kept))
     np.testing.assert_array_equal(after > 0, before > 0)
-    if rate in (0.0, 1.0):  # at 1 none would be left, so all are
+    if rate in (0.0, 1.0):  # at 1 none would be left, so all are kept
         np.testing.assert_array_equal(after, before)
     else:
         lost = 1 - after[before == 3].mean() / 3
         assert lost == pytest.approx(rate * (1 - rate**2), abs=0.05)
 
 
-def test_a_batch_holds_each_clips_own_modalities_on_the_training_scale():
+def test_a_batch_has_each_clips_own_modalities_standardised():
     own = several()
-    calm = step.traced(dataclasses.replace(CALM, modality_dropout=0.0))
+    no_dropout = step.traced(dataclasses.replace(CALM, modality_dropout=0.0))
     gather = jax.jit(step.batch, static_argnums=0)
-    batch = gather(fusing(), calm, jnp.float32(0.5), own, jnp.array([3, 8], jnp.int32), KEY)
+    batch = gather(fusing(), no_dropout, jnp.float32(0.5), own, jnp.array([3, 8], jnp.int32), KEY)
     assert {name: m.any(1).tolist() for name, m in batch.mask.items()} == {
         "audio": [True, True],
         "text": [True, False],
@@ -77,14 +77,14 @@ def test_a_batch_holds_each_clips_own_modalities_on_the_training_scale():
     assert not np.any(batch.inputs["text"][1]) and not np.any(batch.inputs["face"][1])
 
 
-def test_scalers_do_not_count_clips_that_lack_it():
+def test_scalers_ignore_clips_without_the_modality():
     own = several()
     values = np.asarray(own.clips.modality_inputs["face"].values[:6]).reshape(-1, 3)
     np.testing.assert_allclose(own.modality_scalers["face"].mean[0], values.mean(0), rtol=1e-5)
     np.testing.assert_allclose(own.modality_scalers["face"].std[0], values.std(0), rtol=1e-4)
 
 
-def test_a_step_learns_and_is_a_function_of_its_key():
+def test_training_lowers_the_loss_and_is_a_function_of_the_key():
     own, task, hyper = several(), fusing(), step.traced(dataclasses.replace(HYPER, modality_dropout=0.4))
     function = jax.jit(step.train_step, static_argnums=0)
     state = INIT(task, hyper, KEY, own)
@@ -93,15 +93,15 @@ def test_a_step_learns_and_is_a_function_of_its_key():
     two, again = function(task, hyper, state, own, indices, KEY)
     assert float(sums.loss) == float(again.loss) and largest_difference(one.variables, two.variables) == 0
     assert float(function(task, hyper, state, own, indices, jax.random.key(9))[1].loss) != float(sums.loss)
-    calm = step.traced(dataclasses.replace(CALM, modality_dropout=0.0))
+    no_dropout = step.traced(dataclasses.replace(CALM, modality_dropout=0.0))
     compiled, losses = function._cache_size(), []
     for _ in range(40):
-        state, sums = function(task, calm, state, own, indices, KEY)
+        state, sums = function(task, no_dropout, state, own, indices, KEY)
         losses.append(float(sums.loss))
     assert np.mean(losses[-5:]) < 0.6 * losses[0] and function._cache_size() == compiled
 
 
-def test_an_answer_without_a_modality_does_not_depend_on_it():
+def test_logits_do_not_depend_on_a_missing_modality():
     own, task = several(), fusing()
     state = INIT(task, step.traced(HYPER), KEY, own)
     odd = own.clips.modality_inputs["text"]
@@ -114,7 +114,7 @@ def test_an_answer_without_a_modality_does_not_depend_on_it():
     )
 
 
-def test_each_changes_all_arrays_of_clips_and_spares_pretrained_ones():
+def test_map_rows_changes_all_arrays_of_clips_but_pretrained_ones():
     own = several().clips._replace(pretrained={"kernel": jnp.ones((5, 5))})
     few = own.map_rows(lambda x: x[:2])
     assert (

@@ -1,4 +1,4 @@
-"""Readers of what clips have beside their sound: tables as tools write them, and plain words about what is wrong."""
+"""Readers of further modalities: tables as tools write them, and clear errors."""
 
 import dataclasses
 import math
@@ -33,30 +33,30 @@ def test_each_modality_is_a_field_of_the_clip():
     assert set(modalities.MODALITIES) <= {field.name for field in dataclasses.fields(Clip)}
 
 
-def test_openface_tables_are_read_by_name_and_gaps_bridged(tmp_path):
-    """Blanks after commas, units by alphabet, occurrences left out, and rows without a face no zeros."""
+def test_openface_tables_are_read_by_column_name_and_gaps_are_interpolated(tmp_path):
+    """Blanks after commas, sorted units, no occurrence columns, and rows without a face interpolated."""
     found = values("face", written(tmp_path, OPENFACE), 1.0)
     assert found.shape == (10, 2) and found.dtype == np.float32
     np.testing.assert_allclose(found[0], [1.0, 4.0])
-    np.testing.assert_allclose(found[5], [2.0, 3.0], atol=1e-6)  # half way between the rows that saw a face
+    np.testing.assert_allclose(found[5], [2.0, 3.0], atol=1e-6)  # interpolated between the rows with a face
 
 
-def test_series_follow_the_clip_and_their_ends_hold(tmp_path):
+def test_series_are_resampled_over_the_clip_and_their_ends_extended(tmp_path):
     path = written(tmp_path, PULSE)
     found = values("physio", path, 2.0)
     assert found.shape == (8, 2)
-    np.testing.assert_allclose(found[:, 0], [60, 65, 70, 75, 80, 80, 80, 80])  # heart_rate is first by alphabet
+    np.testing.assert_allclose(found[:, 0], [60, 65, 70, 75, 80, 80, 80, 80])  # sorted by name, heart_rate is first
     assert values("physio", path, 0.5).shape == (2, 2)
-    assert values("physio", path, math.inf).shape == (4, 2)  # without a clip, as long as it is itself
+    assert values("physio", path, math.inf).shape == (4, 2)  # without a clip, over its own duration
     assert values("physio", path, 10_000.0).shape == (600, 2)
 
 
-def test_empty_cells_are_bridged(tmp_path):
+def test_empty_cells_are_interpolated(tmp_path):
     found = values("physio", written(tmp_path, "\ufefftime_s,heart_rate\n0,60\n0.5,\n1,80\n"), 1.0)
     np.testing.assert_allclose(found[:, 0], [60, 65, 70, 75])
 
 
-def test_arrays_are_taken_as_they_are(tmp_path):
+def test_arrays_are_used_unchanged(tmp_path):
     np.save(tmp_path / "face.npy", np.arange(6).reshape(2, 3))
     np.testing.assert_array_equal(values("face", tmp_path / "face.npy", 1.0), [[0, 1, 2], [3, 4, 5]])
     assert values("face", np.zeros(7), 1.0).shape == (1, 7)
@@ -85,13 +85,13 @@ def test_text_is_an_embedding():
         ("physio", "time_s,heart_rate\n50,60\n51,60\n", "times within the clip, 0 to 2 s, found 50 to 51 s"),
     ],
 )
-def test_wrong_tables_are_refused_with_what_to_do(tmp_path, name, text, message):
+def test_errors_of_wrong_tables_say_what_to_do(tmp_path, name, text, message):
     with pytest.raises(VoxJaxError, match=message) as caught:
         modalities.read(name, written(tmp_path, text), 2.0)
     assert "\n" not in str(caught.value)
 
 
-def test_wrong_values_are_refused(tmp_path):
+def test_wrong_values_are_errors(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'physio'"):
         modalities.read("phyiso", "x", 1.0)
     with pytest.raises(VoxJaxError, match="a table"):
@@ -107,7 +107,7 @@ def test_wrong_values_are_refused(tmp_path):
         modalities.read("text", "  ", 1.0)
 
 
-def test_clips_that_lack_it_have_length_0(tmp_path):
+def test_clips_without_the_modality_have_length_0(tmp_path):
     written(tmp_path, PULSE, "a.csv")
     found = modalities.read_all("physio", ["", "a.csv", ""], tmp_path, [1.0, 0.5, 2.0])
     assert found.values.shape == (3, 2, 2) and found.lengths.tolist() == [0, 2, 0]
@@ -116,14 +116,14 @@ def test_clips_that_lack_it_have_length_0(tmp_path):
     assert found.names == ("heart_rate", "skin_conductance")
 
 
-def test_columns_of_other_names_are_not_taken_for_each_other(tmp_path):
+def test_columns_of_different_names_are_an_error(tmp_path):
     written(tmp_path, PULSE, "a.csv")
     written(tmp_path, PULSE.replace("heart_rate", "breaths"), "b.csv")
     with pytest.raises(VoxJaxError, match=r"b\.csv.*columns heart_rate, skin_conductance, found breaths, skin_cond"):
         modalities.read_all("physio", ["a.csv", "b.csv"], tmp_path, [1.0, 1.0])
 
 
-def test_what_no_clip_has_or_clips_have_in_other_widths_is_refused(tmp_path):
+def test_a_modality_of_no_clip_or_of_different_widths_is_an_error(tmp_path):
     with pytest.raises(VoxJaxError, match=r"clips that have it, found none; fill in the column 'face'"):
         modalities.read_all("face", ["", ""], tmp_path, [1.0, 1.0])
     for name, width in (("a.npy", 3), ("b.npy", 4)):
