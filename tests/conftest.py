@@ -1,6 +1,6 @@
-"""Strict JAX, a quick compiler for most tests, a private cache, and the real corpora where there are any.
+"""Strict JAX, a quick compiler for most tests, a private cache, and the real corpora if present.
 
-XLA's quickest settings halve the time of compiling and change results by rounding alone. Tests of the numbers that
+XLA's quickest settings halve the time of compiling and change results only by rounding. Tests of the numbers that
 users get are marked `full_compiler`: all those of a file run together in one process with the compiler of users, and
 each reports its own outcome here.
 """
@@ -105,7 +105,7 @@ class FullCompiler:
 
 
 def pytest_runtest_logreport(report):
-    """Writes each outcome down for the process that asked for it."""
+    """Writes each outcome to a file for the process that started this one."""
     if OUTCOMES in os.environ and (report.when == "call" or not report.passed):
         text = report.longrepr[2] if report.skipped else report.longreprtext
         with open(os.environ[OUTCOMES], "a") as file:

@@ -1,4 +1,4 @@
-"""Configs: ranges of every number, kinds of features, and what a mistyped value is answered with."""
+"""Configs: ranges of every number, kinds of features, and errors of wrong values."""
 
 import dataclasses
 import math
@@ -36,7 +36,7 @@ def numbers():
         )
 
 
-def test_every_number_has_a_range_that_holds_its_default():
+def test_every_number_has_a_range_that_includes_its_default():
     assert all("range" in field.metadata for _, field in numbers())
     freeze(Config, thaw(Config()))
 
@@ -56,7 +56,7 @@ def test_every_number_has_a_range_that_holds_its_default():
         ("devices", "data", 0),
     ],
 )
-def test_a_number_out_of_its_range_is_one_line_with_key_and_range(section, key, value):
+def test_the_error_of_a_number_out_of_range_has_key_and_range(section, key, value):
     with pytest.raises(UsageError, match=rf"{section}\.{key}: expected a number from .*, found") as caught:
         freeze(Config, {section: {key: value}})
     assert "\n" not in str(caught.value)
@@ -72,7 +72,7 @@ def test_a_field_of_another_kind_of_features_is_an_error(kind, key, value):
         freeze(Config, {"features": {**values, key: value}})
 
 
-def test_a_feature_config_comes_back_as_its_kind():
+def test_plain_values_become_the_feature_config_of_their_kind():
     encoder = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 2), hop_ms=20.0)
     for features in (VectorFeatures(), FrameFeatures(mels=40), encoder):
         assert freeze(Config, thaw(Config(features=features))).features == features
@@ -82,7 +82,7 @@ def test_a_feature_config_comes_back_as_its_kind():
         FeatureConfig()
 
 
-def test_another_kind_keeps_what_both_have():
+def test_a_change_of_kind_keeps_common_fields():
     base = thaw(FrameFeatures(mels=40, centre="clip", trim_db=50.0))
     changed = merged_features(base, {"kind": "encoder", "encoder": "whisper_tiny_en", "blocks": (2,), "hop_ms": 20.0})
     features = freeze(FeatureConfig, changed)

@@ -1,4 +1,4 @@
-"""The documents say what the results say, and name only what exists."""
+"""Documents agree with the results, and name only commands, files and names that exist."""
 
 import configparser
 import json
@@ -47,8 +47,8 @@ def test_tables_equal_the_results():
     assert between("guide") == tool["guide_table"](RESULTS["guide"]["rows"])
 
 
-def test_picture_is_of_the_results():
-    """Its bars carry the figures as text, in paths; redrawn, it is the same size."""
+def test_the_picture_shows_the_results():
+    """Figures are drawn as paths, so the size of the redrawn picture is compared."""
     rows = collect()["picture_rows"](RUNS)
     assert len(rows) == 6 and all(low < uar < high for _, uar, low, high in rows)
     assert "<svg" in (ROOT / "docs/results/speaker5.svg").read_text()
@@ -84,7 +84,7 @@ def test_tables_of_labels_equal_the_code():
     assert dict(cells("synonyms", "docs/corpora.md")[1:]) == labels.SYNONYMS
 
 
-def test_table_of_corpora_names_them_all():
+def test_the_table_of_corpora_has_all_corpora():
     rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/corpora.md").read_text(), re.M)
     assert set(rows) == set(corpora.CORPORA)
 
@@ -113,7 +113,7 @@ def test_guide_json_equals_the_runs_it_names():
 def test_each_result_names_its_command_seed_and_commit(name):
     result = RUNS[name]
     assert result["command"].startswith("python scripts/") and result["seeds"] and result["commit"] != "unknown"
-    assert " /" not in result["command"] and "=/" not in result["command"], "a path of one machine alone"
+    assert " /" not in result["command"] and "=/" not in result["command"], "an absolute path"
 
 
 PAGES = [
@@ -125,7 +125,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_links_and_commands_lead_somewhere(page):
+def test_links_and_commands_exist(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\((?!http|#)([^)#]+)", text):
         assert ((ROOT / page).parent / target).exists(), target
@@ -139,7 +139,7 @@ def test_links_and_commands_lead_somewhere(page):
         assert command in main.COMMANDS, command
 
 
-def test_card_of_each_checkpoint_gives_its_figures():
+def test_the_card_of_each_checkpoint_has_its_figures():
     models = [path for path in (ROOT / "checkpoints").iterdir() if path.is_dir()]
     assert models
     for model in models:
@@ -150,7 +150,7 @@ def test_card_of_each_checkpoint_gives_its_figures():
             assert f"## {part}" in card, part
 
 
-def test_words_of_ravdess_carry_nothing_as_the_page_says():
+def test_text_of_ravdess_is_at_chance_as_documented():
     text = " ".join((ROOT / "docs/fusion.md").read_text().split())
     known = {"+".join(row["modalities"]): row["uar"] for row in RESULTS["fusion_ravdess_text"]["modality_ablation"]}
     assert known["text"] == 1 / 8
@@ -158,7 +158,7 @@ def test_words_of_ravdess_carry_nothing_as_the_page_says():
         assert f"{words} {percent(known[names])}" in text
 
 
-def test_map_of_rooms_is_the_folder_and_the_table_of_imports():
+def test_the_map_of_the_package_equals_its_folders_and_the_table_of_imports():
     block = (ROOT / "docs/design.md").read_text().split("## Rooms")[1].split("```")[1]
     lines = [line for line in block.split("voxjax/\n")[1].splitlines() if line.strip()]
     mapped = {word.strip("/") for line in lines for word in re.match(r"  ((?:[\w]+(?:\.py|/) ?)+)", line)[1].split()}
@@ -180,13 +180,13 @@ def test_changelog_lists_every_renamed_key():
     assert dict(re.findall(r"^\| config \| `([\w.]+)` \| `([\w.]+)` \|$", text, re.M)) == renamed_keys.RENAMED
 
 
-def test_cited_version_is_the_packages():
+def test_the_cited_version_is_the_packages():
     assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_are_wrapped(page):
-    """At 100 columns, but for tables, code, links and headings."""
+    """At 100 columns, except for tables, code, links and headings."""
     plain = re.sub(r"```.*?```|<!-- table.*?<!-- end", "", (ROOT / page).read_text(), flags=re.S)
     assert [line for line in plain.splitlines() if len(line) > 100 and line[0] not in "|#<" and " " in line[:100]] == []
 
@@ -200,14 +200,14 @@ def test_pages_are_wrapped(page):
         ("voxjax/train/step.py", "def train_step("),
     ],
 )
-def test_readme_leads_to_the_places_to_read_first(module, line):
+def test_the_readme_links_to_the_code_to_read_first(module, line):
     """From the README one link, and one search in that file."""
     assert f"]({module})" in (ROOT / "README.md").read_text()
     assert line in (ROOT / module).read_text()
 
 
-def test_lowest_versions_are_those_that_the_package_allows():
-    """CI installs tests/lowest.txt; a bound of setup.cfg that is in it in another form would go untested."""
+def test_the_lowest_tested_versions_are_those_that_the_package_allows():
+    """CI installs tests/lowest.txt; a bound of setup.cfg that is missing there would not be tested."""
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     bounds = dict(line.split(">=") for line in setup["options"]["install_requires"].split())

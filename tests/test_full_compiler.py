@@ -1,4 +1,4 @@
-"""Tests marked `full_compiler` run without the quick compiler, and their outcomes come back."""
+"""Tests marked `full_compiler` run without the quick compiler, and each reports its outcome."""
 
 import os
 import pathlib
@@ -32,11 +32,11 @@ def test_quick():
 
 
 @pytest.mark.full_compiler
-def test_the_full_compiler_is_on():
+def test_the_full_compiler_is_used():
     assert "XLA_FLAGS" not in os.environ
 
 
-def test_outcomes_come_back_one_by_one():
+def test_each_test_has_its_own_outcome():
     path = pathlib.Path(__file__).with_name(f"test_made_{os.getpid()}.py")
     path.write_text(BODY)
     hidden = ("PYTEST", "XLA_FLAGS", conftest.FULL, conftest.OUTCOMES)

@@ -1,4 +1,4 @@
-"""Who may import whom: rooms look only down, and each heavy library stays in its room."""
+"""Which module may import which: only those below it, and large libraries only in their places."""
 
 import ast
 import pathlib
@@ -32,7 +32,7 @@ ROWS = (
     ("voxjax.config",),
     ("voxjax.feature_config", "voxjax.config_schema", "voxjax.labels", "voxjax.errors", "voxjax.version"),
 )
-# Libraries and the places that may know them.
+# Libraries, and the places that may import them.
 CONFINED = {
     "flax": ("voxjax.models", "voxjax.encoders"),
     "orbax": ("voxjax.artifacts.checkpoint",),
@@ -52,7 +52,7 @@ CONFINED = {
     "platformdirs": ("voxjax.storage.paths",),
     "ml_collections": ("configs", "voxjax.config", "voxjax.cli"),
 }
-PURE = ("voxjax.train", "voxjax.models", "voxjax.losses", "voxjax.optim")  # know no files
+PURE = ("voxjax.train", "voxjax.models", "voxjax.losses", "voxjax.optim")  # do not read files
 LIGHT = ("voxjax", "voxjax.labels", "voxjax.errors")  # must not start JAX
 
 
@@ -108,7 +108,7 @@ def violations(root):
                 yield f"{name} -> {other}"
 
 
-def test_rooms_look_only_down_and_libraries_stay_in_theirs():
+def test_modules_import_only_from_below_and_libraries_only_in_their_places():
     assert list(violations(ROOT)) == []
 
 
@@ -148,12 +148,12 @@ def test_a_planted_violation_is_found(tmp_path, place, line, found):
 
 
 def fresh(code):
-    """What a fresh interpreter prints."""
+    """The output of a new interpreter."""
     command = [sys.executable, "-c", code]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_the_package_starts_light():
+def test_importing_the_package_imports_no_large_library():
     code = f"import sys, {', '.join(LIGHT)}; print(*{{name.partition('.')[0] for name in sys.modules}})"
     assert not {"jax", "numpy", "flax", "librosa", "absl"} & set(fresh(code))
 

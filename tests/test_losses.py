@@ -1,4 +1,4 @@
-"""Losses against float64 references and finite differences, and at the edges of what floats hold."""
+"""Losses against float64 references and finite differences, and at extreme logits."""
 
 import itertools
 
@@ -22,8 +22,8 @@ TYPES = (jnp.float32, jnp.bfloat16)
 
 def reference(logits, targets, gamma):
     """Focal loss in float64, from probabilities."""
-    shares = np.exp(logits - np.max(logits))
-    p = shares / shares.sum()
+    exponentials = np.exp(logits - np.max(logits))
+    p = exponentials / exponentials.sum()
     return float(-np.sum(targets * (1 - p) ** gamma * np.log(p)))
 
 
@@ -44,7 +44,7 @@ def failures(loss):
     return bad, len(cases)
 
 
-def test_focal_is_finite_at_any_finite_logits_and_the_naive_one_is_not():
+def test_the_focal_loss_is_finite_at_all_finite_logits_and_the_naive_one_is_not():
     bad, cases = failures(losses.focal)
     assert bad == 0 and cases == 700
     assert failures(losses.focal_naive)[0] > 100
@@ -56,7 +56,7 @@ def test_focal_equals_a_float64_reference():
         np.testing.assert_allclose(ours, reference(logits, targets, gamma), rtol=2e-5, atol=1e-6)
 
 
-def test_focal_in_bfloat16_is_the_rounded_float32_one():
+def test_the_focal_loss_in_bfloat16_is_the_rounded_one_of_float32():
     for logits, targets, gamma in draws(50):
         small = [jnp.asarray(x, jnp.bfloat16) for x in (logits, targets, gamma)]
         ours = losses.focal(*small)
@@ -93,7 +93,7 @@ def test_gamma_0_is_cross_entropy(kind):
             )
 
 
-def test_gamma_turns_down_what_is_known():
+def test_gamma_lowers_the_loss_of_well_classified_clips():
     sure, unsure = jnp.array([4.0, 0.0]), jnp.array([0.5, 0.0])
     target = jnp.array([1.0, 0.0])
     ratios = [
@@ -102,13 +102,13 @@ def test_gamma_turns_down_what_is_known():
     assert ratios[0] > 10 * ratios[1] > 100 * ratios[2] > 0
 
 
-def test_the_naive_loss_agrees_where_nothing_is_extreme():
+def test_the_naive_loss_equals_the_stable_one_at_moderate_logits():
     for logits, targets, gamma in draws(50, scale=1.0):
         arguments = [jnp.asarray(x, jnp.float32) for x in (logits, targets, gamma)]
         np.testing.assert_allclose(losses.focal_naive(*arguments), losses.focal(*arguments), rtol=1e-4, atol=1e-6)
 
 
-def test_losses_do_not_look_across_the_batch():
+def test_the_loss_of_an_example_does_not_depend_on_other_examples():
     batch = [jnp.asarray(np.stack(x), jnp.float32) for x in zip(*[d[:2] for d in draws(6)], strict=True)]
     order = np.array([3, 0, 5, 1, 4, 2])
     for loss in losses.LOSSES.values():
@@ -117,7 +117,7 @@ def test_losses_do_not_look_across_the_batch():
         np.testing.assert_array_equal(each[order], permuted)
 
 
-def test_smoothing_keeps_the_sum_and_moves_the_given_share():
+def test_label_smoothing_keeps_the_sum_and_moves_the_given_amount():
     targets = jnp.array([0.0, 1.0, 0.0, 0.0])
     smoothed = losses.smooth_labels(targets, jnp.float32(0.2))
     np.testing.assert_allclose(smoothed, [0.05, 0.85, 0.05, 0.05], atol=1e-7)

@@ -44,7 +44,7 @@ def test_steps_match_optax_adamw_under_traced_rates():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), ours, his)
 
 
-def test_average_starts_as_a_mean_and_then_forgets_at_its_rate():
+def test_the_average_starts_as_a_mean_and_decays_at_its_rate_later():
     one, two = {"w": jnp.float32(1)}, {"w": jnp.float32(2)}
     early = optim.moving_average(jnp.float32(0.99), jnp.int32(0), one, two)
     late = optim.moving_average(jnp.float32(0.99), jnp.int32(10_000), one, two)

@@ -1,4 +1,4 @@
-"""The models that come along: each answers, and its card says what the results and the model say."""
+"""The shipped models: each predicts, and its card agrees with the results and the model."""
 
 import json
 import pathlib
@@ -21,7 +21,7 @@ def percent(value):
     return f"{100 * value:.1f} %"
 
 
-def test_they_are_small_and_each_has_a_card():
+def test_shipped_models_are_small_and_have_cards():
     folders = [path for path in (ROOT / "checkpoints").iterdir() if path.is_dir()]
     assert FOLDERS and sorted(folders) == FOLDERS
     files = [path for folder in folders for path in folder.iterdir()]
@@ -30,7 +30,7 @@ def test_they_are_small_and_each_has_a_card():
 
 
 @each
-def test_it_answers(folder):
+def test_each_shipped_model_predicts(folder):
     predictor = EmotionPredictor(folder)
     time_s = np.arange(32_000) / 16_000
     voice = 0.1 * np.sin(2 * np.pi * 180 * time_s) * (1 + np.sin(2 * np.pi * 4 * time_s))
@@ -40,7 +40,7 @@ def test_it_answers(folder):
 
 
 @each
-def test_its_card_says_what_was_measured(folder):
+def test_each_card_has_the_measured_figures(folder):
     card = (folder / "README.md").read_text()
     assert re.findall(r"^## (.+)$", card, re.MULTILINE) == SECTIONS
     meta = json.loads((folder / "model.json").read_text())["meta"]

@@ -1,4 +1,4 @@
-"""Small corpora of synthetic speech on disk, for tests that need real sound files."""
+"""Small corpora of synthetic speech on disk, for tests that need sound files."""
 
 from pathlib import Path
 

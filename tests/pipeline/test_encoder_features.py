@@ -1,4 +1,4 @@
-"""Frozen encoders: found, kept on disk, trained on, and carried along in the model folder."""
+"""Frozen encoders: found, cached on disk, trained on, and saved in the model folder."""
 
 import dataclasses
 import json
@@ -55,7 +55,7 @@ def weights(folder, monkeypatch):
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(folder / "weights"))
 
 
-def test_missing_weights_and_wrong_blocks_are_told(folder, monkeypatch, tmp_path):
+def test_missing_weights_and_wrong_blocks_are_errors(folder, monkeypatch, tmp_path):
     monkeypatch.delenv("VOXJAX_WEIGHTS", raising=False)
     with pytest.raises(VoxJaxError, match=r"whisper_tiny_en_encoder\.npz or .*--encoder_weights=FILE_OR_FOLDER"):
         encoder_weights.load(FEATURES, runs.paths(None, tmp_path))
@@ -69,7 +69,7 @@ def test_missing_weights_and_wrong_blocks_are_told(folder, monkeypatch, tmp_path
     assert encoder_weights.load(FrameFeatures(), runs.paths(None, tmp_path)) is None
 
 
-def test_what_an_encoder_made_is_kept_and_read_back(folder, weights, tmp_path, monkeypatch):
+def test_outputs_of_an_encoder_are_cached(folder, weights, tmp_path, monkeypatch):
     first = runs.load(CONFIG, folder, tmp_path)
     assert first.feature_rows[0].rows.features.dtype == np.float16 and first.feature_rows[0].rows.features.shape[
         1::2
@@ -92,11 +92,11 @@ def assert_predicts_as_reported(run_folder, folder):
         header, *lines = [line.rstrip("\n").split(",") for line in file]
     row = dict(zip(header, lines[0], strict=True))
     answer = predictor.predict(folder / row["clip"])
-    for label, share in answer["probabilities"].items():
-        assert share == pytest.approx(float(row[label]), abs=2e-3)
+    for label, probability in answer["probabilities"].items():
+        assert probability == pytest.approx(float(row[label]), abs=2e-3)
 
 
-def test_a_run_leaves_a_model_that_needs_nothing_else(folder, weights, tmp_path, monkeypatch):
+def test_a_model_folder_predicts_without_the_encoders_file(folder, weights, tmp_path, monkeypatch):
     figures = runs.train(CONFIG, folder, tmp_path / "run", tmp_path / "cache", "new")
     assert figures["compiles"] == 1 and figures["n"] > 0
     monkeypatch.delenv("VOXJAX_WEIGHTS")
@@ -117,10 +117,10 @@ TUNED = dataclasses.replace(
 )
 
 
-@pytest.mark.parametrize("via", ["vmap", "unroll"])
-def test_members_tune_blocks_that_they_share(folder, weights, tmp_path, monkeypatch, via):
-    """In one compiled pass; the folder holds the published weights once and what each member changed."""
-    config = dataclasses.replace(TUNED, member_execution=via)
+@pytest.mark.parametrize("mode", ["vmap", "unroll"])
+def test_members_finetune_shared_pretrained_blocks(folder, weights, tmp_path, monkeypatch, mode):
+    """In one program; the folder has the published weights once, and the updates of each member."""
+    config = dataclasses.replace(TUNED, member_execution=mode)
     figures = runs.train(config, folder, tmp_path / "run", tmp_path / "cache", "new")
     assert figures["compiles"] == 1 and figures["n"] > 0
     monkeypatch.delenv("VOXJAX_WEIGHTS")
@@ -134,8 +134,8 @@ def test_members_tune_blocks_that_they_share(folder, weights, tmp_path, monkeypa
     assert all(np.abs(change).max() > 0 for change in changes) and np.abs(changes[0] - changes[1]).max() > 0
 
 
-def test_a_closed_form_is_fitted_and_predicts(folder, weights, tmp_path, monkeypatch):
-    """On statistics of hidden units: two members on different blocks, fitted without a step, optimiser or epoch."""
+def test_a_closed_form_model_is_fitted_and_predicts(folder, weights, tmp_path, monkeypatch):
+    """On statistics of hidden units: two members on different blocks, fitted without steps, optimiser or epochs."""
     hidden = dataclasses.replace(FEATURES, blocks=(2,), part="hidden", pooling="statistics")
     config = dataclasses.replace(
         CONFIG,
@@ -161,14 +161,14 @@ def test_a_closed_form_is_fitted_and_predicts(folder, weights, tmp_path, monkeyp
     assert all(np.abs(kernel).max() > 0 for kernel in kernels)
 
 
-def test_features_are_encoded_once_for_frozen_and_tuned(folder, weights, tmp_path, monkeypatch):
+def test_frozen_and_finetuned_runs_share_cached_features(folder, weights, tmp_path, monkeypatch):
     frozen = dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, blocks=(1,)))
     runs.load(frozen, folder, tmp_path)
     monkeypatch.setattr(examples, "build", lambda *_: pytest.fail("encoded again"))
     runs.load(TUNED, folder, tmp_path)
 
 
-def test_a_model_folder_holds_an_encoder_only_where_there_is_one(tmp_path):
+def test_a_model_folder_has_an_encoder_only_where_it_is_needed(tmp_path):
     plain = (model_folder.TrainedFeatures(FrameFeatures()),)
     trained = model_folder.TrainedModel("optimized", {}, ("a", "b"), plain, 1.0, [], {})
     model_folder.save(tmp_path, trained)
@@ -179,7 +179,7 @@ def test_a_model_folder_holds_an_encoder_only_where_there_is_one(tmp_path):
     np.testing.assert_array_equal(read["conv"]["kernel"], np.ones((2, 3), np.float32))
 
 
-def test_a_clip_beyond_the_window_is_cut_into_windows_for_the_encoder_too(folder, weights, tmp_path):
+def test_a_long_clip_is_cut_into_windows_for_the_encoder(folder, weights, tmp_path):
     short = dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, max_duration_s=0.5))
     loaded = runs.load(short, folder, tmp_path)
     assert len(loaded.feature_rows[0].rows.clip_index) > len(loaded.manifest)
@@ -187,8 +187,8 @@ def test_a_clip_beyond_the_window_is_cut_into_windows_for_the_encoder_too(folder
     assert loaded.feature_rows[0].rows.lengths.max() <= 0.5 / 0.85 * 50 + 2 < 50 * longest
 
 
-def test_the_documented_encoder_of_ones_own_works(folder, tmp_path, monkeypatch):
-    """The example of docs/encoders.md, run as it stands there."""
+def test_the_documented_custom_encoder_works(folder, tmp_path, monkeypatch):
+    """The example of docs/encoders.md, run unchanged."""
     page = (pathlib.Path(__file__).resolve().parents[2] / "docs/encoders.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", page, re.S)
     monkeypatch.setattr(encoders, "ENCODERS", dict(encoders.ENCODERS))
@@ -201,14 +201,14 @@ def test_the_documented_encoder_of_ones_own_works(folder, tmp_path, monkeypatch)
     assert values[:length].max() > 0 and not values[length:].any()
 
 
-def test_a_published_folder_is_trained_on_and_its_layout_goes_along(folder, tmp_path, monkeypatch):
+def test_a_published_folder_is_trained_on_and_its_layout_is_saved(folder, tmp_path, monkeypatch):
     save = pytest.importorskip("safetensors.numpy", reason="pip install 'voxjax[encoders]'").save_file
     weights = tmp_path / "weights/wavlm"
     weights.mkdir(parents=True)
-    # In half precision, as the model folder keeps them, so that nothing is lost in between.
+    # In half precision, as in the model folder, so that no rounding is added.
     halved = {name: (0.3 * part).astype(np.float16) for name, part in wavlm.published().items()}
     save(halved, weights / "model.safetensors")
-    layout = {**wavlm.CONFIG, "model_type": "wavlm", "conv_stride": (5, 8, 8)}  # 20 ms, as all published ones
+    layout = {**wavlm.CONFIG, "model_type": "wavlm", "conv_stride": (5, 8, 8)}  # 20 ms, as in all published models
     (weights / "config.json").write_text(json.dumps(layout))
     (weights / "preprocessor_config.json").write_text(json.dumps({"do_normalize": True}))
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "weights"))
@@ -220,7 +220,7 @@ def test_a_published_folder_is_trained_on_and_its_layout_goes_along(folder, tmp_
 
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(weights.parent))
     before = encoder_weights.load(features, runs.paths(None, tmp_path)).digest
-    (weights / "config.json").write_text(json.dumps({**layout, "max_bucket_distance": 900}))  # no array tells of it
+    (weights / "config.json").write_text(json.dumps({**layout, "max_bucket_distance": 900}))  # it is not in any array
     assert encoder_weights.load(features, runs.paths(None, tmp_path)).digest != before
     with pytest.raises(VoxJaxError, match=r"set config\.features\.encoder to wavlm"):
         encoders.ENCODERS["hubert"].params(tensors.read(weights), (1,))

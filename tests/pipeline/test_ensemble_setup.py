@@ -1,4 +1,4 @@
-"""From a config to members: n_members and the mix, their numbers, and what is refused."""
+"""From a config to members: n_members and the member configs, hyperparameters, and errors."""
 
 import dataclasses
 import runpy
@@ -26,14 +26,14 @@ def names(config):
     return [spec.name for spec in runs.spec(config).members]
 
 
-def test_members_are_taken_in_turn():
+def test_members_are_taken_from_the_member_configs_in_turn():
     assert names(Config(n_members=3, members=MIX)) == ["cnn 1", "lstm 1", "cnn 2"]
     assert names(Config(n_members=2, members=MIX)) == ["cnn 1", "lstm 1"]
     assert names(Config(n_members=5, members=MIX)) == ["cnn 1", "lstm 1", "cnn 2", "cnn 3", "lstm 2"]
     assert names(Config(n_members=3, architecture="lstm")) == ["lstm 1", "lstm 2", "lstm 3"]
 
 
-def test_a_member_has_the_runs_numbers_but_for_its_own():
+def test_a_member_has_the_runs_hyperparameters_except_for_its_own():
     specs = runs.spec(Config(n_members=3, members=MIX, hyper=Hyper(dropout=0.1, mixup_alpha=0.9))).members
     assert [spec.hyper.dropout for spec in specs] == [0.1, 0.1, 0.4]
     assert [spec.hyper.learning_rate for spec in specs] == [1e-3, 2e-3, 1e-3]
@@ -46,7 +46,7 @@ def test_the_guides_ensemble_is_two_cnns_two_lstms_and_a_hybrid():
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.py")), ids=lambda path: path.stem)
-def test_each_config_names_its_own_command_and_can_be_run(path):
+def test_each_config_names_its_command_and_is_valid(path):
     config = from_file(path)
     assert len(runs.spec(config).members) == config.n_members
     assert config.name in (path.stem, "optimized") and "python scripts/train.py" in path.read_text()
@@ -62,6 +62,6 @@ def test_each_config_names_its_own_command_and_can_be_run(path):
         ({"vote": "equall"}, "did you mean 'equal'"),
     ],
 )
-def test_what_can_not_be_a_member_is_refused(change, message):
+def test_invalid_members_are_errors(change, message):
     with pytest.raises(UsageError, match=message):
         runs.spec(dataclasses.replace(Config(), **change))

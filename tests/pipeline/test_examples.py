@@ -24,7 +24,7 @@ def silent(_):
     return None
 
 
-def test_rows_equal_each_clip_alone(clips):
+def test_features_of_a_clip_do_not_depend_on_other_clips(clips):
     built = examples.build(CONFIG, clips, silent)
     for i, samples in enumerate(clips):
         alone, length = features.extract(
@@ -37,12 +37,12 @@ def test_rows_equal_each_clip_alone(clips):
         assert not built.features[i, 0, length[0] :].any()
 
 
-def test_an_encoders_clips_keep_their_order_though_short_ones_go_first(clips, monkeypatch):
-    """Each at a padding of its own; the randomness of augmentations depends on the clip."""
+def test_rows_are_in_the_order_of_clips_though_an_encoder_takes_short_ones_first(clips, monkeypatch):
+    """Chunks have different padding; the randomness of augmentations depends on the clip."""
     monkeypatch.setattr(examples, "_CHUNK", 2)
     config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1,), hop_ms=20.0, trim_db=200.0)
     lengths = (30_000, 9_000, 40_000, 9_500, 20_000)
-    sounds = [np.resize(clip, length) for clip, length in zip(clips, lengths, strict=True)]
+    waveforms = [np.resize(clip, length) for clip, length in zip(clips, lengths, strict=True)]
     shapes, done = set(), []
 
     def extract(samples, lengths):
@@ -52,17 +52,17 @@ def test_an_encoders_clips_keep_their_order_though_short_ones_go_first(clips, mo
         return np.where(np.arange(sums.shape[1])[None, :, None] < counts[:, None, None], sums, 0.0), counts
 
     augment = OfflineAugmentConfig(augmentation_factor=1, methods=("noise",))
-    built = examples.build(config, sounds, done.append, augment, [5, 6, 7, 8, 9], extract)
+    built = examples.build(config, waveforms, done.append, augment, [5, 6, 7, 8, 9], extract)
     assert len(shapes) == 3 and sum(done) == 5 and built.features.shape[2] == 125
-    for i, sound in enumerate(sounds):
-        count = len(sound) // 320
+    for i, waveform in enumerate(waveforms):
+        count = len(waveform) // 320
         assert built.lengths[i, 0] == count and not built.features[i, 0, count:].any()
-        np.testing.assert_allclose(built.features[i, 0, :count, 0], np.cumsum(sound)[::320][:count], atol=1e-2)
-        alone = examples.build(config, [sound], silent, augment, [5 + i], extract)
+        np.testing.assert_allclose(built.features[i, 0, :count, 0], np.cumsum(waveform)[::320][:count], atol=1e-2)
+        alone = examples.build(config, [waveform], silent, augment, [5 + i], extract)
         np.testing.assert_allclose(built.features[i, 1, :count], alone.features[0, 1, :count], atol=1e-2)
 
 
-def test_long_clips_give_windows_that_vote_together(clips):
+def test_logits_of_the_windows_of_a_clip_are_averaged(clips):
     config = dataclasses.replace(CONFIG, max_duration_s=0.5)
     built = examples.build(config, clips, silent)
     counts = np.bincount(built.clip_index)
@@ -73,7 +73,7 @@ def test_long_clips_give_windows_that_vote_together(clips):
     np.testing.assert_allclose(mean[1], logits[built.clip_index == 1].mean(0))
 
 
-def test_augmentations_follow_their_clip_and_differ(clips):
+def test_augmentations_have_the_index_of_their_clip_and_differ(clips):
     augment = OfflineAugmentConfig(augmentation_factor=2, methods=("noise", "stretch"))
     plain = examples.build(CONFIG, clips, silent)
     built = examples.build(CONFIG, clips, silent, augment, [7, 8, 9, 10, 11])
@@ -87,7 +87,7 @@ def test_augmentations_follow_their_clip_and_differ(clips):
     np.testing.assert_allclose(again.features[0, 2, :n], built.features[3, 2, :n], atol=2e-2)
 
 
-def test_scaler_is_fitted_on_originals_alone(clips):
+def test_the_scaler_is_fitted_without_augmentations(clips):
     augment = OfflineAugmentConfig(augmentation_factor=1, methods=("noise",))
     built = examples.build(CONFIG, clips, silent, augment, range(5))
     ours = examples.fit_scaler(CONFIG, built)
@@ -96,12 +96,12 @@ def test_scaler_is_fitted_on_originals_alone(clips):
 
 
 def test_progress_counts_every_window(clips):
-    seen = []
-    examples.build(CONFIG, clips, seen.append)
-    assert sum(seen) == 5
+    counts = []
+    examples.build(CONFIG, clips, counts.append)
+    assert sum(counts) == 5
 
 
-def test_another_extractor_is_given_clips_and_augmentations_and_keeps_its_precision(clips):
+def test_another_extractor_gets_clips_and_augmentations_and_keeps_its_precision(clips):
     augment = OfflineAugmentConfig(augmentation_factor=1, methods=("speed",))
 
     def loudness(samples, lengths):

@@ -1,4 +1,4 @@
-"""Members with features of their own: one program, one folder, one call, and each equal to itself alone."""
+"""Members with different feature sets: one program, one folder, and each member equal to itself alone."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ from voxjax.pipeline.run_spec import Paths
 HEAD = models.options("encoder_head", {"project": 8, "dense": (8,)})
 WHISPER = {"kind": "encoder", "encoder": "whisper_tiny_en", "blocks": (2,), "hop_ms": 20.0}
 COPIES = {"augmentation_factor": 1, "methods": ("speed",)}
-HEARING = (
+MEMBERS = (
     MemberConfig("lstm", {"fold": 4, "project": 8, "lstm": (6,), "dense": (8,)}),
     MemberConfig("encoder_head", HEAD, {}, WHISPER, COPIES),
     MemberConfig("encoder_head", HEAD, {"dropout": 0.4}, {**WHISPER, "encoder": "whisper_base", "blocks": (1,)}),
@@ -28,8 +28,8 @@ HEARING = (
 CONFIG = Config(
     name="mixed",
     corpus="folder",
-    n_members=4,  # the fourth is the first kind again
-    members=HEARING,
+    n_members=4,  # the fourth has the first member config again
+    members=MEMBERS,
     member_execution="unroll",
     features=FrameFeatures(mels=16),
     offline_augment=OfflineAugmentConfig(augmentation_factor=0),
@@ -51,14 +51,14 @@ def whole(tmp_path_factory):
         yield root, figures
 
 
-def test_one_program_trains_members_that_hear_differently(whole):
+def test_one_program_trains_members_with_different_features(whole):
     _, figures = whole
     assert figures["compiles"] == 1
     assert [row["features"] for row in figures["members"]] == ["frames", "whisper_tiny_en", "whisper_base", "frames"]
 
 
-def test_a_member_among_others_is_the_same_to_the_bit(whole, tmp_path):
-    """The first kind has member 0's key and clips in a run of its own."""
+def test_a_member_has_the_same_bits_alone_and_in_an_ensemble(whole, tmp_path):
+    """A run of the first member config alone has member 0's key and clips."""
     root, _ = whole
     alone = dataclasses.replace(CONFIG, n_members=1)
     runs.train(alone, root, tmp_path / "run", root / "cache", "new")
@@ -67,7 +67,7 @@ def test_a_member_among_others_is_the_same_to_the_bit(whole, tmp_path):
     np.testing.assert_equal(ours.scaler, theirs.scaler)
 
 
-def test_the_folder_carries_all_encoders_and_answers_as_reported(whole, monkeypatch):
+def test_the_folder_has_all_encoders_and_predicts_as_reported(whole, monkeypatch):
     root, _ = whole
     monkeypatch.delenv("VOXJAX_WEIGHTS")
     folder = root / "run/model"
@@ -77,12 +77,12 @@ def test_the_folder_carries_all_encoders_and_answers_as_reported(whole, monkeypa
     reported = predictions(root / "run")
     predictor = EmotionPredictor(folder)
     answers = list(predictor.predict_many([root / clip for clip in reported]))
-    for answer, shares in zip(answers, reported.values(), strict=True):
-        np.testing.assert_allclose(list(answer["probabilities"].values()), shares, atol=2e-3)
+    for answer, probabilities in zip(answers, reported.values(), strict=True):
+        np.testing.assert_allclose(list(answer["probabilities"].values()), probabilities, atol=2e-3)
 
 
-def test_the_vote_is_weighed_whatever_the_order_of_views(whole, tmp_path):
-    """Members of a view needn't be neighbours, and each keeps its own share."""
+def test_members_keep_their_weights_in_any_order_of_feature_sets(whole, tmp_path):
+    """Members with the same feature set need not follow each other."""
     root, _ = whole
     trained = model_folder.load(root / "run/model")
     clip = root / next(iter(predictions(root / "run")))
@@ -95,10 +95,10 @@ def test_the_vote_is_weighed_whatever_the_order_of_views(whole, tmp_path):
 
 
 def mixed(**features):
-    return dataclasses.replace(CONFIG, members=(HEARING[0], MemberConfig("lstm", {}, {}, features)), n_members=2)
+    return dataclasses.replace(CONFIG, members=(MEMBERS[0], MemberConfig("lstm", {}, {}, features)), n_members=2)
 
 
-def test_equal_views_are_made_once():
+def test_equal_feature_sets_are_computed_once():
     assert len(feature_sets.distinct(CONFIG)) == 3
     assert len(feature_sets.distinct(mixed())) == 1 and len(feature_sets.distinct(mixed(mels=20))) == 2
 
@@ -112,12 +112,12 @@ def test_equal_views_are_made_once():
         (dataclasses.replace(CONFIG, protocol="guide"), "expected one offline augmentation for all members"),
     ],
 )
-def test_views_that_can_not_be_are_refused(config, message):
+def test_invalid_feature_sets_are_errors(config, message):
     with pytest.raises(UsageError, match=message):
         feature_sets.distinct(config)
 
 
-def test_one_file_of_weights_is_not_taken_for_two_encoders(tmp_path):
+def test_one_file_of_weights_for_two_encoders_is_an_error(tmp_path):
     file = tmp_path / "weights.npz"
     file.write_bytes(b"")
     run_spec.resolve(dataclasses.replace(CONFIG, n_members=2), Paths(tmp_path, encoder_weights=file))

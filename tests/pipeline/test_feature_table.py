@@ -31,7 +31,7 @@ def values(row):
 
 
 def but_chroma(error):
-    """All but the 24 numbers that hang on close races (see `vector`)."""
+    """All but the 24 chroma numbers, which depend on rounding (see `vector`)."""
     return np.delete(error, np.arange(392)[CHROMA], axis=-1)
 
 
@@ -50,7 +50,7 @@ def test_originals_equal_librosa(made):
     assert but_chroma(np.abs(ours - theirs) / theirs.std(0)).max() < 0.02
 
 
-def test_copies_are_near_their_clip_but_not_it(made):
+def test_copies_are_similar_to_their_clip_but_not_equal(made):
     _, rows, _, _ = made
     table_values = np.stack([values(row) for row in rows]).reshape(12, 3, 392)
     spread = table_values[:, 0].std(0)
@@ -60,7 +60,7 @@ def test_copies_are_near_their_clip_but_not_it(made):
 
 
 @pytest.mark.parametrize("copy", [1, 2])
-def test_a_copys_row_is_that_of_the_copy_made_alone(made, copy):
+def test_a_copys_row_equals_that_of_the_copy_alone(made, copy):
     manifest, rows, _, root = made
     clip = manifest.clips[7]
     samples = soundfile.read(root / clip.path, dtype="float32")[0][None]
@@ -72,7 +72,7 @@ def test_a_copys_row_is_that_of_the_copy_made_alone(made, copy):
     assert np.median(error) < 1e-3 and but_chroma(error).max() < 0.05
 
 
-def test_a_failed_write_leaves_the_old_table(made, monkeypatch):
+def test_a_failed_write_keeps_the_old_table(made, monkeypatch):
     root = made[3]
     path = root / "out/features.csv"
     before = path.read_bytes()

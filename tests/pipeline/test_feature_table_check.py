@@ -1,4 +1,4 @@
-"""The feature table's check: a true table passes in any order, and each planted fault is named."""
+"""The feature table's check: a correct table passes in any order, and each planted fault is named."""
 
 import csv
 
@@ -30,7 +30,7 @@ def checked(tmp_path, manifest, head, rows):
     return feature_table_check.check(path, manifest)
 
 
-def test_a_true_table_passes_in_any_order(tmp_path, written):
+def test_a_correct_table_passes_in_any_order(tmp_path, written):
     manifest, head, rows = written
     found = checked(tmp_path, manifest, head, rows[::-1])
     assert found.faults == 0 and found.lines[-1] == "no faults"
@@ -61,7 +61,7 @@ def test_each_fault_is_named(tmp_path, written, fault):
     assert found.faults >= 1 and message in "\n".join(found.lines)
 
 
-def test_what_is_no_table_is_refused(tmp_path, written):
+def test_a_file_that_is_not_a_feature_table_is_an_error(tmp_path, written):
     manifest, head, rows = written
     for text, message in (("", "feature table"), ("a,b\n1,2\n", "396 columns")):
         (tmp_path / "x.csv").write_text(text)

@@ -1,4 +1,4 @@
-"""A config resolved into a run: complete, frozen, and refused in one line where it contradicts itself."""
+"""A config resolved into a run: complete, frozen, and an error of one line where it contradicts itself."""
 
 import dataclasses
 
@@ -41,14 +41,14 @@ def test_modalities_are_those_that_any_member_fuses():
         ({"hyper": Hyper(dropout=1.5)}, r"config\.hyper\.dropout: expected a number from 0\.0 to 0\.99, found 1\.5"),
     ],
 )
-def test_what_contradicts_itself_is_one_line(values, message):
+def test_contradicting_values_are_an_error_of_one_line(values, message):
     with pytest.raises(UsageError, match=message) as caught:
         runs.spec(Config(**values))
     assert "\n" not in str(caught.value)
 
 
 def test_a_run_is_resolved_once(monkeypatch):
-    """Feature sets are worked out in `resolve` alone, and once."""
+    """Feature sets are determined once, in `resolve`."""
     calls = []
     real = feature_sets.distinct
     monkeypatch.setattr(run_spec.feature_sets, "distinct", lambda config: calls.append(config) or real(config))

@@ -1,4 +1,4 @@
-"""The corpus's page: complete, escaped, with its plots; and the other files."""
+"""The report of a corpus: the page, complete and escaped, its plots, and the other files."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Labels in any script are drawn, or else their code points: never boxes, never a warning."""
+"""Labels in any script are drawn, or their code points, without boxes or warnings."""
 
 import numpy as np
 import pytest

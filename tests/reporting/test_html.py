@@ -158,7 +158,7 @@ def test_values_are_formatted_for_people():
         assert part in text
     assert "train.epochs 60" in text
     assert "offline_augment.methods noise, pitch" in text
-    assert "chance 100.0%" in text  # of the two classes only one was tested
+    assert "chance 100.0%" in text  # only one of two classes was tested
 
 
 def test_long_lists_are_in_two_columns_with_no_row_lost():

@@ -42,7 +42,7 @@ def test_confusion_clips_no_label(title):
         assert 0 <= box.y0 <= box.y1 <= height, text
 
 
-def test_a_script_that_the_font_lacks_is_no_error():
+def test_a_script_that_no_font_has_is_not_an_error():
     assert plots.png(plots.confusion(("怒り", "喜び"), np.eye(2, dtype=int)))[:4] == b"\x89PNG"
 
 
@@ -62,14 +62,14 @@ def test_a_row_marked_kept_takes_precedence_over_the_best():
 
 def test_history_of_several_folds_shows_their_mean():
     rows = [row | {"fold": fold, "valid_uar": row["valid_uar"] + 0.1 * fold} for fold in (0, 1) for row in HISTORY]
-    right = plots.history(rows[:-1]).axes[1]  # the second fold stopped an epoch sooner
+    right = plots.history(rows[:-1]).axes[1]  # the second fold stopped an epoch earlier
     mean = next(line for line in right.lines if line.get_label() == "validation UAR, mean of 2")
     np.testing.assert_array_equal(mean.get_xdata(), [1, 2, 3])
     np.testing.assert_allclose(mean.get_ydata(), [0.25, 0.55, 0.75])
 
 
 def test_history_of_one_epoch_is_visible():
-    """As from a network that is fitted in closed form: points in place of lines, and integer epochs on the axis."""
+    """As of a model fitted in closed form: points instead of lines, and integer epochs on the axis."""
     rows = [HISTORY[0] | {"fold": fold} for fold in range(3)]
     for axes in plots.history(rows).axes:
         means = [line for line in axes.lines if "mean of 3" in str(line.get_label())]

@@ -77,7 +77,7 @@ def run(protocol="speaker5", corpus="ravdess", n=120, **changes):
         "temperature": 2.0,
         "meta": meta,
         "history": [{"epoch": 1, "train_loss": 1.0, "valid_loss": 1.1, "valid_uar": 0.5}],
-        "notes": ["Credit where due."],
+        "notes": ["Credit: the authors."],
     }
     return results.ReportInput(**values | changes)
 
@@ -93,13 +93,13 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
-def test_leaves_the_promised_files_and_nothing_else(written):
+def test_only_the_documented_files_are_written(written):
     folder, _ = written
     assert sorted(os.listdir(folder)) == sorted(FILES)
     assert all((folder / name).read_bytes()[:4] == b"\x89PNG" for name in FILES if name.endswith("png"))
 
 
-def test_metrics_hold_every_promised_field(written):
+def test_metrics_have_every_documented_field(written):
     folder, figures = written
     stored = json.loads((folder / "metrics.json").read_text())
     assert stored == figures
@@ -107,7 +107,7 @@ def test_metrics_hold_every_promised_field(written):
     assert stored["members"] == [{"architecture": "optimized", "uar": stored["uar"]}]
 
 
-def test_predictions_bear_the_figures_out(written):
+def test_figures_computed_from_predictions_csv_equal_the_reported_ones(written):
     folder, figures = written
     rows, given = rows_of(folder / "predictions.csv"), run()
     assert list(rows[0]) == ["clip", "speaker", "fold", "truth", *LABELS]
@@ -128,7 +128,7 @@ def test_tables_agree_with_the_figures(written):
     assert confusion == figures["confusion"]
 
 
-def test_temperature_calibrates_but_moves_no_answer():
+def test_the_temperature_changes_probabilities_and_no_prediction():
     given = run(n=600)
     fitted = dataclasses.replace(given, temperature=calibration.fit_temperature(given.logits, given.truth))
     plain, better = measured(dataclasses.replace(given, temperature=1.0)), measured(fitted)
@@ -150,7 +150,7 @@ def test_each_fold_has_its_own_temperature(tmp_path):
     assert figures["temperature"] == pytest.approx(2.0)
 
 
-def test_folds_add_up_to_the_whole(written):
+def test_sums_of_folds_equal_those_of_the_run(written):
     _, figures = written
     folds = figures["per_fold"].values()
     assert sum(fold["n"] for fold in folds) == figures["n"]
@@ -166,18 +166,18 @@ def test_folds_add_up_to_the_whole(written):
         ("speaker5", ["unknown"] * 120, "clips"),
     ],
 )
-def test_the_interval_draws_what_is_independent(protocol, speakers, over):
+def test_the_bootstrap_draws_independent_units(protocol, speakers, over):
     given = run(protocol) if speakers is None else run(protocol, speakers=speakers)
     assert measured(given)["interval_over"] == over
 
 
-def test_without_a_history_there_is_no_picture_of_one(tmp_path):
+def test_without_a_history_none_is_drawn(tmp_path):
     (tmp_path / "kept.txt").write_text("another's")
     run_report.write_report(tmp_path, run(history=()))
     assert sorted(os.listdir(tmp_path)) == sorted({*FILES, "kept.txt"} - {"history.png"})
 
 
-def test_not_finite_logits_are_refused_before_anything_is_written(tmp_path):
+def test_non_finite_logits_are_an_error_before_anything_is_written(tmp_path):
     given = run()
     given.logits[3, 1] = np.nan
     with pytest.raises(VoxJaxError, match="finite"):
@@ -185,13 +185,13 @@ def test_not_finite_logits_are_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "report").exists()
 
 
-def test_warnings_only_where_they_belong():
+def test_warnings_depend_on_protocol_and_corpus():
     assert figures.warnings_about("speaker5", "ravdess+tess") == []
     assert "synthetic" in figures.warnings_about("random5", "demo")[0]
     assert len(figures.warnings_about("guide", "tess+demo")) == 2
 
 
-def test_printout_gives_uar_before_accuracy_with_intervals(written):
+def test_the_printout_has_uar_before_accuracy_with_intervals(written):
     _, figures = written
     text = run_report.printout(figures)
     low, high = figures["uar_ci"]
@@ -204,7 +204,7 @@ def test_printout_gives_uar_before_accuracy_with_intervals(written):
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_printout_warns_and_dashes_what_was_not_tested():
+def test_the_printout_has_warnings_and_dashes_for_classes_without_clips():
     given = run("guide", "demo", labels=(*LABELS, "angry"), logits=np.pad(run().logits, ((0, 0), (0, 1))))
     text = run_report.printout(measured(given))
     assert text.count("WARNING") == 2

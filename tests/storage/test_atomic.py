@@ -5,7 +5,7 @@ import pytest
 from voxjax.storage import atomic
 
 
-def test_replaces_the_file_and_leaves_no_temporary_one(tmp_path):
+def test_a_write_replaces_the_file_and_leaves_no_temporary_one(tmp_path):
     path = tmp_path / "metrics.json"
     atomic.write(path, "old")
     atomic.write(path, "né\r\n")
@@ -42,7 +42,7 @@ def test_a_failed_writer_keeps_the_old_file(tmp_path):
     assert os.listdir(tmp_path) == ["features.npy"]
 
 
-def test_a_folder_appears_complete_and_is_made_once(tmp_path):
+def test_a_folder_is_complete_when_it_appears_and_is_created_once(tmp_path):
     folder = tmp_path / "cache" / "demo"
 
     def fill(temporary):
@@ -54,7 +54,7 @@ def test_a_folder_appears_complete_and_is_made_once(tmp_path):
     assert (folder / "a").read_text() == "1" and os.listdir(folder.parent) == ["demo"]
 
 
-def test_a_folder_that_another_process_made_first_is_kept(tmp_path):
+def test_a_folder_that_another_process_created_first_is_kept(tmp_path):
     def fill(temporary):
         (temporary / "a").write_text("mine")
         (tmp_path / "demo").mkdir()

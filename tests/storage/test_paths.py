@@ -5,7 +5,7 @@ import platformdirs
 from voxjax.storage import paths
 
 
-def test_the_cache_is_the_environment_variable_first_then_the_systems_folder(tmp_path, monkeypatch):
+def test_the_cache_is_the_folder_of_the_environment_variable_else_the_systems(tmp_path, monkeypatch):
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name, appauthor: str(tmp_path / "system" / name))
     monkeypatch.setenv("VOXJAX_CACHE", str(tmp_path / "mine"))
     assert paths.cache_dir() == tmp_path / "mine" and paths.cache_dir().is_dir()
