@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.train.test_step import CALM, HYPER, INIT, data, largest_difference
+from tests.train.test_step import DETERMINISTIC, HYPER, INIT, data, largest_difference
 from voxjax import models
 from voxjax.audio import normalize
 from voxjax.config import FrameFeatures
@@ -64,7 +64,7 @@ def test_modality_dropout_never_drops_all_modalities_of_a_clip(rate):
 
 def test_a_batch_has_each_clips_own_modalities_standardised():
     own = several()
-    no_dropout = step.traced(dataclasses.replace(CALM, modality_dropout=0.0))
+    no_dropout = step.traced(dataclasses.replace(DETERMINISTIC, modality_dropout=0.0))
     gather = jax.jit(step.batch, static_argnums=0)
     batch = gather(fusing(), no_dropout, jnp.float32(0.5), own, jnp.array([3, 8], jnp.int32), KEY)
     assert {name: m.any(1).tolist() for name, m in batch.mask.items()} == {
@@ -93,7 +93,7 @@ def test_training_lowers_the_loss_and_is_a_function_of_the_key():
     two, again = function(task, hyper, state, own, indices, KEY)
     assert float(sums.loss) == float(again.loss) and largest_difference(one.variables, two.variables) == 0
     assert float(function(task, hyper, state, own, indices, jax.random.key(9))[1].loss) != float(sums.loss)
-    no_dropout = step.traced(dataclasses.replace(CALM, modality_dropout=0.0))
+    no_dropout = step.traced(dataclasses.replace(DETERMINISTIC, modality_dropout=0.0))
     compiled, losses = function._cache_size(), []
     for _ in range(40):
         state, sums = function(task, no_dropout, state, own, indices, KEY)

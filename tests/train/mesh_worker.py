@@ -11,7 +11,7 @@ import jax
 import numpy as np
 
 from tests.train.test_loop import PLAN, fit, setup
-from tests.train.test_step import CALM
+from tests.train.test_step import DETERMINISTIC
 from voxjax import models
 from voxjax.config import FrameFeatures
 from voxjax.train import ensemble, loop, sharding, step
@@ -24,7 +24,7 @@ def run_on(member, data):
     """The run on a mesh, each member with its own learning rate; without max pooling, where rounding decides ties."""
     network = models.build("lstm", {"fold": 2, "project": 8, "lstm": (6,), "dense": (6,)}, 4)
     tasks = [step.Task(network, FrameFeatures(mels=16), 4)] * MEMBERS
-    hypers = [dataclasses.replace(CALM, learning_rate=1e-3 * (m + 1)) for m in range(MEMBERS)]
+    hypers = [dataclasses.replace(DETERMINISTIC, learning_rate=1e-3 * (m + 1)) for m in range(MEMBERS)]
     run = setup(dataclasses.replace(PLAN, epochs=2), hypers, tasks=tasks)
     program = ensemble.Program(run.program.groups, sharding.mesh(member, data))
     return run._replace(program=program, clips=sharding.replicate(program, jax.device_get(run.clips)))

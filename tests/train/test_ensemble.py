@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.train.test_loop import PLAN, assert_same, fit, host, setup
-from tests.train.test_step import CALM, HYPER, KEY, data, task
+from tests.train.test_step import DETERMINISTIC, HYPER, KEY, data, task
 from voxjax import models
 from voxjax.config import FrameFeatures
 from voxjax.data import batches
@@ -51,7 +51,10 @@ def test_a_member_has_the_same_bits_alone_and_with_other_unrolled_members():
 @pytest.mark.parametrize("mode", ["vmap", "map"])
 def test_stacked_members_equal_unrolled_ones(mode):
     """One epoch without randomness: only rounding differs. (Ties in max pooling amplify it over more steps.)"""
-    plan, hypers = dataclasses.replace(PLAN, epochs=1), (CALM, dataclasses.replace(CALM, learning_rate=1e-3))
+    plan, hypers = (
+        dataclasses.replace(PLAN, epochs=1),
+        (DETERMINISTIC, dataclasses.replace(DETERMINISTIC, learning_rate=1e-3)),
+    )
     stacked, unrolled = setup(plan, hypers, mode=mode), setup(plan, hypers, mode="unroll")
     first, second = fit(stacked), fit(unrolled)
     for m in range(2):

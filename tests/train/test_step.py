@@ -16,7 +16,7 @@ KEY = jax.random.key(7)
 INIT = jax.jit(step.init, static_argnums=0)
 SMALL = {"stem": (3, 4), "filters": (6,), "lstm": (5,), "dense": (8,)}
 HYPER = Hyper(ramp_fraction=0.0, warmup_fraction=0.0, learning_rate=3e-3)
-CALM = dataclasses.replace(
+DETERMINISTIC = dataclasses.replace(
     HYPER, learning_rate=2e-2, dropout=0.0, head_dropout=0.0, mixup_probability=0.0, offline_augment_probability=0.0,
     time_stretch=0.0, vtlp=0.0,
     gain_db=0.0, noise_probability=0.0, time_shift_frames=0.0, time_mask_fraction=0.0, frequency_mask_fraction=0.0,
@@ -79,7 +79,7 @@ def test_compiled_equals_eager():
 
 @pytest.mark.parametrize("kind", ["frames", "vector"])
 def test_training_lowers_the_loss(kind):
-    _, losses = run(kind, steps=40, hyper=CALM)
+    _, losses = run(kind, steps=40, hyper=DETERMINISTIC)
     assert np.mean(losses[-5:]) < 0.6 * losses[0]
 
 
@@ -121,7 +121,9 @@ def test_batch_gathers_scales_and_labels():
     own = data()
     clips = own.clips
     indices = jnp.array([3, 11], jnp.int32)
-    batch = jax.jit(step.batch, static_argnums=0)(task(), step.traced(CALM), jnp.float32(0.5), own, indices, KEY)
+    batch = jax.jit(step.batch, static_argnums=0)(
+        task(), step.traced(DETERMINISTIC), jnp.float32(0.5), own, indices, KEY
+    )
     for row, index in enumerate((3, 11)):
         n = int(clips.lengths[index, 0])
         expected = (clips.features[index, 0, :n] - own.scaler.mean) / own.scaler.std
@@ -173,11 +175,11 @@ def test_a_step_that_is_not_finite_changes_no_weight_and_is_counted(broken):
 
 
 def test_l2_adds_the_penalty_of_kernels():
-    state = INIT(task(), step.traced(CALM), KEY, data())
+    state = INIT(task(), step.traced(DETERMINISTIC), KEY, data())
     losses = [
         float(
             jax.jit(step.train_step, static_argnums=0)(
-                task(), step.traced(dataclasses.replace(CALM, l2=l2)), state, data(), jnp.arange(8), KEY
+                task(), step.traced(dataclasses.replace(DETERMINISTIC, l2=l2)), state, data(), jnp.arange(8), KEY
             )[1].loss
         )
         for l2 in (0.0, 0.1)
@@ -189,7 +191,7 @@ def test_l2_adds_the_penalty_of_kernels():
 
 def test_gamma_and_class_weights_rise_over_their_ramp():
     """Before the ramp the loss is plain cross-entropy; after it, the configured loss."""
-    hyper = dataclasses.replace(CALM, focal_gamma=2.0, loss_ramp_fraction=0.5, label_smoothing=0.0)
+    hyper = dataclasses.replace(DETERMINISTIC, focal_gamma=2.0, loss_ramp_fraction=0.5, label_smoothing=0.0)
     weighted = data()._replace(class_weights=jnp.array([3.0, 1, 1, 1]))
     function = jax.jit(step.train_step, static_argnums=0)
 
@@ -209,8 +211,10 @@ def test_a_step_in_bfloat16_has_similar_gradients_and_keeps_all_state_in_float32
     indices = jnp.arange(8, dtype=jnp.int32)
     states = []
     for one in (float32, bfloat16):
-        before = INIT(one, step.traced(CALM), KEY, data())
-        state, sums = jax.jit(step.train_step, static_argnums=0)(one, step.traced(CALM), before, data(), indices, KEY)
+        before = INIT(one, step.traced(DETERMINISTIC), KEY, data())
+        state, sums = jax.jit(step.train_step, static_argnums=0)(
+            one, step.traced(DETERMINISTIC), before, data(), indices, KEY
+        )
         assert sums.loss.dtype == jnp.float32 and jnp.isfinite(sums.loss)
         assert all(leaf.dtype in (jnp.float32, jnp.int32) for leaf in jax.tree.leaves(state))
         states.append(state)

@@ -17,7 +17,7 @@ from voxjax.data.quality.clip_measurements import ClipMeasurements
 _SILENT_DB = -70.0  # of full scale: below the hiss of a quiet room through a microphone
 _SHORT_S = 0.4  # a syllable or two; emotion is perceived over words
 _CLIPPED_FRACTION = 0.001  # of samples; single peaks at full scale are harmless
-_RARE_FRACTION = 0.5  # a label with fewer clips than this fraction of the commonest is rare
+_RARE_FRACTION = 0.5  # a label with fewer clips than this fraction of the most frequent is rare
 
 
 class Issue(NamedTuple):
@@ -101,12 +101,12 @@ def name_mismatch(corpus: Corpus) -> Iterator[tuple[str, str]]:
 
 
 def rare_labels(corpus: Corpus) -> Iterator[tuple[str, str]]:
-    """Labels with far fewer clips than the commonest."""
+    """Labels with far fewer clips than the most frequent one."""
     counts = collections.Counter(clip.emotion for clip in corpus.manifest.clips)
     most = max(counts.values())
     for name, count in sorted(counts.items()):
         if count < _RARE_FRACTION * most:
-            yield name, f"{count} clips, the commonest label has {most}"
+            yield name, f"{count} clips, the most frequent label has {most}"
 
 
 def single_label_speakers(corpus: Corpus) -> Iterator[tuple[str, str]]:
