@@ -19,14 +19,16 @@ Array = jax.Array
 class Encoder(NamedTuple):
     """One encoder: how it is loaded and run, its source and its licence."""
 
-    params: Callable[[Tensors, Sequence[int]], Any]  # the weights needed for chosen blocks, as nested arrays
+    params: Callable[
+        [Tensors, Sequence[int]], Any
+    ]  # from tensors to the weights of chosen blocks, as nested dictionaries
     apply: Callable[[Sequence[int], Any, Array, Array], tuple[Array, Array]]  # to [B, T, blocks, D] and its mask
-    hop_ms: float  # from one position to the next
+    hop_ms: float  # distance of two positions
     rate_hz: int  # of its input
     file: str  # its weights' usual name, without suffix
     note: str  # source and licence
     tunable: str = ""  # a name in `TUNABLE`; empty where its blocks can't be trained further
-    # As `apply`, of the hidden units of feed-forward layers; None where it doesn't show them.
+    # As `apply`, for the hidden units of feed-forward layers; None where they are not available.
     hidden: Callable[[Sequence[int], Any, Array, Array], tuple[Array, Array]] | None = None
 
 
@@ -42,7 +44,7 @@ TUNABLE = {
     "wav2vec2": Tunable(wav2vec2.block_weights, wav2vec2.block),
 }
 
-_LEAST_VARIANCE = 1e-10  # of a unit that is hardly ever active
+_LEAST_VARIANCE = 1e-10  # of a hidden unit that is almost never active
 
 _OPENAI = "Whisper's weights are OpenAI's, under the MIT licence (Radford et al. 2022)."
 
@@ -87,8 +89,8 @@ def encoder_for(config: EncoderFeatures) -> Encoder:
     """The encoder that a feature config names.
 
     Raises:
-        UsageError: at an unknown one, at a hop that is no multiple of the encoder's, at another rate, or where
-            hidden units are asked for that it doesn't show.
+        UsageError: at an unknown encoder, a hop that is no multiple of the encoder's, another sample rate, or
+            hidden units of an encoder that does not return them.
     """
     one_of("features.encoder", config.encoder, ENCODERS)
     encoder = ENCODERS[config.encoder]
@@ -107,7 +109,7 @@ def encoder_for(config: EncoderFeatures) -> Encoder:
 
 
 def params(config: EncoderFeatures, tensors: Tensors) -> Any:
-    """The weights that features need, and those of the blocks above that are to be tuned.
+    """The weights that features need, and those of the blocks above them that are fine-tuned.
 
     Raises:
         VoxJaxError, UsageError: as the encoder's own function.
@@ -117,10 +119,10 @@ def params(config: EncoderFeatures, tensors: Tensors) -> Any:
 
 
 def blocks_to_finetune(config: EncoderFeatures, params: Any) -> dict[str, Any]:
-    """What a network that tunes blocks starts from: `{"blocks": {kind: {depth: weights}}}`, depth 0 the highest block.
+    """Pretrained blocks to fine-tune: `{"blocks": {kind: {depth: weights}}}`; depth 0 is the highest block.
 
     Raises:
-        UsageError: where the encoder's blocks can't be tuned, or features of several blocks are to be.
+        UsageError: at an encoder whose blocks can't be fine-tuned, or at features of several blocks.
     """
     if not config.tuned_blocks:
         return {}
@@ -141,7 +143,7 @@ def blocks_to_finetune(config: EncoderFeatures, params: Any) -> dict[str, Any]:
 def extract_features(config: EncoderFeatures, params: Any, samples: Array, lengths: Array) -> tuple[Array, Array]:
     """Features of kind `encoder` of a batch of zero-padded clips.
 
-    Where the hop is a multiple of the encoder's, so many neighbouring positions are averaged into one. With
+    Where the hop is a multiple of the encoder's, that many neighbouring positions are averaged. With
     `config.pooling="statistics"` a clip is one position: means over time, then standard deviations.
 
     Args:
@@ -165,7 +167,7 @@ def extract_features(config: EncoderFeatures, params: Any, samples: Array, lengt
 
 
 def _pooled(factor: int, values: Array, mask: Array) -> tuple[Array, Array]:
-    """Means of so many neighbours within the clip: `[B, T, C], [B, T] -> [B, T / factor, C], [B, T / factor]`."""
+    """Means of `factor` neighbouring positions: `[B, T, C], [B, T] -> [B, T / factor, C], [B, T / factor]`."""
     if factor == 1:
         return values, mask
     spare = -mask.shape[1] % factor

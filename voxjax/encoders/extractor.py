@@ -12,7 +12,7 @@ from voxjax.config import EncoderFeatures, FeatureConfig
 
 
 def extractor(config: FeatureConfig, params: Any) -> Extract:
-    """What makes features of zero-padded samples. `params` are the encoder's, None where there is none."""
+    """The function from zero-padded samples to features. `params` are the encoder's; None for signal features."""
     if isinstance(config, EncoderFeatures):
         return functools.partial(encoders.extract_features, config, jax.device_put(params))
     return functools.partial(features.extract, config)

@@ -22,7 +22,7 @@ _FIRST = (PATCH - 1) * _HOP + _WINDOW  # samples that the first patch spans
 
 
 def cut(samples: Array, lengths: Array, hop_frames: int, offset: float) -> tuple[Array, Array]:
-    """Patches of zero-padded clips. The last one is filled up with silence, so that a short clip has one, too.
+    """Patches of zero-padded clips. The last one is padded with silence, so that a short clip has one, too.
 
     Args:
         samples: float32 `[batch, time]` at 16 kHz, in [-1, 1].
@@ -63,7 +63,7 @@ def only(encoder: str, layers: int, blocks: Sequence[int]) -> int:
     """The one layer that is chosen.
 
     Raises:
-        UsageError: at none, more than one, or one that there is not.
+        UsageError: at no layer, several, or one that the encoder does not have.
     """
     if len(blocks) != 1 or not 1 <= blocks[0] <= layers:
         found = ", ".join(map(str, blocks)) or "none"

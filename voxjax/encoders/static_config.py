@@ -1,12 +1,12 @@
-"""What of an encoder's weights is no array: how a network is laid out, and what its trained parts are called."""
+"""Static values in an encoder's weights: the layout of the network, and the prefix of its fine-tuned modules."""
 
 import jax
 
-TUNED = "tuned_"  # modules of this name and a number hold what was learned on a pretrained block
+TUNED = "tuned_"  # prefix of the modules with the updates of a pretrained block
 
 
 @jax.tree_util.register_static
 class Layout(str):
-    """A text that rides in a tree of weights. Programs are compiled for it; equal texts share them."""
+    """A static string in a tree of weights. A program is compiled once for equal strings."""
 
     __slots__ = ()

@@ -10,7 +10,7 @@ import numpy as np
 
 from voxjax.errors import VoxJaxError, mismatch
 
-WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # what a folder of weights holds, one or other
+WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # a folder of weights has one of these
 _PICKLED = "pytorch_model.bin"
 _AGAIN = "fetch the file again"
 
@@ -20,24 +20,24 @@ class Tensors:
 
     Args:
         source: the file's name, for messages.
-        arrays: by name; one is asked for when it is taken, and not before.
-        folder: where the file lies, with what else belongs to it.
+        arrays: by name; each is read when it is taken.
+        folder: of the file, with the files that belong to it.
     """
 
     def __init__(self, source: str, arrays: Mapping[str, np.ndarray], folder: Path = Path()) -> None:
         self.folder = folder
         self._source, self._arrays = source, arrays
-        self._names = {name: name for name in arrays}  # those asked for, and the file's own
+        self._names = {name: name for name in arrays}  # the requested shape, and that of the file
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
     def names(self) -> tuple[str, ...]:
-        """Of all arrays."""
+        """The names of all arrays."""
         return tuple(self._names)
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """Of one array.
+        """The shape of one array.
 
         Raises:
             VoxJaxError: where it is missing.
@@ -58,7 +58,7 @@ class Tensors:
             shape: that it must have; None where any size will do.
 
         Raises:
-            VoxJaxError: where it is missing, of another shape, or holds what is not a finite number.
+            VoxJaxError: where it is missing, has another shape, or contains NaN or infinity.
         """
         array = self._array(name)
         have = array.shape
@@ -100,17 +100,17 @@ def read(path: Path) -> Tensors:
 
 
 def files(path: Path) -> list[Path]:
-    """All files that hold the weights: the file itself, or the parts that an index names.
+    """All files of the weights: the file itself, or the parts in an index.
 
     Raises:
-        VoxJaxError: at a damaged index, or one that leads out of its folder.
+        VoxJaxError: at a damaged index, or one with files outside its folder.
     """
     path = _within(path) if path.is_dir() else path
     return _parts(path) if path.suffix == ".json" else [path]
 
 
 def _within(folder: Path) -> Path:
-    """The file that leads to a folder's weights."""
+    """The weights file of a folder, or its index."""
     for name in (WHOLE, INDEX):
         if (folder / name).is_file():
             return folder / name
@@ -126,7 +126,7 @@ def _within(folder: Path) -> Path:
 
 
 def _parts(index: Path) -> list[Path]:
-    """The files that an index names; each must lie beside it."""
+    """The files in an index; each must be in the same folder."""
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
         outside = [name for name in names if Path(name).name != name]
@@ -139,7 +139,7 @@ def _parts(index: Path) -> list[Path]:
 
 
 class _Safetensors(Mapping[str, np.ndarray]):
-    """Tensors of open files, each read when it is asked for."""
+    """Tensors of open files, each read when it is accessed."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         from safetensors import safe_open
@@ -182,5 +182,5 @@ def _safetensors(path: Path) -> Mapping[str, np.ndarray]:
 READERS: dict[str, Callable[[Path], Mapping[str, np.ndarray]]] = {
     ".npz": _npz,
     ".safetensors": _safetensors,
-    ".json": _safetensors,  # the index of several
+    ".json": _safetensors,  # the index of several files
 }

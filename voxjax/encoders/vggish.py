@@ -1,9 +1,9 @@
-"""VGGish (Hershey et al. 2017): six convolutions and three dense layers that learned YouTube's labels from sound.
+"""VGGish (Hershey et al. 2017): six convolutions and three dense layers, trained on the labels of YouTube videos.
 
 Letters: B clips, P patches of 0.96 s, C channels.
 
-The last layer is taken before any activation, as the published definition has it: "the embedding value is
-pre-activation" (README of tensorflow/models, research/audioset/vggish). The PyTorch port puts a ReLU behind it.
+The last layer's output is taken before any activation, as in the published definition: "the embedding value is
+pre-activation" (README of tensorflow/models, research/audioset/vggish). The PyTorch port adds a ReLU.
 """
 
 import functools
@@ -19,7 +19,7 @@ from voxjax.encoders.tensors import Tensors
 
 Array = jax.Array
 
-# Of each layer: where the published variables have it, and where the PyTorch port. Convolutions come first.
+# The name of each layer in the published variables and in the PyTorch port. Convolutions come first.
 _CONVOLUTIONS = {
     "conv1": ("vggish/conv1", "features.0"),
     "conv2": ("vggish/conv2", "features.3"),
@@ -35,14 +35,14 @@ _DENSE = {
 }
 _LAYERS = _CONVOLUTIONS | _DENSE
 _NAMES = tuple(_LAYERS)
-_POOLED = ("conv1", "conv2", "conv3_2", "conv4_2")  # time and frequency are halved behind these
+_POOLED = ("conv1", "conv2", "conv3_2", "conv4_2")  # time and frequency are halved after these
 _PIXELS = mel_patches.PATCH * mel_patches.MELS // 4 ** len(_POOLED)  # 6 in time by 4 in frequency
 
 
 class VGGish(nn.Module):
-    """From patches `[N, 96, 64]` to one layer's output, `[N, C]`; a convolution's is its mean over time and frequency.
+    """One layer's output `[N, C]` for patches `[N, 96, 64]`; of a convolution, its mean over time and frequency.
 
-    Dense layers see all places and channels of the last convolution, time first and channels last.
+    The first dense layer takes the flattened output of the last convolution, time first and channels last.
     """
 
     widths: tuple[int, ...]  # channels of the layers up to the chosen one
@@ -63,7 +63,7 @@ class VGGish(nn.Module):
 
 
 def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
-    """The output of one layer for each patch; of layer 9 that is VGGish's embedding. Padding changes nothing.
+    """The output of one layer for each patch; layer 9 is VGGish's embedding. Padding does not change it.
 
     Args:
         blocks: one layer, from 1 to 9; static.
@@ -80,7 +80,7 @@ def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, leng
 
 
 def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
-    """Weights of the layers up to the chosen one, each as wide as the file has it.
+    """Weights of the layers up to the chosen one, with the widths of the file.
 
     Args:
         tensors: the published variables (`vggish/conv1/weights`, kernels `[time, frequency, into, out]`), or those of
@@ -88,7 +88,7 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
         blocks: one layer, from 1 to 9.
 
     Raises:
-        UsageError: at more than one layer, or one that there is not.
+        UsageError: at several layers, or one that VGGish does not have.
         VoxJaxError: at a tensor that is missing or of another shape.
     """
     layer = _ported if "features.0.weight" in tensors else _published

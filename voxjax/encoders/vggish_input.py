@@ -12,6 +12,6 @@ _OFFSET = 0.01
 def patches(samples: jax.Array, lengths: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The input of VGGish's first layer; arguments and results as in `mel_patches.cut`.
 
-    The published code drops what is left behind the last whole patch, and with it every clip below 0.975 s.
+    The published code drops the samples after the last complete patch, and so every clip shorter than 0.975 s.
     """
     return mel_patches.cut(samples, lengths, _HOP_FRAMES, _OFFSET)

@@ -1,7 +1,7 @@
 """wav2vec 2.0 (Baevski et al. 2020), HuBERT (Hsu et al. 2021) and WavLM (Chen et al. 2022), 50 frames a second.
 
 Letters: B clips, S samples, T frames, C channels of convolutions, D channels of blocks, N chosen blocks. Modules and
-weights bear the reference's names, so that `wav2vec2_weights` finds each weight's tensor by its place.
+weights have the reference's names, so that `wav2vec2_weights` finds each weight's tensor by its path.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ _CONV_EPSILON = 1e-5  # of the norms after convolutions, whatever `layer_norm_ep
 
 
 class ClipNorm(nn.Module):
-    """Each channel's mean and deviation over a clip's own frames taken out: `[B, T, C], [B, T] -> [B, T, C]`.
+    """Standardises each channel over a clip's own frames: `[B, T, C], [B, T] -> [B, T, C]`.
 
-    The reference's group norm with a group for each channel, but padding has no say in it.
+    The reference's group norm with one group per channel, computed without padding.
     """
 
     @nn.compact
@@ -40,17 +40,17 @@ class ClipNorm(nn.Module):
 
 
 class ConvLayer(nn.Module):
-    """One of the convolutions, its norm if it has one, and GELU: `[B, T, C] -> [B, T', C']`.
+    """A convolution, its norm if it has one, and GELU: `[B, T, C] -> [B, T', C']`.
 
-    `counts` `[B]` are the clips' own frames after it.
+    `counts` `[B]` are the clips' numbers of frames after it.
     """
 
     config: Config
-    place: int
+    index: int
 
     @nn.compact
     def __call__(self, x: Array, counts: Array) -> Array:
-        config, i = self.config, self.place
+        config, i = self.config, self.index
         size, stride, bias = config.conv_kernel[i], config.conv_stride[i], config.conv_bias
         x = nn.Conv(config.conv_dim[i], (size,), stride, padding="VALID", use_bias=bias, name="conv")(x)
         if config.feat_extract_norm == "layer":
@@ -61,9 +61,9 @@ class ConvLayer(nn.Module):
 
 
 class FeatureExtractor(nn.Module):
-    """From samples `[B, S]` to `[B, T, C]` and bool `[B, T]`: a frame of 25 ms every 20 ms.
+    """Frames of 25 ms every 20 ms: samples `[B, S]` to `[B, T, C]` and their mask bool `[B, T]`.
 
-    No convolution pads, so that a clip's frames never see what lies beyond it.
+    Convolutions are not padded, so that a clip's frames do not depend on samples beyond it.
     """
 
     config: Config
@@ -90,14 +90,14 @@ class FeatureProjection(nn.Module):
 
 
 class PositionalConv(nn.Module):
-    """What a frame learns of its place from those around it: `[B, T, D] -> [B, T, D]` (Mohamed et al. 2019)."""
+    """Relative positional embedding by a convolution (Mohamed et al. 2019): `[B, T, D] -> [B, T, D]`."""
 
     config: Config
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         size, groups = self.config.num_conv_pos_embeddings, self.config.num_conv_pos_embedding_groups
-        padding = (size // 2, size - 1 - size // 2)  # the reference pads evenly and drops what is too much at the end
+        padding = (size // 2, size - 1 - size // 2)  # the reference pads evenly and drops the surplus at the end
         conv = nn.Conv(x.shape[-1], (size,), padding=(padding,), feature_group_count=groups, name="conv")
         return _gelu(conv(x))
 
@@ -114,7 +114,7 @@ class FeedForward(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention and dense layers, each added to what came in: `[B, T, D] -> [B, T, D]`, and WavLM's bias."""
+    """Attention and dense layers with residual connections: `[B, T, D] -> [B, T, D]`, and WavLM's bias."""
 
     config: Config
 
@@ -132,7 +132,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """From `[B, T, D]` to the outputs of chosen blocks, `[B, T, N, D]`. Block 0 is the input of the first block."""
+    """The outputs of chosen blocks, `[B, T, D] -> [B, T, N, D]`. Block 0 is the input of the first block."""
 
     config: Config
     blocks: tuple[int, ...]
@@ -141,7 +141,7 @@ class Encoder(nn.Module):
     def __call__(self, x: Array, mask: Array) -> Array:
         config, bias = self.config, None
         norm = _layer_norm(config.layer_norm_eps, "layer_norm")
-        x = jnp.where(mask[..., None], x, 0.0)  # what lies beyond the clip must read as padding
+        x = jnp.where(mask[..., None], x, 0.0)  # positions beyond the clip must equal padding
         x = x + PositionalConv(config, name="pos_conv_embed")(x)
         outputs = [x if config.do_stable_layer_norm else norm(x)]
         for i in range(max(self.blocks)):
@@ -153,15 +153,15 @@ class Encoder(nn.Module):
 
 
 class Wav2Vec2(nn.Module):
-    """The whole encoder. Hashable, so that it can be a static argument of `jit`.
+    """The complete encoder. Hashable, so that it can be a static argument of `jit`.
 
     `apply(variables, samples, lengths)` takes float32 `[B, S]` at 16 kHz and int32 `[B]`, in samples, and returns
-    float32 `[B, T, N, D]`, zero beyond each clip, and bool `[B, T]`, true within. A longer padding changes nothing.
+    float32 `[B, T, N, D]`, zero beyond each clip, and bool `[B, T]`, true within. More padding does not change them.
 
     Attributes:
-        config: as the folder of the weights has it.
-        blocks: those whose outputs are wanted, 0 being what enters the first. They are the reference's `hidden_states`,
-            but the last block's is its `last_hidden_state`, which large layouts norm. Later blocks are not built.
+        config: of the folder of the weights.
+        blocks: whose outputs are returned; 0 is the input of the first. They equal the reference's `hidden_states`,
+            except that the last block's is `last_hidden_state`, normed in large layouts. Later blocks are not built.
     """
 
     config: Config
@@ -176,10 +176,10 @@ class Wav2Vec2(nn.Module):
 
 
 def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
-    """Outputs of chosen blocks for zero-padded clips. A longer padding changes nothing.
+    """Outputs of chosen blocks for zero-padded clips. More padding does not change them.
 
     Args:
-        blocks: counted from 1, 0 being what enters the first; static.
+        blocks: counted from 1; 0 is the input of the first. Static.
         params: as `params` returns them, of the same blocks.
         samples: float32 `[batch, time]` at 16 kHz.
         lengths: int32 `[batch]`, in samples.
@@ -193,17 +193,17 @@ def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, leng
 
 
 def block(weights: Mapping[str, Any], x: Array, mask: Array) -> Array:
-    """One block by itself, on what the block below gave: `[B, T, D], [B, T] -> [B, T, D]`."""
+    """One block alone, on the output of the block below: `[B, T, D], [B, T] -> [B, T, D]`."""
     module = Block(wav2vec2_config.parsed(weights["layout"]))
     tree = {name: part for name, part in weights.items() if name != "layout"}
     return cast(tuple[Array, Any], module.apply({"params": tree}, x, mask, None))[0]
 
 
 def block_weights(params: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """The weights of one block, counted from 1, among those that `params` returned, and the layout.
+    """The weights of one block, counted from 1, from the result of `params`, and the layout.
 
     Raises:
-        UsageError: at a WavLM, whose blocks hand a bias of positions on from the first.
+        UsageError: at a WavLM, whose blocks share a position bias that the first one computes.
     """
     config = wav2vec2_config.parsed(params["layout"])
     if config.model_type == "wavlm":
@@ -213,20 +213,20 @@ def block_weights(params: Mapping[str, Any], number: int) -> dict[str, Any]:
 
 
 def params(kind: str, tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
-    """Weights of a published encoder, none beyond the last chosen block, and its layout.
+    """Weights of a published encoder up to the last chosen block, and its layout.
 
     Args:
         kind: the `model_type` that the layout must have.
-        tensors: of a file beside which `config.json` and `preprocessor_config.json` lie.
-        blocks: the chosen blocks, from 0 (what enters the first) to the last.
+        tensors: of a file in a folder with `config.json` and `preprocessor_config.json`.
+        blocks: the chosen blocks, from 0 (the input of the first) to the last.
 
     Returns:
         Nested dictionaries of float32 arrays, and the layout, which is static, under `layout`.
 
     Raises:
-        VoxJaxError: at a file that is missing, a layout that is not built or of another kind, or a tensor that is
+        VoxJaxError: at a file that is missing, a layout that is not supported or of another kind, or a tensor that is
             missing or of another shape.
-        UsageError: at a block that the encoder does not have, or at none.
+        UsageError: at a block that the encoder does not have, or without blocks.
     """
     config = wav2vec2_config.read(tensors.folder, kind)
     last = config.num_hidden_layers
@@ -240,7 +240,7 @@ def params(kind: str, tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]
 
 
 def _layer_norm(epsilon: float, name: str) -> nn.LayerNorm:
-    """Norm over channels, its variance from differences: the large models' outliers need it."""
+    """Layer norm; the variance is computed from differences, as the large models have outliers."""
     return nn.LayerNorm(epsilon, use_fast_variance=False, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Self-attention of wav2vec 2.0 and HuBERT, and WavLM's, which also knows how far apart two frames are.
+"""Self-attention of wav2vec 2.0 and HuBERT, and of WavLM, with a bias that depends on the distance of two frames.
 
 Letters: B clips, T frames, D channels, H heads.
 """
@@ -14,7 +14,7 @@ from voxjax.encoders.wav2vec2_config import Config
 
 Array = jax.Array
 
-_GATE_PARTS = 4  # numbers summed to one gate, so in the reference
+_GATE_PARTS = 4  # numbers that are summed for one gate, as in the reference
 
 
 class Attention(nn.Module):
@@ -24,13 +24,13 @@ class Attention(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, mask: Array, bias: Array | None) -> tuple[Array, Array | None]:
-        return _attend(self.config.num_attention_heads, x, _hidden(mask)), bias
+        return _attend(self.config.num_attention_heads, x, _padding_bias(mask)), bias
 
 
 class GatedAttention(nn.Module):
     """Attention with a gated bias for each distance (Chen et al. 2022, WavLM; the gate is Chi et al.'s 2022).
 
-    The first block makes the bias `[H, T, T]`, later ones are handed it; each weighs it by its own gate.
+    The first block computes the bias `[H, T, T]` and later ones take it; each scales it by its own gate.
     """
 
     config: Config
@@ -40,12 +40,12 @@ class GatedAttention(nn.Module):
         config = self.config
         if bias is None:
             table = nn.Embed(config.num_buckets, config.num_attention_heads, name="rel_attn_embed")
-            bias = _spread(table(buckets(config, x.shape[1])))
-        added = _hidden(mask) + self._gate(x) * bias[None]
+            bias = _by_pair(table(buckets(config, x.shape[1])))
+        added = _padding_bias(mask) + self._gate(x) * bias[None]
         return _attend(config.num_attention_heads, x, added), bias
 
     def _gate(self, x: Array) -> Array:
-        """How much each frame heeds distances: `[B, T, D] -> [B, H, T, 1]`, from 1 up."""
+        """The factor of the distance bias for each frame, at least 1: `[B, T, D] -> [B, H, T, 1]`."""
         heads = self.config.num_attention_heads
         parts = x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)  # [B, H, T, D / H]
         parts = nn.Dense(2 * _GATE_PARTS, name="gru_rel_pos_linear")(parts)
@@ -55,16 +55,16 @@ class GatedAttention(nn.Module):
         return update * (reset * scale - 1.0) + 2.0
 
 
-# A family with attention of its own is a module and a row.
+# A family with another attention is a module and a row.
 ATTENTIONS: dict[str, type[nn.Module]] = {"hubert": Attention, "wav2vec2": Attention, "wavlm": GatedAttention}
 
 
 def buckets(config: Config, frames: int) -> np.ndarray:
     """The bucket of each distance from `1 - frames` to `frames - 1`: int32 `[2 * frames - 1]`.
 
-    Half the buckets are for what comes later. In each half the nearer distances have one each and the farther fraction
-    them, evenly in the logarithm, up to `max_bucket_distance` (Raffel et al. 2020). In float32 as the reference,
-    whose rounding decides distances on the edge of two buckets.
+    Half the buckets are for later frames. In each half, small distances have one bucket each and larger ones share
+    buckets, evenly in the logarithm, up to `max_bucket_distance` (Raffel et al. 2020). In float32 as the reference,
+    where rounding decides distances at the edge of two buckets.
     """
     half = config.num_buckets // 2
     exact = half // 2
@@ -76,26 +76,26 @@ def buckets(config: Config, frames: int) -> np.ndarray:
     return (bucket + np.where(distance > 0, half, 0)).astype(np.int32)
 
 
-def _spread(values: Array) -> Array:
-    """From each distance to each pair of frames: `[2T - 1, H] -> [H, T, T]`."""
+def _by_pair(values: Array) -> Array:
+    """Values by distance as values by pair of frames: `[2T - 1, H] -> [H, T, T]`."""
     frames = (values.shape[0] + 1) // 2
     place = jnp.arange(frames)
     return jnp.moveaxis(values[place[None, :] - place[:, None] + frames - 1], -1, 0)
 
 
-def _hidden(mask: Array) -> Array:
+def _padding_bias(mask: Array) -> Array:
     """Minus infinity where a key is padding: `[B, T] -> [B, 1, 1, T]`."""
     return jnp.where(mask, 0.0, -jnp.inf)[:, None, None, :]
 
 
-def _attend(heads: int, x: Array, added: Array) -> Array:
-    """`[B, T, D]` and what is added to the scores, `[B, 1 or H, 1 or T, T] -> [B, T, D]`; called inside a module."""
+def _attend(heads: int, x: Array, bias: Array) -> Array:
+    """Attention, with a bias of the scores `[B, 1 or H, 1 or T, T]`: `[B, T, D] -> [B, T, D]`; for use in a module."""
 
     def split(name: str) -> Array:
         return nn.Dense(x.shape[-1], name=name)(x).reshape(*x.shape[:2], heads, -1)  # [B, T, H, D / H]
 
     query, key, value = split("q_proj"), split("k_proj"), split("v_proj")
     scores = jnp.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key)
-    weights = nn.softmax(scores + added)
+    weights = nn.softmax(scores + bias)
     mixed = jnp.einsum("bhqk,bkhd->bqhd", weights, value).reshape(x.shape)
     return nn.Dense(x.shape[-1], name="out_proj")(mixed)

@@ -1,4 +1,4 @@
-"""How a published wav2vec 2.0, HuBERT or WavLM is laid out: its `config.json` and `preprocessor_config.json`."""
+"""The layout of a published wav2vec 2.0, HuBERT or WavLM: its `config.json` and `preprocessor_config.json`."""
 
 import collections.abc
 import dataclasses
@@ -17,8 +17,8 @@ MODEL_TYPES = ("hubert", "wav2vec2", "wavlm")
 HOP_MS = 20.0
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 
-_LARGEST = 65_536  # more is a damaged file, not a width
-# Layouts that a file may ask for and only one of which is built.
+_LARGEST = 65_536  # a larger width means a damaged file
+# Fields of which only one value is supported.
 _FIXED = {
     "hidden_act": "gelu",
     "feat_extract_activation": "gelu",
@@ -30,7 +30,7 @@ _FIXED = {
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """The layout, under the names of the files. A field that a file leaves out has the reference's default.
+    """The layout, with the names of the files. A field that is missing in a file has the reference's default.
 
     `do_normalize` is the preprocessor's: whether each clip is scaled to zero mean and unit variance. The published
     models differ in it, so there is no default.
@@ -52,11 +52,11 @@ class Config:
     num_conv_pos_embeddings: int = 128  # frames in the positional convolution
     num_conv_pos_embedding_groups: int = 16
     do_stable_layer_norm: bool = False  # norms before attention and dense layers (large) instead of after (base)
-    num_buckets: int = 320  # of distances between frames, WavLM alone
-    max_bucket_distance: int = 800  # frames; beyond it all distances are one, WavLM alone
+    num_buckets: int = 320  # of distances between frames, WavLM only
+    max_bucket_distance: int = 800  # frames; larger distances share one bucket, WavLM only
 
     def __post_init__(self) -> None:
-        """Raises a UsageError where the parts don't fit together."""
+        """Raises a UsageError where the fields don't fit together."""
         one_of("model_type", self.model_type, MODEL_TYPES)
         one_of("feat_extract_norm", self.feat_extract_norm, ("group", "layer"))
         values = thaw(self)
@@ -81,7 +81,7 @@ def read(folder: Path, kind: str) -> Config:
     """The layout of the model in a folder.
 
     Raises:
-        VoxJaxError: at a file that is missing or damaged, a value of the wrong type, a layout that is not built, or
+        VoxJaxError: at a file that is missing or damaged, a value of the wrong type, an unsupported layout, or
             another `model_type` than `kind`.
     """
     values = {"model_type": None, **_json(folder / CONFIG), "do_normalize": None, **_json(folder / PREPROCESSOR)}
@@ -103,15 +103,15 @@ def read(folder: Path, kind: str) -> Config:
 
 
 def text(config: Config) -> Layout:
-    """The layout as it goes along with the weights."""
+    """The layout as text, which is kept with the weights."""
     return Layout(json.dumps(thaw(config)))
 
 
 def parsed(layout: str) -> Config:
-    """What `text` wrote.
+    """The layout from the result of `text`.
 
     Raises:
-        UsageError: at a text that is no layout.
+        UsageError: at a text that is not a layout.
     """
     return cast(Config, freeze(Config, json.loads(layout), "layout"))
 

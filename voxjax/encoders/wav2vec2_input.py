@@ -7,7 +7,7 @@ from voxjax.encoders.wav2vec2_config import Config
 
 Array = jax.Array
 
-_VARIANCE_FLOOR = 1e-7  # the reference's: silence stays silence
+_VARIANCE_FLOOR = 1e-7  # the reference's, so that silence stays silence
 
 
 def field_samples(config: Config) -> int:
@@ -19,9 +19,9 @@ def field_samples(config: Config) -> int:
 
 
 def frames(config: Config, lengths: Array) -> list[Array]:
-    """Frames of clips of so many samples, after each convolution: each int32 `[batch]`.
+    """The number of frames of each clip after each convolution: int32 `[batch]` each.
 
-    A clip shorter than one frame's field counts as one frame, its rest silence.
+    A clip shorter than one frame's receptive field has one frame; its rest is silence.
     """
     counts = [jnp.maximum(lengths, field_samples(config))]
     for kernel, stride in zip(config.conv_kernel, config.conv_stride, strict=True):
@@ -30,7 +30,7 @@ def frames(config: Config, lengths: Array) -> list[Array]:
 
 
 def within(size: int, counts: Array) -> Array:
-    """True at each clip's own positions: bool `[batch, size]`."""
+    """True at each clip's valid positions: bool `[batch, size]`."""
     return jnp.arange(size)[None, :] < counts[:, None]
 
 
@@ -43,7 +43,7 @@ def prepared(config: Config, samples: Array, lengths: Array) -> Array:
         lengths: int32 `[batch]`, in samples.
 
     Returns:
-        float32 `[batch, max(time, field)]`, zero beyond each clip. Only a clip's own samples set its level.
+        float32 `[batch, max(time, field)]`, zero beyond each clip. Only a clip's own samples determine its level.
     """
     mask = within(samples.shape[1], lengths)
     samples = jnp.where(mask, samples, 0.0)

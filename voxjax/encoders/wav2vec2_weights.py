@@ -1,4 +1,4 @@
-"""Published weights of wav2vec 2.0, HuBERT and WavLM, whose tensors bear the reference's names."""
+"""Published weights of wav2vec 2.0, HuBERT and WavLM, whose tensors have the reference's names."""
 
 import re
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ import numpy as np
 from voxjax.encoders.tensors import Tensors
 
 _PREFIX = re.compile(r"^(?:hubert|wav2vec2|wavlm)\.")  # where the file also holds a head
-_LEAF = re.compile("^(?:kernel|scale|embedding)$")  # Flax's names of what is a weight there
-# Length and direction of a weight-normed kernel, under old and new names.
+_LEAF = re.compile("^(?:kernel|scale|embedding)$")  # Flax's names of what the files call `weight`
+# Length and direction of a weight-normed kernel, by old and new names.
 _NORMED = (("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1"))
 
 
@@ -33,7 +33,7 @@ def fill(tensors: Tensors, shapes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _leaf(tensors: Tensors, path: tuple[Any, ...], shape: tuple[int, ...]) -> np.ndarray:
-    """The weight at a place of the tree. Kernels have their axes in the opposite order there."""
+    """The weight at a path of the tree. In the files, kernels have their axes in the opposite order."""
     *parents, leaf = (part.key for part in path)
     module = ".".join(re.sub(r"_(\d+)$", r".\1", parent) for parent in parents)
     name = f"{module}.{_LEAF.sub('weight', leaf)}"
@@ -43,7 +43,7 @@ def _leaf(tensors: Tensors, path: tuple[Any, ...], shape: tuple[int, ...]) -> np
 
 
 def _kernel(tensors: Tensors, module: str, shape: tuple[int, ...]) -> np.ndarray:
-    """A kernel in the file's order; where it is weight-normed (Salimans and Kingma 2016), length times direction."""
+    """A kernel with the file's order of axes, without its weight norm (Salimans and Kingma 2016)."""
     for length, direction in _NORMED:
         if f"{module}.{direction}" in tensors:
             values = tensors.take(f"{module}.{direction}", shape)

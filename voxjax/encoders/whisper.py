@@ -23,7 +23,7 @@ _EPSILON = 1e-5
 
 
 class Attention(nn.Module):
-    """Self-attention among a clip's own positions: `[B, T, D], [B, T] -> [B, T, D]`."""
+    """Self-attention over a clip's valid positions: `[B, T, D], [B, T] -> [B, T, D]`."""
 
     heads: int
 
@@ -43,10 +43,10 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then a dense layer four times as wide, each normed before and added: `[B, T, D] -> [B, T, D]`.
+    """Attention, then a feed-forward network, each pre-normed with a residual connection: `[B, T, D] -> [B, T, D]`.
 
-    Beside the output it gives that layer's hidden units, `[B, T, 4D]`, each of which answers to some pattern of
-    sounds (for words: Geva et al. 2021).
+    It also returns the hidden units of the feed-forward network, `[B, T, 4D]`; each responds to some pattern of
+    the input (Geva et al. 2021, for text).
     """
 
     heads: int
@@ -60,9 +60,9 @@ class Block(nn.Module):
 
 
 class Whisper(nn.Module):
-    """From log-mels `[B, F, 80]` with bool `[B, F]` to the outputs of chosen blocks `[B, T, N, D]` with bool `[B, T]`.
+    """Outputs of chosen blocks `[B, T, N, D]` and bool `[B, T]`, from log-mels `[B, F, 80]` and bool `[B, F]`.
 
-    T is F / 2, rounded up. Block 0 is the input of the first block. With `hidden` it gives the blocks' hidden
+    T is F / 2, rounded up. Block 0 is the input of the first block. With `hidden` it returns the blocks' hidden
     units instead, `[B, T, N, 4D]`, and has no block 0.
     """
 
@@ -73,7 +73,7 @@ class Whisper(nn.Module):
     @nn.compact
     def __call__(self, mels: Array, mask: Array) -> tuple[Array, Array]:
         x = nn.gelu(nn.Conv(self.channels, (3,), padding=1, name="conv1")(mels), approximate=False)
-        x = jnp.where(mask[..., None], x, 0.0)  # what lies beyond the clip must read as padding
+        x = jnp.where(mask[..., None], x, 0.0)  # positions beyond the clip must equal padding
         x = nn.gelu(nn.Conv(self.channels, (3,), 2, padding=1, name="conv2")(x), approximate=False)  # [B, T, D]
         mask = mask[:, ::2]
         x = x + self.param("positions", nn.initializers.zeros, (x.shape[1], self.channels))[None]
@@ -86,7 +86,7 @@ class Whisper(nn.Module):
 
 
 def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
-    """Outputs of chosen blocks for zero-padded clips. A longer padding changes nothing.
+    """Outputs of chosen blocks for zero-padded clips. More padding does not change them.
 
     Args:
         blocks: counted from 1; static.
@@ -98,7 +98,7 @@ def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, leng
         float32 `[batch, T, blocks, D]`, zero beyond each clip, and bool `[batch, T]`; 50 positions a second.
 
     Raises:
-        UsageError: at clips longer than the positions that the encoder knows (30 s).
+        UsageError: at clips longer than the encoder's positions (30 s).
     """
     return _apply(blocks, False, params, samples, lengths)
 
@@ -122,7 +122,7 @@ def _apply(
 
 
 def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
-    """Weights of the convolutions and of all blocks up to the last chosen, as Flax has them.
+    """Weights of the convolutions and of all blocks up to the last chosen one, in Flax's layout.
 
     Args:
         tensors: under the names of the reference implementation (`encoder.blocks.0.attn.query.weight`) or of
@@ -131,7 +131,7 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
 
     Raises:
         VoxJaxError: at a tensor that is missing or of another shape.
-        UsageError: at a block that the file does not hold.
+        UsageError: at a block that is not in the file.
     """
     known = tensors.renamed(_reference_name)
     channels = known.shape("conv1.bias")[0]
@@ -148,13 +148,13 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
 
 
 def block(weights: Mapping[str, Any], x: Array, mask: Array) -> Array:
-    """One block by itself, on what the block below gave: `[B, T, D], [B, T] -> [B, T, D]`."""
+    """One block alone, on the output of the block below: `[B, T, D], [B, T] -> [B, T, D]`."""
     module = Block(x.shape[-1] // _HEAD_CHANNELS)
     return cast(tuple[Array, Array], module.apply({"params": weights}, x, mask))[0]
 
 
 def block_weights(params: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """The weights of one block, counted from 1, among those that `params` returned."""
+    """The weights of one block, counted from 1, from the result of `params`."""
     return dict(params[f"block{number}"])
 
 
@@ -199,7 +199,7 @@ _HUGGING_FACE = {
 
 
 def _reference_name(name: str) -> str:
-    """A published tensor's name without its prefix; "" for what is not the encoder's."""
+    """The reference implementation's name of a published tensor; "" for tensors outside the encoder."""
     found = re.fullmatch(r"(?:model\.)?(?:encoder\.)(.+)", name)
     if found is None:
         return ""

@@ -11,14 +11,14 @@ RATE_HZ = 16_000
 MELS = 80
 _WINDOW, _HOP = 400, 160  # samples: 25 and 10 ms
 _LOWEST_POWER = 1e-10
-_DECADES = 8.0  # below a clip's loudest band that are kept
+_DECADES = 8.0  # decades below a clip's loudest band that are kept
 
 
 def log_mels(samples: Array, lengths: Array) -> tuple[Array, Array]:
-    """What Whisper's convolutions see.
+    """The log-mels that Whisper's convolutions take.
 
-    A frame is centred on each hop. The clip is mirrored at its own two ends and its own loudest band sets the floor,
-    so that a longer padding changes nothing.
+    A frame is centred on each hop. The clip is mirrored at both ends, and its loudest band determines the floor,
+    so that padding does not change them.
 
     Args:
         samples: float32 `[batch, time]` at 16 kHz, in [-1, 1].

@@ -16,7 +16,7 @@ from voxjax.encoders.tensors import Tensors
 
 Array = jax.Array
 
-# Of each layer: channels and stride. The first is a plain convolution, all others are separable.
+# Channels and stride of each layer. The first is a plain convolution, the rest are separable.
 _LAYERS = (
     (32, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
     (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1),
@@ -25,7 +25,7 @@ _CLASSES = 521
 
 
 class Separable(nn.Module):
-    """A convolution of each channel by itself, then one across channels, each with ReLU."""
+    """A depthwise convolution, then a pointwise one, each with ReLU."""
 
     channels: int
     stride: int
@@ -48,7 +48,7 @@ class First(nn.Module):
 
 
 class YAMNet(nn.Module):
-    """From patches `[N, 96, 64]` to the mean over time and frequency of one layer's output: `[N, C]`."""
+    """The mean over time and frequency of one layer's output, `[N, 96, 64] -> [N, C]`."""
 
     layer: int
 
@@ -61,7 +61,7 @@ class YAMNet(nn.Module):
 
 
 def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
-    """The mean output of one layer for each patch; of layer 14 that is YAMNet's embedding.
+    """The mean output of one layer for each patch; layer 14 is YAMNet's embedding.
 
     Args:
         blocks: one layer, from 1 to 14; static.
@@ -81,7 +81,7 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
     """Weights of the layers up to the chosen one, named as in the published model, batch norm folded in.
 
     Raises:
-        UsageError: at more than one layer, or one that there is not.
+        UsageError: at several layers, or one that YAMNet does not have.
         VoxJaxError: at a tensor that is missing or of another shape.
     """
     tree: dict[str, Any] = {"layer1": {"conv": _conv(tensors, "layer1/conv", (3, 3, 1, 32))}}
