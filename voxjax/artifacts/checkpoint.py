@@ -17,23 +17,23 @@ from voxjax.errors import VoxJaxError, mismatch
 Tree = Any
 
 
-class _Note(NamedTuple):
-    """What lies beside the arrays, so that they can be checked before and after they are read."""
+class _Metadata(NamedTuple):
+    """Metadata of the arrays, to check them before and after they are read."""
 
-    extra: str  # JSON, as text, so that infinities survive
+    extra: str  # JSON as text, which keeps infinities
     arrays: dict[str, str]  # path of a leaf -> dtype and shape
-    checksum: int  # CRC-32 of all leaves; Orbax itself lets a flipped byte of the data pass
+    checksum: int  # CRC-32 of all leaves; Orbax does not detect a flipped byte
 
 
 class Checkpoints:
     """The newest checkpoints of a run, in `folder/STEP`.
 
-    Orbax writes in the background into a temporary folder that is renamed at the end, so what was
-    cut off is never taken for a checkpoint. A context manager: leaving it waits for the last write.
+    Orbax writes in the background into a temporary folder that is renamed at the end, so an
+    interrupted write leaves no checkpoint. A context manager: leaving it waits for the last write.
 
     Args:
         folder: created if it is missing.
-        keep: how many of the newest stay, at least 1.
+        keep: number of checkpoints that are kept, at least 1.
 
     Raises:
         VoxJaxError: at a folder that can't be used.
@@ -47,7 +47,7 @@ class Checkpoints:
         except OSError as error:
             what = mismatch(str(folder), "a folder for checkpoints", error.strerror, "check the path")
             raise VoxJaxError(what) from error
-        self._sweep()
+        self._remove_leftovers()
         self._inner = ocp.training.Checkpointer(
             self._folder,
             save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
@@ -63,7 +63,7 @@ class Checkpoints:
         self.close()
 
     def save(self, step: int, tree: Tree, extra: dict[str, Any]) -> None:
-        """Copies the tree and returns; it is written while training goes on.
+        """Copies the tree and returns; the copy is written in the background.
 
         Args:
             step: larger than that of any checkpoint here.
@@ -75,14 +75,14 @@ class Checkpoints:
         """
         self.wait()
         copied = jax.tree.map(np.array, tree)
-        note = _Note(json.dumps(extra), _described(copied), _checksum(copied))
-        self._pending = self._inner.save_async(step, copied, custom_metadata=note._asdict())
+        metadata = _Metadata(json.dumps(extra), _described(copied), _checksum(copied))
+        self._pending = self._inner.save_async(step, copied, custom_metadata=metadata._asdict())
 
     def wait(self) -> None:
-        """Returns once all that was saved is on disk.
+        """Waits until everything saved is on disk.
 
         Raises:
-            VoxJaxError: if that failed.
+            VoxJaxError: if a write failed.
         """
         pending, self._pending = self._pending, None
         if pending is None:
@@ -90,12 +90,12 @@ class Checkpoints:
         try:
             pending.result()
         except Exception as error:
-            self._sweep()
+            self._remove_leftovers()
             do = "free some space, check permissions, and go on with --resume"
-            raise VoxJaxError(mismatch(str(self._folder), "to write a checkpoint", _brief(error), do)) from error
+            raise VoxJaxError(mismatch(str(self._folder), "to write a checkpoint", _one_line(error), do)) from error
 
     def latest(self) -> int | None:
-        """Step of the newest whole checkpoint, None where there is none."""
+        """The step of the newest complete checkpoint; None without any."""
         newest = self._inner.latest
         return None if newest is None else newest.step
 
@@ -103,7 +103,7 @@ class Checkpoints:
         """Reads a checkpoint.
 
         Args:
-            like: a tree of the same structure; its leaves say shape, dtype, and where each is put:
+            like: a tree of the same structure; its leaves give shape, dtype and placement:
                 JAX arrays on their device, NumPy arrays on the host.
             step: None is the newest.
 
@@ -111,7 +111,7 @@ class Checkpoints:
             The tree, bit for bit as it was saved, and `extra`.
 
         Raises:
-            VoxJaxError: if there is none, it is damaged, or it is another network's.
+            VoxJaxError: if there is none, or it is damaged or of another network.
         """
         step = self.latest() if step is None else step
         folder = self._folder / str(step)
@@ -119,17 +119,17 @@ class Checkpoints:
             do = "start the run without --resume"
             raise VoxJaxError(mismatch(str(self._folder), "a checkpoint", "none", do))
         try:
-            note = _Note(**self._inner.metadata(step).custom_metadata)
-            _check_arrays(folder, like, note)
+            metadata = _Metadata(**self._inner.metadata(step).custom_metadata)
+            _check_arrays(folder, like, metadata)
             tree = self._inner.load(step, like)
-            if _checksum(tree) != note.checksum:
+            if _checksum(tree) != metadata.checksum:
                 raise ValueError("other bytes than were saved")
         except VoxJaxError:
             raise
         except Exception as error:  # Orbax and TensorStore raise many kinds
             do = "delete that folder to go on from the checkpoint before it"
-            raise VoxJaxError(mismatch(str(folder), "a whole checkpoint", _brief(error), do)) from error
-        return tree, json.loads(note.extra)
+            raise VoxJaxError(mismatch(str(folder), "a whole checkpoint", _one_line(error), do)) from error
+        return tree, json.loads(metadata.extra)
 
     def close(self) -> None:
         """Waits for the last write and ends the background work.
@@ -141,12 +141,12 @@ class Checkpoints:
             self.wait()
             self._inner.close()
         except VoxJaxError:
-            with contextlib.suppress(Exception):  # it raises the same failure once more
+            with contextlib.suppress(Exception):  # it raises the same error again
                 self._inner.close()
             raise
 
-    def _sweep(self) -> None:
-        """Removes what a killed or failed write left; of many processes the first does."""
+    def _remove_leftovers(self) -> None:
+        """Removes leftovers of interrupted writes; only the first process does."""
         if jax.process_index() > 0:
             return
         for leftover in self._folder.glob("*.orbax-checkpoint-tmp*"):
@@ -165,17 +165,17 @@ def _checksum(tree: Tree) -> int:
     return total
 
 
-def _check_arrays(folder: Path, like: Tree, note: _Note) -> None:
+def _check_arrays(folder: Path, like: Tree, metadata: _Metadata) -> None:
     """Checks that a checkpoint has the arrays of `like` (Orbax would cast or truncate some)."""
     wanted = _described(like)
-    for name in sorted(wanted.keys() | note.arrays.keys()):
+    for name in sorted(wanted.keys() | metadata.arrays.keys()):
         expected = wanted[name] if name in wanted else "no such array"
-        found = note.arrays[name] if name in note.arrays else "no such array"
+        found = metadata.arrays[name] if name in metadata.arrays else "no such array"
         if expected != found:
             do = "resume with the config the run began with, or choose another --workdir"
             raise VoxJaxError(mismatch(f"{folder} {name}", expected, found, do))
 
 
-def _brief(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     text = " ".join(f"{type(error).__name__} {error}".split())
     return "no space left on the disk" if "No space left on device" in text else text[:160]

@@ -1,11 +1,11 @@
-"""Descriptions of model folders that older versions wrote, brought to the present format."""
+"""Migration of `model.json` from older formats to the current one."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from voxjax.config import without_other_kinds
 
-FORMAT = 5  # of `model.json`; raised when an older VoxJAX could not read what is written
+FORMAT = 5  # of `model.json`; increased when older versions of VoxJAX can't read a new file
 
 _ARCHITECTURES = {"discriminant": "lda"}  # renamed in format 5
 _META = {"heard": "training_clips"}  # renamed in format 5
@@ -13,7 +13,7 @@ _ARRAYS = {"others": "modality_scalers"}  # renamed in format 5
 
 
 def migrated(description: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a `model.json` in the present format; one of the present format is returned as it is.
+    """The content of a `model.json` in the current format; content in the current format is unchanged.
 
     Formats 1 to 4 differ in what they can hold: 2 added an encoder, 3 several feature sets, 4 further modalities.
     A model with one feature set had its features at the top level. Format 5 renamed `views`, `view` and `heard`,
@@ -23,7 +23,7 @@ def migrated(description: Mapping[str, Any]) -> dict[str, Any]:
         description: of format 1 to `FORMAT`.
 
     Raises:
-        KeyError: where something is missing.
+        KeyError: at a missing key.
     """
     if description["format"] >= FORMAT:
         return dict(description)
@@ -38,7 +38,7 @@ def migrated(description: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def array_name(name: str) -> str:
-    """The present name of an array in `weights.npz`, such as `0/scaler/mean`."""
+    """The current name of an array in `weights.npz`, such as `0/scaler/mean`."""
     return "/".join(_renamed(_ARRAYS, part) for part in name.split("/"))
 
 

@@ -25,9 +25,9 @@ _DESCRIPTION, _WEIGHTS = "model.json", "weights.npz"
 
 @dataclasses.dataclass(frozen=True)
 class TrainedFeatures:
-    """The features that some members take.
+    """One feature set of the model.
 
-    `encoder` holds the weights of the pretrained encoder that makes them, without blocks that are not needed; they
+    `encoder` holds the weights of the pretrained encoder that computes it, without blocks that are not needed; they
     are kept in half precision.
     """
 
@@ -41,7 +41,7 @@ class TrainedMember:
 
     `variables` is `{"params": …, "stats": …}`, nested dictionaries of arrays; `weight` is the member's relative
     weight in the vote; `feature_set` is an index into the model's feature sets; `modality_scalers` are of the
-    modalities other than the audio that it fuses, and `columns` the names of their numbers, where they have names.
+    modalities other than the audio that it fuses, and `columns` the names of their channels, where they have names.
     """
 
     architecture: str
@@ -66,7 +66,7 @@ class TrainedModel:
     `meta` is free JSON: name, corpus, protocol, figures, licence note.
 
     Raises:
-        VoxJaxError: where members were trained on different columns of the same modality.
+        VoxJaxError: if members were trained on different columns of a modality.
     """
 
     architecture: str
@@ -88,13 +88,12 @@ class TrainedModel:
 
 
 def save(folder: Path, trained: TrainedModel) -> None:
-    """Writes the folder; a model that is there is replaced.
+    """Writes the folder; an existing model is replaced.
 
-    The description is written last and holds the hash of the weights, so that an interrupted write is never
-    taken for a model.
+    The description is written last and holds the hash of the weights, so that an interrupted write is detected.
 
     Raises:
-        OSError: at a full disk, or a folder that can't be written.
+        OSError: if the disk is full or the folder can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = {_WEIGHTS: _packed(_flat(trained.members))}
@@ -217,7 +216,7 @@ def _trained(
 
 
 def _weights(path: Path, sha256: str) -> dict[str, Any]:
-    """The arrays as nested dictionaries, after the file's hash was checked."""
+    """The arrays as nested dictionaries; the file's hash is checked."""
     do = "copy the model folder again"
     try:
         content = path.read_bytes()

@@ -34,7 +34,7 @@ class Clip(NamedTuple):
 def time_stretch(key: Key[Array, ""], strength: Scalar, clip: Clip) -> Clip:
     """Changes the tempo by `exp(U(-1, 1) * strength)`, interpolating between frames.
 
-    A slowed clip that outgrows the array loses its end.
+    A slowed clip that is longer than the array is cut at its end.
     """
     size = clip.frames.shape[0]
     rate = jnp.exp(strength * jax.random.uniform(key, minval=-1.0, maxval=1.0))
@@ -51,7 +51,7 @@ def vtlp(key: Key[Array, ""], strength: Scalar, clip: Clip, spans: Spans, config
     if "logmel" in spans:
         first, end = spans["logmel"]
         low, high = (float(dsp.hz_to_mel(hz)) for hz in (config.mel_low_hz, config.mel_high_hz))
-        mel = np.linspace(0.0, 2.0 * high, 512)  # a table for the way back from Hz
+        mel = np.linspace(0.0, 2.0 * high, 512)  # a table for the conversion from Hz back to mel
         centres_hz = dsp.mel_to_hz(np.linspace(low, high, config.mels + 2)[1:-1])
         warped_hz = jnp.asarray(centres_hz, jnp.float32) * jnp.exp(ratio)
         source = jnp.interp(warped_hz, dsp.mel_to_hz(mel).astype(np.float32), mel.astype(np.float32))
@@ -74,7 +74,7 @@ def gain(key: Key[Array, ""], strength_db: Scalar, clip: Clip, spans: Spans) -> 
 def noise(key: Key[Array, ""], probability: Scalar, snr_db: Scalar, clip: Clip, spans: Spans) -> Clip:
     """Adds a steady noise of random level and tilt to the log-mels of a fraction `probability` of the clips.
 
-    Its level lies `snr_db` to `snr_db + 30` dB below the clip's mean power, its spectrum falls or
+    Its level is `snr_db` to `snr_db + 30` dB below the clip's mean power, its spectrum falls or
     rises by up to 10 dB over the bands. Powers are added, as those of uncorrelated signals.
     """
     if "logmel" not in spans:
@@ -85,7 +85,7 @@ def noise(key: Key[Array, ""], probability: Scalar, snr_db: Scalar, clip: Clip, 
     valid = (jnp.arange(level_db.shape[0]) < clip.length)[:, None]
     power = jnp.where(valid, jnp.exp(_NEPER * level_db), 0.0)
     mean_db = dsp.power_to_db(jnp.sum(power) / (clip.length * (end - first)).astype(jnp.float32))
-    # By NumPy: compiled constants would be rounded differently for one member than for several.
+    # In NumPy: compiled constants would be rounded differently for one member and for several.
     slope_db = 20.0 * (tilt - 0.5) * np.linspace(-1.0, 1.0, end - first, dtype=np.float32)
     noise_db = mean_db - snr_db - _SNR_RANGE_DB * level + slope_db
     noise_db = jnp.where(coin < probability, noise_db, SILENCE_DB)[None, :]
@@ -132,7 +132,7 @@ def mask_bands(
 
 
 def crop(key: Key[Array, ""], size: int, clip: Clip) -> Clip:
-    """At most `size` frames of the clip, from a random start: `[T, C] -> [min(T, size), C]`."""
+    """A random crop of at most `size` frames: `[T, C] -> [min(T, size), C]`."""
     size = min(size, clip.frames.shape[0])
     room = jnp.maximum(clip.length - size, 0)
     start = jnp.floor(jax.random.uniform(key) * (room + 1).astype(jnp.float32)).astype(jnp.int32)
@@ -143,10 +143,10 @@ def crop(key: Key[Array, ""], size: int, clip: Clip) -> Clip:
 def distort(
     config: FeatureConfig, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int = 0
 ) -> Clip:
-    """Everything that acts on raw features, in the order of its causes: speaker, room, recording device.
+    """All augmentations of unscaled features, in the order speaker, room, recording device.
 
     `vector` features have no time axis and are returned unchanged. Encoder features are stretched and cropped only, as
-    they have no frequency axis. The result has at most `longest` frames, except with `vector` or where that is 0.
+    they have no frequency axis. The result has at most `longest` frames; 0 is no limit, and `vector` has none.
     """
     return _DISTORTIONS[config.kind](config, key, hyper, ramp, clip, longest)
 
@@ -159,7 +159,7 @@ def _unchanged(
 
 
 def _in_time(config: FeatureConfig, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int) -> Clip:
-    """Tempo and crop."""
+    """Time stretch and crop."""
     del config
     clip = time_stretch(jax.random.fold_in(key, 0), ramp * hyper.time_stretch, clip)
     return crop(jax.random.fold_in(key, 5), longest, clip) if longest else clip
@@ -168,7 +168,7 @@ def _in_time(config: FeatureConfig, key: Key[Array, ""], hyper: Hyper, ramp: Sca
 def _in_time_and_bands(
     config: FrameFeatures, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int
 ) -> Clip:
-    """Tempo and crop, vocal tract, level, noise and delay."""
+    """Time stretch and crop, VTLP, gain, noise and time shift."""
     spans = channel_spans(config)
     keys = [jax.random.fold_in(key, i) for i in range(5)]
     clip = _in_time(config, key, hyper, ramp, clip, longest)
@@ -237,7 +237,7 @@ def _interpolate(rows: Float[Array, "N C"], places: Float[Array, " M"], last: Fl
 
 def _levels(clip: Clip, spans: Spans) -> Float[Array, " C"]:
     """1 for channels measured in dB, 0 for the rest: `[C]`."""
-    marks = jnp.zeros(clip.frames.shape[1])
+    flags = jnp.zeros(clip.frames.shape[1])
     for name in set(spans) & {"logmel", "energy"}:
-        marks = marks.at[slice(*spans[name])].set(1.0)
-    return marks
+        flags = flags.at[slice(*spans[name])].set(1.0)
+    return flags

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from voxjax.audio import dsp
 
 CLASSES = 12  # semitones of an octave
-_TUNINGS = 100  # candidates, a hundredth of a semitone apart, from -0.5
+_TUNINGS = 100  # candidates, in steps of 0.01 semitones from -0.5
 _LOW_HZ, _HIGH_HZ = 150.0, 4_000.0  # peaks are searched between these
 _PEAK_FRACTION = 0.1  # of a frame's maximum: lower peaks do not count
 _A0_HZ = 27.5
@@ -21,7 +21,7 @@ _LARGEST = np.int32(2**31 - 1)
 @functools.cache
 def filters(sample_rate_hz: int, window_samples: int) -> Float[np.ndarray, "tunings {window_samples}//2+1 12"]:
     """Chroma filter banks for each tuning: float32 `[100, window // 2 + 1, 12]` (Ellis 2007, librosa's own)."""
-    import librosa.filters  # slow to import, and needed for `vector` alone
+    import librosa.filters  # slow to import, and only `vector` needs it
 
     edges = np.linspace(-0.5, 0.5, _TUNINGS + 1)[:-1]
     banks = [librosa.filters.chroma(sr=sample_rate_hz, n_fft=window_samples, tuning=edge).T for edge in edges]
@@ -75,24 +75,24 @@ def _peaks(
     first, last = math.ceil(_LOW_HZ / bin_hz), min(math.ceil(_HIGH_HZ / bin_hz), bins - 1)
     floor = _PEAK_FRACTION * jnp.max(power, axis=-1, keepdims=True)
 
-    def every_second(start: int) -> Array:
-        before, here, after = (power[:, start + i : last + i : 2] for i in (-1, 0, 1))
+    def peaks_from(start: int) -> Array:
+        before, centre, after = (power[:, start + i : last + i : 2] for i in (-1, 0, 1))
         left, right = (jnp.where(neighbour > floor, neighbour, 0.0) for neighbour in (before, after))
-        peak = (here > floor) & (here > left) & (here >= right) & mask[:, None]
-        slope, bend = 0.5 * (after - before), after + before - 2.0 * here
-        inside = jnp.abs(slope) < jnp.abs(bend)
-        shift = jnp.where(inside, -slope / jnp.where(bend == 0.0, 1.0, bend), 0.0)
+        peak = (centre > floor) & (centre > left) & (centre >= right) & mask[:, None]
+        slope, curvature = 0.5 * (after - before), after + before - 2.0 * centre
+        inside = jnp.abs(slope) < jnp.abs(curvature)
+        shift = jnp.where(inside, -slope / jnp.where(curvature == 0.0, 1.0, curvature), 0.0)
         hz = (jnp.arange(start, last, 2, dtype=jnp.float32)[None, :] + shift) * bin_hz
-        found = jnp.stack([hz, here + 0.5 * slope * shift])
+        found = jnp.stack([hz, centre + 0.5 * slope * shift])
         return jnp.where(peak[None], found, 0.0)
 
-    even, odd = every_second(first), every_second(first + 1)
+    even, odd = peaks_from(first), peaks_from(first + 1)
     hz, height = even + jnp.pad(odd, ((0, 0), (0, 0), (0, even.shape[2] - odd.shape[2])))
     return hz, height
 
 
 def _median(values: Float[Array, "*shape"]) -> Float[Array, ""]:
-    """The median of the positive values, exactly, without sorting them; other values are ignored.
+    """The exact median of the positive values, computed without sorting.
 
     Bit patterns of positive floats are ordered as the floats are, so bisection over the patterns
     ends at the value itself after 31 counts.
@@ -101,16 +101,16 @@ def _median(values: Float[Array, "*shape"]) -> Float[Array, ""]:
     bits = jnp.where(values > 0.0, patterns, _LARGEST).ravel()
     count = jnp.sum(values > 0.0, dtype=jnp.int32)
 
-    def up_to(limit: Array) -> Array:
+    def count_up_to(limit: Array) -> Array:
         return jnp.sum(bits <= limit, dtype=jnp.int32)
 
-    def halve(_: Int[Array, ""], span: tuple[Array, Array]) -> tuple[Array, Array]:
+    def bisect(_: Int[Array, ""], span: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = span
         middle = low + (high - low) // 2
-        enough = up_to(middle) > (count - 1) // 2
+        enough = count_up_to(middle) > (count - 1) // 2
         return jnp.where(enough, low, middle + 1), jnp.where(enough, middle, high)
 
-    lower, _ = jax.lax.fori_loop(0, 31, halve, (jnp.int32(0), _LARGEST))
+    lower, _ = jax.lax.fori_loop(0, 31, bisect, (jnp.int32(0), _LARGEST))
     above = jnp.min(jnp.where(bits > lower, bits, _LARGEST))
-    upper = jnp.where(up_to(lower) > count // 2, lower, above)
+    upper = jnp.where(count_up_to(lower) > count // 2, lower, above)
     return jnp.mean(jax.lax.bitcast_convert_type(jnp.stack([lower, upper]), jnp.float32))

@@ -69,7 +69,7 @@ def _band(samples: np.ndarray, context: Context, low_hz: float, high_hz: float) 
 
 
 def _mp3(samples: np.ndarray, context: Context, compression: float) -> np.ndarray:
-    """Coded and decoded by libsndfile, `compression` from 0 to 1. The delay that the coder adds is kept."""
+    """MP3 coding by libsndfile, with `compression` from 0 to 1. The coder's delay is kept."""
     buffer = io.BytesIO()
     options = {"compression_level": compression, "bitrate_mode": "CONSTANT"}
     soundfile.write(buffer, np.clip(samples, -1.0, 1.0), context.sample_rate_hz, format="MP3", **options)
@@ -88,9 +88,9 @@ def _row(kind: str, strength: str, function: Callable[..., np.ndarray], **values
 
 
 _VOICES = 5  # of babble
-_DIRECT_DB = 0.0  # direct sound above the room's
+_DIRECT_DB = 0.0  # level of the direct sound above the reverberation
 
-# From mild to severe within a type. A new corruption is a function and a row.
+# In order of severity within a type. A new corruption is a function and a row.
 CORRUPTIONS = (
     *(_row("white noise", f"{snr} dB SNR", _white, snr_db=snr) for snr in (30, 20, 10)),
     *(_row("babble", f"{snr} dB SNR", _babble, snr_db=snr) for snr in (20, 10, 5)),

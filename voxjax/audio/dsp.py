@@ -39,9 +39,9 @@ def frames_from(
 ) -> Float[Array, "{frames} {window_samples}"]:
     """Overlapping frames from the first sample on, zero-padded at the end: `[time] -> [frames, window]`.
 
-    Built from slices of whole hops, which XLA turns into copies where an index gather would be slow.
+    Built from slices of hops, which XLA compiles to copies; a gather by index would be slow.
     """
-    blocks = -(-window_samples // hop_samples)  # hops that a window touches
+    blocks = -(-window_samples // hop_samples)  # hops that a window overlaps
     total = (frames + blocks - 1) * hop_samples
     padded = jnp.pad(samples, (0, max(0, total - samples.shape[-1])))[:total]
     hops = padded.reshape(-1, hop_samples)  # [frames + blocks - 1, hop]
@@ -82,8 +82,8 @@ def mel_filters(
 ) -> Float[np.ndarray, "{window_samples}//2+1 {mels}"]:
     """Triangular filters of unit area: float32 `[window // 2 + 1, mels]`.
 
-    Within one rounding of float32 of `librosa.filters.mel`, which is not used for two reasons: its import takes
-    seconds, which every prediction would wait for, and its last bits would change the answers of trained models.
+    Equal to `librosa.filters.mel` within one rounding of float32. librosa itself is not used, as its import takes
+    seconds, and its last bits would change the predictions of trained models.
     """
     bins_hz = np.linspace(0.0, sample_rate_hz / 2, window_samples // 2 + 1)
     ends = hz_to_mel(np.array([low_hz, high_hz]))
@@ -153,7 +153,7 @@ def voicing(
     frames = (frames - jnp.mean(frames, axis=-1, keepdims=True)) * window[None]
     ratio = _autocorrelation(frames) / jnp.maximum(_autocorrelation(window[None]), 1e-3)
     ratio = ratio[:, low:high] / jnp.maximum(ratio[:, :1], _DB_FLOOR_POWER)
-    # A multiple of the period is as high a peak: the slight slope prefers the shortest.
+    # Multiples of the period have peaks of equal height: a small slope prefers the shortest.
     lags = jnp.arange(low, high, dtype=jnp.float32)
     best = jnp.argmax(ratio - 0.05 * jnp.log2(lags / low)[None, :], axis=-1)
     strength = jnp.take_along_axis(ratio, best[:, None], axis=-1)[:, 0]

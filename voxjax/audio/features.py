@@ -36,7 +36,7 @@ def energy(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array
 
 def pitch(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames 2"]:
     """Octaves above 100 Hz (0 where unvoiced) and strength of voicing: `[time] -> [frames, 2]`."""
-    window = 2 * config.window_samples  # two periods of the lowest voice must fit
+    window = 2 * config.window_samples  # for two periods of the lowest pitch
     octaves, strength = dsp.voicing(samples, window, config.hop_samples, config.sample_rate_hz)
     return jnp.stack([jnp.where(strength > 0.5, octaves, 0.0), strength], axis=-1)
 
@@ -88,7 +88,7 @@ def extract(
 
 
 def prepare(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> Float[np.ndarray, " trimmed"]:
-    """Cuts the silent head and tail and sets the level, on the host: float32 `[time] -> [shorter]`."""
+    """The clip without silence at its ends and at the configured level, on the host: float32 `[time] -> [shorter]`."""
     return _LEVELS[config.level](samples[trimmed(config, samples)])
 
 

@@ -1,4 +1,4 @@
-"""Audio fingerprints: bits that survive another gain, format or cut, but not another take of the same words.
+"""Audio fingerprints: equal for another gain, format or cut of a recording, different for another take of the words.
 
 Haitsma and Kalker 2002, "A highly robust audio fingerprinting system", ISMIR: each frame has one bit per band,
 which is set if the energy difference of neighbouring bands rose since the previous frame.
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt32
 
 RATE_HZ = 16_000
-_WINDOW, _HOP = 4_096, 256  # samples: 256 ms, long enough that a cut between hops changes few bits; 16 ms
+_WINDOW, _HOP = 4_096, 256  # samples: 256 ms, so that a cut between hops changes few bits; 16 ms
 _BITS = 32
 _LOW_HZ, _HIGH_HZ = 200.0, 3_000.0  # the band that telephones and codecs keep
 _LOUD_DB = 40.0  # frames further below the loudest are ignored
@@ -64,7 +64,7 @@ def matches(prints: Sequence[Print]) -> Iterator[Match]:
 
 
 def _edges() -> np.ndarray:
-    """First FFT bin of each of 33 bands, evenly spaced in the logarithm, and of what lies above them."""
+    """First FFT bin of each of 33 bands, evenly spaced in the logarithm, and the bin above the last."""
     edges_hz = np.geomspace(_LOW_HZ, _HIGH_HZ, _BITS + 2)
     return np.round(edges_hz * _WINDOW / RATE_HZ).astype(int)
 

@@ -90,17 +90,17 @@ def _name(source: Any) -> str:
 def _decode(source: Source, name: str) -> tuple[np.ndarray, int]:
     """Samples `[time, channels]` in float32, and their rate in Hz."""
     if isinstance(source, tuple):
-        return _given(np.asarray(source[0]), source[1], name)
+        return _from_memory(np.asarray(source[0]), source[1], name)
     if isinstance(source, (str, Path)):
         _check_file(Path(source))
     try:
         with soundfile.SoundFile(source) as file:
             samples = file.read(dtype="float32", always_2d=True)
-            if len(samples) < file.frames and file.format != "MP3":  # an MP3's header only estimates
-                raise _cut_off(name, f"{file.frames} samples", f"{len(samples)} of them")
+            if len(samples) < file.frames and file.format != "MP3":  # the header of an MP3 only estimates the length
+                raise _truncated(name, f"{file.frames} samples", f"{len(samples)} of them")
             for declared, there in (map(int, sizes) for sizes in _CUT.findall(file.extra_info)):
                 if there + _SLACK_BYTES < declared < _UNKNOWN_BYTES:
-                    raise _cut_off(name, f"{declared} bytes of sound", f"{there} of them")
+                    raise _truncated(name, f"{declared} bytes of sound", f"{there} of them")
             return samples, file.samplerate
     except (soundfile.LibsndfileError, TypeError, ValueError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -108,8 +108,8 @@ def _decode(source: Source, name: str) -> tuple[np.ndarray, int]:
         raise AudioError(mismatch(name, "a readable sound file", reason, do)) from error
 
 
-def _given(samples: np.ndarray, rate: Any, name: str) -> tuple[np.ndarray, int]:
-    """Samples that the caller gave, in the form that `_decode` returns."""
+def _from_memory(samples: np.ndarray, rate: Any, name: str) -> tuple[np.ndarray, int]:
+    """Samples from memory, in the form that `_decode` returns."""
     integer = np.issubdtype(samples.dtype, np.integer)
     sound = (integer or np.issubdtype(samples.dtype, np.floating)) and samples.ndim in (1, 2)
     hz = isinstance(rate, (int, float, np.integer, np.floating)) and 1 <= rate < np.inf
@@ -123,7 +123,7 @@ def _given(samples: np.ndarray, rate: Any, name: str) -> tuple[np.ndarray, int]:
     return (samples if samples.ndim == 2 else samples[:, None]).astype(np.float32), int(rate)
 
 
-def _cut_off(name: str, expected: str, found: str) -> AudioError:
+def _truncated(name: str, expected: str, found: str) -> AudioError:
     return AudioError(mismatch(name, expected, found + ", it was cut off", "copy or record the file again"))
 
 

@@ -1,4 +1,4 @@
-"""Standardised features: one scaler fitted to training clips alone, and each clip's own mean spectrum."""
+"""Standardised features: a scaler fitted to training clips, and subtraction of each clip's mean spectrum."""
 
 from typing import NamedTuple
 
@@ -47,8 +47,8 @@ def apply(
     """Standardises, and sets padding to zero: `[..., time, channels]` with `mask [..., time]`.
 
     With `config.centre="clip"` log-mels, MFCCs and encoder outputs then lose their mean over the clip, which is the
-    long-term spectrum of voice and microphone (Atal 1974). Energy, where it is among the channels, keeps the level.
-    With "none" features stay as they are, as an encoder's own blocks need them.
+    long-term spectrum of voice and microphone (Atal 1974). The energy channel, if present, keeps the level.
+    With "none" features are unchanged, as an encoder's own blocks need them.
     """
     centre = config.centre if isinstance(config, FrameFeatures | EncoderFeatures) else "corpus"
     if centre == "none":
@@ -76,7 +76,7 @@ def _spectral(config: FeatureConfig, channels: int) -> Float[np.ndarray, " {chan
     if not isinstance(config, FrameFeatures):
         return np.ones(channels, np.float32)
     spans = channel_spans(config)
-    marks = np.zeros(channels, np.float32)
+    flags = np.zeros(channels, np.float32)
     for name in spans.keys() & {"logmel", "mfcc"}:
-        marks[slice(*spans[name])] = 1.0
-    return marks
+        flags[slice(*spans[name])] = 1.0
+    return flags

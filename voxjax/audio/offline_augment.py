@@ -25,7 +25,7 @@ _WINDOW, _HOP = 1_024, 256  # of the phase vocoder: 64 ms at 16 kHz
 _TAPS = 32  # of the resampling filter
 _ORDER = 6  # coefficients of the polynomial that interpolates each tap
 _BLOCK = 64  # samples per matrix product
-_MAP_BATCH = 4  # clips: intermediate arrays then fit a core's cache, which is two to three times faster
+_MAP_BATCH = 4  # clips: intermediate arrays then fit into a core's cache, which is two to three times faster
 
 
 def noise(
@@ -41,8 +41,8 @@ def noise(
     snr_db = _uniform(level_key, *config.noise_snr_db)
     valid = jnp.arange(samples.size) < length
     rms = jnp.sqrt(jnp.sum(jnp.square(samples)) / length.astype(jnp.float32))
-    hiss = rms * 10.0 ** (-snr_db / 20.0) * jax.random.normal(noise_key, samples.shape)
-    return samples + jnp.where(valid, hiss, 0.0), length
+    white_noise = rms * 10.0 ** (-snr_db / 20.0) * jax.random.normal(noise_key, samples.shape)
+    return samples + jnp.where(valid, white_noise, 0.0), length
 
 
 def stretch(
@@ -151,8 +151,8 @@ def time_stretch(samples: Float[Array, " time"], length: Int[Array, ""], rate: F
 
     Equal to librosa's except in the last window, where librosa omits frames beyond the clip.
 
-    Hops are the same before and after, so the phase a bin gains from one frame to the next is the
-    angle between two neighbouring frames of the original. Phases are kept as unit vectors, which
+    Hops are equal before and after, so the phase of a bin advances from frame to frame by the angle
+    between two neighbouring frames of the original. Phases are kept as unit vectors, which
     needs neither arc tangents nor unwrapping and loses no precision in long clips.
 
     Args:
@@ -247,7 +247,7 @@ def _uniform(key: Key[Array, ""], low: float, high: float) -> Float[Array, ""]:
 
 
 def _polar(spectrum: Complex[Array, "frames bins"]) -> tuple[Spectrum, Spectrum, Spectrum]:
-    """Magnitude and the unit vector of the phase, which is 1 where there is no magnitude."""
+    """Magnitude and the unit vector of the phase; the vector is 1 where the magnitude is 0."""
     level = jnp.sqrt(jnp.square(spectrum.real) + jnp.square(spectrum.imag))
     some = level > 0.0
     scale = 1.0 / jnp.where(some, level, 1.0)

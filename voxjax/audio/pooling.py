@@ -9,7 +9,7 @@ def mean_and_deviation(
 ) -> Float[Array, "B 2*C"]:
     """Weighted mean and standard deviation over positions, concatenated: `[B, T, C]`, `[B, T]` to `[B, 2C]`.
 
-    No variance is below `floor`, so that deviations have a gradient everywhere.
+    Variances are at least `floor`, so that deviations have a finite gradient.
     """
     mean = _weighted_mean(x, weights)
     variance = _weighted_mean(jnp.square(x - mean[:, None, :]), weights)
@@ -17,6 +17,6 @@ def mean_and_deviation(
 
 
 def _weighted_mean(x: Float[Array, "B T C"], weights: Float[Array, "B T"]) -> Float[Array, "B C"]:
-    valid = weights[..., None] > 0.0  # padding may hold anything, NaN included
+    valid = weights[..., None] > 0.0  # padding may have any value, NaN included
     total = jnp.sum(weights, axis=1)[:, None]  # 0 for a clip without a position
     return jnp.sum(jnp.where(valid, weights[..., None] * x, 0.0), axis=1) / jnp.where(total > 0.0, total, 1.0)

@@ -71,7 +71,7 @@ def difference(rows: Float[Array, "frames C"], count: Int[Array, ""], order: int
 
 @functools.cache
 def _difference_weights(order: int) -> np.ndarray:
-    from scipy.signal import savgol_coeffs  # slow to import, and needed for `vector` alone
+    from scipy.signal import savgol_coeffs  # slow to import, and only `vector` needs it
 
     return savgol_coeffs(_WIDTH, order, deriv=order, use="dot")
 

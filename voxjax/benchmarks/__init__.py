@@ -1,1 +1,1 @@
-"""What VoxJAX's programs cost: time and memory."""
+"""Benchmarks of VoxJAX's programs: time and memory."""

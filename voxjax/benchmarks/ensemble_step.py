@@ -24,21 +24,21 @@ class BenchmarkPlan(NamedTuple):
     """How much is measured."""
 
     rounds: int
-    folds: int  # from the config's own on
+    folds: int  # from the config's fold on
 
 
 class Compiled(NamedTuple):
     """A compiled training step of some members."""
 
     compile_s: float
-    memory_mib: float  # arguments, results and scratch, without what is donated
-    call: Callable[[], None]  # one step, waited for
+    memory_mib: float  # arguments, results and temporary buffers, without donated ones
+    call: Callable[[], None]  # one step, until its result is ready
 
 
 def over_members(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
-    """All members of all folds in one program, against a program for each of them, run one after the other.
+    """One program for all members of all folds, compared with one program per member, run in sequence.
 
-    Timings wander on a shared machine, so both are timed in turn, round by round, and compared by their medians.
+    Timings vary on a shared machine, so both are timed in alternation and compared by their medians.
 
     Args:
         spec: of an ensemble; the steps are taken on its own clips.
@@ -47,21 +47,23 @@ def over_members(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]
     Yields:
         A figure for compile time, for a step, and for memory.
     """
-    jax.config.update("jax_enable_compilation_cache", False)  # or compile times would be those of reading a file
+    jax.config.update(
+        "jax_enable_compilation_cache", False
+    )  # with the cache, compile times would be those of reading a file
     config, dataset = spec.config, datasets.load(spec)
     folds = [make_fold(spec, dataset, config.fold + i, config.seed) for i in range(plan.folds)]
-    whole = ensemble_setup.setup(spec, dataset, folds, _NO_CACHE)
-    together = _compiled(whole)
-    apart = [_compiled(_alone(whole, i)) for i in range(len(whole.plans))]
+    all_members = ensemble_setup.setup(spec, dataset, folds, _NO_CACHE)
+    together = _compiled(all_members)
+    apart = [_compiled(_alone(all_members, i)) for i in range(len(all_members.plans))]
     one, each = _interleaved(together, apart, plan.rounds)
     common = {
         "suite": "ensemble",
         "config": config.name,
         "members": len(apart),
         "folds": plan.folds,
-        "member_execution": ensemble.execution_mode(whole.program),
+        "member_execution": ensemble.execution_mode(all_members.program),
         "batch": config.train.batch_size,
-        "input": [list(clips.features.shape[2:]) for clips in whole.clips],
+        "input": [list(clips.features.shape[2:]) for clips in all_members.clips],
         **provenance(),
     }
     yield {**common, "figure": "compile_s", **_compared(together.compile_s, sum(x.compile_s for x in apart))}
@@ -76,7 +78,7 @@ def _compared(one: float, apart: float) -> dict[str, float]:
 
 
 def _alone(setup: RunSetup, i: int) -> RunSetup:
-    """The same run with member `i` alone."""
+    """The run with only member `i`."""
     tasks = {m: group.task for group in setup.program.groups for m in group.member_ids}
     program = ensemble.Program(ensemble.group_members([tasks[i]], "unroll"), setup.program.mesh)
     return setup._replace(program=program, plans=(setup.plans[i],))
