@@ -36,13 +36,16 @@ SHAPE_CHECKED = (
     "voxjax.audio.pooling",
     "voxjax.audio.vector",
     "voxjax.data.batches",
-    "voxjax.pipeline.examples",
     "voxjax.data.guard",
     "voxjax.data.quality.clip_measurements",
     "voxjax.data.quality.shortcut_probe",
     "voxjax.data.splits",
     "voxjax.data.store",
     "voxjax.data.synthetic_modal",
+    "voxjax.losses",
+    "voxjax.metrics",
+    "voxjax.optim",
+    "voxjax.pipeline.examples",
 )
 jaxtyping.install_import_hook(SHAPE_CHECKED, "beartype.beartype")
 

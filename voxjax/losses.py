@@ -5,16 +5,17 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
-Array = jax.Array
+Scalar = Float[Array, ""] | float
 
 
-def smooth_labels(targets: Array, amount: Array) -> Array:
-    """Label smoothing (Szegedy et al. 2016): spreads `amount` of the probability evenly, `[K], [] -> [K]`."""
+def smooth_labels(targets: Float[Array, "... K"], amount: Scalar) -> Float[Array, "... K"]:
+    """Label smoothing (Szegedy et al. 2016): spreads `amount` of the probability evenly, `[..., K], [] -> [..., K]`."""
     return (1.0 - amount) * targets + amount / targets.shape[-1]
 
 
-def focal(logits: Array, targets: Array, gamma: Array) -> Array:
+def focal(logits: Float[Array, " K"], targets: Float[Array, " K"], gamma: Scalar) -> Float[Array, ""]:
     """Focal loss (Lin et al. 2017) with soft targets: `-sum_k t_k (1 - p_k)^gamma log p_k`.
 
     Each term is a function of the class's log-odds `z = log p / (1 - p)` alone: `log p = -softplus(-z)`,
@@ -36,7 +37,7 @@ def focal(logits: Array, targets: Array, gamma: Array) -> Array:
     return jnp.sum(targets * each).astype(logits.dtype)
 
 
-def focal_naive(logits: Array, targets: Array, gamma: Array) -> Array:
+def focal_naive(logits: Float[Array, " K"], targets: Float[Array, " K"], gamma: Scalar) -> Float[Array, ""]:
     """The same loss as often implemented, from probabilities: kept to show how it fails.
 
     Where p rounds to 0 (in float32, about 90 nats below the largest), `-log p` is infinite, even if its target is 0.
@@ -49,10 +50,10 @@ def focal_naive(logits: Array, targets: Array, gamma: Array) -> Array:
     return jnp.sum(targets * (1 - p) ** gamma * -jnp.log(p))
 
 
-LOSSES: dict[str, Callable[[Array, Array, Array], Array]] = {"focal": focal, "focal_naive": focal_naive}
+LOSSES: dict[str, Callable[[Array, Array, Scalar], Array]] = {"focal": focal, "focal_naive": focal_naive}
 
 
-def _log_odds(logits: Array) -> Array:
+def _log_odds(logits: Float[Array, " K"]) -> Float[Array, " K"]:
     """`log p_k - log(1 - p_k)`, from the other classes' log-sum-exp: `[K] -> [K]`, float32 or wider."""
     wide_type = np.promote_types(logits.dtype, np.float32)
     lowest = float(jnp.finfo(logits.dtype).min) / 16

@@ -1,25 +1,25 @@
 """Learning-rate schedule, AdamW and averaged weights, with every rate traced."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax.tree_util import KeyEntry
+from jaxtyping import Array, Float, Int, PyTree
 
 from voxjax.config import Hyper
 from voxjax.encoders.static_config import TUNED
 
-Array = jax.Array
-Tree = Any
+Scalar = Float[Array, ""] | float  # traced where members of an ensemble differ in it
 
 
-def ramp(progress: Array, fraction: Array) -> Array:
+def ramp(progress: Scalar, fraction: Scalar) -> Float[Array, ""]:
     """Rises linearly from 0 to 1 over the first `fraction` of training; always 1 where that is 0: `[] -> []`."""
     return jnp.where(fraction > 0.0, jnp.minimum(1.0, progress / jnp.maximum(fraction, 1e-6)), 1.0)
 
 
-def learning_rate(hyper: Hyper, progress: Array) -> Array:
+def learning_rate(hyper: Hyper, progress: Scalar) -> Float[Array, ""]:
     """Linear warm-up, then a cosine to a floor (Loshchilov and Hutter 2017).
 
     Args:
@@ -35,7 +35,7 @@ def learning_rate(hyper: Hyper, progress: Array) -> Array:
     return hyper.learning_rate * factor * ramp(progress, hyper.warmup_fraction)
 
 
-def adamw(hyper: Hyper, rate: Array) -> optax.GradientTransformation:
+def adamw(hyper: Hyper, rate: Scalar) -> optax.GradientTransformation:
     """AdamW (Loshchilov and Hutter 2019) with a clipped global norm.
 
     Weight decay acts on arrays of two or more axes: kernels, not biases.
@@ -49,8 +49,8 @@ def adamw(hyper: Hyper, rate: Array) -> optax.GradientTransformation:
 
 
 def update(
-    hyper: Hyper, progress: Array, gradient: Tree, state: optax.OptState, params: Tree
-) -> tuple[Tree, optax.OptState]:
+    hyper: Hyper, progress: Scalar, gradient: PyTree, state: optax.OptState, params: PyTree
+) -> tuple[PyTree, optax.OptState]:
     """The parameters after one step of `adamw` at the scheduled rate, and its new state."""
     with jax.numpy_dtype_promotion("standard"):  # Optax raises a float to the power of an integer count
         updates, state = adamw(hyper, learning_rate(hyper, progress)).update(gradient, state, params)
@@ -58,7 +58,9 @@ def update(
     return optax.apply_updates(params, updates), state
 
 
-def _layerwise(hyper: Hyper, progress: Array, path: Sequence[Any], leaf: Array) -> Array:
+def _layerwise(
+    hyper: Hyper, progress: Scalar, path: Sequence[KeyEntry], leaf: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
     """An update, scaled down where it belongs to a pretrained block; `tuned_0` is the highest block.
 
     Lower blocks have lower rates and are unfrozen later (Howard and Ruder 2018).
@@ -71,18 +73,20 @@ def _layerwise(hyper: Hyper, progress: Array, path: Sequence[Any], leaf: Array) 
     return jnp.where(unfrozen, hyper.finetune_rate_scale * hyper.layerwise_rate_decay**depth, 0.0) * leaf
 
 
-def l2_penalty(params: Tree) -> Array:
+def l2_penalty(params: PyTree[Float[Array, "..."]]) -> Float[Array, ""]:
     """Half the sum of squares of all kernels, `[]`; the caller multiplies it by the weight of the penalty."""
     kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
     return 0.5 * sum((jnp.sum(jnp.square(kernel)) for kernel in kernels), jnp.float32(0))
 
 
-def moving_average(decay: Array, step: Array, mean: Tree, new: Tree) -> Tree:
+def moving_average(
+    decay: Scalar, step: Int[Array, ""], mean: PyTree[Float[Array, "..."]], new: PyTree[Float[Array, "..."]]
+) -> PyTree[Float[Array, "..."]]:
     """Exponential moving average that starts as a plain mean, so that early steps lose their weight soon."""
     steps = step.astype(jnp.float32)
     keep = jnp.minimum(decay, (1.0 + steps) / (10.0 + steps))
     return jax.tree.map(lambda a, b: keep * a + (1.0 - keep) * b, mean, new)
 
 
-def _kernels(params: Tree) -> Tree:
+def _kernels(params: PyTree) -> PyTree[bool]:
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int, Num
 from sklearn import metrics as sk
 
 from voxjax.errors import VoxJaxError, mismatch
@@ -14,8 +15,10 @@ ECE_BINS = 15
 _DRAWS = 2_000  # bootstrap samples: the ends of a 95 % interval are then steady to about 0.1 point
 _COVERAGES = tuple((i + 1) / 20 for i in range(20))
 
+Figure = Callable[[np.ndarray], np.ndarray | np.floating]  # `[..., K, K] -> [...]`, for example `uar`
 
-def example(logits: jax.Array, target: jax.Array) -> dict[str, jax.Array]:
+
+def example(logits: Float[Array, " K"], target: Int[Array, ""]) -> dict[str, Float[Array, "..."]]:
     """The contribution of one clip to the sums.
 
     Args:
@@ -32,7 +35,9 @@ def example(logits: jax.Array, target: jax.Array) -> dict[str, jax.Array]:
     return {"confusion": truth[:, None] * predicted[None, :], "nll": nll, "count": jnp.float32(1)}
 
 
-def sums(logits: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, jax.Array]:
+def sums(
+    logits: Float[Array, "B K"], targets: Int[Array, " B"], weight: Float[Array, " B"]
+) -> dict[str, Float[Array, "..."]]:
     """Weighted sums over a batch. Sums of several batches merge by addition.
 
     Args:
@@ -44,40 +49,40 @@ def sums(logits: jax.Array, targets: jax.Array, weight: jax.Array) -> dict[str, 
         The weighted sums of the values of `example`.
     """
 
-    def total(values: jax.Array) -> jax.Array:
+    def total(values: Float[Array, "B ..."]) -> Float[Array, "..."]:
         mask = weight.reshape(-1, *(1,) * (values.ndim - 1))
         return jnp.sum(jnp.where(mask > 0, mask * values, 0.0), axis=0)
 
     return jax.tree.map(total, jax.vmap(example)(logits, targets))
 
 
-def ratios(total: Mapping[str, Any]) -> dict[str, float]:
+def ratios(total: Mapping[str, Num[Array | np.ndarray, "..."] | np.number | float]) -> dict[str, float]:
     """Ratios of all sums, on the host: `uar`, `accuracy` and `nll` (nats per clip)."""
     confusion = np.asarray(total["confusion"], np.float64)
     nll = float(total["nll"]) / float(total["count"])
     return {**scores(confusion), "nll": nll}
 
 
-def recalls(confusion: np.ndarray) -> np.ndarray:
+def recalls(confusion: Num[np.ndarray, "*shape K K"]) -> Float[np.ndarray, "*shape K"]:
     """Recall of each class, NaN where the truth does not contain it: `[..., K, K] -> [..., K]`."""
     truth = confusion.sum(-1)
     hits = np.diagonal(confusion, axis1=-2, axis2=-1).astype(np.float64)
     return np.divide(hits, truth, out=np.full(truth.shape, np.nan), where=truth > 0)
 
 
-def uar(confusion: np.ndarray) -> np.ndarray:
+def uar(confusion: Num[np.ndarray, "*shape K K"]) -> Float[np.ndarray, "*shape"] | np.floating:
     """Unweighted average recall over the classes present in the truth: `[..., K, K] -> [...]`."""
     return np.nanmean(recalls(confusion), axis=-1)
 
 
-def accuracy(confusion: np.ndarray) -> np.ndarray:
+def accuracy(confusion: Num[np.ndarray, "*shape K K"]) -> Float[np.ndarray, "*shape"] | np.floating:
     """Fraction of clips on the diagonal: `[..., K, K] -> [...]`."""
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
 
 def confusion_by_group(
-    truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], classes: int
-) -> dict[str, np.ndarray]:
+    truth: Int[np.ndarray, " clips"], predicted: Int[np.ndarray, " clips"], groups: Sequence[str], classes: int
+) -> dict[str, Int[np.ndarray, "{classes} {classes}"]]:
     """The confusion matrix of each group of clips, by name in sorted order: int64 `[K, K]` each."""
     names, index = np.unique(np.asarray(groups, str), return_inverse=True)
     counts = np.zeros((len(names), classes, classes), np.int64)
@@ -85,17 +90,19 @@ def confusion_by_group(
     return {str(name): matrix for name, matrix in zip(names, counts, strict=True)}
 
 
-def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+def confusion(
+    truth: Int[np.ndarray, " clips"], predicted: Int[np.ndarray, " clips"], classes: int
+) -> Int[np.ndarray, "{classes} {classes}"]:
     """The confusion matrix of all clips together: int64 `[K, K]`."""
     return confusion_by_group(truth, predicted, ["all"] * len(truth), classes)["all"]
 
 
-def scores(confusion: np.ndarray) -> dict[str, float]:
+def scores(confusion: Num[np.ndarray, "K K"]) -> dict[str, float]:
     """`uar` and `accuracy` of a confusion matrix `[K, K]`."""
     return {"uar": float(uar(confusion)), "accuracy": float(accuracy(confusion))}
 
 
-def interval(confusions: np.ndarray, figure: Callable[[np.ndarray], np.ndarray], seed: int = 0) -> list[float]:
+def interval(confusions: Num[np.ndarray, "units K K"], figure: Figure, seed: int = 0) -> list[float]:
     """95 % percentile bootstrap interval (Efron 1979), drawing whole units with replacement.
 
     Args:
@@ -114,12 +121,14 @@ def interval(confusions: np.ndarray, figure: Callable[[np.ndarray], np.ndarray],
     return [float(end) for end in np.percentile(values, [2.5, 97.5])]
 
 
-def reliability(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+def reliability(
+    probabilities: Float[np.ndarray, "clips K"], truth: Int[np.ndarray, " clips"]
+) -> dict[str, Num[np.ndarray, " bins"]]:
     """Confidence against accuracy in 15 bins of equal width (Guo et al. 2017).
 
     Args:
-        probabilities: `[n, K]`.
-        truth: integer `[n]`.
+        probabilities: `[clips, K]`.
+        truth: integer `[clips]`.
 
     Returns:
         `count`, mean `confidence` and `accuracy` of each bin, `[15]`; the means of an
@@ -137,14 +146,14 @@ def reliability(probabilities: np.ndarray, truth: np.ndarray) -> dict[str, np.nd
     }
 
 
-def ece(probabilities: np.ndarray, truth: np.ndarray) -> float:
+def ece(probabilities: Float[np.ndarray, "clips K"], truth: Int[np.ndarray, " clips"]) -> float:
     """Expected calibration error in [0, 1]: the mean gap over the clips of `reliability`'s bins."""
     bins = reliability(probabilities, truth)
     gap = np.abs(bins["confidence"] - bins["accuracy"])
     return float(np.average(gap, weights=bins["count"]))
 
 
-def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, float]]:
+def coverage(probabilities: Float[np.ndarray, "clips K"], truth: Int[np.ndarray, " clips"]) -> list[dict[str, float]]:
     """Accuracy when only the most confident fraction of clips is accepted.
 
     Returns:
@@ -161,10 +170,12 @@ def coverage(probabilities: np.ndarray, truth: np.ndarray) -> list[dict[str, flo
     return rows
 
 
-def per_class(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> dict[str, dict[str, Any]]:
+def per_class(
+    truth: Int[np.ndarray, " clips"], predicted: Int[np.ndarray, " clips"], labels: Sequence[str]
+) -> dict[str, dict[str, float | int | None]]:
     """Precision, recall, F1 and `n` of each label; None where the truth does not contain it."""
     table = sk.precision_recall_fscore_support(truth, predicted, labels=np.arange(len(labels)), zero_division=0.0)
-    rows = {}
+    rows: dict[str, dict[str, float | int | None]] = {}
     for label, *figures, n in zip(labels, *table, strict=True):
         values = [float(figure) if n else None for figure in figures]
         rows[label] = dict(zip(("precision", "recall", "f1"), values, strict=True)) | {"n": int(n)}
@@ -172,8 +183,8 @@ def per_class(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -
 
 
 def summarize(
-    truth: np.ndarray,
-    probabilities: np.ndarray,
+    truth: Int[np.ndarray, " truths"],
+    probabilities: Float[np.ndarray, "clips probabilities"],
     labels: Sequence[str],
     speakers: Sequence[str],
     genders: Sequence[str],
@@ -182,8 +193,8 @@ def summarize(
     """Every figure of a report, as plain Python values.
 
     Args:
-        truth: integer `[n]`, indices into `labels`.
-        probabilities: `[n, K]`, calibrated.
+        truth: integer `[clips]`, indices into `labels`.
+        probabilities: `[clips, K]`, calibrated.
         labels: the K names.
         speakers: of each clip.
         genders: of each clip's speaker; '' where unknown.
@@ -222,7 +233,12 @@ def summarize(
     }
 
 
-def _check(truth: np.ndarray, probabilities: np.ndarray, labels: Sequence[str], *columns: Sequence[str]) -> None:
+def _check(
+    truth: Int[np.ndarray, " truths"],
+    probabilities: Float[np.ndarray, "clips probabilities"],
+    labels: Sequence[str],
+    *columns: Sequence[str],
+) -> None:
     """Checks that the arguments have one length and fit the labels."""
     rows = [len(truth), len(probabilities), *(len(column) for column in columns)]
     if min(rows) < 1 or len(set(rows)) > 1:

@@ -3,19 +3,20 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float, Int
 
 TARGETS = (0.7, 0.8, 0.9)  # target accuracies of the accepted answers
 _FEWEST = 10  # validation answers that an accuracy is computed from
 
 
 def confidence_thresholds(
-    probabilities: np.ndarray, truth: np.ndarray, targets: Sequence[float] = TARGETS
-) -> np.ndarray:
+    probabilities: Float[np.ndarray, "clips K"], truth: Int[np.ndarray, " clips"], targets: Sequence[float] = TARGETS
+) -> Float[np.ndarray, " targets"]:
     """The lowest confidence thresholds whose accepted validation clips reach each target accuracy.
 
     Args:
-        probabilities: `[n, K]`, calibrated, of validation clips.
-        truth: integer `[n]`.
+        probabilities: `[clips, K]`, calibrated, of validation clips.
+        truth: integer `[clips]`.
         targets: accuracies in (0, 1).
 
     Returns:
@@ -36,14 +37,16 @@ def confidence_thresholds(
 
 
 def accuracy_and_coverage(
-    probabilities: np.ndarray, truth: np.ndarray, least: np.ndarray
+    probabilities: Float[np.ndarray, "clips K"],
+    truth: Int[np.ndarray, " clips"],
+    least: Float[np.ndarray, " clips"] | np.floating | float,
 ) -> dict[str, float | int | None]:
     """`coverage`, `accuracy` and number `n` of the test clips accepted at a threshold; accuracy is None without any.
 
     Args:
-        probabilities: `[n, K]`, calibrated.
-        truth: integer `[n]`.
-        least: the threshold of each clip, `[n]`, or one for all, `[]`; NaN accepts none.
+        probabilities: `[clips, K]`, calibrated.
+        truth: integer `[clips]`.
+        least: the threshold of each clip, `[clips]`, or one for all; NaN accepts none.
     """
     accepted = probabilities.max(-1) >= least
     correct = (probabilities.argmax(-1) == truth)[accepted]

@@ -1,11 +1,10 @@
 """Paired significance tests of two models on the same clips, over independent units (speakers or clips)."""
 
-from collections.abc import Callable
-
 import numpy as np
+from jaxtyping import Bool, Float, Int, Num
 from scipy import stats
 
-Figure = Callable[[np.ndarray], np.ndarray]  # `[..., K, K] -> [...]`, for example `classification.uar`
+from voxjax.metrics.classification import Figure
 
 _DRAWS = 20_000  # of the permutation test, where not all patterns are computed; p then varies by about 0.003
 _BOOTSTRAPS = 2_000
@@ -14,7 +13,9 @@ _AT_ONCE = 1_000  # patterns computed together, which limits memory
 _ROUNDING = 1e-9  # differences closer than that are equal
 
 
-def interval(first: np.ndarray, second: np.ndarray, figure: Figure, seed: int = 0) -> list[float]:
+def interval(
+    first: Num[np.ndarray, "units K K"], second: Num[np.ndarray, "units K K"], figure: Figure, seed: int = 0
+) -> list[float]:
     """95 % paired bootstrap interval (Efron 1979) of `figure(first) - figure(second)`.
 
     Args:
@@ -32,7 +33,9 @@ def interval(first: np.ndarray, second: np.ndarray, figure: Figure, seed: int = 
     return [float(end) for end in np.percentile(differences, [2.5, 97.5])]
 
 
-def permutation(first: np.ndarray, second: np.ndarray, figure: Figure, seed: int = 0) -> float:
+def permutation(
+    first: Num[np.ndarray, "units K K"], second: Num[np.ndarray, "units K K"], figure: Figure, seed: int = 0
+) -> float:
     """Two-sided p value of no difference: each unit's two matrices may be swapped (Noreen 1989, Smucker et al. 2007).
 
     All 2^n patterns are computed for up to 14 units, 20,000 random ones for more.
@@ -59,7 +62,7 @@ def permutation(first: np.ndarray, second: np.ndarray, figure: Figure, seed: int
     return larger / total
 
 
-def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
+def mcnemar(first: Bool[np.ndarray, " clips"], second: Bool[np.ndarray, " clips"]) -> float:
     """Two-sided exact p value of McNemar's test (1947).
 
     Args:
@@ -70,12 +73,14 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     return float(stats.binomtest(only_first, discordant, 0.5).pvalue) if discordant else 1.0
 
 
-def _patterns(numbers: np.ndarray, units: int) -> np.ndarray:
-    """The binary digits of numbers: `[n] -> [n, units]`."""
+def _patterns(numbers: Int[np.ndarray, " patterns"], units: int) -> Int[np.ndarray, "patterns {units}"]:
+    """The binary digits of numbers: `[patterns] -> [patterns, units]`."""
     return (numbers[:, None] >> np.arange(units)[None, :]) & 1
 
 
-def _total(times: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Sums of units weighted by their counts: `[n, units], [units, K, K] -> [n, K, K]`."""
+def _total(
+    times: Int[np.ndarray, "draws units"], counts: Num[np.ndarray, "units K K"]
+) -> Float[np.ndarray, "draws K K"]:
+    """Sums of units weighted by their counts: `[draws, units], [units, K, K] -> [draws, K, K]`."""
     flat = times.astype(np.float64) @ counts.reshape(len(counts), -1)
     return flat.reshape(len(times), *counts.shape[1:])

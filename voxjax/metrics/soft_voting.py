@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float, Int
 
 from voxjax.errors import VoxJaxError, mismatch
 
@@ -12,13 +13,17 @@ _LEAST_PROBABILITY = 1e-300  # so that its logarithm is finite
 _STEPS = 500  # of expectation maximisation; each raises the likelihood
 
 
-def soft_vote(logits: np.ndarray, weights: np.ndarray, available: np.ndarray | None = None) -> np.ndarray:
-    """Logarithms of the vote's probabilities, float64: `[M, n, K], [M] -> [n, K]`.
+def soft_vote(
+    logits: Float[np.ndarray, "M clips K"],
+    weights: Float[np.ndarray, " weights"],
+    available: Bool[np.ndarray, "M clips"] | None = None,
+) -> Float[np.ndarray, "clips K"]:
+    """Logarithms of the vote's probabilities, float64: `[M, clips, K], [M] -> [clips, K]`.
 
     Args:
         logits: of each member for each clip, or log-probabilities; any number where `available` is false, NaN too.
         weights: of the members, in any unit.
-        available: bool `[M, n]`, whether the clip has any modality that the member uses. The weight of members for
+        available: bool `[M, clips]`, whether the clip has any modality that the member uses. The weight of members for
             which it is false goes to the rest; a clip without any such member gets equal probabilities. None: all true.
 
     Raises:
@@ -31,8 +36,12 @@ def soft_vote(logits: np.ndarray, weights: np.ndarray, available: np.ndarray | N
     return np.log(np.maximum(weighted_mean(probabilities, weights, available), _LEAST_PROBABILITY))
 
 
-def weighted_mean(probabilities: np.ndarray, weights: np.ndarray, available: np.ndarray | None = None) -> np.ndarray:
-    """The weighted mean of the members' probabilities: `[M, n, K], [M] -> [n, K]`.
+def weighted_mean(
+    probabilities: Float[np.ndarray, "M clips K"],
+    weights: Float[np.ndarray, " weights"],
+    available: Bool[np.ndarray, "M clips"] | None = None,
+) -> Float[np.ndarray, "clips K"]:
+    """The weighted mean of the members' probabilities: `[M, clips, K], [M] -> [clips, K]`.
 
     Args:
         probabilities: of each member for each clip, finite.
@@ -52,14 +61,16 @@ def weighted_mean(probabilities: np.ndarray, weights: np.ndarray, available: np.
         raise VoxJaxError(mismatch("weights of a vote", expected, weights.tolist(), "give one per member"))
     if available is None:
         return np.tensordot(weights / weights.sum(), probabilities, axes=1)
-    counted = np.where(available, weights[:, None], 0.0)  # [M, n]
-    total = counted.sum(axis=0)  # [n]
+    counted = np.where(available, weights[:, None], 0.0)  # [M, clips]
+    total = counted.sum(axis=0)  # [clips]
     mean = np.einsum("mn,mnk->nk", counted / np.where(total > 0, total, 1.0), probabilities)
     return np.where(total[:, None] > 0, mean, 1.0 / probabilities.shape[-1])
 
 
-def with_equal_priors(probabilities: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """Probabilities under equal class priors: `[n, K], [n, K] -> [n, K]`.
+def with_equal_priors(
+    probabilities: Float[np.ndarray, "clips K"], frequencies: Float[np.ndarray, "clips K"]
+) -> Float[np.ndarray, "clips K"]:
+    """Probabilities under equal class priors: `[clips, K], [clips, K] -> [clips, K]`.
 
     A network's probabilities include the class priors of its training clips. UAR weights all classes equally, and its
     expectation is greatest where each probability is divided by its class prior (Menon et al. 2021).
@@ -78,27 +89,31 @@ def with_equal_priors(probabilities: np.ndarray, frequencies: np.ndarray) -> np.
     return adjusted / adjusted.sum(axis=1, keepdims=True)
 
 
-def equal_weights(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def equal_weights(
+    probabilities: Float[np.ndarray, "M clips K"], targets: Int[np.ndarray, " clips"]
+) -> Float[np.ndarray, " M"]:
     """The same weight for each member, as in the training guide: `[M]`, summing to 1."""
     del targets
     return np.full(len(probabilities), 1.0 / len(probabilities))
 
 
-def validation_weights(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def validation_weights(
+    probabilities: Float[np.ndarray, "M clips K"], targets: Int[np.ndarray, " clips"]
+) -> Float[np.ndarray, " M"]:
     """The weights that maximise the likelihood of the validation clips under the vote, with a prior for equal weights.
 
     A vote is a mixture, and its proportions are fitted by expectation maximisation (Dempster et al. 1977). The
     Dirichlet prior has the weight of 20 clips.
 
     Args:
-        probabilities: `[M, n, K]`, of validation clips.
-        targets: integer `[n]`, their true classes.
+        probabilities: `[M, clips, K]`, of validation clips.
+        targets: integer `[clips]`, their true classes.
 
     Returns:
         `[M]`, at least 0, summing to 1.
     """
     members, clips = probabilities.shape[:2]
-    likelihood = np.maximum(probabilities[:, np.arange(clips), targets].astype(np.float64), 1e-300)  # [M, n]
+    likelihood = np.maximum(probabilities[:, np.arange(clips), targets].astype(np.float64), 1e-300)  # [M, clips]
     weights = np.full(members, 1.0 / members)
     for _ in range(_STEPS):
         joint = weights[:, None] * likelihood
@@ -113,12 +128,12 @@ WEIGHTINGS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 }
 
 
-def diversity(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+def diversity(predicted: Int[np.ndarray, "M clips"], truth: Int[np.ndarray, " clips"]) -> dict[str, Any]:
     """Diversity of members (Kuncheva and Whitaker 2003).
 
     Args:
-        predicted: integer `[M, n]`.
-        truth: integer `[n]`.
+        predicted: integer `[M, clips]`.
+        truth: integer `[clips]`.
 
     Returns:
         `disagreement`, the mean fraction of clips on which two members differ; `error_correlation`, the mean
@@ -138,14 +153,14 @@ def diversity(predicted: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _correlation(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Pearson correlation of two bool `[n]`; None where one is constant."""
+def _correlation(a: Bool[np.ndarray, " clips"], b: Bool[np.ndarray, " clips"]) -> float | None:
+    """Pearson correlation of two bool `[clips]`; None where one is constant."""
     if a.all() or b.all() or not a.any() or not b.any():
         return None
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def softmax(x: np.ndarray) -> np.ndarray:
+def softmax(x: Float[np.ndarray, "*shape K"]) -> Float[np.ndarray, "*shape K"]:
     """Softmax over the last axis: `[..., K] -> [..., K]`. Importing SciPy's would slow the predictor's start."""
     exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
