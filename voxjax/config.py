@@ -1,13 +1,12 @@
 """Every value of a run, as frozen dataclasses. Each field's range stands beside it."""
 
-import collections.abc
 import dataclasses
 import math
 from typing import Any
 
 import jax
 
-from voxjax.config_schema import check_fields, choice, in_range, number, one_of, thaw
+from voxjax.config_schema import Plain, check_fields, choice, in_range, number, one_of, thaw
 from voxjax.feature_config import (
     FEATURE_KINDS,
     EncoderFeatures,
@@ -56,6 +55,9 @@ class OfflineAugmentConfig:
         check_fields(self, "offline_augment")
 
 
+Traced = float | jax.Array  # a number of a config, or `[]` inside a compiled program
+
+
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Hyper:
@@ -64,39 +66,39 @@ class Hyper:
     Ranges are checked where a config is read, and not here, as the fields may be tracers.
     """
 
-    learning_rate: Any = number(1e-3, 0.0, 10.0)  # peak of the schedule
-    warmup_fraction: Any = number(0.05, 0.0, 1.0)  # of all steps, rising to the peak
-    cosine_fraction: Any = number(1.0, 0.0, 1.0)  # of all steps, after which the cosine has reached its floor
-    floor_fraction: Any = number(0.01, 0.0, 1.0)  # the cosine's floor, relative to the peak
-    weight_decay: Any = number(1e-2, 0.0, 10.0)  # decoupled, on kernels alone
-    clip_norm: Any = number(5.0, 1e-6, math.inf)  # of the global gradient
-    ema_decay: Any = number(0.99, 0.0, 1.0)  # of the averaged weights, which are evaluated and kept
-    dropout: Any = number(0.2, 0.0, 0.99)  # after each convolution block
-    head_dropout: Any = number(0.3, 0.0, 0.99)  # between the dense layers
-    label_smoothing: Any = number(0.05, 0.0, 1.0)
-    mixup_alpha: Any = number(0.2, 0.0, 100.0)  # Beta(alpha, alpha); 0 mixes nothing
-    mixup_probability: Any = number(0.5, 0.0, 1.0)  # that an example is mixed
-    focal_gamma: Any = number(0.0, 0.0, 16.0)  # 0 is cross-entropy
+    learning_rate: Traced = number(1e-3, 0.0, 10.0)  # peak of the schedule
+    warmup_fraction: Traced = number(0.05, 0.0, 1.0)  # of all steps, rising to the peak
+    cosine_fraction: Traced = number(1.0, 0.0, 1.0)  # of all steps, after which the cosine has reached its floor
+    floor_fraction: Traced = number(0.01, 0.0, 1.0)  # the cosine's floor, relative to the peak
+    weight_decay: Traced = number(1e-2, 0.0, 10.0)  # decoupled, on kernels alone
+    clip_norm: Traced = number(5.0, 1e-6, math.inf)  # of the global gradient
+    ema_decay: Traced = number(0.99, 0.0, 1.0)  # of the averaged weights, which are evaluated and kept
+    dropout: Traced = number(0.2, 0.0, 0.99)  # after each convolution block
+    head_dropout: Traced = number(0.3, 0.0, 0.99)  # between the dense layers
+    label_smoothing: Traced = number(0.05, 0.0, 1.0)
+    mixup_alpha: Traced = number(0.2, 0.0, 100.0)  # Beta(alpha, alpha); 0 mixes nothing
+    mixup_probability: Traced = number(0.5, 0.0, 1.0)  # that an example is mixed
+    focal_gamma: Traced = number(0.0, 0.0, 16.0)  # 0 is cross-entropy
     # Of all steps, over which focal gamma and class weights rise from none.
-    loss_ramp_fraction: Any = number(0.0, 0.0, 1.0)
-    l2: Any = number(0.0, 0.0, 1_000.0)  # penalty on kernels in the loss itself; `weight_decay` is the better kind
+    loss_ramp_fraction: Traced = number(0.0, 0.0, 1.0)
+    l2: Traced = number(0.0, 0.0, 1_000.0)  # penalty on kernels in the loss itself; `weight_decay` is the better kind
     # Learning rate of an encoder's highest block, relative to the head's.
-    finetune_rate_scale: Any = number(0.1, 0.0, 10.0)
-    layerwise_rate_decay: Any = number(0.7, 0.0, 1.0)  # each block below learns at this fraction of the rate above
+    finetune_rate_scale: Traced = number(0.1, 0.0, 10.0)
+    layerwise_rate_decay: Traced = number(0.7, 0.0, 1.0)  # each block below learns at this fraction of the rate above
     # Of all steps until the highest block learns; the next waits twice as long.
-    unfreeze_fraction: Any = number(0.1, 0.0, 1.0)
-    ramp_fraction: Any = number(0.2, 0.0, 1.0)  # of all steps, over which augmentation and dropout rise from none
-    offline_augment_probability: Any = number(0.5, 0.0, 1.0)  # that an augmented copy replaces the clip
-    time_shift_frames: Any = number(8.0, 0.0, 10_000.0)  # largest delay of the clip
-    gain_db: Any = number(6.0, 0.0, 60.0)  # drawn uniformly within +- this
-    noise_probability: Any = number(0.3, 0.0, 1.0)  # of added noise
-    noise_snr_db: Any = number(10.0, -20.0, 120.0)  # the lowest signal-to-noise ratio; the highest is 30 dB above
-    time_stretch: Any = number(0.15, 0.0, 1.5)  # tempo is multiplied by exp(U(-1, 1) * this)
-    vtlp: Any = number(0.08, 0.0, 1.0)  # vocal-tract length is multiplied by exp(U(-1, 1) * this)
-    time_mask_fraction: Any = number(0.15, 0.0, 1.0)  # of the clip, the widest of two time masks
-    frequency_mask_fraction: Any = number(0.15, 0.0, 1.0)  # of the channels, the widest of two frequency masks
+    unfreeze_fraction: Traced = number(0.1, 0.0, 1.0)
+    ramp_fraction: Traced = number(0.2, 0.0, 1.0)  # of all steps, over which augmentation and dropout rise from none
+    offline_augment_probability: Traced = number(0.5, 0.0, 1.0)  # that an augmented copy replaces the clip
+    time_shift_frames: Traced = number(8.0, 0.0, 10_000.0)  # largest delay of the clip
+    gain_db: Traced = number(6.0, 0.0, 60.0)  # drawn uniformly within +- this
+    noise_probability: Traced = number(0.3, 0.0, 1.0)  # of added noise
+    noise_snr_db: Traced = number(10.0, -20.0, 120.0)  # the lowest signal-to-noise ratio; the highest is 30 dB above
+    time_stretch: Traced = number(0.15, 0.0, 1.5)  # tempo is multiplied by exp(U(-1, 1) * this)
+    vtlp: Traced = number(0.08, 0.0, 1.0)  # vocal-tract length is multiplied by exp(U(-1, 1) * this)
+    time_mask_fraction: Traced = number(0.15, 0.0, 1.0)  # of the clip, the widest of two time masks
+    frequency_mask_fraction: Traced = number(0.15, 0.0, 1.0)  # of the channels, the widest of two frequency masks
     # Probability that a fusion network does not get a modality of the clip.
-    modality_dropout: Any = number(0.25, 0.0, 1.0)
+    modality_dropout: Traced = number(0.25, 0.0, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,10 +146,10 @@ class MemberConfig:
     """One member of an ensemble, where it differs from the run."""
 
     architecture: str = "optimized"
-    model: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    hyper: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)  # fields of Hyper
-    features: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)  # fields of a feature config
-    offline_augment: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    model: Plain = dataclasses.field(default_factory=dict)
+    hyper: Plain = dataclasses.field(default_factory=dict)  # fields of Hyper
+    features: Plain = dataclasses.field(default_factory=dict)  # fields of a feature config
+    offline_augment: Plain = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,7 +188,7 @@ class Config:
     member_execution: str = choice("auto", "auto", "vmap", "unroll", "map")
     vote: str = "equal"  # equal | validation: the members' weights in the soft vote
     broken_clips: str = choice("stop", "stop", "skip")  # what an unreadable clip does to a run
-    model: collections.abc.Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    model: Plain = dataclasses.field(default_factory=dict)
     features: FeatureConfig = dataclasses.field(default_factory=FrameFeatures)
     offline_augment: OfflineAugmentConfig = dataclasses.field(default_factory=OfflineAugmentConfig)
     hyper: Hyper = dataclasses.field(default_factory=Hyper)

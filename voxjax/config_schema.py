@@ -9,6 +9,8 @@ from typing import Any
 
 from voxjax.errors import UsageError, mismatch
 
+Plain = collections.abc.Mapping[str, Any]  # values by name, as JSON holds them
+
 
 def number(default: Any, low: float, high: float) -> Any:
     """A field for a number, or a tuple of numbers, in `[low, high]`."""
@@ -58,7 +60,7 @@ def in_range(key: str, value: float, low: float, high: float) -> None:
         raise UsageError(mismatch(key, f"a number from {low} to {high}", value, "change it"))
 
 
-def freeze(kind: type, values: collections.abc.Mapping[str, Any], prefix: str = "config") -> Any:
+def freeze(kind: type, values: Plain, prefix: str = "config") -> Any:
     """A dataclass from plain values, nested ones too.
 
     Args:
@@ -98,7 +100,7 @@ def thaw(config: Any) -> dict[str, Any]:
     return out
 
 
-def dotted(values: collections.abc.Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def dotted(values: Plain, prefix: str = "") -> dict[str, Any]:
     """Nested values by dotted key, in their order: `{"a": {"b": 1}}` gives `{"a.b": 1}`."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
@@ -114,8 +116,8 @@ def _typed(hint: Any, value: Any, key: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if dataclasses.is_dataclass(hint) and isinstance(value, collections.abc.Mapping):
         return freeze(typing.cast(type, hint), value, key)
-    if hint is Any:  # a traced number
-        hint = float
+    if origin is types.UnionType and float in args:  # or an array, inside a compiled program
+        hint, origin = float, None
     if origin is tuple and isinstance(value, (list, tuple)):
         kinds = [args[0]] * len(value) if len(args) == 2 and args[1] is Ellipsis else list(args)
         if len(kinds) == len(value):

@@ -1,10 +1,9 @@
 """What clips are turned into: one dataclass for each kind of features."""
 
-import collections.abc
 import dataclasses
 from typing import Any
 
-from voxjax.config_schema import check_fields, choice, in_range, number, one_of
+from voxjax.config_schema import Plain, check_fields, choice, in_range, number, one_of
 from voxjax.errors import UsageError, mismatch
 
 
@@ -29,7 +28,7 @@ class FeatureConfig:
         check_fields(self, "features")
 
     @staticmethod
-    def form_of(values: collections.abc.Mapping[str, Any], prefix: str) -> type:
+    def form_of(values: Plain, prefix: str) -> type:
         """The dataclass of the kind that plain values name, `frames` where they name none."""
         kind = values["kind"] if "kind" in values else "frames"
         one_of(f"{prefix}.kind", kind, FEATURE_KINDS)
@@ -117,16 +116,14 @@ FEATURE_KINDS: dict[str, type[FeatureConfig]] = {
 }
 
 
-def without_other_kinds(values: collections.abc.Mapping[str, Any]) -> dict[str, Any]:
+def without_other_kinds(values: Plain) -> dict[str, Any]:
     """Plain values of a feature config without fields that only other kinds have, which VoxJAX 0.1 wrote too."""
     own = {field.name for field in dataclasses.fields(FeatureConfig.form_of(values, "features"))}
     known = {field.name for kind in FEATURE_KINDS.values() for field in dataclasses.fields(kind)}
     return {key: value for key, value in values.items() if key in own or key not in known}
 
 
-def merged_features(
-    base: collections.abc.Mapping[str, Any], changes: collections.abc.Mapping[str, Any]
-) -> dict[str, Any]:
+def merged_features(base: Plain, changes: Plain) -> dict[str, Any]:
     """Plain values of `base` with `changes`; where these name another kind, only what both kinds have is kept."""
     kind = changes["kind"] if "kind" in changes else base["kind"]
     if kind not in FEATURE_KINDS or kind == base["kind"]:

@@ -6,15 +6,15 @@ import shutil
 import types
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
+from voxjax.config_schema import Plain
 from voxjax.errors import VoxJaxError, mismatch
-
-Tree = Any
 
 
 class _Metadata(NamedTuple):
@@ -41,7 +41,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path, keep: int) -> None:
         self._folder = folder.absolute()  # as Orbax wants it
-        self._pending: Any = None
+        self._pending: ocp.AsyncResponse[None] | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -62,7 +62,7 @@ class Checkpoints:
     ) -> None:
         self.close()
 
-    def save(self, step: int, tree: Tree, extra: dict[str, Any]) -> None:
+    def save(self, step: int, tree: PyTree, extra: Plain) -> None:
         """Copies the tree and returns; the copy is written in the background.
 
         Args:
@@ -99,7 +99,7 @@ class Checkpoints:
         newest = self._inner.latest
         return None if newest is None else newest.step
 
-    def restore(self, like: Tree, step: int | None = None) -> tuple[Tree, dict[str, Any]]:
+    def restore(self, like: PyTree, step: int | None = None) -> tuple[PyTree, Plain]:
         """Reads a checkpoint.
 
         Args:
@@ -153,19 +153,19 @@ class Checkpoints:
             shutil.rmtree(leftover)
 
 
-def _described(tree: Tree) -> dict[str, str]:
+def _described(tree: PyTree) -> dict[str, str]:
     leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
     return {jax.tree_util.keystr(path): f"{leaf.dtype} {tuple(leaf.shape)}" for path, leaf in leaves}
 
 
-def _checksum(tree: Tree) -> int:
+def _checksum(tree: PyTree) -> int:
     total = 0
     for leaf in jax.tree.leaves(tree):
         total = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), total)
     return total
 
 
-def _check_arrays(folder: Path, like: Tree, metadata: _Metadata) -> None:
+def _check_arrays(folder: Path, like: PyTree, metadata: _Metadata) -> None:
     """Checks that a checkpoint has the arrays of `like` (Orbax would cast or truncate some)."""
     wanted = _described(like)
     for name in sorted(wanted.keys() | metadata.arrays.keys()):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from voxjax.config import without_other_kinds
+from voxjax.config_schema import Plain
 
 FORMAT = 5  # of `model.json`; increased when older versions of VoxJAX can't read a new file
 
@@ -12,7 +13,7 @@ _META = {"heard": "training_clips"}  # renamed in format 5
 _ARRAYS = {"others": "modality_scalers"}  # renamed in format 5
 
 
-def migrated(description: Mapping[str, Any]) -> dict[str, Any]:
+def migrated(description: Plain) -> dict[str, Any]:
     """The content of a `model.json` in the current format; content in the current format is unchanged.
 
     Formats 1 to 4 differ in what they can hold: 2 added an encoder, 3 several feature sets, 4 further modalities.
@@ -42,7 +43,7 @@ def array_name(name: str) -> str:
     return "/".join(_renamed(_ARRAYS, part) for part in name.split("/"))
 
 
-def _member(member: Mapping[str, Any]) -> dict[str, Any]:
+def _member(member: Plain) -> dict[str, Any]:
     new = {"modalities": {}, "columns": {}, **member}
     new["feature_set"] = new.pop("view") if "view" in new else 0
     new["architecture"] = _renamed(_ARCHITECTURES, new["architecture"])

@@ -14,8 +14,9 @@ import numpy as np
 from voxjax.artifacts.migration import FORMAT, array_name, migrated
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FeatureConfig
-from voxjax.config_schema import freeze, thaw
+from voxjax.config_schema import Plain, freeze, thaw
 from voxjax.encoders.static_config import TUNED, Layout
+from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage import atomic
 from voxjax.version import __version__
@@ -32,7 +33,7 @@ class TrainedFeatures:
     """
 
     features: FeatureConfig
-    encoder: Mapping[str, Any] | None = None
+    encoder: Params | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +46,9 @@ class TrainedMember:
     """
 
     architecture: str
-    options: Mapping[str, Any]
+    options: Plain
     weight: float
-    variables: Mapping[str, Any]
+    variables: Mapping[str, Params]
     scaler: Scaler
     feature_set: int = 0
     modality_scalers: Mapping[str, Scaler] = dataclasses.field(default_factory=dict)
@@ -70,12 +71,12 @@ class TrainedModel:
     """
 
     architecture: str
-    options: Mapping[str, Any]
+    options: Plain
     labels: tuple[str, ...]
     feature_sets: tuple[TrainedFeatures, ...]
     temperature: float
     members: list[TrainedMember]
-    meta: Mapping[str, Any]
+    meta: Plain
 
     def __post_init__(self) -> None:
         known: dict[str, str] = {}
@@ -171,7 +172,7 @@ def _described_features(feature_set: TrainedFeatures, i: int, weights: Mapping[s
     return features | {"encoder_sha256": hashlib.sha256(weights[_encoder_file(i)]).hexdigest()}
 
 
-def _feature_set(path: Path, row: Mapping[str, Any]) -> TrainedFeatures:
+def _feature_set(path: Path, row: Plain) -> TrainedFeatures:
     features = freeze(FeatureConfig, row["features"], "features")
     if "encoder_sha256" not in row:
         return TrainedFeatures(features)
@@ -183,9 +184,7 @@ def _encoder_file(i: int) -> str:
     return f"encoder{i or ''}.npz"
 
 
-def _trained(
-    description: Mapping[str, Any], feature_sets: tuple[TrainedFeatures, ...], arrays: Mapping[str, Any]
-) -> TrainedModel:
+def _trained(description: Plain, feature_sets: tuple[TrainedFeatures, ...], arrays: Params) -> TrainedModel:
     members = []
     for i, member in enumerate(description["members"]):
         tree = arrays[str(i)]
@@ -215,7 +214,7 @@ def _trained(
     )
 
 
-def _weights(path: Path, sha256: str) -> dict[str, Any]:
+def _weights(path: Path, sha256: str) -> Params:
     """The arrays as nested dictionaries; the file's hash is checked."""
     do = "copy the model folder again"
     try:
@@ -248,12 +247,12 @@ def _flat(members: list[TrainedMember]) -> dict[str, np.ndarray]:
     return {name: leaf.astype(np.float16) if f"/{TUNED}" in name else leaf for name, leaf in flat.items()}
 
 
-def _named(first: str, tree: Any) -> dict[str, np.ndarray]:
+def _named(first: str, tree: Params) -> dict[str, np.ndarray]:
     """The leaves of nested dictionaries under their path, such as `first/a/b`."""
     leaves = jax.tree_util.tree_flatten_with_path(tree, lambda node: isinstance(node, Layout))[0]
     return {"/".join([first, *(str(part.key) for part in path)]): np.asarray(leaf) for path, leaf in leaves}
 
 
-def _restored(leaf: np.ndarray) -> Any:
+def _restored(leaf: np.ndarray) -> Layout | np.ndarray:
     """An array in full precision, or an encoder's layout."""
     return Layout(leaf.item()) if leaf.dtype.kind == "U" else leaf.astype(np.float32)

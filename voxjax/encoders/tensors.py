@@ -10,6 +10,8 @@ import numpy as np
 
 from voxjax.errors import VoxJaxError, mismatch
 
+Params = Mapping[str, Any]  # weights of a network, as nested dictionaries of arrays
+
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"  # a folder of weights has one of these
 _PICKLED = "pytorch_model.bin"
 _AGAIN = "fetch the file again"

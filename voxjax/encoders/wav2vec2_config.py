@@ -5,10 +5,10 @@ import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from voxjax.config import in_range, one_of
-from voxjax.config_schema import freeze, thaw
+from voxjax.config_schema import Plain, freeze, thaw
 from voxjax.encoders.static_config import Layout
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 
@@ -116,14 +116,14 @@ def parsed(layout: str) -> Config:
     return cast(Config, freeze(Config, json.loads(layout), "layout"))
 
 
-def _check_supported(values: collections.abc.Mapping[str, Any]) -> None:
+def _check_supported(values: Plain) -> None:
     for name, only in _FIXED.items():
         if name in values and values[name] != only:
             do = "this layout is not built; choose another model"
             raise UsageError(mismatch(name, only, repr(values[name]), do))
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path) -> Plain:
     do = "fetch it from where the weights come from, into the same folder"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))

@@ -1,12 +1,11 @@
 """Predictions for files and folders as lines, in any of the formats."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from voxjax.audio import io as audio
 from voxjax.errors import UsageError, VoxJaxError, mismatch
-from voxjax.inference.formats import Format, Layout
-from voxjax.inference.predictor import EmotionPredictor
+from voxjax.inference.formats import Answer, Format, Layout
+from voxjax.inference.predictor import EmotionPredictor, Source
 
 _WIDEST = 72  # characters of a path up to which columns line up
 
@@ -54,7 +53,7 @@ def lines(
     report(failed, len(broken) + len(paths))
 
 
-def _found(arguments: Sequence[str]) -> tuple[list[str], list[dict[str, Any]]]:
+def _found(arguments: Sequence[str]) -> tuple[list[str], list[Answer]]:
     """The sound files, and an error for each argument without any."""
     paths, broken = [], []
     for argument in arguments:
@@ -65,5 +64,5 @@ def _found(arguments: Sequence[str]) -> tuple[list[str], list[dict[str, Any]]]:
     return paths, broken
 
 
-def _error(source: Any, error: VoxJaxError) -> dict[str, Any]:
+def _error(source: Source, error: VoxJaxError) -> Answer:
     return {"error": str(error).removeprefix(f"{source}: ")}

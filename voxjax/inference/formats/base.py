@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+Answer = dict[str, Any]  # what `EmotionPredictor.predict` returns and `path`; or `path` and `error`
+
 UNCERTAIN = "uncertain"  # in place of an emotion, for a rejected answer
 
 
@@ -17,7 +19,7 @@ class Format(NamedTuple):
     """A way to write answers, line by line."""
 
     header: Callable[[Layout], Iterator[str]]  # lines before the first answer
-    row: Callable[[Layout, dict[str, Any]], str]
+    row: Callable[[Layout, Answer], str]
 
 
 def no_header(layout: Layout) -> Iterator[str]:

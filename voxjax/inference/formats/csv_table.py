@@ -3,9 +3,8 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from voxjax.inference.formats.base import Format, Layout, rounded
+from voxjax.inference.formats.base import Answer, Format, Layout, rounded
 
 
 def header(layout: Layout) -> Iterator[str]:
@@ -13,7 +12,7 @@ def header(layout: Layout) -> Iterator[str]:
     yield _line(["path", "emotion", "confidence", *layout.labels, "duration_s", "model", "error"])
 
 
-def row(layout: Layout, answer: dict[str, Any]) -> str:
+def row(layout: Layout, answer: Answer) -> str:
     """One row; of a file that can't be read only path and error are filled in."""
     if "error" in answer:
         return _line([answer["path"], *[""] * (len(layout.labels) + 4), answer["error"]])
@@ -23,7 +22,7 @@ def row(layout: Layout, answer: dict[str, Any]) -> str:
     return _line([*first, *probabilities, values["duration_s"], values["model"], ""])
 
 
-def _line(cells: Sequence[Any]) -> str:
+def _line(cells: Sequence[str | float | None]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(cells)
     return text.getvalue()

@@ -1,12 +1,11 @@
 """Predictions as JSON Lines: one object per line."""
 
 import json
-from typing import Any
 
-from voxjax.inference.formats.base import Format, Layout, no_header, rounded
+from voxjax.inference.formats.base import Answer, Format, Layout, no_header, rounded
 
 
-def row(layout: Layout, answer: dict[str, Any]) -> str:
+def row(layout: Layout, answer: Answer) -> str:
     """One JSON object without line breaks."""
     del layout
     return json.dumps(rounded(answer), ensure_ascii=False)

@@ -1,13 +1,11 @@
 """Predictions as aligned lines of text."""
 
-from typing import Any
-
-from voxjax.inference.formats.base import UNCERTAIN, Format, Layout, no_header
+from voxjax.inference.formats.base import UNCERTAIN, Answer, Format, Layout, no_header
 
 _OTHER_LABELS = 3  # the most probable other emotions in a line
 
 
-def row(layout: Layout, answer: dict[str, Any]) -> str:
+def row(layout: Layout, answer: Answer) -> str:
     """One line: path, emotion, confidence, and the most probable other emotions; or path and error."""
     path = f"{answer['path']:<{layout.width}}"
     if "error" in answer:
