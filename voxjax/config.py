@@ -187,7 +187,8 @@ class Config:
     # How members of one architecture are computed.
     member_execution: str = choice("auto", "auto", "vmap", "unroll", "map")
     vote: str = "equal"  # equal | validation: the members' weights in the soft vote
-    broken_clips: str = choice("stop", "stop", "skip")  # what an unreadable clip does to a run
+    # What clips that can't be read do to a run; see `voxjax.data.broken_clips`.
+    broken_clips: str = choice("stop", "stop", "skip", "skip_all")
     model: Plain = dataclasses.field(default_factory=dict)
     features: FeatureConfig = dataclasses.field(default_factory=FrameFeatures)
     offline_augment: OfflineAugmentConfig = dataclasses.field(default_factory=OfflineAugmentConfig)

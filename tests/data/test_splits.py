@@ -219,14 +219,10 @@ def shared_speaker(corpus, split):
     return corpus, dataclasses.replace(split, valid=split.valid[1:], train=np.append(split.train, split.valid[0]))
 
 
-def no_test(corpus, split):
-    return corpus, dataclasses.replace(split, test=split.test[:0])
-
-
 @pytest.mark.parametrize(
     ("leak", "message"),
     [(shared_index, "no clip in common"), (shared_audio, "no audio in common"), (shared_samples, "no audio in common"),
-     (shared_speaker, "no speaker in common"), (no_test, "test subset")],
+     (shared_speaker, "no speaker in common")],
 )  # fmt: skip
 def test_planted_leaks_are_errors(leak, message):
     with pytest.raises(guard.LeakError, match=message):
@@ -238,3 +234,34 @@ def test_statistics_of_other_than_training_clips_are_errors():
     guard.check_fitted_on_train(split.train, split)
     with pytest.raises(guard.LeakError, match="1 outside"):
         guard.check_fitted_on_train(np.append(split.train, split.test[0]), split)
+
+
+def test_a_fold_without_a_speaker_of_the_corpus_is_an_error_that_names_the_folds_with_some():
+    actors = (2, 5, 14, 15, 16, 3, 6, 7)  # of folds 0 and 1
+    clips = [clip for clip in made().clips if int(clip.speaker[-2:]) in actors]
+    corpus = Manifest(None, tuple(clips))
+    guard.check(corpus, splits.split(corpus, "speaker5", 0, 0.1, 0))
+    message = r"protocol speaker5, fold 4: .*found none of this corpus; .*\(0, 1\)"
+    with pytest.raises(VoxJaxError, match=message) as caught:
+        splits.split(corpus, "speaker5", 4, 0.1, 0)
+    assert not isinstance(caught.value, guard.LeakError)
+
+
+def test_an_empty_subset_is_no_leak():
+    corpus = made()
+    split = dataclasses.replace(splits.split(corpus, "random5", 0, 0.1, 0), valid=np.zeros(0, int))
+    with pytest.raises(VoxJaxError, match="fold 0, valid subset: expected at least one clip") as caught:
+        guard.check(corpus, split)
+    assert not isinstance(caught.value, guard.LeakError)
+
+
+def test_a_label_with_one_clip_is_an_error_that_names_it():
+    lone = dataclasses.replace(made(3).clips[0], path="lone.wav", emotion="bored", sha256="lone")
+    with pytest.raises(VoxJaxError, match="expected at least 2 of each label, one for validation, found 1 of 'bored'"):
+        splits.split(Manifest(None, (*made(3).clips, lone)), "all", 0, 0.1, 0)
+
+
+def test_validation_leaves_a_training_clip_of_each_label():
+    few = Manifest(None, tuple(clip for clip in made(3, 1).clips if clip.emotion != "sad"))
+    split = splits.split(few, "all", 0, 0.9, 0)
+    assert len(split.train) >= 2

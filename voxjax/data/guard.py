@@ -16,12 +16,14 @@ def check(manifest: Manifest, split: Split) -> None:
     """Checks that the subsets have no clip, no audio and no trait in common that the protocol separates, as speakers.
 
     Raises:
-        LeakError: if a subset is empty, or with what two subsets have in common.
+        LeakError: with what two subsets have in common.
+        VoxJaxError: if a subset is empty.
     """
     subsets = {"train": split.train, "valid": split.valid, "test": split.test}
     for name, subset in subsets.items():
         if not len(subset):
-            raise LeakError(mismatch(f"{name} subset", "at least one clip", "none", "use more clips"))
+            what = f"protocol {split.protocol}, fold {split.fold}, {name} subset"
+            raise VoxJaxError(mismatch(what, "at least one clip", "none", "use more clips or another protocol"))
     protocol = PROTOCOLS[split.protocol]
     for first, second in protocol.pairs:
         clips = [[manifest.clips[i] for i in subsets[name]] for name in (first, second)]

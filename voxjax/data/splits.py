@@ -164,6 +164,11 @@ def split(manifest: Manifest, protocol: str, fold: int, valid_fraction: float, s
     rule = PROTOCOLS[protocol]
     in_range("config.fold", fold, 0, rule.folds - 1)
     test, rest = rule.partition(manifest, fold)
+    if not len(test) and rule.partition is not everything:
+        with_clips = [str(i) for i in range(rule.folds) if len(rule.partition(manifest, i)[0])]
+        do = f"take a fold that has some ({', '.join(with_clips)}), or another --config.protocol"
+        what = f"protocol {protocol}, fold {fold}"
+        raise VoxJaxError(mismatch(what, "clips or speakers to test on", "none of this corpus", do))
     valid = rule.validation(manifest, rest, valid_fraction, seed)
     return Split(np.setdiff1d(rest, valid), valid, test if len(test) else valid, protocol, fold)
 
@@ -171,7 +176,12 @@ def split(manifest: Manifest, protocol: str, fold: int, valid_fraction: float, s
 def _valid_clips(manifest: Manifest, rest: Indices, fraction: float, seed: int) -> Indices:
     """Sorted indices of a stratified fraction of the clips; of duplicates none or all."""
     labels = manifest.targets[rest]
-    size = max(len(np.unique(labels)), round(fraction * len(rest)))
+    names, counts = np.unique(labels, return_counts=True)
+    if counts.min() < 2:
+        found = f"1 of '{manifest.labels[int(names[counts.argmin()])]}'"
+        do = "add clips or leave the label out"
+        raise VoxJaxError(mismatch("training clips", "at least 2 of each label, one for validation", found, do))
+    size = min(max(len(names), round(fraction * len(rest))), len(rest) - len(names))
     _, valid = train_test_split(rest, test_size=size, stratify=labels, random_state=seed)
     chosen = set(valid.tolist())
     for group in duplicates(manifest.clips):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +12,12 @@ import numpy as np
 from jaxtyping import Float, Int, Int16
 
 from voxjax.audio import io
+from voxjax.data import broken_clips
 from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage import atomic
 
-_VERSION = 1
+_VERSION = 2
 _FULL_SCALE = 32_767.0
 
 
@@ -58,7 +58,7 @@ def open_store(
         manifest: the clips; their hashes, in order, are the key.
         sample_rate_hz: of the stored samples.
         folder: where stores are kept; made if missing.
-        broken: "stop" raises an error if clips can't be used, "skip" warns and leaves them out.
+        broken: a name in `broken_clips.POLICIES`, for clips that can't be used.
         progress: called with the number of clips done since the last call.
 
     Raises:
@@ -76,22 +76,10 @@ def open_store(
     else:
         progress(len(manifest))
     store, errors = found
-    if errors:
-        _POLICIES[broken](errors)
+    lost = np.setdiff1d(np.arange(len(manifest)), store.kept)
+    paths = [manifest.root / manifest.clips[i].path for i in lost]  # reasons are kept without: the folder may move
+    broken_clips.handle([f"{path}: {reason}" for path, reason in zip(paths, errors, strict=True)], broken)
     return store
-
-
-def _stop(errors: list[str]) -> None:
-    found = f"{len(errors)} that are not: {'; '.join(errors[:3])}"
-    do = "repair or remove them (scripts/inspect_data.py lists all), or add --config.broken_clips=skip"
-    raise VoxJaxError(mismatch("corpus", "clips that can be used", found, do))
-
-
-def _skip(errors: list[str]) -> None:
-    logging.getLogger("voxjax").warning("%d broken clips skipped, as %s", len(errors), errors[0])
-
-
-_POLICIES = {"stop": _stop, "skip": _skip}
 
 
 def _key(manifest: Manifest, sample_rate_hz: int) -> str:
@@ -127,10 +115,11 @@ def _build(
 
     def decode(i: int) -> Int16[np.ndarray, " time"] | str:
         progress(1)
+        path = manifest.root / manifest.clips[i].path
         try:
-            samples = io.read(manifest.root / manifest.clips[i].path, sample_rate_hz)
+            samples = io.read(path, sample_rate_hz)
         except io.AudioError as error:
-            return str(error)
+            return str(error).removeprefix(f"{path}: ")
         return np.round(np.clip(samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
 
     def fill(file: IO[bytes]) -> None:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from voxjax import modalities
 from voxjax.config import Config, FeatureConfig
-from voxjax.data import corpora, labelling, store
+from voxjax.data import broken_clips, corpora, labelling, store
 from voxjax.data.manifest import Clip, Manifest
 from voxjax.pipeline import encoder_features, encoder_weights, modality_inputs
 from voxjax.pipeline.encoder_weights import EncoderWeights
@@ -82,10 +82,15 @@ def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -
 
     The manifest's clips then have the hashes of their decoded samples, by which splits and guard keep equal audio
     together.
+
+    Raises:
+        VoxJaxError: at broken clips, as their policy says.
     """
     with tqdm(total=len(manifest), desc="decoding", unit="clip", disable=None) as bar:
         clips = store.open_store(manifest, sample_rate_hz, cache / "clips", broken, bar.update)
-    return manifest.select(clips.kept).with_audio_hashes(clips.digest(i) for i in range(len(clips))), clips
+    kept = manifest.select(clips.kept)
+    broken_clips.check_nothing_vanished(manifest, kept, broken)
+    return kept.with_audio_hashes(clips.digest(i) for i in range(len(clips))), clips
 
 
 def _copies_as_clips(manifest: Manifest, count: int) -> tuple[Clip, ...]:
