@@ -1,4 +1,4 @@
-"""VoxJAX: the emotion in a voice, its calibrated probability, and the training behind both."""
+"""VoxJAX: speech emotion recognition with calibrated probabilities, and the training of its models."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ["EmotionPredictor", "__version__"]
 
 
 def __getattr__(name: str) -> Any:
-    """Loads the predictor at its first use, so that `import voxjax` stays light."""
+    """Imports the predictor at its first use, so that `import voxjax` is fast."""
     if name == "EmotionPredictor":
         from voxjax.inference.predictor import EmotionPredictor
 

@@ -1,4 +1,4 @@
-"""Every value of a run, as frozen dataclasses. Each field's range stands beside it."""
+"""Every value of a run, as frozen dataclasses, with the range of each field."""
 
 import dataclasses
 import math
@@ -40,10 +40,10 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class OfflineAugmentConfig:
-    """Offline augmentation: augmented copies of each training clip, made once, on the waveform (the guide's way)."""
+    """Offline augmentation: augmented copies of each training clip, made once, on the waveform, as in the guide."""
 
     augmentation_factor: int = number(3, 0, 64)  # augmented copies of each clip; 0 makes none
-    methods: tuple[str, ...] = ("noise", "pitch", "stretch", "shift")  # taken in turn; "a+b" chains
+    methods: tuple[str, ...] = ("noise", "pitch", "stretch", "shift")  # copies take turns; "a+b" applies both
     noise_snr_db: tuple[float, float] = number((15.0, 30.0), -20.0, 120.0)
     pitch_semitones: tuple[float, float] = number((-2.0, 2.0), -24.0, 24.0)
     stretch_rate: tuple[float, float] = number((0.85, 1.2), 0.25, 4.0)  # above 1 is faster
@@ -63,7 +63,7 @@ Traced = float | jax.Array  # a number of a config, or `[]` inside a compiled pr
 class Hyper:
     """What may differ between members: numbers that are traced, so that they can be vmapped and swept.
 
-    Ranges are checked where a config is read, and not here, as the fields may be tracers.
+    Ranges are checked when a config is read, not here, as the fields may be tracers.
     """
 
     learning_rate: Traced = number(1e-3, 0.0, 10.0)  # peak of the schedule
@@ -72,23 +72,25 @@ class Hyper:
     floor_fraction: Traced = number(0.01, 0.0, 1.0)  # the cosine's floor, relative to the peak
     weight_decay: Traced = number(1e-2, 0.0, 10.0)  # decoupled, on kernels alone
     clip_norm: Traced = number(5.0, 1e-6, math.inf)  # of the global gradient
-    ema_decay: Traced = number(0.99, 0.0, 1.0)  # of the averaged weights, which are evaluated and kept
+    ema_decay: Traced = number(0.99, 0.0, 1.0)  # decay of the averaged weights, which are evaluated and kept
     dropout: Traced = number(0.2, 0.0, 0.99)  # after each convolution block
     head_dropout: Traced = number(0.3, 0.0, 0.99)  # between the dense layers
     label_smoothing: Traced = number(0.05, 0.0, 1.0)
     mixup_alpha: Traced = number(0.2, 0.0, 100.0)  # Beta(alpha, alpha); 0 mixes nothing
-    mixup_probability: Traced = number(0.5, 0.0, 1.0)  # that an example is mixed
+    mixup_probability: Traced = number(0.5, 0.0, 1.0)  # probability that an example is mixed
     focal_gamma: Traced = number(0.0, 0.0, 16.0)  # 0 is cross-entropy
-    # Of all steps, over which focal gamma and class weights rise from none.
+    # Fraction of all steps over which focal gamma and class weights rise from 0.
     loss_ramp_fraction: Traced = number(0.0, 0.0, 1.0)
-    l2: Traced = number(0.0, 0.0, 1_000.0)  # penalty on kernels in the loss itself; `weight_decay` is the better kind
+    l2: Traced = number(0.0, 0.0, 1_000.0)  # penalty on kernels in the loss; `weight_decay` is usually better
     # Learning rate of an encoder's highest block, relative to the head's.
     finetune_rate_scale: Traced = number(0.1, 0.0, 10.0)
-    layerwise_rate_decay: Traced = number(0.7, 0.0, 1.0)  # each block below learns at this fraction of the rate above
-    # Of all steps until the highest block learns; the next waits twice as long.
+    layerwise_rate_decay: Traced = number(
+        0.7, 0.0, 1.0
+    )  # each block's rate is this fraction of that of the block above
+    # Fraction of all steps until the highest block is unfrozen; for the next one it is twice as large.
     unfreeze_fraction: Traced = number(0.1, 0.0, 1.0)
-    ramp_fraction: Traced = number(0.2, 0.0, 1.0)  # of all steps, over which augmentation and dropout rise from none
-    offline_augment_probability: Traced = number(0.5, 0.0, 1.0)  # that an augmented copy replaces the clip
+    ramp_fraction: Traced = number(0.2, 0.0, 1.0)  # of all steps, over which augmentation and dropout rise from 0
+    offline_augment_probability: Traced = number(0.5, 0.0, 1.0)  # probability that an augmented copy replaces the clip
     time_shift_frames: Traced = number(8.0, 0.0, 10_000.0)  # largest delay of the clip
     gain_db: Traced = number(6.0, 0.0, 60.0)  # drawn uniformly within +- this
     noise_probability: Traced = number(0.3, 0.0, 1.0)  # of added noise
@@ -107,14 +109,14 @@ class TrainConfig:
 
     epochs: int = number(60, 1, 100_000)
     batch_size: int = number(32, 2, 65_536)
-    # A step gets at most this much of a clip, from a random place; 0 gives all of it.
+    # A step takes a random crop of at most this duration from a clip; 0 takes all of it.
     crop_s: float = number(0.0, 0.0, 60.0)
     precision: str = choice("float32", "float32", "bfloat16")  # of the network in a step; bfloat16 is for accelerators
     patience_epochs: int = number(30, 1, 100_000)  # epochs without a better validation UAR before stopping
     checkpoint_every_epochs: int = number(5, 1, 100_000)
     checkpoints_kept: int = number(2, 1, 1_000)
-    valid_fraction: float = number(0.1, 0.01, 0.5)  # of the training clips, held out to choose by
-    keep: str = choice("best", "best", "last")  # weights of the epoch with the best validation UAR, or of the last
+    valid_fraction: float = number(0.1, 0.01, 0.5)  # of the training clips, held out for validation
+    keep: str = choice("best", "best", "last")  # weights of the epoch with the best validation UAR, or of the last one
 
     def __post_init__(self) -> None:
         check_fields(self, "train")
@@ -122,12 +124,12 @@ class TrainConfig:
 
 @dataclasses.dataclass(frozen=True)
 class GuardConfig:
-    """The collapse guard: when a member counts as collapsed, and what is done then."""
+    """The collapse guard: when a member counts as collapsed, and the action then."""
 
-    # `recover`: roll back to the last healthy epoch, soften, go on.
+    # `recover`: roll back to the last healthy epoch, lower learning rate and gamma, train on.
     action: str = choice("warn", "warn", "stop", "recover")
     after_epochs: int = number(5, 0, 100_000)  # first epochs, which are not checked
-    patience_epochs: int = number(3, 1, 100_000)  # consecutive epochs that must look collapsed
+    patience_epochs: int = number(3, 1, 100_000)  # consecutive epochs with signs of collapse
     # Of validation clips predicted as one class; at least the true one + 0.3.
     majority_fraction: float = number(0.6, 0.0, 1.0)
     # Entropy of the predicted classes relative to the true ones' that is too low.
@@ -135,7 +137,7 @@ class GuardConfig:
     gradient_norm: float = number(1e-5, 0.0, math.inf)  # below this, gradients have vanished
     rate_factor: float = number(0.5, 0.0, 1.0)  # recover: the learning rate is multiplied by this
     gamma_factor: float = number(0.5, 0.0, 1.0)  # recover: focal gamma is multiplied by this
-    max_recoveries: int = number(3, 0, 1_000)  # after this many, recover becomes stop
+    max_recoveries: int = number(3, 0, 1_000)  # after this many recoveries, a collapse stops the run
 
     def __post_init__(self) -> None:
         check_fields(self, "guard")
@@ -143,7 +145,7 @@ class GuardConfig:
 
 @dataclasses.dataclass(frozen=True)
 class MemberConfig:
-    """One member of an ensemble, where it differs from the run."""
+    """One member of an ensemble: the values in which it differs from the run."""
 
     architecture: str = "optimized"
     model: Plain = dataclasses.field(default_factory=dict)
@@ -203,6 +205,6 @@ class Config:
 
 def config_dict(config: Config) -> Any:
     """The config as an `ml_collections.ConfigDict`, the values of which absl flags can override."""
-    from ml_collections import ConfigDict  # only commands need it
+    from ml_collections import ConfigDict  # imported here, as only commands need it
 
     return ConfigDict(thaw(config))

@@ -1,4 +1,4 @@
-"""Frozen dataclasses from plain values and back, with ranges, unknown keys and wrong types checked."""
+"""Conversion between frozen dataclasses and plain values, with checks of ranges, keys and types."""
 
 import collections.abc
 import dataclasses
@@ -18,7 +18,7 @@ def number(default: Any, low: float, high: float) -> Any:
 
 
 def choice(default: str, *known: str) -> Any:
-    """A field for one of a few words."""
+    """A field for one of a few strings."""
     return dataclasses.field(default=default, metadata={"choices": known})
 
 
@@ -26,7 +26,7 @@ def check_fields(values: Any, prefix: str) -> None:
     """Checks the fields of a dataclass that were made by `number` and `choice`.
 
     Raises:
-        UsageError: at a number out of its range or not finite, or a word that is not among the choices.
+        UsageError: at a number out of its range or not finite, or a string that is not one of the choices.
     """
     for field in dataclasses.fields(values):
         value, key = getattr(values, field.name), f"{prefix}.{field.name}"
@@ -51,7 +51,7 @@ def one_of(key: str, value: str, known: collections.abc.Iterable[str]) -> None:
 
 
 def in_range(key: str, value: float, low: float, high: float) -> None:
-    """Checks that a number is in `[low, high]`; NaN is not.
+    """Checks that a number is in `[low, high]`; NaN is an error.
 
     Raises:
         UsageError: with the range.
@@ -66,7 +66,7 @@ def freeze(kind: type, values: Plain, prefix: str = "config") -> Any:
     Args:
         kind: the dataclass. One with several forms has a static `form_of(values, prefix)` that chooses one.
         values: by field name. A missing field keeps its default.
-        prefix: how the user spells the place, for messages.
+        prefix: the user's name of the place, for messages.
 
     Raises:
         UsageError: at an unknown key, with the nearest known one, or at a value of the wrong type or out of range.

@@ -1,14 +1,14 @@
-"""The two ways a request can fail, each printed as one line."""
+"""The two kinds of errors, each printed as one line."""
 
 
 class VoxJaxError(Exception):
-    """A piece of work failed: bad audio, a missing corpus, a full disk. Exit code 1."""
+    """The work failed: bad audio, a missing corpus, a full disk. Exit code 1."""
 
     exit_code = 1
 
 
 class UsageError(VoxJaxError):
-    """The request itself was wrong: a mistyped key, a value of the wrong type. Exit code 2."""
+    """The request was wrong: a mistyped key, a value of the wrong type. Exit code 2."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""What clips are turned into: one dataclass for each kind of features."""
+"""Feature configs: one dataclass for each kind of features."""
 
 import dataclasses
 from typing import Any
@@ -9,15 +9,15 @@ from voxjax.errors import UsageError, mismatch
 
 @dataclasses.dataclass(frozen=True)
 class FeatureConfig:
-    """What all kinds of features have in common. Use one of the kinds in `FEATURE_KINDS`.
+    """Fields common to all kinds of features. Use one of the kinds in `FEATURE_KINDS`.
 
-    A trained model's folder holds it, so that prediction repeats the features of training.
+    It is saved in the model folder, so that prediction computes the features of training.
     """
 
     kind: str = ""
     sample_rate_hz: int = number(16_000, 4_000, 192_000)
     window_ms: float = number(32.0, 1.0, 1_000.0)  # also the FFT length: 512 samples at 16 kHz
-    hop_ms: float = number(16.0, 0.5, 1_000.0)  # from one frame to the next
+    hop_ms: float = number(16.0, 0.5, 1_000.0)  # distance of two frames
     # Head and tail this far below the loudest frame are cut; 200 cuts nothing.
     trim_db: float = number(40.0, 1.0, 200.0)
     level: str = choice("keep", "keep", "peak")  # `peak` scales each clip to a peak of 1
@@ -41,12 +41,12 @@ class FeatureConfig:
 
     @property
     def hop_samples(self) -> int:
-        """Samples from one frame to the next."""
+        """Samples between two frames."""
         return whole_samples("features.hop_ms", self.hop_ms, self.sample_rate_hz)
 
     @property
     def max_samples(self) -> int:
-        """Samples in the longest window that the network is given."""
+        """Samples in the longest window of a clip."""
         return round(self.max_duration_s * self.sample_rate_hz)
 
 
@@ -76,9 +76,9 @@ class FrameFeatures(_SignalFeatures):
     mels: int = number(64, 1, 1_024)
     mel_low_hz: float = number(0.0, 0.0, 96_000.0)
     mel_high_hz: float = number(8_000.0, 1.0, 96_000.0)
-    mfcc: int = number(40, 1, 1_024)  # coefficients, where MFCCs are among the channels
+    mfcc: int = number(40, 1, 1_024)  # coefficients, for the channels `mfcc`
     channels: tuple[str, ...] = ("logmel",)  # names in `audio.features.CHANNELS`, in this order
-    # Whose mean is subtracted; `clip` removes voice and microphone.
+    # Whose mean is subtracted; `clip` removes the mean spectrum of voice and microphone.
     centre: str = choice("corpus", "corpus", "clip", "none")
 
     def __post_init__(self) -> None:
@@ -93,7 +93,7 @@ class EncoderFeatures(FeatureConfig):
     kind: str = choice("encoder", "encoder")
     encoder: str = ""  # a name in `encoders.ENCODERS`
     blocks: tuple[int, ...] = ()  # blocks whose outputs are taken, counted from 1
-    tuned_blocks: int = number(0, 0, 1_000)  # further blocks, which architecture `encoder_tuned` trains
+    tuned_blocks: int = number(0, 0, 1_000)  # blocks above them, which architecture `encoder_tuned` trains
     part: str = choice("output", "output", "hidden")  # of each block; `hidden`: hidden units of its feed-forward layer
     pooling: str = choice("none", "none", "statistics")  # `statistics`: mean and deviation over time, as one frame
     centre: str = choice("corpus", "corpus", "clip", "none")  # whose mean is subtracted
@@ -117,14 +117,14 @@ FEATURE_KINDS: dict[str, type[FeatureConfig]] = {
 
 
 def without_other_kinds(values: Plain) -> dict[str, Any]:
-    """Plain values of a feature config without fields that only other kinds have, which VoxJAX 0.1 wrote too."""
+    """Plain values of a feature config without fields of other kinds, which VoxJAX 0.1 wrote, too."""
     own = {field.name for field in dataclasses.fields(FeatureConfig.form_of(values, "features"))}
     known = {field.name for kind in FEATURE_KINDS.values() for field in dataclasses.fields(kind)}
     return {key: value for key, value in values.items() if key in own or key not in known}
 
 
 def merged_features(base: Plain, changes: Plain) -> dict[str, Any]:
-    """Plain values of `base` with `changes`; where these name another kind, only what both kinds have is kept."""
+    """Plain values of `base` with `changes`; if these change the kind, only fields of both kinds are kept."""
     kind = changes["kind"] if "kind" in changes else base["kind"]
     if kind not in FEATURE_KINDS or kind == base["kind"]:
         return {**base, **changes}

@@ -1,10 +1,10 @@
-"""The emotions, in the order every array of classes follows, and what each becomes in sets that corpora share."""
+"""The emotions, in the order of classes in all arrays, and their labels in label sets shared by corpora."""
 
 import collections.abc
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 
-# Other words for the same label, as users and papers write them; a label of its own (boredom) stays its own.
+# Synonyms, as users and papers write them. Labels without a synonym (boredom) are unchanged.
 SYNONYMS = {
     "anger": "angry",
     "joy": "happy",
@@ -28,17 +28,17 @@ _FOUR = {
 }
 _SIX = {**_FOUR, "fearful": "fearful", "disgust": "disgust"}
 
-# What a label becomes in each shared set. One without a row (boredom, frustrated, other) is left out.
+# The name of each label in each shared set. Labels without a row (boredom, frustrated, other) are left out.
 SETS = {"four": _FOUR, "six": _SIX, "seven": {**_SIX, "surprised": "surprised"}}
 
 
 def ordered(names: collections.abc.Iterable[str]) -> tuple[str, ...]:
-    """The distinct names: known emotions in the order of `EMOTIONS`, then all others by alphabet."""
+    """The distinct names: known emotions in the order of `EMOTIONS`, then the rest in alphabetical order."""
     rank = {name: i for i, name in enumerate(EMOTIONS)}
     return tuple(sorted(set(names), key=lambda name: (rank.get(name, len(rank)), name)))
 
 
 def common(name: str) -> str:
-    """The word that is used here for a label: lower case, and the synonym's common form."""
+    """The common name of a label: in lower case, synonyms replaced."""
     plain = name.strip().lower().replace(" ", "_")
     return SYNONYMS[plain] if plain in SYNONYMS else plain

@@ -29,7 +29,7 @@ def focal(logits: Float[Array, " K"], targets: Float[Array, " K"], gamma: Scalar
 
     Returns:
         `[]`, in nats, in the type of `logits`. Differences between logits are limited to 1/16 of the largest number
-        of that type, so that the loss is finite; the gradient is right beyond that, too.
+        of that type, so that the loss is finite; the gradient is correct beyond that, too.
     """
     odds = _log_odds(logits)
     targets, gamma = (jnp.asarray(x, odds.dtype) for x in (targets, gamma))
@@ -38,7 +38,7 @@ def focal(logits: Float[Array, " K"], targets: Float[Array, " K"], gamma: Scalar
 
 
 def focal_naive(logits: Float[Array, " K"], targets: Float[Array, " K"], gamma: Scalar) -> Float[Array, ""]:
-    """The same loss as often implemented, from probabilities: kept to show how it fails.
+    """The focal loss as it is often implemented, from probabilities; kept to show how it fails.
 
     Where p rounds to 0 (in float32, about 90 nats below the largest), `-log p` is infinite, even if its target is 0.
     Where p rounds to 1 (17 nats above the rest), the power of 0 has an infinite derivative for gamma between 0 and 1.
@@ -59,7 +59,7 @@ def _log_odds(logits: Float[Array, " K"]) -> Float[Array, " K"]:
     lowest = float(jnp.finfo(logits.dtype).min) / 16
     wide = logits.astype(wide_type)
     gaps = jnp.maximum(wide - jnp.max(wide), lowest)
-    # The gaps' values with the logits' gradients: at the floor, or where a difference overflows, `maximum` has none.
+    # Values of the gaps, gradients of the logits: `maximum` has no gradient at the floor or at an overflow.
     gaps = wide - jax.lax.stop_gradient(wide) + jax.lax.stop_gradient(gaps)
     # Not -inf, whose log-sum-exp has no gradient where there is only one class.
     rest = jnp.where(jnp.eye(gaps.size, dtype=bool), 2 * lowest, gaps[None, :])

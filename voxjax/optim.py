@@ -82,7 +82,7 @@ def l2_penalty(params: PyTree[Float[Array, "..."]]) -> Float[Array, ""]:
 def moving_average(
     decay: Scalar, step: Int[Array, ""], mean: PyTree[Float[Array, "..."]], new: PyTree[Float[Array, "..."]]
 ) -> PyTree[Float[Array, "..."]]:
-    """Exponential moving average that starts as a plain mean, so that early steps lose their weight soon."""
+    """An exponential moving average that starts as a plain mean, so that early steps soon have little weight."""
     steps = step.astype(jnp.float32)
     keep = jnp.minimum(decay, (1.0 + steps) / (10.0 + steps))
     return jax.tree.map(lambda a, b: keep * a + (1.0 - keep) * b, mean, new)

@@ -1,4 +1,4 @@
-"""The files of configs, found by name: in the installed package, or in the checkout beside it."""
+"""Config files, found by name: in the installed package, or in the checkout next to it."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def folder() -> Path:
 
 
 def names() -> list[str]:
-    """The names of the configs that come with VoxJAX, sorted."""
+    """The names of the shipped configs, sorted."""
     return sorted(path.stem for path in folder().glob("*.py"))
 
 

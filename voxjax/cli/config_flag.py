@@ -28,8 +28,8 @@ def define(argv: Sequence[str], default: str) -> list[str]:
         default: name of the config if the arguments give none.
 
     Returns:
-        The arguments without the name of the config, which is read here: `ml_collections` does it by
-        means that new versions of Python lack, and with errors of many lines.
+        The arguments without the name of the config, which is read here: `ml_collections` would read it
+        with functions that new versions of Python lack, and with errors of many lines.
 
     Raises:
         UsageError: at a config that is missing or invalid, or an override of a key it doesn't have.
@@ -37,9 +37,9 @@ def define(argv: Sequence[str], default: str) -> list[str]:
     given, rest = _split(list(argv[1:]), default)
     config = _load(given)
     known = config.to_dict()
-    whole = [argv[0], *(_checked(argument, known) for argument in rest)]
-    config_flags.DEFINE_config_dict("config", config, f"{_HELP} (default: {default})", sys_argv=whole)
-    return whole
+    checked = [argv[0], *(_checked(argument, known) for argument in rest)]
+    config_flags.DEFINE_config_dict("config", config, f"{_HELP} (default: {default})", sys_argv=checked)
+    return checked
 
 
 def resolved() -> Config:
@@ -52,7 +52,7 @@ def resolved() -> Config:
 
 
 def _split(arguments: list[str], default: str) -> tuple[str, list[str]]:
-    """The config that is named last, and all other arguments."""
+    """The config that is named last, and the remaining arguments."""
     given, rest = default, []
     while arguments:
         argument = arguments.pop(0)
@@ -70,12 +70,12 @@ def _split(arguments: list[str], default: str) -> tuple[str, list[str]]:
 
 
 def _load(given: str) -> ConfigDict:
-    """What the `get_config()` of a config returns."""
+    """The result of the `get_config()` of a config."""
     path, argument = config_files.find(given)
     try:
         get_config = runpy.run_path(str(path))["get_config"]
         config = get_config() if argument is None else get_config(argument)
-    except Exception as error:  # whatever a user's own file does wrong
+    except Exception as error:  # a user's own file may raise anything
         raise _invalid(path, error) from error
     if not isinstance(config, ConfigDict):
         do = "return config_dict(Config(...)) from it"
@@ -96,7 +96,7 @@ def _invalid(path: Path, error: Exception) -> UsageError:
 
 
 def _checked(argument: str, known: Mapping[str, Any]) -> str:
-    """The argument, `a,b` written as a tuple where one is meant, if it overrides an existing key."""
+    """The argument if it overrides an existing key; `a,b` is written as a tuple where the key has one."""
     found = _KEY.match(argument)
     if not found:
         return argument

@@ -17,12 +17,12 @@ PROCESS = flags.DEFINE_integer("process", None, "Which of them this one is, from
 
 
 def join() -> None:
-    """Joins the run that the flags describe; without them a process is a run by itself.
+    """Joins the run that the flags describe; without them, the process is the whole run.
 
-    The first process alone prints the report. To be called before any array is made.
+    Only the first process prints the report. To be called before any array is created.
 
     Raises:
-        UsageError: at flags that do not fit together.
+        UsageError: at flags that contradict each other.
         VoxJaxError: where the processes do not find each other.
     """
     where, many, which = COORDINATOR.value, PROCESSES.value, PROCESS.value
@@ -44,4 +44,4 @@ def join() -> None:
         found = " ".join(str(error).split())[:160]
         raise VoxJaxError(mismatch("--coordinator", "to meet the other processes", found, do)) from error
     if not first():
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends

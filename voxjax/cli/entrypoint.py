@@ -20,7 +20,7 @@ from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.storage.paths import cache_dir
 from voxjax.version import __version__
 
-Code = int | None  # what a command's `main` returns: its exit code, None for 0
+Code = int | None  # the result of a command's `main`: its exit code, None for 0
 
 flags.DEFINE_boolean("help", False, "Prints this page.", short_name="h")
 flags.DEFINE_boolean("version", False, "Prints the version.")
@@ -50,8 +50,8 @@ def run_on(main: Callable[[Sequence[str]], Code], arguments: str, least: Callabl
 
     Args:
         main: is given the arguments.
-        arguments: how the help spells them, as "FILE_OR_DIR…".
-        least: how many there must be, asked once flags are parsed.
+        arguments: their name in the help, as "FILE_OR_DIR…".
+        least: the minimum number of them; called after flags are parsed.
     """
 
     def work() -> Code:
@@ -80,7 +80,7 @@ def run_with_config(main: Callable[[Config], Code], default: str) -> None:
 
 
 def status(work: Callable[[], Code]) -> int:
-    """The exit code of the work; a failure prints one line to stderr."""
+    """Runs the work and returns its exit code; a failure prints one line to stderr."""
     try:
         code = work()
         sys.stdout.flush()
@@ -88,7 +88,7 @@ def status(work: Callable[[], Code]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader, as `head`, has closed the pipe
+    except BrokenPipeError:  # the reading program, as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
@@ -99,7 +99,7 @@ def status(work: Callable[[], Code]) -> int:
 
 
 def one_line(error: Exception) -> str:
-    """What went wrong and what to do about it, for people who did not write this program."""
+    """One line for the user: what went wrong and what to do about it."""
     text = " ".join(str(error).split())
     if isinstance(error, VoxJaxError):
         return text
@@ -115,15 +115,15 @@ def one_line(error: Exception) -> str:
 
 
 def _parse(argv: Sequence[str], main: Callable[..., Code], arguments: str = "") -> list[str]:
-    """Parses flags, answers `--help` and `--version`, readies the process; the arguments remain."""
+    """Parses flags, handles `--help` and `--version`, sets up logging and cache; returns the remaining arguments."""
     rest = help.parse(argv, flags.FLAGS)
     if flags.FLAGS.help:
-        print(help.page(flags.FLAGS, sys.modules[main.__module__], _typed(), __name__, arguments))
+        print(help.page(flags.FLAGS, sys.modules[main.__module__], _called_as(), __name__, arguments))
         sys.exit(0)
     if flags.FLAGS.version:
         print(f"voxjax {__version__}")
         sys.exit(0)
-    _quiet()
+    _set_up_logging()
     _keep_compiled()
     return rest
 
@@ -134,29 +134,29 @@ def _check_no_arguments(arguments: Sequence[str]) -> None:
         raise UsageError(mismatch(_program(), "flags alone", f"'{arguments[0]}'", do))
 
 
-def _quiet() -> None:
-    """Only warnings and errors, one line each; `--verbosity=0` and `1` log more of voxjax alone."""
+def _set_up_logging() -> None:
+    """Logs warnings and errors, one line each; `--verbosity=0` and `1` log more, from voxjax only."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # names of files may hold any bytes
+            stream.reconfigure(errors="backslashreplace")  # file names may contain any bytes
     for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
         logging.addLevelName(level, logging.getLevelName(level).lower())
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("voxjax").setLevel(converter.absl_to_standard(_verbosity()))
     logging.getLogger("absl").setLevel(logging.WARNING)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # Orbax: what fails there is raised as well
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of Orbax, which raises its failures as well
     if not sys.warnoptions and _verbosity() < 1:
-        warnings.simplefilter("ignore")  # they are for programmers
-        threading.excepthook = lambda arguments: None  # what fails in a thread is raised in the main one
+        warnings.simplefilter("ignore")  # warnings are for programmers
+        threading.excepthook = lambda arguments: None  # failures of threads are raised in the main one
 
 
 def _keep_compiled() -> None:
-    """Compiled programs outlive the process, so that the second run starts at once."""
+    """Keeps compiled programs on disk, so that the next run starts at once."""
     try:
         folder = cache_dir() / "xla"
     except VoxJaxError:
-        return  # compiling again is slower, and nothing worse
-    import jax  # only now, so that help and wrong use answer without it
+        return  # without a cache, compiling is only slower
+    import jax  # imported here, so that help and errors do not wait for it
 
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
@@ -170,6 +170,6 @@ def _program() -> str:
     return Path(sys.argv[0]).name
 
 
-def _typed() -> str:
-    """How the command was called: "voxjax train", or "python scripts/train.py"."""
+def _called_as() -> str:
+    """The name by which the command was called: "voxjax train", or "python scripts/train.py"."""
     return f"python scripts/{_program()}" if _program().endswith(".py") else _program()

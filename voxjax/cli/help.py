@@ -1,4 +1,4 @@
-"""Command-line flags: a helpful line for each way to get one wrong, and the help page."""
+"""Command-line flags: one helpful line for each kind of wrong flag, and the help page."""
 
 import difflib
 import re
@@ -19,10 +19,10 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
 
     Args:
         argv: as `sys.argv`.
-        values: the flags that are defined.
+        values: the defined flags.
 
     Returns:
-        What is no flag, without the program's name.
+        Arguments that are not flags, without the program's name.
 
     Raises:
         UsageError: at an unknown flag, a missing value or one of the wrong type.
@@ -40,7 +40,7 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
 
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
-    """What to do about a name that is not known: the nearest one, if there is any."""
+    """A suggestion for an unknown name: the nearest known one, if any."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean '{near[0]}'?" if near else otherwise
 
@@ -50,10 +50,10 @@ def page(values: flags.FlagValues, command: types.ModuleType, program: str, shar
 
     Args:
         values: the flags.
-        command: its module; the docstring heads the page.
-        program: how it is called, as "voxjax train".
+        command: its module, whose docstring begins the page.
+        program: the name by which it is called, as "voxjax train".
         shared: name of the module that defines the flags of every command.
-        arguments: what a command takes besides flags; '' for nothing.
+        arguments: the command's arguments besides flags; '' for none.
     """
     own = values.get_key_flags_for_module(command)
     common = [flag for flag in values.get_key_flags_for_module(shared) if flag not in own]
@@ -73,7 +73,7 @@ def _entry(flag: flags.Flag) -> str:
 
 
 def _unknown(name: str, values: flags.FlagValues) -> str:
-    """The nearest flag; of `--confg.train.epochs` only the first part is mistyped."""
+    """The error of an unknown flag; of `--confg.train.epochs` only the first part is mistyped."""
     head, dot, tail = name.partition(".")
     known = [flag for flag in values if "." not in flag]
     near = difflib.get_close_matches(head, known, n=1)

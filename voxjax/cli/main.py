@@ -1,4 +1,4 @@
-"""The command `voxjax`: finds the module of a subcommand and runs it. Imports nothing else, so help answers at once."""
+"""The command `voxjax`: finds the module of a subcommand and runs it. Imports nothing else, so that help is fast."""
 
 import difflib
 import gc

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int, Key
 
-_ORDER = 2  # separates these draws from those of the step, which folds in 0 and 1
+_ORDER = 2  # a number of its own: the step folds in 0 and 1
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:

@@ -9,11 +9,11 @@ from voxjax.errors import VoxJaxError, mismatch
 
 
 class LeakError(VoxJaxError):
-    """Training clips share something with validation or test clips that they must not."""
+    """Subsets have something in common that must be separate."""
 
 
 def check(manifest: Manifest, split: Split) -> None:
-    """Checks that the subsets have no clip, no audio and no trait in common that the protocol separates, as speakers.
+    """Checks that no clip, audio or trait that the protocol separates, such as speakers, is in two subsets.
 
     Raises:
         LeakError: with what two subsets have in common.

@@ -1,4 +1,4 @@
-"""Labels of clips for training and testing: truth and label sets, with counts of what is renamed or left out."""
+"""Labels of clips for training and testing: truths and label sets, with counts of renamed and omitted clips."""
 
 import collections
 import dataclasses
@@ -19,12 +19,12 @@ class Choice(NamedTuple):
 
 
 def intended(clip: Clip) -> str:
-    """The emotion that the speaker was asked for, by the corpus."""
+    """The emotion that the speaker was asked to express."""
     return clip.emotion
 
 
 def perceived(clip: Clip) -> str:
-    """The emotion that most listeners perceived; empty at a tie, and without votes."""
+    """The emotion that most listeners perceived; empty at a tie or without votes."""
     ranked = sorted(((count, emotion) for emotion, count in clip.vote_counts.items()), reverse=True)
     if not ranked or (len(ranked) > 1 and ranked[0][0] == ranked[1][0]):
         return ""
@@ -39,7 +39,7 @@ def _own(manifest: Manifest) -> dict[str, str]:
 
 
 def _shared(manifest: Manifest) -> dict[str, str]:
-    """Labels that all corpora have, by their common words."""
+    """Labels that all corpora have, by their common names."""
     by_corpus = collections.defaultdict(set)
     for clip in manifest.clips:
         by_corpus[clip.corpus].add(labels.common(clip.emotion))
@@ -61,7 +61,7 @@ def _table(name: str) -> Callable[[Manifest], dict[str, str]]:
     return mapping
 
 
-# From each label of a manifest to the label in use; clips with an empty one are left out.
+# From each label of a manifest to the new label; clips with an empty one are left out.
 SETS: dict[str, Callable[[Manifest], dict[str, str]]] = {
     "own": _own,
     "shared": _shared,

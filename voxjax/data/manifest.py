@@ -44,9 +44,9 @@ class Clip:
 
     @property
     def content_hash(self) -> str:
-        """Equal for the same recording: the hash of the samples, whatever the file's format, else of the bytes.
+        """Equal for equal recordings: the hash of the decoded samples, or of the file's bytes until they are decoded.
 
-        An augmented copy has content of its own.
+        An augmented copy has another one.
         """
         content = self.audio_hash or self.sha256
         return f"{content}#{self.augmented_copy}" if self.augmented_copy else content
@@ -58,7 +58,7 @@ class Clip:
 
     @property
     def has_known_speaker(self) -> bool:
-        """Whether the corpus gives the speaker, joined with other corpora or not."""
+        """Whether the corpus gives the speaker, in joined corpora, too."""
         return self.speaker.removeprefix(f"{self.corpus}/") != UNKNOWN_SPEAKER
 
     @functools.cached_property
@@ -77,7 +77,7 @@ class Manifest:
 
     root: Path
     clips: tuple[Clip, ...]
-    notes: tuple[str, ...] = ()  # what was renamed or left out, to report with every figure
+    notes: tuple[str, ...] = ()  # on renamed and omitted labels, for the report
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -116,7 +116,7 @@ def parse_votes(source: str, votes: str) -> dict[str, int]:
         votes: emotions without spaces, each with its count of listeners.
 
     Raises:
-        VoxJaxError: at another form, a negative count, or an emotion that occurs twice.
+        VoxJaxError: at another form, a negative count, or a repeated emotion.
     """
     pairs = [vote.rpartition("=") for vote in votes.split()]
     counts = {emotion: int(count) for emotion, _, count in pairs if emotion and count.isascii() and count.isdigit()}
@@ -168,7 +168,7 @@ def _clip(row: Sequence[str]) -> Clip:
 
 
 def duplicates(clips: Iterable[Clip]) -> list[list[int]]:
-    """Groups of clips of equal content, as their indices, first to last."""
+    """Groups of clips with equal content, as sorted indices."""
     groups: dict[str, list[int]] = {}
     for i, clip in enumerate(clips):
         groups.setdefault(clip.content_hash, []).append(i)

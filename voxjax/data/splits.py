@@ -127,7 +127,7 @@ def across_corpora(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
 
 
 def everything(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
-    """No test clips: for the final model, after other protocols have measured models of its configuration."""
+    """No test clips: for a final model, when its configuration was tested under another protocol."""
     del fold
     return np.zeros(0, np.int64), np.arange(len(manifest))
 
@@ -146,7 +146,7 @@ def split(manifest: Manifest, protocol: str, fold: int, valid_fraction: float, s
     """One fold of a protocol, with validation clips drawn from the clips that are not tested on.
 
     In a protocol without test clips the validation clips are reported as test clips: that shows whether training
-    worked, and is no measure of accuracy.
+    worked, but does not measure accuracy.
 
     Args:
         manifest: the corpus.
@@ -218,7 +218,7 @@ _CORPUS = Trait("corpus", lambda clip: clip.corpus, PAIRS[1:])
 
 PROTOCOLS = {
     "random5": Protocol(5, _by_fold(random5), _valid_clips, ()),
-    # Splits augmented copies as clips of their own: the leak of the training guide, kept to demonstrate it.
+    # Splits augmented copies as separate clips: the leak of the training guide, for demonstration.
     "guide": Protocol(5, _by_fold(random5), _valid_clips, ()),
     "speaker5": Protocol(5, _by_fold(by_speaker(SPEAKER5)), _valid_speakers, (_SPEAKER,)),
     "speaker6": Protocol(6, _by_fold(by_speaker(SPEAKER6)), _valid_speakers, (_SPEAKER,)),

@@ -51,18 +51,18 @@ def open_store(
 ) -> Store:
     """The store of these clips, decoded now if it does not exist.
 
-    Two processes may call it at once: each builds its own file and the rename is atomic. A truncated or damaged store
-    is built again.
+    Two processes may call it at once: each writes its own file, and the rename is atomic. A damaged store is built
+    again.
 
     Args:
         manifest: the clips; their hashes, in order, are the key.
         sample_rate_hz: of the stored samples.
-        folder: where stores are kept; made if missing.
+        folder: of the stores; created if missing.
         broken: a name in `broken_clips.POLICIES`, for clips that can't be used.
         progress: called with the number of clips done since the last call.
 
     Raises:
-        VoxJaxError: at broken clips, or where the store can't be written; nothing is left behind then.
+        VoxJaxError: at broken clips, or if the store can't be written; then no file is left.
     """
     path = folder / f"{_key(manifest, sample_rate_hz)}.clips"
     found = _load(path, len(manifest))
@@ -135,7 +135,7 @@ def _build(
         table = json.dumps({"offsets": offsets, "kept": kept, "errors": errors}).encode()
         file.write(table + len(table).to_bytes(8, "little"))
         file.flush()
-        os.fsync(file.fileno())  # a full disk is an error here and not after the rename
+        os.fsync(file.fileno())  # so that a full disk is an error before the rename
 
     atomic.write_stream(path, fill)
     found = _load(path, len(manifest))

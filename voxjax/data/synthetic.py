@@ -2,8 +2,8 @@
 
 A glottal pulse train with jitter, shimmer and breath passes through the formants of a sentence of
 vowels and consonants. Each emotion moves pitch, its range and slope, rate, level, spectral tilt and
-irregularity the way the literature found in actors (Banse and Scherer 1996; Juslin and Laukka 2003;
-Murray and Arnott 1993). It is no human voice: results on it do not transfer to people.
+irregularity as measured in actors (Banse and Scherer 1996; Juslin and Laukka 2003; Murray and
+Arnott 1993). Results on synthetic voices do not transfer to people.
 """
 
 import dataclasses
@@ -97,7 +97,7 @@ def render(speaker: Speaker, emotion: str, take: int) -> Float32[np.ndarray, " t
 
 
 def _varied(manner: Manner, random: np.random.Generator) -> Manner:
-    """The manner of one take: people are not consistent, so the emotions overlap."""
+    """The manner of one take, varied at random so that emotions overlap."""
     return Manner(
         pitch=manner.pitch * np.exp(random.normal(0, 0.08)),
         span=manner.span * np.exp(random.normal(0, 0.25)),
@@ -112,21 +112,21 @@ def _varied(manner: Manner, random: np.random.Generator) -> Manner:
 
 
 def _pitch(position: np.ndarray, speaker: Speaker, manner: Manner, random: np.random.Generator) -> np.ndarray:
-    """Pitch in Hz over the sentence: a slope, two waves of intonation, and a slow wander."""
+    """Pitch in Hz over the sentence: a slope, two waves of intonation, and slow random changes."""
     phase = random.uniform(0, 2 * np.pi, 2)
     waves = 0.7 * np.sin(4 * np.pi * position + phase[0]) + 0.5 * np.sin(10 * np.pi * position + phase[1])
-    wander = np.convolve(random.normal(0, 1, len(position)), np.hanning(31) / 4, "same")
-    semitones = manner.slope * (position - 0.5) + manner.span * waves + 0.3 * wander
+    drift = np.convolve(random.normal(0, 1, len(position)), np.hanning(31) / 4, "same")
+    semitones = manner.slope * (position - 0.5) + manner.span * waves + 0.3 * drift
     return speaker.pitch_hz * manner.pitch * 2 ** (semitones / 12)
 
 
 def _loudness(place: np.ndarray, manner: Manner) -> np.ndarray:
-    """Rise and fall of each syllable, sharper with more attack, and a gap for each consonant."""
+    """The envelope of each syllable, sharper with more attack, with a gap for each consonant."""
     return np.sin(np.pi * np.clip((place % 1 - 0.12) / 0.88, 0, 1)) ** (1 / manner.attack)
 
 
 def _source(pitch_hz: np.ndarray, loudness: np.ndarray, manner: Manner, random: np.random.Generator) -> np.ndarray:
-    """Glottal flow with irregular periods, its breath, and a hiss where a consonant is: `[frames * hop]`."""
+    """Glottal flow with irregular periods and breath, and noise for consonants: `[frames * hop]`."""
     size = len(pitch_hz) * _HOP
     times = np.arange(size) / _HOP
     hz = np.interp(times, np.arange(len(pitch_hz)), pitch_hz)
@@ -151,7 +151,7 @@ def _formants(place: np.ndarray, syllables: np.ndarray, speaker: Speaker) -> np.
 
 
 def _filtered(source: np.ndarray, formants_hz: np.ndarray) -> np.ndarray:
-    """Three resonators one after the other, their state carried from frame to frame."""
+    """Three resonators in series; their state is kept from frame to frame."""
     out = source
     for i, bandwidth_hz in enumerate(_BANDWIDTHS_HZ):
         radius = np.exp(-np.pi * bandwidth_hz / SAMPLE_RATE_HZ)

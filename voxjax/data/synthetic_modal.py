@@ -77,7 +77,7 @@ class Take:
 
 
 def takes() -> list[Take]:
-    """All of them: speakers x emotions x takes."""
+    """All takes: speakers x emotions x takes."""
     return [Take(speaker, emotion, i) for speaker in SPEAKERS for emotion in EMOTIONS for i in range(TAKES)]
 
 
@@ -106,7 +106,7 @@ def face(take: Take) -> Float[np.ndarray, "T 9"] | None:
     expressed = _expressed(take, "face")
     active = units[expressed] if expressed in units else ()
     time_s = np.arange(0.0, _SERIES_S, 1.0 / _FACE_HZ)
-    rise = np.clip((time_s - random.uniform(0.0, 0.5)) / 0.4, 0.0, 1.0)  # an expression takes a moment
+    rise = np.clip((time_s - random.uniform(0.0, 0.5)) / 0.4, 0.0, 1.0)  # an expression develops over some time
     strength = _speaker_level(take.speaker, "face", 1.6, 0.25) * random.uniform(0.7, 1.3)
     values = 0.3 + 0.25 * random.normal(size=(len(time_s), len(UNITS)))
     values += strength * rise[:, None] * np.array([unit in active for unit in UNITS])

@@ -19,7 +19,7 @@ from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage import free_space, safe_names
 
 _CHUNK_BYTES = 1 << 20
-_ALWAYS_ALLOWED_BYTES = 1 << 20  # unpacked, however small the archive
+_ALWAYS_ALLOWED_BYTES = 1 << 20  # unpacked size that is allowed for any archive
 _MACOS_FILES = re.compile(r"(^|/)(__MACOSX(/|$)|\.DS_Store$|\._)")
 _DAMAGE_ERRORS = (
     zipfile.BadZipFile,
@@ -34,7 +34,7 @@ _DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\
 
 
 class Limits(NamedTuple):
-    """Limits above any real corpus. PCM speech compresses to a third, tables to a tenth."""
+    """Limits that no real corpus reaches. PCM speech compresses to a third, tables to a tenth."""
 
     ratio: float = 100.0  # unpacked to packed, in total
     unpacked_bytes: int = 64 << 30
@@ -156,7 +156,7 @@ def _tar(archive: Path, limit: int) -> Iterator[_Entry]:
 
 
 class _LimitedReader(io.RawIOBase):
-    """A reader that raises once more than the limit was decompressed, headers and skipped entries included."""
+    """A reader that raises an error after the limit of decompressed bytes, headers and skipped entries included."""
 
     def __init__(self, archive: Path, plain: IO[bytes], limit: int) -> None:
         super().__init__()

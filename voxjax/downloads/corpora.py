@@ -32,7 +32,7 @@ def download(names: str, data_dir: Path, policy: RetryPolicy, mirror: str) -> It
 
     Raises:
         UsageError: if a name is unknown, or the mirror is not an http(s) address.
-        VoxJaxError: if a corpus has to be got by hand, or can't be downloaded.
+        VoxJaxError: if a corpus is only available by hand, or can't be downloaded.
     """
     parallel.check_mirror(mirror)
     for name in names.split("+"):
@@ -88,7 +88,7 @@ def record_and_move(complete: Path, work: Path, folder: Path, about: dict[str, s
     Args:
         complete: what was downloaded and verified, below `work`.
         work: the folder of the download, which is removed.
-        folder: where it belongs.
+        folder: of the complete corpus.
         about: name, page and licence, for the record.
     """
     paths = sorted(path for path in complete.rglob("*") if path.is_file())

@@ -32,7 +32,7 @@ def download(names: str, weights_dir: Path, policy: RetryPolicy, mirror: str) ->
 
     Raises:
         UsageError: if a name is unknown, or the mirror is not an http(s) address.
-        VoxJaxError: if weights have to be got by hand, or can't be downloaded.
+        VoxJaxError: if weights are only available by hand, or can't be downloaded.
     """
     parallel.check_mirror(mirror)
     for name in names.split("+"):

@@ -26,7 +26,7 @@ from voxjax.version import __version__
 
 _log = logging.getLogger(__name__)
 _CHUNK_BYTES = 1 << 18
-_CONNECTIONS = 6  # to one host: enough to hide the round trip, few enough to be polite
+_CONNECTIONS = 6  # to one host: enough to hide latency, without overloading the host
 _TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})  # HTTP statuses that may be over at the next try
 _REDIRECTS = Retry(total=None, connect=False, read=False, other=0, redirect=10)  # tries are counted in `_complete`
 _BY_HAND = "try later, or download it by hand, see docs/download.md"
@@ -53,11 +53,11 @@ class RetryPolicy(NamedTuple):
 
 
 class _RetryableError(Exception):
-    """This try failed, the next may not."""
+    """A try failed, and the next one may succeed."""
 
     def __init__(self, reason: str, wait_s: float = 0.0) -> None:
         super().__init__(reason)
-        self.wait_s = wait_s  # what the host asks for
+        self.wait_s = wait_s  # the wait that the host asks for
 
 
 def connection_pool(url: str) -> urllib3.PoolManager:
@@ -158,7 +158,7 @@ def _wait(remote: RemoteFile, part: _Part, error: _RetryableError, failures: int
     end = time.monotonic() + wait_s
     while (left_s := end - time.monotonic()) > 0:
         time.sleep(min(left_s, 0.2))
-        part.on_progress(0)  # it may end the download
+        part.on_progress(0)  # the callback may end the download
 
 
 def _request(remote: RemoteFile, part: _Part, pool: urllib3.PoolManager, timeout_s: float) -> None:
@@ -166,7 +166,7 @@ def _request(remote: RemoteFile, part: _Part, pool: urllib3.PoolManager, timeout
 
     Raises:
         _RetryableError: if some are still missing.
-        VoxJaxError: if another request is of no use.
+        VoxJaxError: if another request would fail, too.
     """
     headers = dict(pool.headers)
     if part.size and (part.version or remote.checksum):  # without both, the rest might be of another file
@@ -191,7 +191,7 @@ def _request(remote: RemoteFile, part: _Part, pool: urllib3.PoolManager, timeout
 def _accept(remote: RemoteFile, part: _Part, response: urllib3.BaseHTTPResponse) -> int | None:
     """Checks an answer and prepares the part for its body; returns the size of the complete file if known."""
     status, url = response.status, urljoin(remote.url, response.geturl() or "")
-    if status == 416:  # nothing comes after the part: it is complete, or of another file
+    if status == 416:  # no bytes after the part: it is complete, or of another file
         part.discard()
         raise _RetryableError("the part kept from last time does not fit and was thrown away")
     if status in _TEMPORARY:
@@ -243,7 +243,7 @@ def _header(response: urllib3.BaseHTTPResponse, name: str) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason, which libraries wrap several times, without the name of the connection object."""
+    """The text of the innermost cause, which libraries wrap several times, without the connection object."""
     while isinstance(error, exceptions.MaxRetryError) and error.reason:
         error = error.reason
     while error.args and isinstance(error.args[-1], BaseException):

@@ -80,7 +80,7 @@ def _download(remotes: Sequence[RemoteFile], folder: Path, policy: RetryPolicy, 
         try:
             futures = [executor.submit(download_file, *job) for job in jobs]
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        finally:  # at Ctrl-C too: threads end at their next chunk, and what they have is kept
+        finally:  # at Ctrl-C, too: threads end at their next chunk, and partial files are kept
             stop.set()
             executor.shutdown(cancel_futures=True)
     for future in done:

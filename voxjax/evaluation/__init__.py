@@ -1,1 +1,1 @@
-"""From predictions to figures."""
+"""Evaluation: figures computed from predictions."""

@@ -1,4 +1,4 @@
-"""Two runs on the same test clips: differences, their intervals, and whether they may be chance."""
+"""Comparison of two runs on the same test clips: differences, intervals and significance."""
 
 import csv
 import json
@@ -115,8 +115,8 @@ def check_comparable(a: Run, b: Run) -> None:
             raise VoxJaxError(mismatch(what, f"one {key}", found, "compare runs of the same test clips"))
     ours, theirs = (dict(zip(run.clips, run.truth, strict=True)) for run in (a, b))
     if ours != theirs:
-        lone = sorted(ours.items() ^ theirs.items())
-        found = f"{len({clip for clip, _ in lone})} that differ, as {lone[0][0]}"
+        unmatched = sorted(ours.items() ^ theirs.items())
+        found = f"{len({clip for clip, _ in unmatched})} that differ, as {unmatched[0][0]}"
         raise VoxJaxError(
             mismatch(f"{a.name} and {b.name}", "the same test clips", found, "use the same folds and corpus")
         )
@@ -142,7 +142,7 @@ def _by_clip(a: Run, b: Run) -> dict[str, Any]:
 
 
 def _details(a: Run, b: Run) -> dict[str, Any]:
-    """Both figures of each class and each speaker."""
+    """The figures of both runs for each class and each speaker."""
     labels = a.figures["labels"]
     total = [sum(_by(run, run.clips, len(labels)).values()) for run in (a, b)]
     recalls = [classification.recalls(np.asarray(counts)) for counts in total]

@@ -11,7 +11,7 @@ from voxjax.evaluation.results import Meta, ReportInput
 from voxjax.metrics import calibration, classification, selective
 from voxjax.storage.provenance import provenance
 
-# Under these the same speakers are trained and tested on, so clips are what is independent.
+# Here training and test have the same speakers, so clips are the independent units.
 _CLIP_PROTOCOLS = ("random5", "guide")
 
 
@@ -37,7 +37,7 @@ def measure(run: ReportInput) -> dict[str, Any]:
     summary["ece_calibrated"] = summary["ece"]
     summary["ece"] = classification.ece(before, run.truth)
     head = {key: value for key, value in meta.items() if key != "config"}
-    if len(meta["members"]) == 1:  # a lone member has the figures of the run
+    if len(meta["members"]) == 1:  # the figures of a single member are those of the run
         head["members"] = [meta["members"][0] | {"uar": summary["uar"]}]
     figures = (
         head
@@ -75,7 +75,7 @@ def _collapses(meta: Meta) -> list[str]:
 
 
 def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
-    """The unit of the bootstrap. A single speaker has no spread."""
+    """The unit of the bootstrap; clips if there is only one speaker."""
     by_clip = protocol in _CLIP_PROTOCOLS or len(set(speakers)) < 2
     return "clips" if by_clip else "speakers"
 
@@ -108,7 +108,7 @@ def _rejected(run: ReportInput, after: np.ndarray) -> dict[str, list[dict[str, A
 
 
 def _plain(value: Any) -> Any:
-    """The same values as JSON has them: no NumPy types, None for what is not finite."""
+    """The values as JSON types: no NumPy types, None in place of non-finite numbers."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):

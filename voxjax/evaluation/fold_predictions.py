@@ -14,7 +14,7 @@ from voxjax.train.run_state import RunSetup, RunState
 
 
 class FoldPredictions(NamedTuple):
-    """The answers of one fold's members to its test clips, which are used nowhere else."""
+    """Predictions of one fold's members on its test clips, which are used nowhere else."""
 
     fold: Fold
     weights: np.ndarray  # [M], of each member in the vote

@@ -1,6 +1,6 @@
-"""What a run's curves say, in words: the training guide's troubleshooting as code, and a little more.
+"""Diagnostics of learning curves as text: the troubleshooting of the training guide, and further rules.
 
-Every rule reads the rows of `metrics.jsonl` and returns a sentence with what it found and what to change, or nothing.
+Each rule reads the rows of `metrics.jsonl` and returns a sentence with its finding and a remedy, or "".
 """
 
 import json
@@ -12,31 +12,31 @@ import numpy as np
 
 Rows = Sequence[Mapping[str, Any]]
 
-_ENOUGH_EPOCHS = 8  # fewer make no curve
-_GAP = 0.15  # training accuracy above validation accuracy by so much is more than chance and augmentation explain
+_ENOUGH_EPOCHS = 8  # with fewer, there are no diagnostics
+_GAP = 0.15  # difference of training and validation accuracy that chance and augmentation do not explain
 _LOW = 0.3  # of the way from chance to perfect
 _RISE = 0.015  # of validation UAR, from the tenth of the epochs before the last tenth to that one
 _FEW_CLASSES = 0.6  # of the entropy of the true classes, in nats
 _LOSS_RISE = 1.15  # of validation loss, from its lowest to the end
-ENOUGH_CLIPS = 80  # to choose by: two in three such answers lie within 5 points of the truth
+ENOUGH_CLIPS = 80  # with these, two of three accuracies are within 5 points of the true one
 
 
 class Curve(NamedTuple):
-    """A run as its rules see it. Epochs are rows; members, folds and seeds are averaged."""
+    """The learning curves of a run. Epochs are rows; members, folds and seeds are averaged."""
 
     rows: Rows
     planned: int  # epochs
-    valid_clips: int  # that one member is chosen by
+    valid_clips: int  # for the choice of one member's epoch
     classes: int
     learning_rate: float  # peak of the schedule
 
     def column(self, name: str) -> np.ndarray:
-        """One figure over the epochs."""
+        """One figure for each epoch."""
         return np.array([row[name] for row in self.rows], np.float64)
 
 
 def of(curve: Curve) -> list[str]:
-    """The answers of all rules, in their order; none for a healthy run, or one of a few epochs."""
+    """The findings of all rules, in order; none for a healthy run, or one with few epochs."""
     if len(curve.rows) < _ENOUGH_EPOCHS:
         return []
     return [text for rule in RULES.values() if (text := rule(curve))]
@@ -48,7 +48,7 @@ def read(metrics: Path) -> list[dict[str, Any]]:
 
 
 def nonfinite(curve: Curve) -> str:
-    """Steps whose loss or gradient overflowed changed no weight, but wasted their clips."""
+    """Steps with a non-finite loss or gradient, which do not change the weights."""
     count = int(curve.column("nonfinite_steps").sum())
     if not count:
         return ""
@@ -60,7 +60,7 @@ def nonfinite(curve: Curve) -> str:
 
 
 def collapsed(curve: Curve) -> str:
-    """The guide's Advanced model: predictions fall into one or two classes and stay there."""
+    """Predictions of only one or two classes, as of the guide's Advanced model."""
     given, true = (float(np.mean(_last(curve.column(f"{name}_entropy")))) for name in ("prediction", "true"))
     if given >= _FEW_CLASSES * true:
         return ""
@@ -72,7 +72,7 @@ def collapsed(curve: Curve) -> str:
 
 
 def erratic(curve: Curve) -> str:
-    """The guide's second check: validation accuracy should rise steadily."""
+    """Validation accuracy that jumps: the guide's second check."""
     accuracy = _late(curve.column("valid_accuracy"))
     swing = float(np.mean(np.abs(np.diff(accuracy))))
     mean = float(np.clip(np.mean(accuracy), 0.05, 0.95))
@@ -87,7 +87,7 @@ def erratic(curve: Curve) -> str:
 
 
 def overfitting(curve: Curve) -> str:
-    """The guide's third check. Training clips are augmented and mixed, so a gap is not of their making."""
+    """Training accuracy far above validation accuracy: the guide's third check. Augmentation does not explain it."""
     train, valid = (float(np.mean(_last(curve.column(name)))) for name in ("train_accuracy", "valid_accuracy"))
     if train - valid <= _GAP:
         return ""
@@ -99,7 +99,7 @@ def overfitting(curve: Curve) -> str:
 
 
 def both_low(curve: Curve) -> str:
-    """The guide's third check, the other way round."""
+    """Low training and validation accuracy: the guide's third check for underfitting."""
     chance = 1.0 / curve.classes
     train, valid = (float(np.mean(_last(curve.column(name)))) for name in ("train_accuracy", "valid_accuracy"))
     if (max(train, valid) - chance) / (1.0 - chance) > _LOW or collapsed(curve):
@@ -112,7 +112,7 @@ def both_low(curve: Curve) -> str:
 
 
 def still_rising(curve: Curve) -> str:
-    """More epochs would have paid."""
+    """A validation UAR that was still rising in the last epochs."""
     uar = curve.column("valid_uar")
     tenth = max(2, len(uar) // 10)
     rise = float(np.mean(uar[-tenth:]) - np.mean(uar[-2 * tenth : -tenth]))
@@ -125,8 +125,8 @@ def still_rising(curve: Curve) -> str:
 
 
 def getting_worse(curve: Curve) -> str:
-    """Validation UAR fell again after its best."""
-    uar = np.convolve(curve.column("valid_uar"), np.full(3, 1 / 3), "valid")  # what single epochs hide
+    """A validation UAR that fell after its best epoch."""
+    uar = np.convolve(curve.column("valid_uar"), np.full(3, 1 / 3), "valid")  # the spread of single epochs
     fall = float(np.max(uar) - uar[-1])
     noise = np.sqrt(0.25 / curve.valid_clips)
     if fall <= max(0.05, 1.5 * noise):
@@ -139,7 +139,7 @@ def getting_worse(curve: Curve) -> str:
 
 
 def overconfident(curve: Curve) -> str:
-    """Loss rises though the answers do not get worse: probabilities, not classes, go wrong."""
+    """A rising loss at an equal UAR: probabilities get worse, but not classes."""
     loss, uar = curve.column("valid_loss"), curve.column("valid_uar")
     if np.mean(_last(loss)) <= _LOSS_RISE * np.min(loss) or getting_worse(curve):
         return ""
@@ -151,7 +151,7 @@ def overconfident(curve: Curve) -> str:
 
 
 def few_to_choose_by(curve: Curve) -> str:
-    """A choice among epochs by a few clips is a draw of lots."""
+    """Too few validation clips to choose an epoch."""
     if curve.valid_clips >= ENOUGH_CLIPS:
         return ""
     error = float(np.sqrt(0.25 / curve.valid_clips))
@@ -181,7 +181,7 @@ def _late(values: np.ndarray) -> np.ndarray:
 
 
 def _last(values: np.ndarray) -> np.ndarray:
-    """The last tenth of the epochs, two at least."""
+    """The last tenth of the epochs, at least two."""
     return values[-max(2, len(values) // 10) :]
 
 

@@ -1,4 +1,4 @@
-"""What each modality is worth: the same trained members, evaluated with every subset of their modalities."""
+"""Modality ablation: the trained members, evaluated with every subset of their modalities."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -66,7 +66,7 @@ def _row(subset: Subset, truth: np.ndarray, predicted: np.ndarray, dataset: Data
 
 
 def _only(clips: step.Clips, subset: Subset) -> step.Clips:
-    """The same clips as if they had nothing but these modalities."""
+    """The clips with only these modalities."""
     inputs = {
         name: one if name in subset else one._replace(lengths=0 * one.lengths)
         for name, one in clips.modality_inputs.items()

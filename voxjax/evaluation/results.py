@@ -1,4 +1,4 @@
-"""The input of a report: test predictions, and how they were made."""
+"""The input of a report: test predictions, and the description of the run."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,17 @@ import numpy as np
 
 
 class Meta(TypedDict):
-    """What every report must state beside its figures."""
+    """The description of a run, which every report states."""
 
     protocol: str
     corpus: str  # several joined by "+"
     model: str
     folds: int
     seeds: list[int]
-    chosen_by: str  # what chose the epoch, such as "validation UAR"
+    chosen_by: str  # the criterion of the epoch, such as "validation UAR"
     train_seconds: float
     parameters: int
-    members: list[dict[str, Any]]  # `architecture` and `uar` each; a lone member's UAR is filled in
+    members: list[dict[str, Any]]  # `architecture` and `uar` each; the UAR of a single member is filled in
     config: Mapping[str, Any]  # every value, resolved
     vote: NotRequired[dict[str, Any]]  # of an ensemble: `weights`, `uar`, `accuracy`, `best_member_uar`
     diversity: NotRequired[dict[str, Any]]  # as `metrics.soft_voting.diversity`
@@ -31,7 +31,7 @@ class Meta(TypedDict):
 
 @dataclasses.dataclass(frozen=True)
 class ReportInput:
-    """Test predictions of n clips, and how they were made. Columns have one entry per clip."""
+    """Test predictions of n clips, and the description of the run. Columns have one entry per clip."""
 
     labels: Sequence[str]  # K names
     clips: Sequence[str]
@@ -42,6 +42,6 @@ class ReportInput:
     logits: np.ndarray  # [n, K], log-probabilities before the temperature
     temperature: float | np.ndarray  # one, or that of each clip's fold, [n]
     meta: Meta
-    thresholds: np.ndarray | None = None  # [n, targets], of each clip's fold; None where nothing was chosen
+    thresholds: np.ndarray | None = None  # [n, targets], of each clip's fold; None if there are none
     history: Sequence[Mapping[str, Any]] = ()  # as `plots.history`
     notes: Sequence[str] = ()  # plain text, such as a corpus's credit and licence

@@ -1,4 +1,4 @@
-"""What the report of a run is made from: all folds and seeds pooled, one row for each test clip."""
+"""The input of a run's report: all folds and seeds pooled, one row for each test clip."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def report_input(
     runs: Sequence[RunState],
     more: dict[str, Any],
 ) -> ReportInput:
-    """All folds and seeds pooled, one row for each test clip of each.
+    """The report's input, with one row for each test clip of each fold and seed.
 
     Args:
         spec, dataset: the run.
@@ -108,7 +108,7 @@ def _curve(
     spec: RunSpec, dataset: Dataset, predictions: Sequence[FoldPredictions], runs: Sequence[RunState]
 ) -> learning_curve_diagnostics.Curve:
     clips = min(len(prediction.fold.split.valid) for prediction in predictions)
-    # Where nothing is chosen by them, few validation clips do no harm.
+    # Few validation clips are harmless if they choose nothing.
     chosen_by = {"best": clips, "last": max(clips, learning_curve_diagnostics.ENOUGH_CLIPS)}[spec.config.train.keep]
     rate = float(spec.config.hyper.learning_rate)
     classes = len(dataset.manifest.labels)
@@ -142,7 +142,7 @@ def _member_rows(
 
 
 def _chosen_by(spec: RunSpec, members: Sequence[MemberState], epochs: int) -> str:
-    """What chose the weights that are evaluated."""
+    """The criterion by which the evaluated weights were chosen."""
     if all(models.is_closed_form(member.architecture) for member in spec.members):
         return "nothing: fitted in closed form"
     return _CHOSEN_BY[spec.config.train.keep](members, epochs)

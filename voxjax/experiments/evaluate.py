@@ -26,7 +26,7 @@ class Request(NamedTuple):
     corpus: str  # a corpus, or several joined by `+`
     data_dir: Path | None  # holds one folder per corpus
     workdir: Path  # where `report/` is written
-    cache: Path  # where generated corpora are kept
+    cache: Path  # of generated corpora
 
 
 class _TestClips(NamedTuple):
@@ -145,7 +145,7 @@ def _not_trained_on(predictor: EmotionPredictor, manifest: Manifest, corpus: str
 
 
 def _with_known_labels(predictor: EmotionPredictor, manifest: Manifest) -> tuple[Manifest, int]:
-    """The clips with labels that the model has, by any synonym, and how many others there are."""
+    """The clips with labels that the model has, under any synonym, and the number of the rest."""
     names = [c.emotion if c.emotion in predictor.labels else labels.common(c.emotion) for c in manifest.clips]
     known = [i for i, name in enumerate(names) if name in predictor.labels]
     if not known:

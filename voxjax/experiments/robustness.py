@@ -1,4 +1,4 @@
-"""How a model's figures fall when recordings are corrupted."""
+"""Evaluation of a model on corrupted recordings."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str
     Args:
         predictor: the model.
         clips: to corrupt; each is decoded once.
-        seed: of all draws. Clip i meets the same noise under the same seed, whatever other clips there are.
+        seed: of all draws. The noise of clip i depends only on the seed, and not on other clips.
     """
     rate_hz = predictor.sample_rate_hz
     recordings = [read(path, rate_hz) for path in tqdm(clips.paths, desc="decoding", unit="clip", disable=None)]

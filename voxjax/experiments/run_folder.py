@@ -1,4 +1,4 @@
-"""The folder of a run: claimed once, and closed to other runs."""
+"""The folder of a run: used by one run only."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ def check_unused(workdir: Path, values: Mapping[str, Any], resume: str) -> None:
 
     Args:
         workdir: of the run.
-        values: everything that the run depends on, as its `config.json` holds it.
+        values: everything that the run depends on, as in its `config.json`.
         resume: "new" for an unused folder, "resume" for the folder of the same run.
 
     Raises:
@@ -40,6 +40,6 @@ def claim(workdir: Path, values: Mapping[str, Any]) -> None:
 
 
 def plain_values(values: dict[str, Any]) -> dict[str, Any]:
-    """The values as JSON has them, those of `config` at the top level."""
+    """The values as JSON types, those of `config` at the top level."""
     values = json.loads(json.dumps(values))
     return {**values.pop("config"), **values}

@@ -20,11 +20,11 @@ from voxjax.train.history import curves, mean_history
 from voxjax.train.run_state import RunSetup, RunState
 
 _PICTURES_EVERY = 10  # epochs; drawing takes about as long as a short epoch
-_CLIPS = 4  # to listen to in TensorBoard
+_CLIPS = 4  # clips with audio in TensorBoard
 
 
 class RunLogger:
-    """Writes what the loop's hooks report. A context manager, so that nothing is lost."""
+    """Writes the reports of the loop's hooks. A context manager, which closes all files."""
 
     def __init__(self, workdir: Path, spec: RunSpec, dataset: Dataset, audible: np.ndarray) -> None:
         """Writes nothing yet: `start_part` begins.
@@ -76,7 +76,7 @@ class RunLogger:
         self._uar = float(np.mean([member.best_uar for member in run.members]))
 
     def message(self, text: str) -> None:
-        """One line for the user, above the bar."""
+        """Prints one line for the user above the progress bar."""
         tqdm.write(text, file=sys.stderr)
 
     def finish(self, figures: Mapping[str, Any]) -> None:
@@ -93,14 +93,14 @@ class RunLogger:
         self._bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.3f}", uar=f"{max(self._uar, 0.0):.3f}", refresh=False)
 
     def on_epoch(self, run: RunState, logits: list[np.ndarray]) -> None:
-        """Writes a row for the epoch, and from time to time draws pictures."""
+        """Writes a row for the epoch, and pictures at intervals."""
         self._parts[-1] = run
         row = self._row(run)
         self._uar = row["valid_uar"]
         with self._lines.open("a") as file:
             file.write(json.dumps(row) + "\n")
         assert self._tensorboard is not None
-        point = sum(part.epoch for part in self._parts)  # parts follow each other on one axis
+        point = sum(part.epoch for part in self._parts)  # parts are joined on one axis
         self._tensorboard.scalars(point, _curves(row))
         if len(run.members) > 1:
             each = {f"uar_of_members/{i}": member.history[-1]["valid_uar"] for i, member in enumerate(run.members)}
@@ -138,7 +138,7 @@ class RunLogger:
 
 
 class NullLogger:
-    """A logger for the processes that write nothing."""
+    """A logger for processes that write no files."""
 
     def __enter__(self) -> "NullLogger":
         return self
@@ -163,7 +163,7 @@ class NullLogger:
 
 
 def _curves(row: Mapping[str, float]) -> dict[str, float]:
-    """Curves by name: what belongs on one page has one prefix."""
+    """Curves by name; curves of one page have one prefix."""
     return {
         "loss/train": row["train_loss"],
         "loss/valid": row["valid_loss"],

@@ -24,7 +24,7 @@ from voxjax.train.run_state import Hooks, RunSetup, RunState, finished
 
 
 class Outcome(NamedTuple):
-    """What a run has found."""
+    """The results of a run."""
 
     figures: Mapping[str, Any]  # the content of `metrics.json`
     predictions: list[FoldPredictions]  # of each fold and seed
@@ -87,7 +87,7 @@ def _hooks(setup: RunSetup, checkpoints: Checkpoints, logger: RunLogger | NullLo
 
 
 def timing_cache(cache: Path, logger: RunLogger | NullLogger) -> member_execution.TimingCache:
-    """Keeps measurements of execution modes beside the decoded clips."""
+    """A cache of the timings of execution modes, in the folder of decoded clips."""
 
     def read(name: str) -> float | None:
         path = cache / f"{name}.json"

@@ -49,12 +49,12 @@ class Axis(NamedTuple):
 
 
 class SweepPlan(NamedTuple):
-    """What is searched, and how."""
+    """The settings of a search."""
 
     axes: tuple[Axis, ...]
     trials: int
     draw: str  # a name in `DRAWS`
-    halve_after: int  # epochs to the first rung; 0 trains all trials to the end
+    halve_after: int  # epochs until the first rung; 0 trains all trials to the end
 
 
 def axis(text: str) -> Axis:
@@ -85,7 +85,7 @@ def _sobol(trials: int, width: int, seed: int) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", UserWarning
-        )  # about trials that are not a power of 2, which are a little less even
+        )  # of numbers of trials that are not a power of 2, which are slightly less even
         return qmc.Sobol(width, rng=np.random.default_rng(seed)).random(trials)
 
 
@@ -171,14 +171,14 @@ def _drawn(config: Config, plan: SweepPlan) -> list[dict[str, float]]:
 
 
 def _with_one_key(setup: RunSetup) -> RunSetup:
-    """All trials with the key of the first: they differ by their values alone, not by their random draws."""
+    """All trials with the key of the first, so that they differ in their values but not in random draws."""
     key = setup.plans[0].arrays.key
     plans = [plan._replace(arrays=plan.arrays._replace(key=key)) for plan in setup.plans]
     return setup._replace(plans=tuple(plans))
 
 
 def _ranked(drawn: Sequence[dict[str, float]], run: RunState, last: int) -> list[dict[str, Any]]:
-    """Trials: first those that were dropped last or never, and among these the best first."""
+    """Trials, sorted by the epoch in which they were dropped, last or never first, and then by validation UAR."""
     reached = [one.dropped or last for one in run.members]
     rows = [
         {

@@ -10,7 +10,7 @@ import tensorboardX
 from voxjax import config_schema
 from voxjax.reporting import plots
 
-_FLUSH_EVERY_S = 15  # at most this much is lost when a run is killed
+_FLUSH_EVERY_S = 15  # events of at most this time are lost when a run is killed
 
 
 class TensorBoardWriter:
@@ -57,7 +57,7 @@ class TensorBoardWriter:
         """The run's values with its final figures, in TensorBoard's table of runs.
 
         Args:
-            config: nested values. Whatever is neither text nor a number is written as text.
+            config: nested values. Values that are neither text nor numbers are written as text.
             figures: final ones by name, such as `test/uar`.
         """
         plain = {key: _plain(value) for key, value in config_schema.dotted(config).items()}
@@ -65,7 +65,7 @@ class TensorBoardWriter:
         self._writer.add_hparams(plain, finals, name="hyperparameters")
 
     def close(self) -> None:
-        """Writes what is left. Closing twice does no harm."""
+        """Writes the remaining events. Closing twice is harmless."""
         self._writer.close()
 
     def _image(self, step: int, name: str, pixels: np.ndarray) -> None:

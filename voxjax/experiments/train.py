@@ -33,7 +33,7 @@ def train(spec: RunSpec, workdir: Path, resume: str) -> Mapping[str, Any]:
 
     Raises:
         UsageError: at a folder that already holds a run, or another run.
-        VoxJaxError: at data that can't be used, or training that collapses where the guard is to stop.
+        VoxJaxError: at unusable data, or a collapse if the guard's action is to stop.
     """
     values = run_folder.plain_values({"config": thaw(spec.config)})
     processes.once(lambda: run_folder.check_unused(workdir, values, resume))
@@ -83,7 +83,7 @@ def _trained_member(
 
 
 def _meta(spec: RunSpec, dataset: Dataset, fold: Fold, figures: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model folder records about its training."""
+    """The metadata about training in a model folder."""
     config = spec.config
     used = np.concatenate([fold.split.train, fold.split.valid])
     clip_ids = [corpora.keys(dataset.manifest.clips[i]) for i in used]
@@ -97,7 +97,7 @@ def _meta(spec: RunSpec, dataset: Dataset, fold: Fold, figures: Mapping[str, Any
         "figures": {key: figures[key] for key in kept},
         "reject": {f"{row['target']:g}": row["threshold"] for row in figures["reject"]},
         "licence": " ".join(corpora.notes(config.corpus)),
-        "training_clips": sorted(set().union(*clip_ids)),  # no later figure may be taken on these
+        "training_clips": sorted(set().union(*clip_ids)),  # clips that later evaluations must leave out
         "voxjax": __version__,
         "jax": jax.__version__,
     }

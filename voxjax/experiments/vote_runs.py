@@ -21,7 +21,7 @@ from voxjax.storage import atomic
 
 _CHOSEN_BY = "the same weight for each run; in each, "
 _PRIOR_SUFFIXES = {"training": "", "equal": ", under equal priors"}
-PRIORS = tuple(_PRIOR_SUFFIXES)  # class frequencies that the answers assume
+PRIORS = tuple(_PRIOR_SUFFIXES)  # class priors of the predictions
 
 
 def vote(folders: Sequence[Path], workdir: Path, priors: str = "training") -> Mapping[str, Any]:
@@ -97,7 +97,7 @@ def joined(models: Sequence[TrainedModel]) -> TrainedModel:
 
 
 def _place(known: list[TrainedFeatures], own: TrainedFeatures) -> int:
-    """The index of an equal feature set among the known ones, to which a new one is added."""
+    """The index of the feature set in the known ones; it is added if it is new."""
     for i, other in enumerate(known):
         if other.features == own.features and _same(other.encoder, own.encoder):
             return i
@@ -111,7 +111,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def _meta(models: Sequence[TrainedModel]) -> dict[str, Any]:
-    """What the members' own models say, and the clips that any of them was trained on."""
+    """The metadata of the members' models, joined, with the training clips of all."""
     metas = [dict(one.meta) for one in models]
     clips = sorted({clip for meta in metas if "training_clips" in meta for clip in meta.pop("training_clips")})
     same = {key: value for key, value in metas[0].items() if all(key in one and one[key] == value for one in metas)}
@@ -127,7 +127,7 @@ def _meta(models: Sequence[TrainedModel]) -> dict[str, Any]:
 
 
 def _rows(run: Run, seeds: Sequence[int]) -> np.ndarray:
-    """Rows under these seeds, or all rows without seeds: by seed, then clip. A clip's k-th row is of the k-th seed."""
+    """Rows of these seeds, or all rows, sorted by seed, then clip. A clip's k-th row is of the k-th seed."""
     counts: dict[str, int] = {}
     times = []
     for clip in run.clips.tolist():
@@ -192,7 +192,7 @@ def _report_input(
 
 
 def _counts_in_other_folds(truth: np.ndarray, folds: np.ndarray, classes: int) -> np.ndarray:
-    """Clips of each class in the folds other than a clip's own, which its networks were trained on: `[n, K]`."""
+    """Clips of each class in other folds than each clip's own, which its networks were trained on: `[n, K]`."""
     counts = np.zeros((len(truth), classes))
     for fold in np.unique(folds):
         counts[folds == fold] = np.bincount(truth[folds != fold], minlength=classes)

@@ -1,1 +1,1 @@
-"""From sound files to answers, with a model folder and nothing else."""
+"""Inference: from sound files to predictions, with only a model folder."""

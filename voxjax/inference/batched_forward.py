@@ -1,4 +1,4 @@
-"""Logits of windows from trained members, in batches of few shapes, as each shape is compiled."""
+"""Logits of windows from trained members, in batches of few shapes, to compile few programs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -42,12 +42,12 @@ class LoadedFeatureSet(NamedTuple):
     classes: int
     features: FeatureConfig
     extract: Extract
-    pretrained: Any  # encoder blocks that members have tuned further
+    pretrained: Any  # encoder blocks that members have fine-tuned
     members: tuple[LoadedMember, ...]
 
 
 class Window(NamedTuple):
-    """A part of a clip that the network takes at once."""
+    """A window of a clip: one input of the network."""
 
     samples: np.ndarray  # float32 [time]; empty where there is no sound
     modality_inputs: Mapping[str, np.ndarray]  # float32 [T, D] each
@@ -73,14 +73,14 @@ def _loaded_member(member: TrainedMember, classes: int) -> LoadedMember:
 
 
 def logits(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> np.ndarray:
-    """Logits of windows: `[windows, members, K]`; those of a member without any input mean nothing.
+    """Logits of windows: `[windows, members, K]`; those of a member without any input are arbitrary.
 
     Raises:
         VoxJaxError: at weights that do not fit the network.
     """
     sizes = np.array([_padded(feature_set.features, len(window.samples)) for window in windows], np.int64)
     if len(windows) <= _BATCH_ROWS[-1]:
-        sizes[:] = sizes.max(initial=0)  # one batch, and so one compilation, for a few files
+        sizes[:] = sizes.max(initial=0)  # a single batch, and so one compilation, for a few files
     out = np.zeros((len(windows), len(feature_set.members), feature_set.classes), np.float32)
     for size in np.unique(sizes):
         which = np.flatnonzero(sizes == size)

@@ -7,7 +7,7 @@ from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.inference.formats import Answer, Format, Layout
 from voxjax.inference.predictor import EmotionPredictor, Source
 
-_WIDEST = 72  # characters of a path up to which columns line up
+_WIDEST = 72  # longest path, in characters, for which columns are aligned
 
 
 def lines(
@@ -17,7 +17,7 @@ def lines(
     report: Callable[[int, int], None],
     modality_inputs: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """Lines for files and folders, as soon as they are known; a file that can't be read gives its error.
+    """Lines for files and folders, each as soon as it is computed; an unreadable file has a line with its error.
 
     Args:
         predictor: the model.

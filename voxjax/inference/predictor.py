@@ -1,4 +1,4 @@
-"""The emotions of recordings, from a model folder and nothing else."""
+"""The predictor: emotions of recordings from a model folder."""
 
 import itertools
 import math
@@ -25,11 +25,11 @@ ModalityInputs = Mapping[str, Any]  # of one recording, by modality: a text, a p
 Result = dict[str, Any]
 
 DEFAULT_MODEL = "checkpoints/whisper_statistics"
-_AT_ONCE = 64  # sources that are in memory together
+_AT_ONCE = 64  # sources that are in memory at once
 
 
 class _Clip(NamedTuple):
-    """A source as it was read, or the reason why it could not be read."""
+    """A source that was read, or the error of reading it."""
 
     duration_s: float
     windows: tuple[list[np.ndarray], ...]  # one list per feature set; one empty window where there is no sound
@@ -38,7 +38,7 @@ class _Clip(NamedTuple):
 
 
 def stop(source: Source, error: VoxJaxError) -> Result:
-    """Raises the error: what `predict_many` does by default about a source that can't be read."""
+    """Raises the error; the default of `predict_many` for an unreadable source."""
     raise error
 
 
@@ -113,7 +113,7 @@ class EmotionPredictor:
         """The emotions of many recordings, in their order, as `predict` returns them.
 
         Args:
-            sources: as for `predict`; consumed as needed, so they may be many.
+            sources: as for `predict`; consumed as needed, so that there may be many.
             on_error: returns the result for a source that can't be read.
             modality_inputs: one mapping per source; None where no source has any.
 
@@ -189,7 +189,7 @@ class EmotionPredictor:
         return _Clip(duration_s, tuple(windows), values, None)
 
     def _check_inputs(self, source: Source, modality_inputs: ModalityInputs) -> None:
-        """Raises at modalities that no member takes, and without any input."""
+        """Checks that members take these modalities, and that there is any input."""
         known = ", ".join(self.modalities) or "sound alone"
         if unknown := [name for name in modality_inputs if name not in self.modalities]:
             do = "leave it out, or use a model that was trained with it"
@@ -239,7 +239,7 @@ class EmotionPredictor:
 
 
 def default_model() -> Path:
-    """The model that comes with VoxJAX: inside the installed package, else in the checkout beside it.
+    """The shipped model: inside the installed package, else in the checkout.
 
     Raises:
         VoxJaxError: where it is in neither.
@@ -254,5 +254,5 @@ def default_model() -> Path:
 
 
 def _used(clip: _Clip) -> list[str]:
-    """The modalities of a clip, the audio among them."""
+    """The modalities of a clip, including the audio."""
     return [AUDIO] * bool(clip.duration_s) + list(clip.modality_inputs)

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy import optimize, special
 
-_LOW, _HIGH = 0.05, 20.0  # far outside the temperatures that occur
+_LOW, _HIGH = 0.05, 20.0  # far beyond the temperatures of trained models
 _PRIOR_CLIPS = 40.0  # chosen on training speakers: docs/evaluation.md
 
 

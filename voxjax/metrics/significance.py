@@ -10,7 +10,7 @@ _DRAWS = 20_000  # of the permutation test, where not all patterns are computed;
 _BOOTSTRAPS = 2_000
 _EXACT_UNITS = 14  # up to this number, all 2^n patterns are computed
 _AT_ONCE = 1_000  # patterns computed together, which limits memory
-_ROUNDING = 1e-9  # differences closer than that are equal
+_ROUNDING = 1e-9  # smaller differences count as equal
 
 
 def interval(

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from voxjax.errors import VoxJaxError, mismatch
 
 _PRIOR_CLIPS = 20.0  # weight of the prior for equal weights: validation sets are small
-_LEAST_PROBABILITY = 1e-300  # so that its logarithm is finite
+_LEAST_PROBABILITY = 1e-300  # probabilities are at least this, so that logarithms are finite
 _STEPS = 500  # of expectation maximisation; each raises the likelihood
 
 

@@ -1,4 +1,4 @@
-"""Modalities besides audio, by name. A new one is a file here, a row in `MODALITIES` and a field of `Clip`.
+"""Modalities other than audio, by name. A new one is a file here, a row in `MODALITIES` and a field of `Clip`.
 
 Letters: T positions, D channels.
 """
@@ -19,7 +19,7 @@ Value = Any  # the manifest's text, a path, or an array
 
 
 class Modality(NamedTuple):
-    """The reader of a modality, from a value and the clip's duration in seconds, and its limit."""
+    """The reader of a modality, a function of a value and the clip's duration in seconds, and its limit."""
 
     read: Callable[[Value, float], ModalityValue]
     longest: int  # positions; further ones are dropped
@@ -79,7 +79,7 @@ def read_all(name: str, values: Sequence[str], root: Path, durations_s: Sequence
         durations_s: of the clips.
 
     Raises:
-        VoxJaxError: as `read` does, and where no clip has it, or clips differ in D or in the names of channels.
+        VoxJaxError: as `read` does, if no clip has the modality, or if clips differ in D or names of channels.
     """
     one_of("modality", name, MODALITIES)
     named = [str(root / value) if name in FILES and value else value for value in values]
@@ -101,7 +101,7 @@ def check_same_columns(what: str, value: ModalityValue, size: int, names: Sequen
     """Checks that a clip's channels are the expected ones.
 
     Args:
-        what: what is checked, for messages.
+        what: the name of the value, for messages.
         value: of the clip.
         size: the expected D.
         names: the expected names of channels; empty where they have none.

@@ -26,8 +26,8 @@ def read(path: Path, wanted: Callable[[str], object]) -> Series:
     """The columns of a CSV file that `wanted` accepts, sorted by name.
 
     Raises:
-        VoxJaxError: at a file that is missing or no table, without such a column or any row, at a cell that is no
-            number, or at times that don't rise.
+        VoxJaxError: at a file that is missing or not a table, without such a column or without rows, at a cell that is
+            not a number, or at times out of order.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -1,4 +1,4 @@
-"""Advanced: residual stages with squeeze-and-excitation, a BiLSTM and attention: the guide's network that failed."""
+"""Advanced: residual stages with squeeze-and-excitation, a BiLSTM and attention: the guide's network that collapsed."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ Array = jax.Array
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Shape of the network. It failed because of how it was trained: configs/advanced_naive.py."""
+    """Shape of the network. It collapsed because of its training, see configs/advanced_naive.py."""
 
     stem: tuple[int, ...] = ()  # filters of 3x3 convolutions over time and frequency, before the stages
     stem_bins: int = 64  # leading channels that are a spectrum

@@ -1,4 +1,4 @@
-"""The protocol of models whose weights follow from the training clips in closed form, without gradient steps."""
+"""The protocol of models whose weights are computed from training clips in closed form, without gradient steps."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable

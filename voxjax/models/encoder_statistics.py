@@ -1,9 +1,9 @@
 """Encoder statistics: a small network on the mean and deviation over time of an encoder's channels.
 
-The order of sounds, which the statistics leave out, carries little of the emotion and invites overfitting: with most of
-the statistics dropped at each step (Srivastava et al. 2014), this nearly linear classifier generalises to unseen
-speakers better than `encoder_head`. Linear classifiers on such statistics are how speech encoders are probed (Yang et
-al. 2021).
+Statistics ignore the order of positions, which says little about emotion and causes overfitting. With most of the
+statistics dropped at each step (Srivastava et al. 2014), this nearly linear classifier generalises to unseen speakers
+better than `encoder_head`. Linear classifiers on such statistics are common probes of speech encoders (Yang et al.
+2021).
 """
 
 import dataclasses
@@ -62,11 +62,13 @@ def statistics(x: Array, mask: Array, bandwidth: float = 0.0) -> Array:
 def rarity(x: Array, mask: Array, bandwidth: float) -> Array:
     """Weight of each position, the inverse of its clip's density around it: `[B, T, C] -> [B, T]`, 0 at padding.
 
-    A silence or a long vowel then counts as about one position, however long it is. The density is estimated with a
+    A silence or a long vowel then counts as about one position, whatever its length. The density is estimated with a
     Gaussian kernel (Parzen 1962) on the mean squared difference over channels.
     """
     squares = jnp.mean(jnp.square(x), axis=-1)  # [B, T]
     products = jnp.einsum("bsc,btc->bst", x, x) / x.shape[-1]
     distance = jnp.maximum(squares[:, :, None] + squares[:, None, :] - 2.0 * products, 0.0)
     near = jnp.where(mask[:, None, :], jnp.exp(-distance / bandwidth), 0.0)  # [B, T, T]
-    return jnp.where(mask, 1.0 / jnp.maximum(jnp.sum(near, axis=-1), 1.0), 0.0)  # a position is near itself
+    return jnp.where(
+        mask, 1.0 / jnp.maximum(jnp.sum(near, axis=-1), 1.0), 0.0
+    )  # the density includes the position itself

@@ -1,4 +1,4 @@
-"""Fine-tuned encoder: its upper blocks are trained from their published weights, under the head of a frozen encoder.
+"""Fine-tuned encoder: its upper blocks are trained from the published weights, with the head of `encoder_head`.
 
 The published weights are passed in and shared by all members of a program. A member's own parameters are what is added
 to them, starting from zero: an array of each weight's shape, or the product of two low-rank matrices (LoRA).
@@ -77,7 +77,7 @@ class EncoderTuned(nn.Module):
         return encoder_head.EncoderHead(self.options.head, self.classes, name="head")(x, mask, rates)
 
     def _blocks(self) -> tuple[str, Any]:
-        """The encoder's family, and its blocks by depth."""
+        """The name of the encoder in `TUNABLE`, and its blocks by depth."""
         if not self.has_variable("pretrained", "blocks"):
             do = "set config.features.tuned_blocks, or use architecture encoder_head"
             raise UsageError(mismatch("architecture encoder_tuned", "at least one block to tune", "none", do))

@@ -50,7 +50,7 @@ class Branch(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Logits from whichever modalities a clip has.
+    """Logits from the modalities that a clip has.
 
     Inputs and masks by modality, `[B, T, D]` and bool `[B, T]`, including `audio`, to logits `[B, K]`. A modality whose
     mask is false everywhere is absent, and its values have no influence. Without any modality all logits are 0.

@@ -1,4 +1,4 @@
-"""Layers with masks throughout: more padding never changes the output.
+"""Layers with masks: padding does not change their outputs.
 
 Letters: B examples, T positions in time, C channels, H units, K classes. `mask` is bool `[B, T]`.
 """
@@ -221,7 +221,7 @@ POOLINGS: dict[str, Callable[[Array, Array], Array]] = {
 
 
 def pooled(pooling: str, heads: int, x: Array, mask: Array) -> Array:
-    """A clip summarised over time: `[B, T, C] -> [B, channels]`; called inside a module.
+    """A clip pooled over time: `[B, T, C] -> [B, channels]`; called inside a module.
 
     Args:
         pooling: "attention", or a name in `POOLINGS`.
@@ -245,6 +245,6 @@ def _lstm_cell(gates: Array, cell: Array) -> tuple[Array, Array]:
 
 
 def _open_forget_gate(key: Array, shape: tuple[int, ...]) -> Array:
-    """Zeros, with ones at the forget gate, so that the cell keeps its memory at first (Gers et al. 2000)."""
+    """Biases of 1 for the forget gate and 0 for the rest, so that cells first keep their state (Gers et al. 2000)."""
     del key
     return jnp.zeros(shape).at[shape[0] // 4 : shape[0] // 2].set(1.0)

@@ -1,4 +1,4 @@
-"""Checks of options that all networks have in common."""
+"""Checks of options that are common to all networks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from voxjax.errors import UsageError, mismatch
 AFTER_CONVOLUTIONS = ("mean", "mean_max", "attention")
 AFTER_LSTM = ("last", *AFTER_CONVOLUTIONS)
 
-LARGEST = 65_536  # larger numbers are typing errors
+LARGEST = 65_536  # larger numbers are taken for typing errors
 
 
 def check_sizes(options: Any, nonempty: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ class FeatureRows(NamedTuple):
 
     features: FeatureConfig
     rows: Examples
-    encoder: EncoderWeights | None  # that made the rows, if one did
+    encoder: EncoderWeights | None  # of the rows; None for signal features
 
 
 class Dataset(NamedTuple):
@@ -43,8 +43,8 @@ class Dataset(NamedTuple):
 def load(spec: RunSpec) -> Dataset:
     """The corpus of a run.
 
-    Under the protocol `guide` each augmented copy of a clip becomes a clip of its own, as in the training guide:
-    that is how the guide's split leaks.
+    Under the protocol `guide` each augmented copy of a clip becomes a separate clip, as in the training guide:
+    this is the leak of the guide's split.
 
     Raises:
         VoxJaxError: at a missing corpus, broken clips, missing encoder weights, or a modality that no clip has.
@@ -52,7 +52,7 @@ def load(spec: RunSpec) -> Dataset:
     cache = spec.paths.cache
     manifest = relabelled(spec.config, corpora.load(spec.corpora, spec.paths.data_dir, cache))
     manifest, clip_store = decoded(manifest, spec.sample_rate_hz, cache, spec.config.broken_clips)
-    beside = modality_inputs.read(spec, manifest, clip_store)
+    columns = modality_inputs.read(spec, manifest, clip_store)
     feature_rows = []
     for feature_set in spec.feature_sets:
         encoder = encoder_weights.load(feature_set.features, spec.paths)
@@ -62,9 +62,9 @@ def load(spec: RunSpec) -> Dataset:
     if spec.config.protocol == "guide":
         copies = spec.feature_sets[0].offline_augment.augmentation_factor + 1
         feature_rows = [one._replace(rows=_copies_as_rows(one.rows)) for one in feature_rows]
-        beside = modality_inputs.take(beside, np.repeat(np.arange(len(manifest)), copies))
+        columns = modality_inputs.take(columns, np.repeat(np.arange(len(manifest)), copies))
         manifest = dataclasses.replace(manifest, clips=_copies_as_clips(manifest, copies))
-    return Dataset(manifest, clip_store, tuple(feature_rows), beside)
+    return Dataset(manifest, clip_store, tuple(feature_rows), columns)
 
 
 def relabelled(config: Config, manifest: Manifest) -> Manifest:
@@ -94,7 +94,7 @@ def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -
 
 
 def _copies_as_clips(manifest: Manifest, count: int) -> tuple[Clip, ...]:
-    """Every augmented copy of every clip as a clip of its own."""
+    """All augmented copies of all clips as separate clips."""
     return tuple(
         dataclasses.replace(clip, augmented_copy=copy, audio_hash="")
         for clip in manifest.clips
@@ -103,7 +103,7 @@ def _copies_as_clips(manifest: Manifest, count: int) -> tuple[Clip, ...]:
 
 
 def _copies_as_rows(rows: Examples) -> Examples:
-    """Every augmented copy as a row of its own."""
+    """All augmented copies as separate rows."""
     count = rows.features.shape[1]
     clip_index = (rows.clip_index[:, None] * count + np.arange(count)).reshape(-1)
     features = rows.features.reshape(-1, 1, *rows.features.shape[2:])

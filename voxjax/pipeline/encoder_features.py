@@ -1,4 +1,4 @@
-"""Features of all clips of a corpus; those of an encoder are kept on disk."""
+"""Features of all clips of a corpus; those of an encoder are cached on disk."""
 
 import hashlib
 import json
@@ -29,18 +29,18 @@ def rows(
     cache: Path,
     report: Callable[[int], object],
 ) -> Examples:
-    """Features of all clips and their augmented copies; those of an encoder are read back the next time.
+    """Features of all clips and their augmented copies; those of an encoder are cached.
 
     Args:
-        feature_set: what the clips are turned into.
+        feature_set: the features and the offline augmentation.
         encoder: its weights, None where there is none.
         manifest: the clips.
         clip: returns the samples of one clip.
-        cache: where encoder outputs are kept.
-        report: is given how many clips are done since its last call.
+        cache: folder of encoder outputs.
+        report: called with the number of clips done since the last call.
 
     Raises:
-        VoxJaxError: where they can't be kept.
+        VoxJaxError: if they can't be written.
     """
 
     def build() -> Examples:
@@ -74,7 +74,7 @@ def rows(
 
 
 def _read(folder: Path, name: str) -> Examples | None:
-    """What `_write` kept, its features memory-mapped; None where there is none."""
+    """The entry that `_write` wrote, with memory-mapped features; None if there is none."""
     try:
         with np.load(folder / f"{name}.npz", allow_pickle=False) as small:
             lengths, clip_index = small["lengths"], small["clip_index"]
@@ -85,7 +85,7 @@ def _read(folder: Path, name: str) -> Examples | None:
 
 
 def _write(folder: Path, name: str, made: Examples) -> None:
-    """Writes the features first and the small arrays last: without these the entry does not count."""
+    """Writes the features first and the small arrays last; an entry without these is incomplete."""
     atomic.write_stream(folder / f"{name}.npy", lambda file: np.save(file, made.features, allow_pickle=False))
     small: Mapping[str, Any] = {"lengths": made.lengths, "clip_index": made.clip_index}
     atomic.write_stream(folder / f"{name}.npz", lambda file: np.savez(file, allow_pickle=False, **small))

@@ -1,4 +1,4 @@
-"""Weights of pretrained encoders: where they are found on disk, and reading them."""
+"""Weights of pretrained encoders: their files on disk, and reading them."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ class EncoderWeights(NamedTuple):
 
 
 def load(config: FeatureConfig, paths: Paths) -> EncoderWeights | None:
-    """The weights that the features need; None where they need none.
+    """The weights that the features need; None for features without an encoder.
 
     Raises:
         UsageError: at an unknown encoder or block.
@@ -36,10 +36,10 @@ def load(config: FeatureConfig, paths: Paths) -> EncoderWeights | None:
 
 
 def locate(config: EncoderFeatures, paths: Paths) -> Path:
-    """The file or folder of an encoder's weights: the one the user named, or the first of its usual names.
+    """The file or folder of an encoder's weights: the one that the user named, or the first with a usual name.
 
     Raises:
-        VoxJaxError: where there is none.
+        VoxJaxError: if there is none.
     """
     named = paths.encoder_weights
     if named is not None and named.is_file():
@@ -52,7 +52,7 @@ def locate(config: EncoderFeatures, paths: Paths) -> Path:
             if (place / name).is_file():
                 return place / name
     if named is not None and (named / wav2vec2_config.CONFIG).is_file():
-        return named  # the folder of one model, as it is published
+        return named  # the published folder of one model
     do = f"run voxjax download --encoder={config.encoder}, or add --encoder_weights=FILE_OR_FOLDER"
     found = "none in " + ", ".join(map(str, places))
     raise VoxJaxError(mismatch(f"weights of {config.encoder}", " or ".join(wanted), found, do))

@@ -22,7 +22,7 @@ def setup(spec: RunSpec, dataset: Dataset, folds: Sequence[Fold], cache: member_
     Member `m` under seed `s` has the key `fold_in(key(s), m)` in any fold and any ensemble.
 
     Raises:
-        UsageError: with too few devices.
+        UsageError: if there are too few devices.
     """
     config, labels = spec.config, dataset.manifest.labels
     tasks = [_task(spec, member, len(labels)) for member in spec.members] * len(folds)

@@ -13,11 +13,11 @@ from voxjax.audio import features, normalize, offline_augment
 from voxjax.audio.features import Extract
 from voxjax.config import FeatureConfig, OfflineAugmentConfig
 
-_CHUNK = 64  # clips that are transformed at once
+_CHUNK = 64  # clips that are processed at once
 
 
 class Examples(NamedTuple):
-    """Rows of features. A clip longer than the window is several rows. Copy 0 is the clip itself."""
+    """Rows of features. A clip longer than the window has several rows. Copy 0 is the clip itself."""
 
     features: Float[np.ndarray, "rows copies T C"]  # float32; an encoder's are float16
     lengths: Int[np.ndarray, "rows copies"]  # int32, valid positions
@@ -55,7 +55,7 @@ def build(
     make = _Maker(config.sample_rate_hz, extract or functools.partial(features.extract, config), augment)
     longest = max(map(len, segments))
     sizes = [_padded(len(segment) if config.kind == "encoder" else longest, config) for segment in segments]
-    order = np.argsort(sizes, kind="stable")  # else an encoder would spend most of its time on padding
+    order = np.argsort(sizes, kind="stable")  # sorted by length, so that an encoder computes little padding
     parts = []
     for start in range(0, len(segments), _CHUNK):
         chunk = order[start : start + _CHUNK]
@@ -104,13 +104,13 @@ def _chunk(
 
 
 def _in_order(order: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of chunks back in the order of the clips, zero-padded to the longest; `order` is that of the chunks."""
+    """The rows of chunks in the order of the clips, zero-padded to the longest; `order` is that of the chunks."""
     _, copies, _, channels = parts[0][0].shape
     values = np.zeros((len(order), copies, max(v.shape[2] for v, _ in parts), channels), parts[0][0].dtype)
     lengths = np.zeros((len(order), copies), parts[0][1].dtype)
     start = 0
     while parts:
-        chunk, counts = parts.pop(0)  # frees the chunk: else all features would be in memory twice
+        chunk, counts = parts.pop(0)  # frees the chunk, so that features are in memory once
         rows = order[start : start + len(chunk)]
         values[rows, :, : chunk.shape[2]], lengths[rows] = chunk, counts
         start += len(chunk)

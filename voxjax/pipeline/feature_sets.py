@@ -8,7 +8,7 @@ from voxjax.errors import UsageError, mismatch
 
 
 class FeatureSet(NamedTuple):
-    """What clips are turned into. Members with equal feature sets share the arrays."""
+    """Features and offline augmentation. Members with equal feature sets share the arrays."""
 
     features: FeatureConfig
     offline_augment: OfflineAugmentConfig
@@ -32,7 +32,7 @@ def feature_set_of(config: Config, i: int) -> FeatureSet:
 
 
 def distinct(config: Config) -> tuple[FeatureSet, ...]:
-    """The feature sets of a run, each once, in the order of the members that have them.
+    """The distinct feature sets of a run, in the order of their first members.
 
     Raises:
         UsageError: at different sample rates, or different offline augmentation under the protocol `guide`.

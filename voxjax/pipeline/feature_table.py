@@ -1,4 +1,4 @@
-"""The guide's feature table: one CSV row for each clip and each of its copies."""
+"""The guide's feature table: one CSV row for each clip and each augmented copy."""
 
 import csv
 import io
@@ -21,7 +21,7 @@ COLUMNS = (*vector.COLUMN_NAMES, "label", "speaker", "clip", "copy")
 # librosa's window and hop, 2,048 and 512 samples, at 16 kHz; nothing is cut off, as in the guide.
 FEATURES = VectorFeatures(window_ms=128.0, hop_ms=32.0, trim_db=200.0, max_duration_s=60.0)
 
-_BATCH = 4  # small enough for a core's cache: 16 at once take twice as long a clip
+_BATCH = 4  # clips, which fit into a core's cache: with 16, a clip takes twice as long
 _STEP_S = 0.5  # padded lengths are multiples of this, so that corpora share compiled programs
 _NUMBERS = ",".join(["%.9g"] * vector.SIZE) + ","  # nine digits hold a float32 exactly
 
@@ -30,7 +30,7 @@ def write(path: Path, manifest: Manifest, clips: Store, augment: OfflineAugmentC
     """Writes the table atomically.
 
     Args:
-        path: of the CSV file; its folder is made.
+        path: of the CSV file; its folder is created.
         manifest: the clips.
         clips: their samples.
         augment: `augmentation_factor` copies are made of each clip.
@@ -39,7 +39,7 @@ def write(path: Path, manifest: Manifest, clips: Store, augment: OfflineAugmentC
         Rows and columns.
 
     Raises:
-        OSError: where the file can't be written; an older one stays as it was.
+        OSError: if the file can't be written; an older one is kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     values = rows(manifest, clips, augment)
@@ -78,9 +78,9 @@ def rows(manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> np.
 
 
 def _batches(clips: Store) -> list[tuple[int, np.ndarray]]:
-    """Padded length in samples and indices of clips of like length, an octave of lengths a shape.
+    """Padded length in samples and indices of clips of similar length, one shape per octave.
 
-    Shapes take turns, so that cores compile different ones at once instead of waiting for one.
+    Shapes alternate, so that cores compile several of them at once.
     """
     sizes = np.array([len(clips.clip(i)) for i in range(len(clips))])
     step = round(_STEP_S * FEATURES.sample_rate_hz)

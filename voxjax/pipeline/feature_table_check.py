@@ -1,4 +1,4 @@
-"""Checks the guide's feature table against its corpus: shape, counts, numbers, and whose row is whose."""
+"""Checks the guide's feature table against its corpus: shape, counts, numbers, and the clip of each row."""
 
 import collections
 import csv
@@ -17,7 +17,7 @@ _SHOWN = 5
 
 
 class Checked(NamedTuple):
-    """What was found, as lines, and how many of them are faults."""
+    """The result as lines, and the number of faults."""
 
     lines: list[str]
     faults: int
@@ -32,13 +32,13 @@ class _Rows(NamedTuple):
 
 
 def check(path: Path, manifest: Manifest) -> Checked:
-    """Checks a table that `preprocess.py` wrote of this corpus.
+    """Checks a table that `preprocess.py` wrote for this corpus.
 
-    Each row is known by its clip and copy, never by its place, so that a shuffled table is as good as any, and a label
-    beside another's features is found.
+    Rows are identified by clip and copy and not by their position, so that the table may be in any order, and a
+    wrong label of a row is found.
 
     Raises:
-        VoxJaxError: at a file that is missing or is no such table.
+        VoxJaxError: at a file that is missing or is not a feature table.
     """
     rows = _read(path)
     copies = len(set(rows.copies))
@@ -82,32 +82,32 @@ def _shape(rows: _Rows, manifest: Manifest, copies: int) -> Iterator[str]:
 
 
 def _identity(rows: _Rows, manifest: Manifest) -> Iterator[str]:
-    """Rows twice, missing, of unknown clips, or with another clip's label or speaker."""
+    """Faults of identity: duplicate, missing and unknown rows, and rows with another label or speaker."""
     known = {clip.path: clip for clip in manifest.clips}
     pairs = collections.Counter(zip(rows.clips, rows.copies, strict=True))
     wanted = {(path, copy) for path in known for copy in set(rows.copies)}
-    yield from _some("rows that stand there twice", [f"{c} copy {k}" for (c, k), n in pairs.items() if n > 1])
-    yield from _some("rows that are missing", [f"{c} copy {k}" for c, k in sorted(wanted - pairs.keys())])
-    yield from _some("rows of clips that the corpus lacks", sorted({c for c in rows.clips if c not in known}))
+    yield from _fault("rows that stand there twice", [f"{c} copy {k}" for (c, k), n in pairs.items() if n > 1])
+    yield from _fault("rows that are missing", [f"{c} copy {k}" for c, k in sorted(wanted - pairs.keys())])
+    yield from _fault("rows of clips that the corpus lacks", sorted({c for c in rows.clips if c not in known}))
     wrong = [
         f"{path} copy {copy}: {label} of {speaker}, not {known[path].emotion} of {known[path].speaker}"
         for path, copy, label, speaker in zip(rows.clips, rows.copies, rows.labels, rows.speakers, strict=True)
         if path in known and (label, speaker) != (known[path].emotion, known[path].speaker)
     ]
-    yield from _some("rows with another label or speaker than their clip's", wrong)
+    yield from _fault("rows with another label or speaker than their clip's", wrong)
 
 
 def _numbers(rows: _Rows) -> Iterator[str]:
-    """What no feature may be: not finite, or the same everywhere."""
+    """Faults of numbers: non-finite ones, and constant columns."""
     bad = ~np.isfinite(rows.values)
     at = [f"{rows.clips[row]} copy {rows.copies[row]}, {COLUMNS[column]}" for row, column in np.argwhere(bad)]
-    yield from _some("numbers that are not finite", at)
+    yield from _fault("numbers that are not finite", at)
     if len(rows.values) > 1:
         constant = np.flatnonzero(np.ptp(np.where(bad, 0.0, rows.values), axis=0) == 0.0)
-        yield from _some("columns that are the same in every row", [COLUMNS[k] for k in constant])
+        yield from _fault("columns that are the same in every row", [COLUMNS[k] for k in constant])
 
 
-def _some(what: str, found: Sequence[str]) -> Iterator[str]:
+def _fault(what: str, found: Sequence[str]) -> Iterator[str]:
     if found:
         more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         yield f"{len(found)} {what}: {'; '.join(found[:_SHOWN])}{more}"

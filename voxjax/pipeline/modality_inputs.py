@@ -1,4 +1,4 @@
-"""Text, face and physiology of a run's clips: arrays for training, and scalers of a fold."""
+"""Text, face and physiology of a run's clips: arrays for training, and the scalers of a fold."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ def read(spec: RunSpec, manifest: Manifest, clip_store: store.Store) -> dict[str
     Raises:
         VoxJaxError: as `modalities.read_all`.
     """
-    if not spec.modalities:  # then no clip needs to be opened for its duration
+    if not spec.modalities:  # so that no clip is opened for its duration
         return {}
     rows = [dataclasses.asdict(clip) for clip in manifest.clips]
     durations_s = [len(clip_store.clip(i)) / spec.sample_rate_hz for i in range(len(rows))]
@@ -55,5 +55,5 @@ def sequences(columns: Columns) -> dict[str, Sequences]:
 
 
 def fit_scalers(columns: Columns, split: splits.Split) -> dict[str, normalize.Scaler]:
-    """One scaler per modality, shared over time, fitted to the training clips of the split that have it."""
+    """One scaler per modality, shared over time, fitted to the training clips that have the modality."""
     return {name: normalize.fit(one.values, one.lengths, 1) for name, one in take(columns, split.train).items()}

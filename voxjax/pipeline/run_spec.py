@@ -16,7 +16,7 @@ from voxjax.pipeline.feature_sets import FeatureSet
 
 @dataclasses.dataclass(frozen=True)
 class Paths:
-    """Where a run finds its inputs and keeps what can be made again."""
+    """The paths of a run: inputs and cache."""
 
     cache: Path  # decoded clips, encoder outputs, measurements, downloaded encoders
     data_dir: Path | None = None  # holds one folder per corpus
@@ -25,7 +25,7 @@ class Paths:
 
 
 class MemberSpec(NamedTuple):
-    """One member of the ensemble, before it has a fold."""
+    """One member of the ensemble, without a fold."""
 
     name: str
     architecture: str
@@ -42,14 +42,14 @@ class MemberSpec(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class RunSpec:
-    """A run. Everything below the command line takes it, or a part of it, and reads no config again."""
+    """A resolved run. Everything below the command line takes it or a part of it; nothing reads the config again."""
 
     config: Config
     paths: Paths
     members: tuple[MemberSpec, ...]
     feature_sets: tuple[FeatureSet, ...]
     modalities: tuple[str, ...]  # other than the audio, that any member fuses, in the order of `MODALITIES`
-    corpora: str  # all corpora, joined by `+`, the one that is tested on last
+    corpora: str  # all corpora, joined by `+`; the test corpus is the last
 
     @property
     def sample_rate_hz(self) -> int:
@@ -64,7 +64,7 @@ def resolve(config: Config, paths: Paths) -> RunSpec:
         UsageError: at an unknown name or key, a value of the wrong type or out of range, or values that contradict
             each other.
     """
-    config = freeze(Config, thaw(config))  # again, as a config made in Python has not been through a file
+    config = freeze(Config, thaw(config))  # again, as a config created in Python was not checked
     one_of("config.loss", config.loss, losses.LOSSES)
     one_of("config.vote", config.vote, soft_voting.WEIGHTINGS)
     one_of("config.protocol", config.protocol, splits.PROTOCOLS)
@@ -107,7 +107,7 @@ def _modalities(members: tuple[MemberSpec, ...]) -> tuple[str, ...]:
 
 
 def _corpora(config: Config) -> str:
-    """All corpora of a run, the one that is tested on last.
+    """All corpora of a run; the test corpus is the last.
 
     Raises:
         UsageError: at a test corpus without its protocol, or the other way round.
@@ -126,7 +126,7 @@ def _corpora(config: Config) -> str:
 
 
 def _check_weights_of_several(sets: tuple[FeatureSet, ...], paths: Paths) -> None:
-    """Checks that no single file of weights is named where several encoders are asked for."""
+    """Checks that one file of weights is not used for several encoders."""
     names = sorted({one.features.encoder for one in sets if isinstance(one.features, EncoderFeatures)})
     named = paths.encoder_weights
     if named is not None and len(names) > 1 and named.is_file():

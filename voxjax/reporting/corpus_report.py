@@ -80,7 +80,7 @@ def _by_label(corpus: quality.Corpus, field: str) -> dict[str, list[float]]:
 
 
 def _typical(corpus: quality.Corpus) -> dict[str, np.ndarray]:
-    """Log-mel spectrograms in dB, `[frames, mels]`, of one clip per label: the nearest to the label's medians."""
+    """Log-mel spectrograms in dB, `[frames, mels]`, of the clip of each label nearest to its medians."""
     found = {}
     for label in corpus.manifest.labels:
         clips = [i for i in corpus.measured if corpus.manifest.clips[i].emotion == label]

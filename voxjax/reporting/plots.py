@@ -102,7 +102,7 @@ def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Learning curves: losses and scores by epoch, with the kept epoch marked.
 
     Args:
-        rows: one an epoch: `epoch`, and any of `train_loss`, `valid_loss`, `train_accuracy`,
+        rows: one per epoch: `epoch`, and any of `train_loss`, `valid_loss`, `train_accuracy`,
             `valid_uar`, `valid_accuracy`. Several runs in one history are distinguished by `fold`,
             `seed` and `member`; each is then drawn thin, with their mean.
     """
@@ -218,7 +218,7 @@ def _curves(axes: Axes, runs: Sequence[Sequence[Mapping[str, Any]]], names: Mapp
             axes.plot(epochs, values, color=color, linewidth=0.8, alpha=0.35)
         epochs, index = np.unique(np.concatenate([pair[0] for pair in drawn]), return_inverse=True)
         total = np.bincount(index, np.concatenate([pair[1] for pair in drawn]))
-        shared = np.bincount(index) == len(drawn)  # the mean would jump where a run has stopped
+        shared = np.bincount(index) == len(drawn)  # the mean would jump at the end of a run
         axes.plot(
             epochs[shared],
             total[shared] / len(drawn),
@@ -229,7 +229,7 @@ def _curves(axes: Axes, runs: Sequence[Sequence[Mapping[str, Any]]], names: Mapp
 
 
 def _marker(epochs: np.ndarray) -> str | None:
-    """A line of one point would be invisible."""
+    """The marker of a curve; a curve of one point needs one."""
     return "o" if epochs.size == 1 else None
 
 

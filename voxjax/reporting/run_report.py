@@ -19,9 +19,9 @@ def write_report(folder: Path, run: ReportInput, figures: Mapping[str, Any] | No
     """Writes `metrics.json`, the tables, the pictures and `report.html`, each atomically.
 
     Args:
-        folder: made if missing. Files of the same names are replaced.
+        folder: created if missing. Files of the same names are replaced.
         run: what to report.
-        figures: as `evaluation.figures.measure` gives them, where the caller has them already.
+        figures: from `evaluation.figures.measure`, if the caller has them already.
 
     Returns:
         The content of `metrics.json`.

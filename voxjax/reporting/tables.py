@@ -101,32 +101,32 @@ def modality_ablation(figures: Mapping[str, Any]) -> str:
 def modality_ablation_lines(figures: Mapping[str, Any]) -> list[str]:
     """The modality ablation as aligned text."""
     names = ["+".join(row["modalities"]) for row in figures["modality_ablation"]]
-    wide = max(map(len, ("Modalities", *names))) + 1
-    lines = ["Modalities".ljust(wide) + "".join(f"{head:>11}" for head in ("UAR", "accuracy", "clips"))]
+    width = max(map(len, ("Modalities", *names))) + 1
+    lines = ["Modalities".ljust(width) + "".join(f"{head:>11}" for head in ("UAR", "accuracy", "clips"))]
     for name, row in zip(names, figures["modality_ablation"], strict=True):
         cells = ["-" if row[key] is None else f"{row[key]:.1%}" for key in ("uar", "accuracy")]
-        lines.append(name.ljust(wide) + "".join(f"{cell:>11}" for cell in (*cells, row["n"])))
+        lines.append(name.ljust(width) + "".join(f"{cell:>11}" for cell in (*cells, row["n"])))
     return lines
 
 
 def class_lines(figures: Mapping[str, Any]) -> list[str]:
     """The classes as aligned text; a dash for a class without test clips."""
-    wide = _widest(figures["labels"])
-    lines = ["Per class".ljust(wide) + "".join(f"{name:>11}" for name in (*_SCORES, "n"))]
+    width = _widest(figures["labels"])
+    lines = ["Per class".ljust(width) + "".join(f"{name:>11}" for name in (*_SCORES, "n"))]
     for label, row in figures["per_class"].items():
         cells = ["-" if row[name] is None else f"{row[name]:.1%}" for name in _SCORES]
-        lines.append(label.ljust(wide) + "".join(f"{cell:>11}" for cell in (*cells, row["n"])))
+        lines.append(label.ljust(width) + "".join(f"{cell:>11}" for cell in (*cells, row["n"])))
     return lines
 
 
 def confusion_lines(figures: Mapping[str, Any]) -> list[str]:
     """The confusion matrix as aligned text."""
     labels = figures["labels"]
-    wide = _widest(labels)
+    width = _widest(labels)
     lines = ["Confusion matrix: truth in rows, prediction in columns"]
-    lines.append(" " * wide + "".join(f"{label[:9]:>10}" for label in labels))
+    lines.append(" " * width + "".join(f"{label[:9]:>10}" for label in labels))
     for label, counts in zip(labels, figures["confusion"], strict=True):
-        lines.append(label.ljust(wide) + "".join(f"{n:>10}" for n in counts))
+        lines.append(label.ljust(width) + "".join(f"{n:>10}" for n in counts))
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Atomic writes of files and folders: a reader finds the old content or the new, never a part."""
+"""Atomic writes of files and folders: a reader finds the old content or the new, but no partial one."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ def write(path: Path, content: bytes | str) -> None:
 
 
 def write_stream(path: Path, writer: Callable[[IO[bytes]], object]) -> None:
-    """As `write`, for content that is too large to hold or that a library writes itself.
+    """As `write`, for content that is too large for memory or written by a library.
 
     Args:
         path: as in `write`.
@@ -34,7 +34,7 @@ def write_stream(path: Path, writer: Callable[[IO[bytes]], object]) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             writer(file)
-        os.chmod(name, 0o644)  # mkstemp makes it private
+        os.chmod(name, 0o644)  # mkstemp creates a file that only its owner can read
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

@@ -7,7 +7,7 @@ from voxjax.errors import VoxJaxError, mismatch
 
 
 def check_free_space(folder: Path, needed_bytes: int, task: str) -> None:
-    """Checks that there is room for what will be written.
+    """Checks that there is enough free space for a write.
 
     Args:
         folder: an existing one, on the disk that will be written.

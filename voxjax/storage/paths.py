@@ -21,7 +21,7 @@ def weights_dir() -> Path | None:
 
 
 def cache_dir() -> Path:
-    """The folder for what can be computed or fetched again; it is created.
+    """The folder of cached files, which can be computed or downloaded again; it is created.
 
     The environment variable `VOXJAX_CACHE` if it is set, else the user's cache folder on this system
     (`~/.cache/voxjax` on Linux, `~/Library/Caches/voxjax` on macOS, `%LOCALAPPDATA%\\voxjax\\Cache` on Windows).

@@ -16,7 +16,7 @@ def safe_relative_path(source: str, name: str) -> PurePosixPath:
         name: with slashes between folders.
 
     Raises:
-        VoxJaxError: if the name is empty or absolute, leads upwards, or has another meaning on another system.
+        VoxJaxError: if the name is empty or absolute, leads to a parent folder, or differs on another system.
     """
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or not path.parts or _UNSAFE.search(name):

@@ -27,7 +27,7 @@ _fit = jax.jit(fit, static_argnames="task")
 
 
 def fit_members(setup: RunSetup) -> dict[int, Variables]:
-    """Weights on the host of all members that are fitted in closed form, by their place in the run."""
+    """Weights on the host of all members that are fitted in closed form, by member index."""
     fitted = {}
     for group in setup.program.groups:
         if group.task.network.closed_form:

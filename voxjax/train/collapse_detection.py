@@ -1,4 +1,4 @@
-"""Signs that a member's training has collapsed, found on the host in its history, one row per epoch."""
+"""Detection of collapsed training, on the host, from a member's history with one row per epoch."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ def collapse_reason(config: GuardConfig, history: Sequence[Row], labels: Sequenc
 
 
 def softened(config: GuardConfig, hyper: Hyper) -> Hyper:
-    """The member's numbers after a recovery: a lower learning rate and a softer focal loss."""
+    """The member's hyperparameters after a recovery: a lower learning rate and a softer focal loss."""
     rate, gamma = hyper.learning_rate * config.rate_factor, hyper.focal_gamma * config.gamma_factor
     return dataclasses.replace(hyper, learning_rate=rate, focal_gamma=gamma)
 
@@ -68,13 +68,13 @@ def _one_class(config: GuardConfig, row: Row) -> bool:
     return row["majority_fraction"] > max(config.majority_fraction, min(row["true_majority_fraction"] + _MARGIN, 0.99))
 
 
-def _few_classes(config: GuardConfig, row: Row) -> bool:
+def _low_entropy(config: GuardConfig, row: Row) -> bool:
     return row["prediction_entropy"] < config.entropy_fraction * row["true_entropy"] and (
         row["majority_fraction"] > min(row["true_majority_fraction"] + _MARGIN, 0.99)
     )
 
 
-def _vanished(config: GuardConfig, row: Row) -> bool:
+def _vanishing_gradient(config: GuardConfig, row: Row) -> bool:
     return row["gradient_norm"] < config.gradient_norm and row["nonfinite_steps"] < row["steps"]
 
 
@@ -96,8 +96,8 @@ def _nonfinite_text(row: Row) -> str:
 
 _SIGNS = (
     (_one_class, _class_text),
-    (_few_classes, _class_text),
-    (_vanished, lambda row, labels: f"the gradient's norm fell to {row['gradient_norm']:.1e}"),
+    (_low_entropy, _class_text),
+    (_vanishing_gradient, lambda row, labels: f"the gradient's norm fell to {row['gradient_norm']:.1e}"),
     (_some_nonfinite, lambda row, labels: _nonfinite_text(row)),
 )
 

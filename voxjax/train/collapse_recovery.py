@@ -1,4 +1,4 @@
-"""What is done about members that collapse: a warning, an error, or a rollback with softer numbers."""
+"""The action at a collapse: a warning, an error, or a rollback with lower learning rate and gamma."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -9,16 +9,16 @@ from voxjax.train.run_state import MemberState, RunSetup, RunState, fetch_member
 
 
 def check(setup: RunSetup, run: RunState, training: Sequence[bool], report: Callable[[str], None]) -> RunState:
-    """The run after its collapse guard has looked at the last epochs of each member.
+    """The run after the collapse guard has checked the last epochs of each member.
 
     Args:
         setup: the run.
         run: after an epoch.
-        training: which members took part in it.
-        report: is given one line for each collapse.
+        training: which members were trained in it.
+        report: called with one line for each collapse.
 
     Raises:
-        VoxJaxError: at a collapse that the guard must not ignore.
+        VoxJaxError: at a collapse if the guard's action is to stop, and after the last recovery.
     """
     reasons = [_reason(setup, member) if on else None for member, on in zip(run.members, training, strict=True)]
     members, again = list(run.members), []
@@ -55,12 +55,12 @@ def _never_finite(member: MemberState) -> bool:
 
 
 def _rolled_back(setup: RunSetup, run: RunState, again: Sequence[int]) -> RunState:
-    """Rolls members back to their last healthy states, and notes which states are healthy now."""
+    """The run with members rolled back to their last healthy states, and the healthy states of now."""
     trained = [i in setup.sgd_members for i in range(len(run.members))]
     now, healthy = fetch_members(setup.sgd, run.states, trained), list(run.healthy)
     strict = dataclasses.replace(setup.guard, after_epochs=0, patience_epochs=1)
     for i in setup.sgd_members:
-        if i in again:  # the step goes on counting: schedule and draws are those of the present
+        if i in again:  # the step is not rolled back: schedule and random draws continue
             now[i] = healthy[i]._replace(step=now[i].step)
         elif collapse_detection.collapse_reason(strict, run.members[i].history[-1:], setup.labels) is None:
             healthy[i] = now[i]

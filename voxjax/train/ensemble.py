@@ -39,13 +39,13 @@ class Group:
     """Members of one task."""
 
     task: step.Task
-    member_ids: tuple[int, ...]  # their places among the run's members
+    member_ids: tuple[int, ...]  # indices of the members in the run
     mode: str  # a name in `EXECUTION_MODES`
 
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """What is fixed when all members are compiled: the groups, and a mesh with axes `member` and `data`."""
+    """The static part of a program: the groups of members, and a mesh with axes `member` and `data`."""
 
     groups: tuple[Group, ...]
     mesh: Mesh
@@ -84,7 +84,7 @@ def group_members(tasks: Sequence[step.Task], mode: str) -> tuple[Group, ...]:
 
 
 def execution_mode(program: Program) -> str:
-    """How the members are computed, as one word: `unroll`, or the modes of the groups joined by `+`."""
+    """The execution mode of the members as one string: `unroll`, or the modes of the groups joined by `+`."""
     modes = {group.mode for group in program.groups}
     return "unroll" if modes == {"single"} else "+".join(sorted(modes))
 
@@ -110,7 +110,7 @@ def unstack(groups: Sequence[Group], stacks: Sequence[Tree]) -> list[Tree]:
 def init(task: step.Task, clips: step.Clips, member: MemberArrays) -> step.State:
     """Fresh weights and moments of one member.
 
-    Members are initialised one by one: under `vmap` the factorisation behind orthogonal weights can deadlock
+    Members are initialised one after the other: under `vmap` the factorisation behind orthogonal weights can deadlock
     where there are few threads (jaxlib 0.10.2, CPU, batched QR).
     """
     return step.init(task, member.hyper, member.key, member_data(clips, member))
@@ -157,12 +157,12 @@ def evaluate(
 
 
 def member_data(clips: step.Clips, member: MemberArrays) -> step.Data:
-    """What one member trains on: the shared clips, and its own statistics."""
+    """The data of one member: the shared clips, and its own statistics."""
     return step.Data(clips, member.scaler, member.class_weights, member.total_steps, member.modality_scalers)
 
 
 def partition_spec(mesh: Mesh, group: Group) -> PartitionSpec:
-    """How a group's leaves are placed: divided if the mesh's member axis divides the group, else replicated."""
+    """The partition of a group's leaves: divided if the mesh's member axis divides the group, else replicated."""
     size = mesh.shape["member"]
     return PartitionSpec("member") if size > 1 and len(group.member_ids) % size == 0 else PartitionSpec()
 
@@ -170,7 +170,7 @@ def partition_spec(mesh: Mesh, group: Group) -> PartitionSpec:
 def _active_step(
     task: step.Task, clips: step.Clips, member: MemberArrays, state: step.State, indices: Array, active: Array
 ) -> tuple[step.State, step.Sums]:
-    """One step of one member, or none.
+    """One step of one member, or no step if it is not active.
 
     Results are selected, without `lax.cond`: inside one, XLA computes convolutions on CPU ten times slower.
     """
@@ -184,7 +184,7 @@ def _for_each_group(
     """`one(task, clips, *own arrays of a member)` for all members, group by group.
 
     Where the mesh's member axis divides a group, each device holds and computes its part of the members,
-    and nothing crosses that axis. The batch may still be spread over the `data` axis.
+    and nothing is communicated over that axis. The batch may still be divided over the `data` axis.
     """
     results = []
     for group, *mine in zip(program.groups, *own, strict=True):

@@ -26,9 +26,9 @@ from voxjax.train.run_state import EvalSplit, Hooks, MemberState, RunSetup, RunS
 
 Array = jax.Array
 
-_EVALUATION_ROWS = 64  # at once; the last chunk is padded, so that one compilation serves any number
+_EVALUATION_ROWS = 64  # rows at once; the last chunk is padded, so that one compilation is enough
 
-# The only places where compiled functions are made. The states' buffers are reused by the next states.
+# All compiled functions of training. The buffers of states are donated to the next states.
 train_step = jax.jit(ensemble.train_step, static_argnames="program", donate_argnames="states")
 evaluate_step = jax.jit(ensemble.evaluate, static_argnames="program")
 init_state = jax.jit(ensemble.init, static_argnames="task")
@@ -38,13 +38,15 @@ _sums = jax.jit(classification.sums)
 def begin(setup: RunSetup) -> RunState:
     """Fresh weights, before the first epoch."""
     tasks = {i: group.task for group in setup.program.groups for i in group.member_ids}
-    blank = [clips.map_rows(lambda x: np.zeros((1, *x.shape[1:]), x.dtype)) for clips in setup.clips]  # for shapes
+    blank = [
+        clips.map_rows(lambda x: np.zeros((1, *x.shape[1:]), x.dtype)) for clips in setup.clips
+    ]  # only their shapes are used
     states = []
     for i, plan in enumerate(setup.plans):
         own = (blank[tasks[i].feature_set], plan.arrays)
         if i in setup.sgd_members:
             states.append(jax.tree.map(np.array, jax.device_get(init_state(tasks[i], *own))))
-        else:  # `fit` finds its weights; only their shapes are known
+        else:  # `fit` computes its weights; here they only have a shape
             shapes = jax.eval_shape(functools.partial(ensemble.init, tasks[i]), *own)
             states.append(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
     stacks = sharding.shard_members(setup.sgd, ensemble.stack(setup.sgd.groups, states))
@@ -67,10 +69,10 @@ def fit(setup: RunSetup, run: RunState, hooks: Hooks) -> RunState:
         hooks: called after steps and epochs, and at collapses.
 
     Returns:
-        The run at its end, with each member's best averaged weights.
+        The final state of the run, with each member's best averaged weights.
 
     Raises:
-        VoxJaxError: at a collapse, if the guard's action is `stop`, and where no step is finite.
+        VoxJaxError: at a collapse if the guard's action is `stop`, and if no step is finite.
     """
     while not finished(setup, run):
         started = time.perf_counter()
@@ -96,7 +98,7 @@ def best_logits(setup: RunSetup, run: RunState, splits: Sequence[EvalSplit]) -> 
 def _averaged_logits(
     setup: RunSetup, run: RunState, arrays: tuple[ensemble.MemberArrays, ...], splits: Sequence[EvalSplit]
 ) -> list[np.ndarray]:
-    """Logits of each member on its own split, with its present averaged weights: `[clips, K]` each."""
+    """Logits of each member on its own split, with its current averaged weights: `[clips, K]` each."""
     states = iter(run.states)
     variables: list[Variables] = []
     for group in setup.program.groups:
@@ -137,7 +139,7 @@ def clip_means(logits: np.ndarray, split: EvalSplit) -> np.ndarray:
 
 
 def _arrays(setup: RunSetup, run: RunState) -> tuple[ensemble.MemberArrays, ...]:
-    """The members' arrays with their present numbers on the devices, one stack per group."""
+    """The members' arrays with their current hyperparameters on the devices, one stack per group."""
     members = [plan.arrays._replace(hyper=member.hyper) for plan, member in zip(setup.plans, run.members, strict=True)]
     return sharding.shard_members(setup.program, ensemble.stack(setup.program.groups, members))
 
@@ -176,7 +178,7 @@ def _fitted(
 
 
 def _training_sums(logits: np.ndarray, labels: np.ndarray) -> step.Sums:
-    """Sums over training clips of a member that takes no steps."""
+    """Sums over training clips of a closed-form member."""
     sums = jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32)))
     means = classification.ratios(sums)
     clips, none = np.float32(len(labels)), np.float32(0)
@@ -213,7 +215,7 @@ def _epoch(
     schedule: Sequence[tuple[tuple[Array, ...], tuple[Array, ...]]],
     on_step: Callable[[int, float], None],
 ) -> tuple[tuple[step.State, ...], dict[int, step.Sums]]:
-    """All steps of an epoch. Step n - 1 is read after step n was dispatched, the last at the end."""
+    """Runs all steps of an epoch. Step n - 1 is read after step n was dispatched, the last at the end."""
     read: list[list[step.Sums]] = []
     pending = None
 
@@ -240,12 +242,12 @@ def _evaluated(
     logits: Sequence[np.ndarray],
     seconds: float,
 ) -> RunState:
-    """The run with one more epoch: its figures, and the averaged weights of members that are at their best."""
+    """The run with one more epoch: its figures, and the averaged weights of members in their best epoch."""
     epoch, members = run.epoch + 1, list(run.members)
     new = [on or (i in sums and i not in setup.sgd_members) for i, on in enumerate(training)]
     rows = {i: _row(epoch, sums[i], logits[i], setup.plans[i].valid.labels, seconds) for i, on in enumerate(new) if on}
-    # Of equal epochs the later is kept: its average is over more steps.
-    tolerance = {"best": 0.0, "last": math.inf}[setup.train.keep]  # how far below the best an epoch may be
+    # Of equally good epochs the later is kept: its weights are averaged over more steps.
+    tolerance = {"best": 0.0, "last": math.inf}[setup.train.keep]  # difference up to which scores count as equal
     better = [on and rows[i]["valid_uar"] >= members[i].best_uar - tolerance for i, on in enumerate(new)]
     trained = [good and i in setup.sgd_members for i, good in enumerate(better)]
     best = fetch_members(setup.sgd, tuple(state.averaged for state in run.states), trained)

@@ -1,4 +1,4 @@
-"""How members of one architecture are computed on this device, chosen by a short measurement that is kept."""
+"""The choice of an execution mode for members of one architecture, by a short measurement that is cached."""
 
 import hashlib
 import time
@@ -11,13 +11,15 @@ from jax.sharding import Mesh
 
 from voxjax.train import ensemble, sharding, step
 
-_STEPS = 4  # timed after the one that compiles; the fastest counts
+_STEPS = 4  # timed after compilation; the fastest is used
 _STACKED = 2  # members that are timed together
-_CLEARLY = 0.8  # of the time of unroll: only unroll repeats the bits of a lone member, so noise must not decide
+_CLEARLY = (
+    0.8  # of unroll's time for vmap to be chosen, so that noise does not decide: only unroll has the bits of one member
+)
 
 
 class TimingCache(NamedTuple):
-    """Where measurements are kept, seconds by name, and a callback for a line about the choice."""
+    """A cache of measurements, seconds by name, and a callback for a line about the choice."""
 
     read: Callable[[str], float | None]
     write: Callable[[str, float], None]
@@ -35,9 +37,9 @@ def choose(
 ) -> str:
     """The execution mode `vmap`, `map` or `unroll`: for `auto`, `unroll` unless `vmap` is clearly faster here.
 
-    Only members of equal tasks can be stacked, so without any there is nothing to measure. A mesh with a
-    member axis divides stacks, and many processes must agree, so there `auto` is `vmap`. The numbers that
-    training gives are the same up to rounding.
+    Only members of equal tasks can be stacked; without any, nothing is measured. A mesh with a member axis
+    divides stacks, and many processes need the same choice, so with these `auto` is `vmap`. Results of
+    training are equal up to rounding.
 
     Args:
         mode: `vmap`, `map`, `unroll` or `auto`.

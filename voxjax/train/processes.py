@@ -1,4 +1,4 @@
-"""What the first process of a run does for all: writing once, and failing everywhere if that fails."""
+"""Work of the first process for all processes of a run; if it fails there, it fails in all."""
 
 from collections.abc import Callable
 
@@ -10,15 +10,15 @@ from voxjax.errors import VoxJaxError, mismatch
 
 
 def first() -> bool:
-    """Whether this is the process that writes what a run writes once."""
+    """Whether this is the process that writes the files of the run."""
     return jax.process_index() == 0
 
 
 def once(work: Callable[[], object]) -> None:
-    """Lets the first process do the work while the others wait, and fails everywhere if it fails.
+    """Lets the first process do the work while the rest wait; if it fails, all processes fail.
 
     Raises:
-        VoxJaxError: the work's own in the first process; in the others, that it failed there.
+        VoxJaxError: the work's error in the first process; in the rest, that the first one failed.
     """
     failure: Exception | None = None
     if first():

@@ -1,4 +1,4 @@
-"""The state of a run: what it was set up with, and each member after complete epochs."""
+"""The setup of a run, and its state after complete epochs."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ class EvalSplit(NamedTuple):
 
 
 class MemberPlan(NamedTuple):
-    """What one member trains on, and what it is validated on."""
+    """The training rows and the validation clips of one member."""
 
     name: str
     arrays: ensemble.MemberArrays  # on the host
@@ -29,7 +29,7 @@ class MemberPlan(NamedTuple):
 
 
 class RunSetup(NamedTuple):
-    """Everything that is fixed before the first epoch of a run."""
+    """The values of a run that are fixed before its first epoch."""
 
     program: ensemble.Program  # all members
     clips: tuple[step.Clips, ...]  # on the devices, one per feature set
@@ -41,7 +41,7 @@ class RunSetup(NamedTuple):
 
     @property
     def sgd(self) -> ensemble.Program:
-        """The program of the members that are trained in steps; the others are fitted in closed form."""
+        """The program of the members that are trained in steps, without those fitted in closed form."""
         groups = tuple(group for group in self.program.groups if not group.task.network.closed_form)
         return self.program if len(groups) == len(self.program.groups) else ensemble.Program(groups, self.program.mesh)
 
@@ -52,21 +52,21 @@ class RunSetup(NamedTuple):
 
     @property
     def epochs(self) -> int:
-        """How many epochs the run has at most: one where all members are fitted in closed form."""
+        """The maximum number of epochs: 1 if all members are fitted in closed form."""
         return self.train.epochs if self.sgd.groups else 1
 
 
 class MemberState(NamedTuple):
     """One member after complete epochs, on the host."""
 
-    hyper: Hyper  # its numbers; recovering from a collapse changes them
+    hyper: Hyper  # its hyperparameters, which a collapse recovery changes
     best: Variables
     best_uar: float
     best_epoch: int
     history: tuple[dict[str, float], ...]
     recovered: tuple[int, ...]  # epochs after which it was rolled back
-    warning: str  # of the collapse guard; empty while all is well
-    dropped: int = 0  # the epoch after which successive halving dropped it; 0 while it was not
+    warning: str  # of the collapse guard; empty without a collapse
+    dropped: int = 0  # the epoch after which successive halving dropped it; 0 if it was not dropped
 
 
 class RunState(NamedTuple):
@@ -75,7 +75,7 @@ class RunState(NamedTuple):
     epoch: int
     states: tuple[step.State, ...]  # a stack per group of `RunSetup.sgd`, on the devices
     members: tuple[MemberState, ...]
-    healthy: tuple[Any, ...]  # each member's last healthy state, to recover to; empty where recovery is off
+    healthy: tuple[Any, ...]  # each member's last healthy state, for recovery; empty without recovery
 
 
 class Hooks(NamedTuple):
@@ -100,7 +100,7 @@ def finished(setup: RunSetup, run: RunState) -> bool:
 
 
 def fetch_members(program: ensemble.Program, stacks: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
-    """Copies of members' trees on the host, which outlive donated states; None for members that are not wanted."""
+    """Copies of members' trees on the host, independent of donated states; None for members that are not wanted."""
     trees: list[Any] = [None] * len(wanted)
     for group, stacked in zip(program.groups, stacks, strict=True):
         if any(wanted[i] for i in group.member_ids):

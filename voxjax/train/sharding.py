@@ -1,4 +1,4 @@
-"""Where arrays are placed: a mesh with axes `member` and `data`, over the devices of one or many hosts."""
+"""Placement of arrays on a mesh with axes `member` and `data`, over the devices of one or many hosts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def mesh(member: int, data: int) -> Mesh:
         data: batches are divided by this.
 
     Raises:
-        UsageError: with fewer devices, or if a process would have none of them.
+        UsageError: with fewer devices, or if a process has no device of the mesh.
     """
     devices = jax.devices()
     if member * data > len(devices):

@@ -22,34 +22,34 @@ Leaf = jax.Array | np.ndarray | np.floating  # an array on a device or on the ho
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is fixed when the step is compiled. Members with equal tasks can be stacked."""
+    """The static arguments of a step. Members with equal tasks can be stacked."""
 
     network: Network
     features: FeatureConfig
     classes: int
     loss: str = "focal"  # a name in `losses.LOSSES`
-    crop: int = 0  # frames that a step takes of a clip at most; 0 takes all of it
+    crop: int = 0  # maximum frames of a clip in a step; 0 takes all
     precision: str = "float32"  # of the network in a step; weights, moments, statistics and loss are float32
     modalities: tuple[str, ...] = ()  # other than the audio, which the network fuses
-    feature_set: int = 0  # which of a run's feature sets it trains on, where members have different features
+    feature_set: int = 0  # index of the member's feature set in the run
 
 
 class Clips(NamedTuple):
-    """Clips on the device, unscaled, shared by all members. Copy 0 is the clip itself, the others are augmented."""
+    """Clips on the device, unscaled, shared by all members. Copy 0 is the clip itself; further copies are augmented."""
 
     features: jax.Array | np.ndarray  # [clips, copies, T, C]
     lengths: jax.Array | np.ndarray  # int32 [clips, copies]
     labels: jax.Array | np.ndarray  # int32 [clips]
-    pretrained: Any = ()  # an encoder's blocks above those that made the features; no step changes them
+    pretrained: Any = ()  # an encoder's blocks above those of the features; steps do not change them
     modality_inputs: Any = ()  # of the modalities other than the audio, by name: `modalities.batch.Sequences`
 
     def map_rows(self, change: Callable[[Any], Any]) -> "Clips":
-        """The same clips with every array changed that has one row per clip."""
+        """The clips with a change of every array that has one row per clip."""
         return jax.tree.map(change, self._replace(pretrained=()))._replace(pretrained=self.pretrained)
 
 
 class Data(NamedTuple):
-    """What a member trains on: the clips that all members share, and statistics of its own training clips."""
+    """The data of a member: the clips that all members share, and statistics of its own training clips."""
 
     clips: Clips
     scaler: normalize.Scaler
@@ -59,7 +59,7 @@ class Data(NamedTuple):
 
 
 class State(NamedTuple):
-    """Everything that training changes."""
+    """The training state of a member."""
 
     step: Array  # int32 []
     variables: Variables
@@ -70,7 +70,7 @@ class State(NamedTuple):
 class Sums(NamedTuple):
     """Sums over the clips of a step, added up over steps and divided once, on the host.
 
-    A step whose loss or gradient is not finite changes no weight and counts in `nonfinite` and `steps` alone.
+    A step with a non-finite loss or gradient changes no weight and counts only in `nonfinite` and `steps`.
     """
 
     loss: Leaf  # mean loss of a step times its clips
@@ -96,13 +96,13 @@ def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
     mask = jax.tree.map(lambda x: jnp.ones(x.shape[:2], bool), inputs)
     variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask, data.clips.pretrained)
     optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
-    # The copy keeps a donated state from holding one buffer twice.
+    # A copy, so that a donated state does not have one buffer twice.
     averaged = jax.tree.map(jnp.copy, variables)
     return State(jnp.int32(0), variables, optimizer, averaged)
 
 
 def closed_form_inputs(task: Task, data: Data, rows: Array) -> tuple[Array, Array, Array]:
-    """What a network is fitted to in closed form: the given clips, each followed by its augmented copies.
+    """The inputs of a closed-form fit: the given clips, each followed by its augmented copies.
 
     Args:
         task, data: as for `train_step`.
@@ -123,7 +123,7 @@ def closed_form_inputs(task: Task, data: Data, rows: Array) -> tuple[Array, Arra
 def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array, key: Array) -> augment.Batch:
     """The augmented, scaled, masked and mixed clips at `indices`: `[B] -> Batch`.
 
-    The random draws of an example depend on the step's key and its place in the batch, and not on which clip it is:
+    The random draws of an example depend on the step's key and its place in the batch, and not on the clip:
     a small corpus has the same clip twice in a batch, and the two must differ.
     """
     clips, strength = data.clips, optim.ramp(progress, hyper.ramp_fraction)
@@ -190,10 +190,10 @@ def _objective(
     task: Task, hyper: Hyper, progress: Array, stats: Any, data: Data, examples: augment.Batch, key: Array
 ) -> Callable[[Any], tuple[Array, tuple[Array, Any]]]:
     """The loss of a batch as a function of the weights, with the number of hits and the new statistics."""
-    strength, mature = optim.ramp(progress, hyper.ramp_fraction), optim.ramp(progress, hyper.loss_ramp_fraction)
+    strength, loss_strength = optim.ramp(progress, hyper.ramp_fraction), optim.ramp(progress, hyper.loss_ramp_fraction)
     rates = DropoutRates(strength * hyper.dropout, strength * hyper.head_dropout)
     targets = losses.smooth_labels(examples.targets, hyper.label_smoothing)
-    weights = 1.0 + mature * (examples.targets @ data.class_weights - 1.0)
+    weights = 1.0 + loss_strength * (examples.targets @ data.class_weights - 1.0)
 
     def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
         trees = (params, examples.inputs, data.clips.pretrained)
@@ -201,7 +201,7 @@ def _objective(
         variables = Variables(lowered, stats)
         logits, new = task.network.apply_train(variables, inputs, examples.mask, rates, key, pretrained)
         logits = logits.astype(jnp.float32)
-        each = jax.vmap(losses.LOSSES[task.loss], (0, 0, None))(logits, targets, mature * hyper.focal_gamma)
+        each = jax.vmap(losses.LOSSES[task.loss], (0, 0, None))(logits, targets, loss_strength * hyper.focal_gamma)
         hits = jnp.argmax(logits, -1) == jnp.argmax(examples.targets, -1)
         loss = jnp.mean(weights * each) + hyper.l2 * optim.l2_penalty(params)
         return loss, (jnp.sum(hits, dtype=jnp.float32), new)

@@ -4,7 +4,7 @@ from voxjax.train.run_state import RunSetup, RunState, stopped
 
 
 def rungs(members: int, epochs: int, first: int) -> tuple[int, ...]:
-    """Epochs after which half the members are dropped: `first`, and each time twice as many, until one is left."""
+    """Epochs after which half the members are dropped: `first`, doubled each time, until one member is left."""
     found: list[int] = []
     while members > 1 and first < epochs:
         found.append(first)
@@ -13,7 +13,7 @@ def rungs(members: int, epochs: int, first: int) -> tuple[int, ...]:
 
 
 def drop(setup: RunSetup, run: RunState) -> RunState:
-    """The run with the worse half of the members that still train dropped, where this epoch is a rung.
+    """The run, in which the worse half of the members still in training is dropped if this epoch is a rung.
 
     Of equal validation UARs the lower validation loss is better. Of an odd number the larger half stays.
     """

@@ -24,7 +24,7 @@ def main() -> None:
 
 
 def lines() -> Iterator[tuple[str, str]]:
-    """What is found, as name and value."""
+    """Pairs of name and value."""
     yield "voxjax", __version__
     yield "python", f"{platform.python_version()} on {platform.platform()}, {os.cpu_count()} CPU cores"
     yield from ((name, _version(name)) for name in PACKAGES)
@@ -45,11 +45,11 @@ def _version(name: str) -> str:
 
 
 def _devices() -> str:
-    import jax  # only now, so that --help answers at once
+    import jax  # imported here, so that --help is fast
 
     try:
         return ", ".join(f"{device.platform} {device.device_kind}" for device in jax.devices())
-    except RuntimeError as error:  # a broken driver is what a bug report is about
+    except RuntimeError as error:  # a broken driver belongs in the bug report
         return f"none: {' '.join(str(error).split())}"
 
 

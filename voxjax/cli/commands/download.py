@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def _listing() -> Iterator[str]:
-    from voxjax.downloads import corpora as corpus_downloads  # only now, so that --help answers at once
+    from voxjax.downloads import corpora as corpus_downloads  # imported here, so that --help is fast
     from voxjax.downloads import encoder_weights as encoder_downloads
 
     yield from ("corpora (--corpus)", *corpus_downloads.listing(Path(DATA_DIR.value or ".")))

@@ -36,7 +36,7 @@ def main() -> int:
     if OUT.value:
         atomic.write(Path(OUT.value), json.dumps(figures, indent=1) + "\n")
     if WORKDIR.value:
-        from voxjax.reporting import corpus_report  # only now, as it starts JAX and matplotlib
+        from voxjax.reporting import corpus_report  # imported here, as it starts JAX and matplotlib
 
         corpus_report.write(Path(WORKDIR.value), CORPUS.value, corpus, found)
         print(f"\nreport: {Path(WORKDIR.value) / 'report.html'}")
@@ -44,7 +44,7 @@ def main() -> int:
 
 
 def checked(path: Path, manifest: Manifest) -> int:
-    """The exit code of checking a feature table: 1 if it has faults."""
+    """The exit code of the check of a feature table: 1 if it has faults."""
     from voxjax.pipeline import feature_table_check
 
     found = feature_table_check.check(path, manifest)

@@ -34,7 +34,7 @@ def modality_inputs() -> dict[str, str]:
 
 
 def main(paths: Sequence[str]) -> int:
-    from voxjax.inference.prediction_lines import lines  # only now, so that --help answers at once
+    from voxjax.inference.prediction_lines import lines  # imported here, so that --help is fast
     from voxjax.inference.predictor import EmotionPredictor
 
     counts: list[int] = []

@@ -26,7 +26,7 @@ from voxjax.errors import UsageError, VoxJaxError, mismatch
 
 
 class Corpus(NamedTuple):
-    """How a corpus is read, and the credit that its figures and models must carry."""
+    """How a corpus is read, and the credit that its figures and models must state."""
 
     find: Callable[[Path], list[Clip]]  # clips, with paths relative to the folder given
     needs_folder: int  # 0 for a synthesised corpus

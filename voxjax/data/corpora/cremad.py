@@ -51,14 +51,13 @@ _NAMING = file_names.Naming(
     "1001_DFA_ANG_XX.wav",
 )
 _TABLE = "processedResults/tabulatedVotes.csv"
-_VOICE_ONLY = "1"  # first digit of a row's number: listeners were given the voice only
+_VOICE_ONLY = "1"  # first digit of a row's number: votes on the voice only
 
 
 def find(data_dir: Path) -> list[Clip]:
     """All 7,442 clips of `data_dir/cremad/AudioWAV/`.
 
-    With `processedResults/tabulatedVotes.csv`, each clip has the votes of listeners who were given the voice without
-    the face.
+    With `processedResults/tabulatedVotes.csv`, each clip has the votes of listeners on the voice alone.
 
     Raises:
         VoxJaxError: without any, at names that are not CREMA-D's, at a clip that is there twice, or at a

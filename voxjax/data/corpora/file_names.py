@@ -1,4 +1,4 @@
-"""The audio files of a corpus: every name must be recognised, and each recording be there once."""
+"""The audio files of a corpus; unknown names and duplicate recordings are errors."""
 
 import collections
 import re
@@ -68,7 +68,7 @@ def check_all_recognised(folder: Path, unknown: Sequence[Path], naming: Naming) 
 
 
 def check_unique(corpus: str, folder: Path, files: Iterable[tuple[str, Path]]) -> None:
-    """Checks that each recording is there once: some archives contain a copy of their own folder.
+    """Checks that no recording is there twice; some archives contain a copy of their own folder.
 
     Args:
         corpus: its name.
@@ -76,7 +76,7 @@ def check_unique(corpus: str, folder: Path, files: Iterable[tuple[str, Path]]) -
         files: the identity of each recording, and its file.
 
     Raises:
-        VoxJaxError: with the paths of the first that is there twice.
+        VoxJaxError: with the paths of the first duplicate.
     """
     places = collections.defaultdict(list)
     for name, path in files:
@@ -88,7 +88,7 @@ def check_unique(corpus: str, folder: Path, files: Iterable[tuple[str, Path]]) -
 
 
 def missing(corpus: str, absent: Sequence[str], do: str) -> VoxJaxError:
-    """The error that recordings of a corpus's own table have no file."""
+    """The error of recordings in a corpus's table that have no file."""
     found = f"{len(absent)} missing: " + ", ".join(absent[:_LISTED])
     return VoxJaxError(mismatch(corpus, "an audio file for each row of its table", found, do))
 

@@ -27,7 +27,7 @@ _GENDERS = {
 
 class _Part(NamedTuple):
     table: str
-    folders: tuple[str, ...]  # as in the archive, and in short
+    folders: tuple[str, ...]  # names in the archive and in paths
     unusable: tuple[str, ...]  # broken or absent in the published archive
 
 

@@ -1,4 +1,4 @@
-"""Tables of corpora and of users: read completely, columns checked, each row with its line number."""
+"""Tables of corpora and users: rows with their line numbers, and checks of columns."""
 
 import csv
 import re
@@ -19,7 +19,7 @@ class Row(NamedTuple):
 
 
 def read(path: Path, delimiter: str, columns: Sequence[str], corpus: str) -> list[Row]:
-    """All rows of a table with a header, as UTF-8 with or without its mark.
+    """All rows of a table with a header, in UTF-8 with or without a byte-order mark.
 
     Args:
         path: of the table.

@@ -1,4 +1,4 @@
-"""The quality report of a corpus: what it holds, and the issues that the checks find."""
+"""The quality report of a corpus: counts, measurements, and the issues that the checks find."""
 
 import collections
 import os

@@ -24,7 +24,7 @@ class Issue(NamedTuple):
     """One issue that a check found."""
 
     check: str
-    severity: str  # error: spoils training or figures; warning: check by hand; note: for interpreting figures
+    severity: str  # error: training or figures are wrong; warning: check by hand; note: for interpreting figures
     what: str  # a path, a label, a speaker, or pairs of paths
     detail: str
 
@@ -56,7 +56,7 @@ def broken(corpus: Corpus) -> Iterator[tuple[str, str]]:
 
 
 def silent(corpus: Corpus) -> Iterator[tuple[str, str]]:
-    """Clips without clip."""
+    """Clips of silence."""
     for i, clip in corpus.measured.items():
         if clip.level_db < _SILENT_DB:
             yield corpus.path(i), f"level {clip.level_db:.0f} dB of full scale"
@@ -110,7 +110,7 @@ def rare_labels(corpus: Corpus) -> Iterator[tuple[str, str]]:
 
 
 def single_label_speakers(corpus: Corpus) -> Iterator[tuple[str, str]]:
-    """Known speakers with a single label in all of their clips: the voice alone predicts it."""
+    """Known speakers with one label in all their clips: the voice alone predicts it."""
     by_speaker = _labels_by_speaker(corpus)
     for speaker, counts in sorted(by_speaker.items()):
         if len(counts) == 1 and sum(counts.values()) > 1:

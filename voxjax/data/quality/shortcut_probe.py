@@ -1,4 +1,4 @@
-"""How well a single measurement, such as the level, predicts the label: a shortcut that a network may learn."""
+"""A probe of shortcuts: how well a single measurement, such as the level, predicts the label."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from sklearn.naive_bayes import GaussianNB
 
 THRESHOLD = 0.15  # UAR above chance that is reported
 _FOLDS = 5
-_FEWEST = 40  # clips: with fewer, chance alone may pass the threshold
+_FEWEST = 40  # clips: with fewer, chance may pass the threshold
 
 
 class Score(NamedTuple):

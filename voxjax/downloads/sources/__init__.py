@@ -18,7 +18,7 @@ class Source(NamedTuple):
 
     download: Callable[[Workspace], Path]  # downloads everything; returns the folder that becomes DIR/NAME
     clips: int  # WAV files, as its paper or page counts them
-    page: str  # for people
+    page: str  # of the corpus, for users
     size: str  # of the download
     verified_by: str
     licence: str

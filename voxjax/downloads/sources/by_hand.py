@@ -1,4 +1,4 @@
-"""Corpora that have to be got by hand: from whom, on what terms, and where to put them."""
+"""Corpora that are not downloaded: their source, their terms, and where to put them."""
 
 from typing import NamedTuple
 

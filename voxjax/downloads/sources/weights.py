@@ -1,6 +1,6 @@
-"""Sources of encoders' weights: one row for each of `voxjax.encoders.ENCODERS`, downloaded or got by hand.
+"""Sources of encoders' weights: one row for each of `voxjax.encoders.ENCODERS`, downloaded or fetched by hand.
 
-Whisper's commits and checksums are those that public projects have pinned, each found in three or more of them.
+Whisper's commits and checksums are pinned by public projects, each by three or more.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class PublishedWeights(NamedTuple):
 
 
 class ByHand(NamedTuple):
-    """Weights that are published in a format that is not read, or in several sizes."""
+    """Weights published in an unsupported format, or in several sizes."""
 
     reason: str
     how: str  # {path} is where to put them

@@ -1,4 +1,4 @@
-"""Formats of predictions. A new one is a file here and a row in `FORMATS`."""
+"""Output formats of predictions. A new one is a file here and a row in `FORMATS`."""
 
 from voxjax.inference.formats import csv_table, json_lines, text
 from voxjax.inference.formats.base import Answer, Format, Layout

@@ -1,4 +1,4 @@
-"""What all formats of predictions have in common."""
+"""Definitions common to all formats of predictions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ UNCERTAIN = "uncertain"  # in place of an emotion, for a rejected answer
 
 
 class Layout(NamedTuple):
-    """What the answers of one call have in common."""
+    """Properties common to all answers of one call."""
 
     labels: Sequence[str]
     width: int  # characters of the longest path
@@ -28,7 +28,7 @@ def no_header(layout: Layout) -> Iterator[str]:
 
 
 def rounded(answer: Any) -> Any:
-    """The same answer with numbers of six decimals, more than any of them is accurate to."""
+    """The answer with numbers rounded to six decimals, which is more than their accuracy."""
     if isinstance(answer, dict):
         return {key: rounded(value) for key, value in answer.items()}
     return round(answer, 6) if isinstance(answer, float) else answer
