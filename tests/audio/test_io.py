@@ -75,7 +75,7 @@ def bad_files(folder):
         ("short.wav", "at least 0.1 s, found 0.050 s"),
         ("nan.wav", "NaN"),
         ("empty.wav", "an empty file"),
-        ("text.wav", "a readable sound file"),
+        ("text.wav", "found text"),
         ("cut.flac", "cut.flac"),
         ("cut.wav", "16000 bytes of sound, found 7956 of them, it was cut off"),
         ("folder.wav", "a folder"),

@@ -13,6 +13,8 @@ from voxjax.audio import dsp
 from voxjax.audio.vector import vector
 from voxjax.config import FeatureConfig, FrameFeatures, VectorFeatures, one_of
 
+_TRIM_FRAMES = 4_096  # at once: a clip may last hours
+
 
 def logmel(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames mels"]:
     """Log-mel spectrogram in dB, floor -100 dB: `[time] -> [frames, mels]` (librosa's melspectrogram)."""
@@ -95,12 +97,18 @@ def prepare(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> Float
 def trimmed(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> slice:
     """The part from the first to the last frame within `trim_db` of the loudest (librosa's trim)."""
     hop = config.hop_samples
-    blocks = np.pad(samples, (0, -len(samples) % hop)).reshape(-1, hop)
-    power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    step = _TRIM_FRAMES * hop
+    power = np.concatenate([_frame_powers(samples[i : i + step], hop) for i in range(0, len(samples), step)])
     loud = np.flatnonzero(power > power.max() * 10.0 ** (-config.trim_db / 10.0))
     if not len(loud):
         return slice(0, len(samples))
     return slice(int(loud[0]) * hop, min(len(samples), (int(loud[-1]) + 1) * hop))
+
+
+def _frame_powers(samples: Float[np.ndarray, " time"], hop: int) -> Float[np.ndarray, " frames"]:
+    """Mean power of frames that do not overlap, the last one padded with zeros."""
+    blocks = np.pad(samples, (0, -len(samples) % hop)).reshape(-1, hop)
+    return np.mean(np.square(blocks, dtype=np.float64), axis=1)
 
 
 def windows(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> list[np.ndarray]:

@@ -1,24 +1,25 @@
-"""The clip store: decoded clips in one memory-mapped int16 file, keyed by their hashes."""
+"""The clip store: decoded clips in one memory-mapped float32 file, keyed by their hashes."""
 
 import hashlib
 import json
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from jaxtyping import Float, Int, Int16
+from jaxtyping import Float32, Int
 
 from voxjax.audio import io
-from voxjax.data import broken_clips
+from voxjax.audio.sample_hash import sample_hash
+from voxjax.data import broken_clips, read_ahead
 from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage import atomic
 
-_VERSION = 2
-_FULL_SCALE = 32_767.0
+_VERSION = 3  # of the file, and of how clips are decoded
+_TYPE = np.dtype("<f4")
+_SAMPLE_BYTES = _TYPE.itemsize
 
 
 class Store:
@@ -26,24 +27,23 @@ class Store:
 
     def __init__(
         self,
-        samples: Int16[np.ndarray, " total"],
+        samples: Float32[np.ndarray, " total"],
         offsets: Int[np.ndarray, " offsets"],
         kept: Int[np.ndarray, " clips"],
     ) -> None:
-        """From samples int16 `[total]`, offsets int64 `[clips + 1]` and each clip's index in the manifest."""
+        """From samples float32 `[total]`, offsets int64 `[clips + 1]` and each clip's index in the manifest."""
         self._samples, self._offsets, self.kept = samples, offsets, kept
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    def clip(self, i: int) -> Float[np.ndarray, " time"]:
-        """One clip: float32 `[time]`, full scale 1."""
-        part = self._samples[self._offsets[i] : self._offsets[i + 1]]
-        return part.astype(np.float32) / np.float32(_FULL_SCALE)
+    def clip(self, i: int) -> Float32[np.ndarray, " time"]:
+        """One clip, the very samples that `io.read` gives: float32 `[time]`, full scale 1."""
+        return np.array(self._samples[self._offsets[i] : self._offsets[i + 1]])
 
     def digest(self, i: int) -> str:
         """SHA-256 of one clip's samples, in hexadecimal: equal for a recording in any lossless format."""
-        return hashlib.sha256(self._samples[self._offsets[i] : self._offsets[i + 1]].tobytes()).hexdigest()
+        return sample_hash(self.clip(i))
 
 
 def open_store(
@@ -101,8 +101,9 @@ def _load(path: Path, clips: int) -> tuple[Store, list[str]] | None:
             table = json.loads(file.read(length))
         offsets = np.array(table["offsets"], np.int64)
         kept = np.array(table["kept"], np.int64)
-        complete = size == 2 * offsets[-1] + length + 8 and len(kept) + len(table["errors"]) == clips
-        samples = np.memmap(path, np.int16, "r", shape=(int(offsets[-1]),))
+        complete = size == _SAMPLE_BYTES * offsets[-1] + length + 8 and len(kept) + len(table["errors"]) == clips
+        empty = not offsets[-1]  # which can't be mapped
+        samples = np.zeros(0, np.float32) if empty else np.memmap(path, _TYPE, "r", shape=(int(offsets[-1]),))
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
     return (Store(samples, offsets, kept), table["errors"]) if complete else None
@@ -113,25 +114,20 @@ def _build(
 ) -> tuple[Store, list[str]]:
     """Decodes all clips into the file `path`, atomically."""
 
-    def decode(i: int) -> Int16[np.ndarray, " time"] | str:
-        progress(1)
+    def decode(i: int) -> Float32[np.ndarray, " time"] | VoxJaxError:
         path = manifest.root / manifest.clips[i].path
-        try:
-            samples = io.read(path, sample_rate_hz)
-        except io.AudioError as error:
-            return str(error).removeprefix(f"{path}: ")
-        return np.round(np.clip(samples, -1.0, 1.0) * _FULL_SCALE).astype(np.int16)
+        progress(1)
+        return io.attempt(str(path), lambda: io.read(path, sample_rate_hz))
 
     def fill(file: IO[bytes]) -> None:
         kept, errors, offsets = [], [], [0]
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for i, samples in enumerate(pool.map(decode, range(len(manifest)))):
-                if isinstance(samples, str):
-                    errors.append(samples)
-                    continue
-                file.write(samples.tobytes())
-                kept.append(i)
-                offsets.append(offsets[-1] + len(samples))
+        for i, samples in enumerate(read_ahead.in_order(decode, len(manifest))):
+            if isinstance(samples, VoxJaxError):
+                errors.append(str(samples).removeprefix(f"{manifest.root / manifest.clips[i].path}: "))
+                continue
+            file.write(samples.astype(_TYPE, copy=False).data)
+            kept.append(i)
+            offsets.append(offsets[-1] + len(samples))
         table = json.dumps({"offsets": offsets, "kept": kept, "errors": errors}).encode()
         file.write(table + len(table).to_bytes(8, "little"))
         file.flush()

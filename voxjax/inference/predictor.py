@@ -13,9 +13,10 @@ import numpy as np
 from voxjax import modalities, models
 from voxjax.artifacts import model_folder
 from voxjax.audio import features, io
+from voxjax.audio.limits import AudioLimits
 from voxjax.config import in_range
 from voxjax.errors import UsageError, VoxJaxError, mismatch
-from voxjax.inference import batched_forward
+from voxjax.inference import batched_forward, source_chunks
 from voxjax.inference.batched_forward import LoadedFeatureSet, Window
 from voxjax.metrics import soft_voting
 from voxjax.modalities.names import AUDIO
@@ -25,7 +26,8 @@ ModalityInputs = Mapping[str, Any]  # of one recording, by modality: a text, a p
 Result = dict[str, Any]
 
 DEFAULT_MODEL = "checkpoints/whisper_statistics"
-_AT_ONCE = 64  # sources that are in memory at once
+_LIMITS = AudioLimits()
+_THREADS = min(8, os.cpu_count() or 1)  # each may hold a clip of hours
 
 
 class _Clip(NamedTuple):
@@ -50,6 +52,7 @@ class EmotionPredictor:
         reject_below: confidence in [0, 1] below which no emotion is named; 0 always names one.
         target_accuracy: in place of `reject_below`, the accuracy wanted among the accepted answers; the model's own
             confidence threshold for it was chosen on validation clips.
+        limits: on each sound: duration, rate, channels and bytes.
 
     Raises:
         VoxJaxError: at a folder that is missing or damaged, or a model without a threshold for `target_accuracy`.
@@ -61,8 +64,10 @@ class EmotionPredictor:
         model: str | os.PathLike[str] | None = None,
         reject_below: float = 0.0,
         target_accuracy: float | None = None,
+        limits: AudioLimits = _LIMITS,
     ) -> None:
         in_range("reject_below", reject_below, 0.0, 1.0)
+        self.limits = limits
         folder = default_model() if model is None else Path(model)
         trained = model_folder.load(folder)
         self.model = str(folder)
@@ -165,23 +170,27 @@ class EmotionPredictor:
             if modality_inputs is None
             else zip(sources, modality_inputs, strict=True)
         )
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            while chunk := list(itertools.islice(pairs, _AT_ONCE)):
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for chunk in source_chunks.chunks(pairs):
                 clips = list(pool.map(self._read, chunk))
                 votes = iter(self._vote([clip for clip in clips if clip.error is None]))
-                for (source, _), clip in zip(chunk, clips, strict=True):
+                answered = [clip._replace(windows=()) for clip in clips]  # the sound is not kept while answers are used
+                del clips
+                for (source, _), clip in zip(chunk, answered, strict=True):
                     yield source, clip, next(votes) if clip.error is None else np.zeros(0)
 
     def _read(self, given: tuple[Source, ModalityInputs]) -> _Clip:
-        source, modality_inputs = given
-        try:
-            self._check_inputs(source, modality_inputs)
-            samples = np.zeros(0, np.float32) if source is None else io.read(source, self.sample_rate_hz)
-            duration_s = len(samples) / self.sample_rate_hz
-            longest_s = duration_s or math.inf
-            values = {name: self._modality(name, value, longest_s) for name, value in modality_inputs.items()}
-        except VoxJaxError as error:
-            return _Clip(0.0, (), {}, error)
+        """One source; any error while it is read is its own."""
+        name = str(given[0]) if isinstance(given[0], (str, os.PathLike)) else "the sound"
+        clip = io.attempt(name, lambda: self._read_clip(*given))
+        return _Clip(0.0, (), {}, clip) if isinstance(clip, VoxJaxError) else clip
+
+    def _read_clip(self, source: Source, modality_inputs: ModalityInputs) -> _Clip:
+        self._check_inputs(source, modality_inputs)
+        samples = np.zeros(0, np.float32) if source is None else io.read(source, self.sample_rate_hz, self.limits)
+        duration_s = len(samples) / self.sample_rate_hz
+        longest_s = duration_s or math.inf
+        values = {name: self._modality(name, value, longest_s) for name, value in modality_inputs.items()}
         if source is None:
             return _Clip(0.0, tuple([samples] for _ in self._feature_sets), values, None)
         configs = [feature_set.features for feature_set in self._feature_sets]

@@ -18,7 +18,7 @@ from voxjax.pipeline.examples import Examples
 from voxjax.pipeline.feature_sets import FeatureSet
 from voxjax.storage import atomic
 
-_VERSION = 2
+_VERSION = 3
 
 
 def rows(
@@ -56,7 +56,7 @@ def rows(
         encoder.digest,
         {**thaw(feature_set.features), "centre": "corpus", "tuned_blocks": 0},  # neither changes the encoder's outputs
         thaw(feature_set.offline_augment),
-        [one.content_hash for one in manifest.clips],
+        [(one.content_hash, one.sha256) for one in manifest.clips],  # the first is equal for nearly equal samples
     ]
     name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
     kept = _read(cache / "encoded", name)

@@ -25,6 +25,7 @@ MODALITY_INPUTS = {  # of one clip
 TARGET_ACCURACY = flags.DEFINE_float(
     "target_accuracy", None, "As --reject_below, at the model's own threshold for this accuracy of accepted answers."
 )
+MAX_MINUTES = flags.DEFINE_float("max_minutes", 240.0, "Longer sounds are refused.", lower_bound=0.0)
 OUT = flags.DEFINE_string("out", None, "File for the answers, in place of the terminal.")
 
 
@@ -34,14 +35,16 @@ def modality_inputs() -> dict[str, str]:
 
 
 def main(paths: Sequence[str]) -> int:
-    from voxjax.inference.prediction_lines import lines  # imported here, so that --help is fast
+    from voxjax.audio.limits import AudioLimits  # imported here, so that --help is fast
+    from voxjax.inference.prediction_lines import lines
     from voxjax.inference.predictor import EmotionPredictor
 
     counts: list[int] = []
     if REJECT_BELOW.value is not None and TARGET_ACCURACY.value is not None:
         expected = "one of --reject_below and --target_accuracy"
         raise UsageError(mismatch("voxjax predict", expected, "both", "leave one out"))
-    predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value)
+    limits = AudioLimits(max_duration_s=60.0 * MAX_MINUTES.value)
+    predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value, limits)
     rows = lines(predictor, paths, FORMATS[FORMAT.value], lambda *both: counts.extend(both), modality_inputs())
     if OUT.value is None:
         for row in rows:

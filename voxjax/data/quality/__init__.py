@@ -1,18 +1,18 @@
 """The quality report of a corpus: counts, measurements, and the issues that the checks find."""
 
 import collections
-import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from voxjax.audio import io
+from voxjax.data import read_ahead
 from voxjax.data.manifest import Clip, Manifest
 from voxjax.data.quality import checks
 from voxjax.data.quality.checks import CHECKS, Corpus, Issue
 from voxjax.data.quality.clip_measurements import RATE_HZ, ClipMeasurements, measure
+from voxjax.errors import VoxJaxError
 
 __all__ = ["CHECKS", "ClipMeasurements", "Corpus", "Issue", "figures", "issues", "measure", "read", "text"]
 
@@ -29,19 +29,16 @@ def read(manifest: Manifest, progress: Callable[[int], object]) -> Corpus:
     measured: dict[int, ClipMeasurements] = {}
     unreadable: dict[str, str] = {}
 
-    def one(i: int) -> ClipMeasurements | str:
-        try:
-            return measure(io.read(manifest.root / manifest.clips[i].path, RATE_HZ))
-        except io.AudioError as error:
-            return str(error)
+    def one(i: int) -> ClipMeasurements | VoxJaxError:
+        path = manifest.root / manifest.clips[i].path
+        return io.attempt(str(path), lambda: measure(io.read(path, RATE_HZ)))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for i, found in enumerate(pool.map(one, range(len(manifest)))):
-            if isinstance(found, str):
-                unreadable[manifest.clips[i].path] = found
-            else:
-                measured[i] = found
-            progress(1)
+    for i, found in enumerate(read_ahead.in_order(one, len(manifest))):
+        if isinstance(found, VoxJaxError):
+            unreadable[manifest.clips[i].path] = str(found)
+        else:
+            measured[i] = found
+        progress(1)
     return Corpus(manifest, measured, unreadable)
 
 

@@ -1,12 +1,12 @@
 """Duration, level, silence, clipping and fingerprint of one clip."""
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from voxjax.audio import fingerprint
+from voxjax.audio.sample_hash import sample_hash
 
 RATE_HZ = 16_000  # levels and silence don't need more
 FLOOR_DB = -100.0  # reported for digital silence
@@ -23,7 +23,7 @@ class ClipMeasurements(NamedTuple):
     peak: float
     silence_fraction: float  # of frames more than 40 dB below the loudest
     clipped_fraction: float  # of samples at full scale
-    samples_sha256: str  # of the samples as 16-bit integers
+    samples_sha256: str  # of the samples in steps of 16 bits
     fingerprint: fingerprint.Print
 
 
@@ -34,13 +34,12 @@ def measure(samples: Float[np.ndarray, " time"]) -> ClipMeasurements:
     silent = power < power.max() * 10 ** (-_SILENT_BELOW_PEAK_DB / 10)
     mean = np.mean(np.square(samples, dtype=np.float64))
     magnitude = np.abs(samples)
-    quantized = np.round(np.clip(samples, -1.0, 1.0) * 32_767.0).astype(np.int16)
     return ClipMeasurements(
         duration_s=len(samples) / RATE_HZ,
         level_db=max(FLOOR_DB, float(10 * np.log10(max(mean, 1e-12)))),
         peak=float(magnitude.max()),
         silence_fraction=float(silent.mean()),
         clipped_fraction=float(np.mean(magnitude >= _FULL_SCALE)),
-        samples_sha256=hashlib.sha256(quantized.tobytes()).hexdigest(),
+        samples_sha256=sample_hash(samples),
         fingerprint=fingerprint.of(samples),
     )
