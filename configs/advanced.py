@@ -1,6 +1,6 @@
-"""Advanced, healed: the network that failed in the guide, with what keeps its training stable.
+"""Advanced: the network that collapsed in the guide, trained stably.
 
-A focal loss from log-probabilities whose gamma and class weights come in slowly, moderate dropout, decoupled
+A focal loss from log-probabilities whose gamma and class weights rise slowly, moderate dropout, decoupled
 weight decay instead of L2, a cosine with a floor, and a guard that rolls back a collapse.
 
 python scripts/train.py --config=configs/advanced.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/advanced

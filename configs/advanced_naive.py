@@ -1,6 +1,6 @@
-"""Advanced as the guide trained it, to show how it fails: for study, never for use.
+"""Advanced as the guide trained it, to show how it collapses; not for use.
 
-The naive focal loss, dropout of 0.5 with heavy L2, and a cosine that is down after a third of the way.
+The naive focal loss, dropout of 0.5 with heavy L2, and a cosine that ends after a third of training.
 
 python scripts/train.py --config=configs/advanced_naive.py --config.corpus=ravdess --data_dir=DATA --workdir=runs/naive
 """

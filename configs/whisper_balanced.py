@@ -1,4 +1,4 @@
-"""As configs/whisper_statistics.py, with sounds balanced: positions that are alike share their weight.
+"""As configs/whisper_statistics.py, with similar positions of a clip weighted as one.
 
 python scripts/train.py --config=configs/whisper_balanced.py --config.corpus=ravdess --data_dir=DATA \
     --encoder_weights=WEIGHTS --workdir=runs/whisper_balanced

@@ -16,7 +16,7 @@ def get_config():
     tiny = {"kind": "encoder", "encoder": "whisper_tiny_en", "blocks": (2,), "hop_ms": 20.0}
     base = {"kind": "encoder", "encoder": "whisper_base", "blocks": (3,), "hop_ms": 20.0}
     copies = {"augmentation_factor": 5, "methods": ("speed", "stretch", "speed+stretch", "noise", "speed+noise")}
-    # The encoders' copies vary tempo before the encoder; a step varies it no further.
+    # Copies vary the tempo before the encoder, so the step does not.
     numbers = {
         "learning_rate": 1e-3,
         "head_dropout": 0.3,

@@ -20,7 +20,7 @@ def get_config():
     config.features.blocks = (1, 2, 3)
     config.hyper.dropout = 0.8  # of the statistics
     config.hyper.head_dropout = 0.7
-    config.hyper.mixup_alpha = 0.0  # the deviation of two sounds' sum is not the sum of theirs
+    config.hyper.mixup_alpha = 0.0  # the deviation of a mixture is not the mixture of deviations
     config.hyper.ema_decay = 0.99
     config.hyper.time_mask_fraction = 0.0
     config.hyper.frequency_mask_fraction = 0.0

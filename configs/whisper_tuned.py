@@ -1,4 +1,4 @@
-"""Whisper tiny.en with its second block tuned, under the head of configs/whisper_tiny.py; the first stays frozen.
+"""Whisper tiny.en with its second block fine-tuned, under the head of configs/whisper_tiny.py; the first stays frozen.
 
 python scripts/train.py --config=configs/whisper_tuned.py --config.corpus=ravdess --data_dir=DATA \
     --encoder_weights=WEIGHTS --workdir=runs/whisper_tuned
@@ -18,8 +18,8 @@ def get_config():
     config.architecture = "encoder_tuned"
     config.model = options("encoder_tuned", {"head": config.model.to_dict()})
     config.features.blocks, config.features.tuned_blocks = (1,), 1
-    config.features.centre = "none"  # a block expects what the one below gave
-    config.hyper.mixup_alpha = 0.0  # sounds that are mixed below a block are no mixture above it
+    config.features.centre = "none"  # a block expects the output of the one below
+    config.hyper.mixup_alpha = 0.0  # a mixture of a block's inputs does not give a mixture of its outputs
     config.hyper.frequency_mask_fraction = 0.0  # a block expects all its channels
     config.hyper.finetune_rate_scale = 0.1
     config.hyper.unfreeze_fraction = 0.3

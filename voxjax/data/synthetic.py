@@ -166,7 +166,7 @@ def _filtered(source: np.ndarray, formants_hz: np.ndarray) -> np.ndarray:
 
 
 def _tilted(voice: np.ndarray, tilt_db: float) -> np.ndarray:
-    """Raises or lowers the spectrum by so many dB an octave around 500 Hz."""
+    """Raises or lowers the spectrum by `tilt_db` per octave around 500 Hz."""
     spectrum = np.fft.rfft(voice)
     hz = np.fft.rfftfreq(len(voice), 1 / SAMPLE_RATE_HZ)
     octaves = np.log2(np.maximum(hz, 100.0) / 500.0)
