@@ -42,10 +42,15 @@ SHAPE_CHECKED = (
     "voxjax.data.splits",
     "voxjax.data.store",
     "voxjax.data.synthetic_modal",
+    "voxjax.encoders",
     "voxjax.losses",
     "voxjax.metrics",
+    "voxjax.modalities",
+    "voxjax.models",
     "voxjax.optim",
     "voxjax.pipeline.examples",
+    "voxjax.train.closed_form",
+    "voxjax.train.step",
 )
 jaxtyping.install_import_hook(SHAPE_CHECKED, "beartype.beartype")
 

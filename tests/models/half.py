@@ -9,7 +9,7 @@ from voxjax import models
 KEY = jax.random.key(3)
 
 
-def assert_keeps_half_precision(network, variables, inputs, mask, pretrained=()):
+def assert_keeps_half_precision(network, variables, inputs, mask, pretrained=models.NOTHING_PRETRAINED):
     """No layer computes in float32, which would cost time and memory; only statistics of batch norm are float32."""
     rates = models.DropoutRates(jnp.float32(0.25), jnp.float32(0.25))
 

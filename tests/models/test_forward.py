@@ -44,7 +44,7 @@ def arguments(name):
     }
     inputs = ForwardInputs(own.clips.features[INDICES, 0], own.clips.lengths[INDICES, 0], chosen)
     static = (own_task.network, own_task.features, own_task.modalities)
-    return *static, variables, own.scaler, dict(own.modality_scalers), (), inputs
+    return *static, variables, own.scaler, dict(own.modality_scalers), {}, inputs
 
 
 @every
@@ -102,19 +102,22 @@ def test_a_clip_without_audio_depends_only_on_its_other_modalities():
     assert not np.array_equal(found, compiled(*rest, inputs))
 
 
-class Recorder:
-    """A network that returns its arguments."""
+class Recorder(models.Network):
+    """A network that keeps its arguments."""
 
     def apply(self, *given):
-        return given
+        object.__setattr__(self, "given", given)
+        return jnp.zeros((2, 1))
 
 
 def test_the_network_gets_float32_features_and_the_pretrained_blocks():
     features = EncoderFeatures(encoder="whisper_tiny_en", blocks=(2,), hop_ms=20.0, centre="none", tuned_blocks=1)
     inputs = ForwardInputs(np.ones((2, 3, 4), np.float16), np.array([3, 1], np.int32), {})
     blocks, scaler = {"blocks": "of the encoder"}, case("frames")[1].scaler
-    variables, values, mask, given = forward(Recorder(), features, (), "weights", scaler, {}, blocks, inputs)
-    assert (variables, given) == ("weights", blocks)
+    network, weights = Recorder(models.build("baseline", {}, 1).module), models.Variables({"kernel": 1}, {})
+    forward(network, features, (), weights, scaler, {}, blocks, inputs)
+    variables, values, mask, given = network.given
+    assert (variables, given) == (weights, blocks)
     assert values.dtype == jnp.float32
     np.testing.assert_array_equal(mask, [[1, 1, 1], [1, 0, 0]])
     np.testing.assert_array_equal(values[..., 0], mask.astype(np.float32))

@@ -137,7 +137,9 @@ def test_only_lda_has_a_closed_form():
     assert models.build("lda", {}, 3).closed_form
     assert isinstance(models.build("lda", {}, 3).module, models.ClosedFormModel)
     with pytest.raises(TypeError, match="Baseline has no closed form"):
-        models.build("baseline", {}, 3).fit(models.Variables({}, {}), *(jnp.zeros((1, 1)),) * 3)
+        models.build("baseline", {}, 3).fit(
+            models.Variables({}, {}), jnp.zeros((1, 1, 1)), jnp.ones((1, 1), bool), jnp.zeros(1, int)
+        )
     assert {name for name in models.ARCHITECTURES if hasattr(models.ARCHITECTURES[name][1], "fit")} == {"lda"}
     assert not models.build("baseline", {}, 3).closed_form
     with pytest.raises(UsageError, match=r"config\.model\.shrinkage"):

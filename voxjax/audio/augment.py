@@ -6,12 +6,12 @@ raise them from 0, where each function changes nothing.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from voxjax.audio import dsp
 from voxjax.audio.features import channel_spans
@@ -197,8 +197,8 @@ class Batch(NamedTuple):
     For a network that fuses modalities, inputs and mask are dictionaries of such arrays with different T and C.
     """
 
-    inputs: Any
-    mask: Any
+    inputs: Float[Array, "B T C"] | dict[str, Float[Array, "B _ _"]]
+    mask: Bool[Array, "B T"] | dict[str, Bool[Array, "B _"]]
     targets: Float[Array, "B K"]
 
 

@@ -1,42 +1,51 @@
-"""Pretrained encoders of speech, as pure functions of weights and samples. A new one is a file and a row here."""
+"""Pretrained encoders of speech, as pure functions of weights and samples. A new one is a file and a row here.
+
+Array functions are annotated with jaxtyping, as in `voxjax.audio`, whose names of sizes hold here too. Further ones:
+
+- `D`, `H`: channels of an encoder's blocks, heads of attention.
+- `N`: chosen blocks.
+- `P`, `patches`: patches of 96 frames of one clip, and of all clips together.
+- `tokens`: of a text.
+"""
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Float16, Int
 
 from voxjax.audio import pooling
 from voxjax.config import EncoderFeatures, one_of
 from voxjax.encoders import mel_patches, vggish, vggish_input, wav2vec2, wav2vec2_config, whisper, yamnet, yamnet_input
-from voxjax.encoders.tensors import Tensors
+from voxjax.encoders.tensors import Params, Tensors
 from voxjax.errors import UsageError, mismatch
 
-Array = jax.Array
+# From blocks, weights, samples and lengths to outputs and their mask.
+Apply = Callable[[Sequence[int], Params, Array | np.ndarray, Array | np.ndarray], tuple[Array, Array]]
 
 
 class Encoder(NamedTuple):
     """One encoder: how it is loaded and run, its source and its licence."""
 
-    params: Callable[
-        [Tensors, Sequence[int]], Any
-    ]  # from tensors to the weights of chosen blocks, as nested dictionaries
-    apply: Callable[[Sequence[int], Any, Array, Array], tuple[Array, Array]]  # to [B, T, blocks, D] and its mask
+    params: Callable[[Tensors, Sequence[int]], Params]  # from tensors to the weights of chosen blocks
+    apply: Apply  # to [B, T, N, D] and its mask
     hop_ms: float  # distance of two positions
     rate_hz: int  # of its input
     file: str  # its weights' usual name, without suffix
     note: str  # source and licence
     tunable: str = ""  # a name in `TUNABLE`; empty where its blocks can't be trained further
     # As `apply`, for the hidden units of feed-forward layers; None where they are not available.
-    hidden: Callable[[Sequence[int], Any, Array, Array], tuple[Array, Array]] | None = None
+    hidden: Apply | None = None
 
 
 class Tunable(NamedTuple):
     """Blocks that can be trained further, each by itself."""
 
-    weights: Callable[[Any, int], Any]  # of one block, counted from 1, among an encoder's `params`
-    apply: Callable[[Any, Array, Array], Array]  # these, [B, T, D] and bool [B, T] to [B, T, D]
+    weights: Callable[[Params, int], Params]  # of one block, counted from 1, among an encoder's `params`
+    apply: Callable[[Params, Array, Array], Array]  # these, [B, T, D] and bool [B, T] to [B, T, D]
 
 
 TUNABLE = {
@@ -108,7 +117,7 @@ def encoder_for(config: EncoderFeatures) -> Encoder:
     return encoder
 
 
-def params(config: EncoderFeatures, tensors: Tensors) -> Any:
+def params(config: EncoderFeatures, tensors: Tensors) -> Params:
     """The weights that features need, and those of the blocks above them that are fine-tuned.
 
     Raises:
@@ -118,7 +127,7 @@ def params(config: EncoderFeatures, tensors: Tensors) -> Any:
     return encoder_for(config).params(tensors, (*config.blocks, *range(last + 1, last + 1 + config.tuned_blocks)))
 
 
-def blocks_to_finetune(config: EncoderFeatures, params: Any) -> dict[str, Any]:
+def blocks_to_finetune(config: EncoderFeatures, params: Params) -> Params:
     """Pretrained blocks to fine-tune: `{"blocks": {kind: {depth: weights}}}`; depth 0 is the highest block.
 
     Raises:
@@ -140,7 +149,12 @@ def blocks_to_finetune(config: EncoderFeatures, params: Any) -> dict[str, Any]:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def extract_features(config: EncoderFeatures, params: Any, samples: Array, lengths: Array) -> tuple[Array, Array]:
+def extract_features(
+    config: EncoderFeatures,
+    params: Params,
+    samples: Float[Array | np.ndarray, "B time"],
+    lengths: Int[Array | np.ndarray, " B"],
+) -> tuple[Float16[Array, "B T C"], Int[Array, " B"]]:
     """Features of kind `encoder` of a batch of zero-padded clips.
 
     Where the hop is a multiple of the encoder's, that many neighbouring positions are averaged. With
@@ -149,12 +163,12 @@ def extract_features(config: EncoderFeatures, params: Any, samples: Array, lengt
     Args:
         config: names encoder, blocks, their part, hop and pooling.
         params: as the encoder's `params` gives them.
-        samples: float32 `[batch, time]`, zeros beyond each length.
-        lengths: int32 `[batch]`, in samples.
+        samples: float32 `[B, time]`, zeros beyond each length.
+        lengths: int32 `[B]`, in samples.
 
     Returns:
-        float16 `[batch, positions, blocks * channels]`, zero beyond each clip, and int32 `[batch]`, its positions;
-        of statistics `[batch, 1, 2 * blocks * channels]`.
+        float16 `[B, positions, blocks * channels]`, zero beyond each clip, and int32 `[B]`, its positions;
+        of statistics `[B, 1, 2 * blocks * channels]`.
     """
     encoder = encoder_for(config)
     apply = encoder.hidden if config.part == "hidden" and encoder.hidden else encoder.apply
@@ -166,7 +180,9 @@ def extract_features(config: EncoderFeatures, params: Any, samples: Array, lengt
     return outputs.astype(jnp.float16), jnp.sum(mask, axis=1, dtype=jnp.int32)
 
 
-def _pooled(factor: int, values: Array, mask: Array) -> tuple[Array, Array]:
+def _pooled(
+    factor: int, values: Float[Array, "B T C"], mask: Bool[Array, "B T"]
+) -> tuple[Float[Array, "B pooled C"], Bool[Array, "B pooled"]]:
     """Means of `factor` neighbouring positions: `[B, T, C], [B, T] -> [B, T / factor, C], [B, T / factor]`."""
     if factor == 1:
         return values, mask

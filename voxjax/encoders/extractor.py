@@ -1,7 +1,6 @@
 """The function that turns samples into features: the signal features, or a pretrained encoder's."""
 
 import functools
-from typing import Any
 
 import jax
 
@@ -9,9 +8,10 @@ from voxjax import encoders
 from voxjax.audio import features
 from voxjax.audio.features import Extract
 from voxjax.config import EncoderFeatures, FeatureConfig
+from voxjax.encoders.tensors import Params
 
 
-def extractor(config: FeatureConfig, params: Any) -> Extract:
+def extractor(config: FeatureConfig, params: Params | None) -> Extract:
     """The function from zero-padded samples to features. `params` are the encoder's; None for signal features."""
     if isinstance(config, EncoderFeatures):
         return functools.partial(encoders.extract_features, config, jax.device_put(params))

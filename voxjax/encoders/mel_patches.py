@@ -7,11 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.audio import dsp
 from voxjax.errors import UsageError, mismatch
-
-Array = jax.Array
 
 RATE_HZ = 16_000
 MELS = 64
@@ -21,17 +20,19 @@ _LOW_HZ, _HIGH_HZ = 125.0, 7_500.0
 _FIRST = (PATCH - 1) * _HOP + _WINDOW  # samples that the first patch spans
 
 
-def cut(samples: Array, lengths: Array, hop_frames: int, offset: float) -> tuple[Array, Array]:
+def cut(
+    samples: Float[Array | np.ndarray, "B time"], lengths: Int[Array | np.ndarray, " B"], hop_frames: int, offset: float
+) -> tuple[Float[Array, "B P 96 64"], Bool[Array, "B P"]]:
     """Patches of zero-padded clips. The last one is padded with silence, so that a short clip has one, too.
 
     Args:
-        samples: float32 `[batch, time]` at 16 kHz, in [-1, 1].
-        lengths: int32 `[batch]`, in samples.
+        samples: float32 `[B, time]` at 16 kHz, in [-1, 1].
+        lengths: int32 `[B]`, in samples.
         hop_frames: frames of 10 ms from one patch to the next.
         offset: added to the mel magnitudes before the logarithm.
 
     Returns:
-        float32 `[batch, patches, 96, 64]`, and bool `[batch, patches]`, true where a patch holds some of its clip.
+        float32 `[B, P, 96, 64]`, and bool `[B, P]`, true where a patch holds some of its clip.
     """
     step = hop_frames * _HOP  # samples that each further patch adds
     count = 1 + -(-max(0, samples.shape[1] - _FIRST) // step)
@@ -45,15 +46,17 @@ def cut(samples: Array, lengths: Array, hop_frames: int, offset: float) -> tuple
     return made, jnp.arange(count)[None, :] < own[:, None]
 
 
-def each(patches: Array, mask: Array, network: Callable[[Array], Any]) -> Array:
+def each(
+    patches: Float[Array, "B P 96 64"], mask: Bool[Array, "B P"], network: Callable[[Array], Any]
+) -> Float[Array, "B P 1 C"]:
     """A network's output for each patch, zero where `mask` is false.
 
     Args:
         patches, mask: as `cut` gives them.
-        network: from `[N, 96, 64]` to `[N, C]`.
+        network: from `[patches, 96, 64]` to `[patches, C]`.
 
     Returns:
-        float32 `[batch, patches, 1, C]`.
+        float32 `[B, P, 1, C]`.
     """
     outputs = network(patches.reshape(-1, *patches.shape[2:])).reshape(*mask.shape, 1, -1)
     return jnp.where(mask[..., None, None], outputs, 0.0)
@@ -72,7 +75,7 @@ def only(encoder: str, layers: int, blocks: Sequence[int]) -> int:
     return blocks[0]
 
 
-def _levels(frames: int, offset: float, samples: Array) -> Array:
+def _levels(frames: int, offset: float, samples: Float[Array, " time"]) -> Float[Array, "{frames} 64"]:
     """Log-mels of one clip's frames, uncentred: `[time] -> [frames, 64]`."""
     windows = dsp.frames_from(samples, frames, _WINDOW, _HOP)
     spectrum = jnp.abs(jnp.fft.rfft(windows * dsp.hann(_WINDOW)[None], _FFT))
@@ -80,7 +83,7 @@ def _levels(frames: int, offset: float, samples: Array) -> Array:
 
 
 @functools.cache
-def _filters() -> np.ndarray:
+def _filters() -> Float[np.ndarray, "bins 64"]:
     """Triangles along HTK's mel scale, of height 1; the bin at 0 Hz is in none: float32 `[257, 64]`."""
     bins = _mel(np.linspace(0.0, RATE_HZ / 2, _FFT // 2 + 1))[:, None]
     low_mel, high_mel = _mel(np.array([_LOW_HZ, _HIGH_HZ]))
@@ -91,5 +94,5 @@ def _filters() -> np.ndarray:
     return triangles.astype(np.float32)
 
 
-def _mel(hz: np.ndarray) -> np.ndarray:
+def _mel(hz: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
     return 1_127.0 * np.log1p(hz / 700.0)

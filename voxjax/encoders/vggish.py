@@ -1,23 +1,21 @@
 """VGGish (Hershey et al. 2017): six convolutions and three dense layers, trained on the labels of YouTube videos.
 
-Letters: B clips, P patches of 0.96 s, C channels.
+Sizes are named as in `voxjax.encoders`.
 
 The last layer's output is taken before any activation, as in the published definition: "the embedding value is
 pre-activation" (README of tensorflow/models, research/audioset/vggish). The PyTorch port adds a ReLU.
 """
 
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.encoders import mel_patches, vggish_input
-from voxjax.encoders.tensors import Tensors
-
-Array = jax.Array
+from voxjax.encoders.tensors import Params, Tensors
 
 # The name of each layer in the published variables and in the PyTorch port. Convolutions come first.
 _CONVOLUTIONS = {
@@ -40,7 +38,7 @@ _PIXELS = mel_patches.PATCH * mel_patches.MELS // 4 ** len(_POOLED)  # 6 in time
 
 
 class VGGish(nn.Module):
-    """One layer's output `[N, C]` for patches `[N, 96, 64]`; of a convolution, its mean over time and frequency.
+    """One layer's output `[patches, C]` for `[patches, 96, 64]`; of a convolution, its mean over time and frequency.
 
     The first dense layer takes the flattened output of the last convolution, time first and channels last.
     """
@@ -48,7 +46,7 @@ class VGGish(nn.Module):
     widths: tuple[int, ...]  # channels of the layers up to the chosen one
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "patches 96 64"]) -> Float[Array, "patches C"]:
         x = x[..., None]
         names = _NAMES[: len(self.widths)]
         for name, channels in zip(names, self.widths, strict=True):
@@ -62,24 +60,29 @@ class VGGish(nn.Module):
         return x if x.ndim == 2 else jnp.mean(x, axis=(1, 2))
 
 
-def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
+def apply(
+    blocks: Sequence[int],
+    params: Params,
+    samples: Float[Array | np.ndarray, "B time"],
+    lengths: Int[Array | np.ndarray, " B"],
+) -> tuple[Float[Array, "B P 1 C"], Bool[Array, "B P"]]:
     """The output of one layer for each patch; layer 9 is VGGish's embedding. Padding does not change it.
 
     Args:
         blocks: one layer, from 1 to 9; static.
         params: as `params` returns them.
-        samples: float32 `[batch, time]` at 16 kHz.
-        lengths: int32 `[batch]`, in samples.
+        samples: float32 `[B, time]` at 16 kHz.
+        lengths: int32 `[B]`, in samples.
 
     Returns:
-        float32 `[batch, P, 1, C]`, zero beyond each clip, and bool `[batch, P]`; 0.96 s from patch to patch.
+        float32 `[B, P, 1, C]`, zero beyond each clip, and bool `[B, P]`; 0.96 s from patch to patch.
     """
     patches, mask = vggish_input.patches(samples, lengths)
     module = VGGish(tuple(params[name]["bias"].shape[0] for name in _NAMES[: _only(blocks)]))
     return mel_patches.each(patches, mask, functools.partial(module.apply, {"params": params})), mask
 
 
-def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
+def params(tensors: Tensors, blocks: Sequence[int]) -> Params:
     """Weights of the layers up to the chosen one, with the widths of the file.
 
     Args:
@@ -92,7 +95,7 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
         VoxJaxError: at a tensor that is missing or of another shape.
     """
     layer = _ported if "features.0.weight" in tensors else _published
-    tree: dict[str, Any] = {}
+    tree: dict[str, dict[str, np.ndarray]] = {}
     into = 1
     for name in _NAMES[: _only(blocks)]:
         into = into * _PIXELS if name == "fc1_1" else into
@@ -101,14 +104,14 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
     return tree
 
 
-def _published(tensors: Tensors, name: str, into: int) -> dict[str, Any]:
+def _published(tensors: Tensors, name: str, into: int) -> dict[str, np.ndarray]:
     places = (3, 3) if name in _CONVOLUTIONS else ()
     theirs, _ = _LAYERS[name]
     kernel = tensors.take(f"{theirs}/weights", (*places, into, None))
     return {"kernel": kernel, "bias": tensors.take(f"{theirs}/biases", kernel.shape[-1:])}
 
 
-def _ported(tensors: Tensors, name: str, into: int) -> dict[str, Any]:
+def _ported(tensors: Tensors, name: str, into: int) -> dict[str, np.ndarray]:
     places = (3, 3) if name in _CONVOLUTIONS else ()
     _, theirs = _LAYERS[name]
     kernel = tensors.take(f"{theirs}.weight", (None, into, *places))

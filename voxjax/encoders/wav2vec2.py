@@ -1,23 +1,23 @@
 """wav2vec 2.0 (Baevski et al. 2020), HuBERT (Hsu et al. 2021) and WavLM (Chen et al. 2022), 50 frames a second.
 
-Letters: B clips, S samples, T frames, C channels of convolutions, D channels of blocks, N chosen blocks. Modules and
-weights have the reference's names, so that `wav2vec2_weights` finds each weight's tensor by its path.
+Sizes are named as in `voxjax.encoders`; T are frames, C channels of convolutions. Modules and weights have
+the reference's names, so that `wav2vec2_weights` finds each weight's tensor by its path.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.encoders import wav2vec2_config, wav2vec2_input, wav2vec2_weights
-from voxjax.encoders.tensors import Tensors
+from voxjax.encoders.tensors import Params, Tensors
 from voxjax.encoders.wav2vec2_attention import ATTENTIONS
 from voxjax.encoders.wav2vec2_config import Config
 from voxjax.errors import UsageError, mismatch
-
-Array = jax.Array
 
 _CONV_EPSILON = 1e-5  # of the norms after convolutions, whatever `layer_norm_eps` is
 
@@ -29,7 +29,7 @@ class ClipNorm(nn.Module):
     """
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B T C"]:
         count = jnp.sum(mask, axis=1).astype(x.dtype)[:, None, None]
         mean = jnp.sum(jnp.where(mask[..., None], x, 0.0), axis=1, keepdims=True) / count  # [B, 1, C]
         square = jnp.where(mask[..., None], jnp.square(x - mean), 0.0)
@@ -49,7 +49,7 @@ class ConvLayer(nn.Module):
     index: int
 
     @nn.compact
-    def __call__(self, x: Array, counts: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T C"], counts: Int[Array, " B"]) -> Float[Array, "B _ _"]:
         config, i = self.config, self.index
         size, stride, bias = config.conv_kernel[i], config.conv_stride[i], config.conv_bias
         x = nn.Conv(config.conv_dim[i], (size,), stride, padding="VALID", use_bias=bias, name="conv")(x)
@@ -61,7 +61,7 @@ class ConvLayer(nn.Module):
 
 
 class FeatureExtractor(nn.Module):
-    """Frames of 25 ms every 20 ms: samples `[B, S]` to `[B, T, C]` and their mask bool `[B, T]`.
+    """Frames of 25 ms every 20 ms: samples `[B, time]` to `[B, T, C]` and their mask bool `[B, T]`.
 
     Convolutions are not padded, so that a clip's frames do not depend on samples beyond it.
     """
@@ -69,7 +69,9 @@ class FeatureExtractor(nn.Module):
     config: Config
 
     @nn.compact
-    def __call__(self, samples: Array, lengths: Array) -> tuple[Array, Array]:
+    def __call__(
+        self, samples: Float[Array | np.ndarray, "B time"], lengths: Int[Array | np.ndarray, " B"]
+    ) -> tuple[Float[Array, "B T C"], Bool[Array, "B T"]]:
         x = wav2vec2_input.prepared(self.config, samples, lengths)[..., None]
         counts = wav2vec2_input.frames(self.config, lengths)
         for i, count in enumerate(counts):
@@ -83,7 +85,7 @@ class FeatureProjection(nn.Module):
     config: Config
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T C"]) -> Float[Array, "B T {self.config.hidden_size}"]:
         if self.config.feat_proj_layer_norm:
             x = _layer_norm(self.config.layer_norm_eps, "layer_norm")(x)
         return nn.Dense(self.config.hidden_size, name="projection")(x)
@@ -95,7 +97,7 @@ class PositionalConv(nn.Module):
     config: Config
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T D"]) -> Float[Array, "B T D"]:
         size, groups = self.config.num_conv_pos_embeddings, self.config.num_conv_pos_embedding_groups
         padding = (size // 2, size - 1 - size // 2)  # the reference pads evenly and drops the surplus at the end
         conv = nn.Conv(x.shape[-1], (size,), padding=(padding,), feature_group_count=groups, name="conv")
@@ -108,7 +110,7 @@ class FeedForward(nn.Module):
     config: Config
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T D"]) -> Float[Array, "B T D"]:
         hidden = nn.Dense(self.config.intermediate_size, name="intermediate_dense")(x)
         return nn.Dense(x.shape[-1], name="output_dense")(_gelu(hidden))
 
@@ -119,7 +121,9 @@ class Block(nn.Module):
     config: Config
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, bias: Array | None) -> tuple[Array, Array | None]:
+    def __call__(
+        self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"], bias: Float[Array, "H T T"] | None
+    ) -> tuple[Float[Array, "B T D"], Float[Array, "H T T"] | None]:
         config = self.config
         before = config.do_stable_layer_norm
         norms = [_layer_norm(config.layer_norm_eps, name) for name in ("layer_norm", "final_layer_norm")]
@@ -138,7 +142,7 @@ class Encoder(nn.Module):
     blocks: tuple[int, ...]
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"]) -> Float[Array, "B T N D"]:
         config, bias = self.config, None
         norm = _layer_norm(config.layer_norm_eps, "layer_norm")
         x = jnp.where(mask[..., None], x, 0.0)  # positions beyond the clip must equal padding
@@ -155,7 +159,7 @@ class Encoder(nn.Module):
 class Wav2Vec2(nn.Module):
     """The complete encoder. Hashable, so that it can be a static argument of `jit`.
 
-    `apply(variables, samples, lengths)` takes float32 `[B, S]` at 16 kHz and int32 `[B]`, in samples, and returns
+    `apply(variables, samples, lengths)` takes float32 `[B, time]` at 16 kHz and int32 `[B]`, in samples, and returns
     float32 `[B, T, N, D]`, zero beyond each clip, and bool `[B, T]`, true within. More padding does not change them.
 
     Attributes:
@@ -168,38 +172,45 @@ class Wav2Vec2(nn.Module):
     blocks: tuple[int, ...]
 
     @nn.compact
-    def __call__(self, samples: Array, lengths: Array) -> tuple[Array, Array]:
+    def __call__(
+        self, samples: Float[Array | np.ndarray, "B time"], lengths: Int[Array | np.ndarray, " B"]
+    ) -> tuple[Float[Array, "B T N D"], Bool[Array, "B T"]]:
         x, mask = FeatureExtractor(self.config, name="feature_extractor")(samples, lengths)
         x = FeatureProjection(self.config, name="feature_projection")(x)
         outputs = Encoder(self.config, self.blocks, name="encoder")(x, mask)
         return jnp.where(mask[..., None, None], outputs, 0.0), mask
 
 
-def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
+def apply(
+    blocks: Sequence[int],
+    params: Params,
+    samples: Float[Array | np.ndarray, "B time"],
+    lengths: Int[Array | np.ndarray, " B"],
+) -> tuple[Float[Array, "B T N D"], Bool[Array, "B T"]]:
     """Outputs of chosen blocks for zero-padded clips. More padding does not change them.
 
     Args:
         blocks: counted from 1; 0 is the input of the first. Static.
         params: as `params` returns them, of the same blocks.
-        samples: float32 `[batch, time]` at 16 kHz.
-        lengths: int32 `[batch]`, in samples.
+        samples: float32 `[B, time]` at 16 kHz.
+        lengths: int32 `[B]`, in samples.
 
     Returns:
-        float32 `[batch, T, blocks, D]`, zero beyond each clip, and bool `[batch, T]`; 50 positions a second.
+        float32 `[B, T, N, D]`, zero beyond each clip, and bool `[B, T]`; 50 positions a second.
     """
     network = Wav2Vec2(wav2vec2_config.parsed(params["layout"]), tuple(blocks))
     variables = {"params": {name: part for name, part in params.items() if name != "layout"}}
     return cast(tuple[Array, Array], network.apply(variables, samples, lengths))
 
 
-def block(weights: Mapping[str, Any], x: Array, mask: Array) -> Array:
+def block(weights: Params, x: Float[Array, "B T D"], mask: Bool[Array, "B T"]) -> Float[Array, "B T D"]:
     """One block alone, on the output of the block below: `[B, T, D], [B, T] -> [B, T, D]`."""
     module = Block(wav2vec2_config.parsed(weights["layout"]))
     tree = {name: part for name, part in weights.items() if name != "layout"}
-    return cast(tuple[Array, Any], module.apply({"params": tree}, x, mask, None))[0]
+    return cast(tuple[Array, Array | None], module.apply({"params": tree}, x, mask, None))[0]
 
 
-def block_weights(params: Mapping[str, Any], number: int) -> dict[str, Any]:
+def block_weights(params: Params, number: int) -> Params:
     """The weights of one block, counted from 1, from the result of `params`, and the layout.
 
     Raises:
@@ -212,7 +223,7 @@ def block_weights(params: Mapping[str, Any], number: int) -> dict[str, Any]:
     return {**params["encoder"][f"layers_{number - 1}"], "layout": params["layout"]}
 
 
-def params(kind: str, tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
+def params(kind: str, tensors: Tensors, blocks: Sequence[int]) -> Params:
     """Weights of a published encoder up to the last chosen block, and its layout.
 
     Args:
@@ -244,5 +255,5 @@ def _layer_norm(epsilon: float, name: str) -> nn.LayerNorm:
     return nn.LayerNorm(epsilon, use_fast_variance=False, name=name)
 
 
-def _gelu(x: Array) -> Array:
+def _gelu(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     return nn.gelu(x, approximate=False)

@@ -1,18 +1,16 @@
 """Self-attention of wav2vec 2.0 and HuBERT, and of WavLM, with a bias that depends on the distance of two frames.
 
-Letters: B clips, T frames, D channels, H heads.
+Sizes are named as in `voxjax.encoders`; T are frames.
 """
 
 import math
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.encoders.wav2vec2_config import Config
-
-Array = jax.Array
 
 _GATE_PARTS = 4  # numbers that are summed for one gate, as in the reference
 
@@ -23,7 +21,9 @@ class Attention(nn.Module):
     config: Config
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, bias: Array | None) -> tuple[Array, Array | None]:
+    def __call__(
+        self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"], bias: Float[Array, "H T T"] | None
+    ) -> tuple[Float[Array, "B T D"], Float[Array, "H T T"] | None]:
         return _attend(self.config.num_attention_heads, x, _padding_bias(mask)), bias
 
 
@@ -36,7 +36,9 @@ class GatedAttention(nn.Module):
     config: Config
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, bias: Array | None) -> tuple[Array, Array | None]:
+    def __call__(
+        self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"], bias: Float[Array, "H T T"] | None
+    ) -> tuple[Float[Array, "B T D"], Float[Array, "H T T"] | None]:
         config = self.config
         if bias is None:
             table = nn.Embed(config.num_buckets, config.num_attention_heads, name="rel_attn_embed")
@@ -44,7 +46,7 @@ class GatedAttention(nn.Module):
         added = _padding_bias(mask) + self._gate(x) * bias[None]
         return _attend(config.num_attention_heads, x, added), bias
 
-    def _gate(self, x: Array) -> Array:
+    def _gate(self, x: Float[Array, "B T D"]) -> Float[Array, "B H T 1"]:
         """The factor of the distance bias for each frame, at least 1: `[B, T, D] -> [B, H, T, 1]`."""
         heads = self.config.num_attention_heads
         parts = x.reshape(*x.shape[:2], heads, -1).swapaxes(1, 2)  # [B, H, T, D / H]
@@ -59,7 +61,7 @@ class GatedAttention(nn.Module):
 ATTENTIONS: dict[str, type[nn.Module]] = {"hubert": Attention, "wav2vec2": Attention, "wavlm": GatedAttention}
 
 
-def buckets(config: Config, frames: int) -> np.ndarray:
+def buckets(config: Config, frames: int) -> Int[np.ndarray, " 2*{frames}-1"]:
     """The bucket of each distance from `1 - frames` to `frames - 1`: int32 `[2 * frames - 1]`.
 
     Half the buckets are for later frames. In each half, small distances have one bucket each and larger ones share
@@ -76,22 +78,22 @@ def buckets(config: Config, frames: int) -> np.ndarray:
     return (bucket + np.where(distance > 0, half, 0)).astype(np.int32)
 
 
-def _by_pair(values: Array) -> Array:
+def _by_pair(values: Float[Array, "distances H"]) -> Float[Array, "H T T"]:
     """Values by distance as values by pair of frames: `[2T - 1, H] -> [H, T, T]`."""
     frames = (values.shape[0] + 1) // 2
     place = jnp.arange(frames)
     return jnp.moveaxis(values[place[None, :] - place[:, None] + frames - 1], -1, 0)
 
 
-def _padding_bias(mask: Array) -> Array:
+def _padding_bias(mask: Bool[Array, "B T"]) -> Float[Array, "B 1 1 T"]:
     """Minus infinity where a key is padding: `[B, T] -> [B, 1, 1, T]`."""
     return jnp.where(mask, 0.0, -jnp.inf)[:, None, None, :]
 
 
-def _attend(heads: int, x: Array, bias: Array) -> Array:
+def _attend(heads: int, x: Float[Array, "B T D"], bias: Float[Array, "#B #H #T T"]) -> Float[Array, "B T D"]:
     """Attention, with a bias of the scores `[B, 1 or H, 1 or T, T]`: `[B, T, D] -> [B, T, D]`; for use in a module."""
 
-    def split(name: str) -> Array:
+    def split(name: str) -> Float[Array, "B T H _"]:
         return nn.Dense(x.shape[-1], name=name)(x).reshape(*x.shape[:2], heads, -1)  # [B, T, H, D / H]
 
     query, key, value = split("q_proj"), split("k_proj"), split("v_proj")

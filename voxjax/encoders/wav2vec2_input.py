@@ -1,11 +1,10 @@
 """The input of wav2vec 2.0, HuBERT and WavLM: normalised clips, and their number of frames."""
 
-import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.encoders.wav2vec2_config import Config
-
-Array = jax.Array
 
 _VARIANCE_FLOOR = 1e-7  # the reference's, so that silence stays silence
 
@@ -18,8 +17,8 @@ def field_samples(config: Config) -> int:
     return field
 
 
-def frames(config: Config, lengths: Array) -> list[Array]:
-    """The number of frames of each clip after each convolution: int32 `[batch]` each.
+def frames(config: Config, lengths: Int[Array | np.ndarray, " B"]) -> list[Int[Array, " B"]]:
+    """The number of frames of each clip after each convolution: int32 `[B]` each.
 
     A clip shorter than one frame's receptive field has one frame; its rest is silence.
     """
@@ -29,21 +28,23 @@ def frames(config: Config, lengths: Array) -> list[Array]:
     return counts[1:]
 
 
-def within(size: int, counts: Array) -> Array:
-    """True at each clip's valid positions: bool `[batch, size]`."""
+def within(size: int, counts: Int[Array | np.ndarray, " B"]) -> Bool[Array, "B {size}"]:
+    """True at each clip's valid positions: bool `[B, size]`."""
     return jnp.arange(size)[None, :] < counts[:, None]
 
 
-def prepared(config: Config, samples: Array, lengths: Array) -> Array:
+def prepared(
+    config: Config, samples: Float[Array | np.ndarray, "B time"], lengths: Int[Array | np.ndarray, " B"]
+) -> Float[Array, "B padded"]:
     """The samples as the first convolution takes them.
 
     Args:
         config: its `do_normalize` decides whether each clip is brought to zero mean and unit variance.
-        samples: float32 `[batch, time]` at 16 kHz.
-        lengths: int32 `[batch]`, in samples.
+        samples: float32 `[B, time]` at 16 kHz.
+        lengths: int32 `[B]`, in samples.
 
     Returns:
-        float32 `[batch, max(time, field)]`, zero beyond each clip. Only a clip's own samples determine its level.
+        float32 `[B, max(time, field)]`, zero beyond each clip. Only a clip's own samples determine its level.
     """
     mask = within(samples.shape[1], lengths)
     samples = jnp.where(mask, samples, 0.0)

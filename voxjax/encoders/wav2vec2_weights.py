@@ -1,13 +1,12 @@
 """Published weights of wav2vec 2.0, HuBERT and WavLM, whose tensors have the reference's names."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import jax
 import numpy as np
+from jax.tree_util import DictKey
 
-from voxjax.encoders.tensors import Tensors
+from voxjax.encoders.tensors import Params, Tensors
 
 _PREFIX = re.compile(r"^(?:hubert|wav2vec2|wavlm)\.")  # where the file also holds a head
 _LEAF = re.compile("^(?:kernel|scale|embedding)$")  # Flax's names of what the files call `weight`
@@ -15,7 +14,7 @@ _LEAF = re.compile("^(?:kernel|scale|embedding)$")  # Flax's names of what the f
 _NORMED = (("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1"))
 
 
-def fill(tensors: Tensors, shapes: Mapping[str, Any]) -> dict[str, Any]:
+def fill(tensors: Tensors, shapes: Params) -> dict[str, Params]:
     """Weights for a tree of parameters.
 
     Args:
@@ -32,7 +31,7 @@ def fill(tensors: Tensors, shapes: Mapping[str, Any]) -> dict[str, Any]:
     return jax.tree_util.tree_map_with_path(lambda path, leaf: _leaf(known, path, leaf.shape), dict(shapes))
 
 
-def _leaf(tensors: Tensors, path: tuple[Any, ...], shape: tuple[int, ...]) -> np.ndarray:
+def _leaf(tensors: Tensors, path: tuple[DictKey, ...], shape: tuple[int, ...]) -> np.ndarray:
     """The weight at a path of the tree. In the files, kernels have their axes in the opposite order."""
     *parents, leaf = (part.key for part in path)
     module = ".".join(re.sub(r"_(\d+)$", r".\1", parent) for parent in parents)

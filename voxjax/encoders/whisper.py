@@ -1,22 +1,20 @@
 """Whisper's encoder (Radford et al. 2022): two convolutions and pre-norm transformer blocks, 50 positions a second.
 
-Letters: B clips, F mel frames, T positions, D channels, H heads, N chosen blocks.
+Sizes are named as in `voxjax.encoders`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.encoders import whisper_input
-from voxjax.encoders.tensors import Tensors
+from voxjax.encoders.tensors import Params, Tensors
 from voxjax.errors import UsageError, mismatch
-
-Array = jax.Array
 
 _HEAD_CHANNELS = 64  # in every published size
 _EPSILON = 1e-5
@@ -28,10 +26,10 @@ class Attention(nn.Module):
     heads: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"]) -> Float[Array, "B T D"]:
         channels = x.shape[-1]
 
-        def split(name: str, bias: bool) -> Array:
+        def split(name: str, bias: bool) -> Float[Array, "B T H _"]:
             y = nn.Dense(channels, use_bias=bias, name=name)(x)
             return y.reshape(*x.shape[:2], self.heads, -1)  # [B, T, H, D / H]
 
@@ -52,7 +50,9 @@ class Block(nn.Module):
     heads: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> tuple[Array, Array]:
+    def __call__(
+        self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"]
+    ) -> tuple[Float[Array, "B T D"], Float[Array, "B T 4*D"]]:
         x = x + Attention(self.heads, name="attn")(nn.LayerNorm(_EPSILON, name="attn_ln")(x), mask)
         hidden = nn.Dense(4 * x.shape[-1], name="mlp_in")(nn.LayerNorm(_EPSILON, name="mlp_ln")(x))
         hidden = nn.gelu(hidden, approximate=False)
@@ -60,10 +60,10 @@ class Block(nn.Module):
 
 
 class Whisper(nn.Module):
-    """Outputs of chosen blocks `[B, T, N, D]` and bool `[B, T]`, from log-mels `[B, F, 80]` and bool `[B, F]`.
+    """Outputs of chosen blocks and mask: log-mels `[B, frames, 80]`, `[B, frames]` to `[B, T, N, D]`, `[B, T]`.
 
-    T is F / 2, rounded up. Block 0 is the input of the first block. With `hidden` it returns the blocks' hidden
-    units instead, `[B, T, N, 4D]`, and has no block 0.
+    T is half the frames, rounded up. Block 0 is the input of the first block. With `hidden` it returns the blocks'
+    hidden units instead, `[B, T, N, 4D]`, and has no block 0.
     """
 
     channels: int
@@ -71,7 +71,9 @@ class Whisper(nn.Module):
     hidden: bool = False
 
     @nn.compact
-    def __call__(self, mels: Array, mask: Array) -> tuple[Array, Array]:
+    def __call__(
+        self, mels: Float[Array, "B frames 80"], mask: Bool[Array, "B frames"]
+    ) -> tuple[Float[Array, "B T N D"], Bool[Array, "B T"]]:
         x = nn.gelu(nn.Conv(self.channels, (3,), padding=1, name="conv1")(mels), approximate=False)
         x = jnp.where(mask[..., None], x, 0.0)  # positions beyond the clip must equal padding
         x = nn.gelu(nn.Conv(self.channels, (3,), 2, padding=1, name="conv2")(x), approximate=False)  # [B, T, D]
@@ -85,17 +87,22 @@ class Whisper(nn.Module):
         return jnp.where(mask[..., None, None], chosen, 0.0), mask
 
 
-def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
+def apply(
+    blocks: Sequence[int],
+    params: Params,
+    samples: Float[Array | np.ndarray, "B time"],
+    lengths: Int[Array | np.ndarray, " B"],
+) -> tuple[Float[Array, "B T N D"], Bool[Array, "B T"]]:
     """Outputs of chosen blocks for zero-padded clips. More padding does not change them.
 
     Args:
         blocks: counted from 1; static.
         params: as `params` returns them, of the same blocks or more.
-        samples: float32 `[batch, time]` at 16 kHz.
-        lengths: int32 `[batch]`, in samples.
+        samples: float32 `[B, time]` at 16 kHz.
+        lengths: int32 `[B]`, in samples.
 
     Returns:
-        float32 `[batch, T, blocks, D]`, zero beyond each clip, and bool `[batch, T]`; 50 positions a second.
+        float32 `[B, T, N, D]`, zero beyond each clip, and bool `[B, T]`; 50 positions a second.
 
     Raises:
         UsageError: at clips longer than the encoder's positions (30 s).
@@ -103,14 +110,23 @@ def apply(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, leng
     return _apply(blocks, False, params, samples, lengths)
 
 
-def hidden(blocks: Sequence[int], params: Mapping[str, Any], samples: Array, lengths: Array) -> tuple[Array, Array]:
+def hidden(
+    blocks: Sequence[int],
+    params: Params,
+    samples: Float[Array | np.ndarray, "B time"],
+    lengths: Int[Array | np.ndarray, " B"],
+) -> tuple[Float[Array, "B T N D"], Bool[Array, "B T"]]:
     """Hidden units of the feed-forward layers of chosen blocks, after GELU: as `apply`, with 4D channels a block."""
     return _apply(blocks, True, params, samples, lengths)
 
 
 def _apply(
-    blocks: Sequence[int], hidden: bool, params: Mapping[str, Any], samples: Array, lengths: Array
-) -> tuple[Array, Array]:
+    blocks: Sequence[int],
+    hidden: bool,
+    params: Params,
+    samples: Float[Array | np.ndarray, "B time"],
+    lengths: Int[Array | np.ndarray, " B"],
+) -> tuple[Float[Array, "B T N D"], Bool[Array, "B T"]]:
     mels, mask = whisper_input.log_mels(samples, lengths)
     longest, known = -(-mels.shape[1] // 2), params["positions"].shape[0]
     if longest > known:
@@ -121,7 +137,7 @@ def _apply(
     return cast(tuple[Array, Array], module.apply({"params": params}, mels, mask))
 
 
-def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
+def params(tensors: Tensors, blocks: Sequence[int]) -> Params:
     """Weights of the convolutions and of all blocks up to the last chosen one, in Flax's layout.
 
     Args:
@@ -147,13 +163,13 @@ def params(tensors: Tensors, blocks: Sequence[int]) -> dict[str, Any]:
     return tree | {f"block{i + 1}": _block(known, f"blocks.{i}", channels) for i in range(max(blocks))}
 
 
-def block(weights: Mapping[str, Any], x: Array, mask: Array) -> Array:
+def block(weights: Params, x: Float[Array, "B T D"], mask: Bool[Array, "B T"]) -> Float[Array, "B T D"]:
     """One block alone, on the output of the block below: `[B, T, D], [B, T] -> [B, T, D]`."""
     module = Block(x.shape[-1] // _HEAD_CHANNELS)
     return cast(tuple[Array, Array], module.apply({"params": weights}, x, mask))[0]
 
 
-def block_weights(params: Mapping[str, Any], number: int) -> dict[str, Any]:
+def block_weights(params: Params, number: int) -> Params:
     """The weights of one block, counted from 1, from the result of `params`."""
     return dict(params[f"block{number}"])
 
@@ -172,7 +188,7 @@ def _norm(known: Tensors, name: str, channels: int) -> dict[str, np.ndarray]:
     return {"scale": known.take(f"{name}.weight", (channels,)), "bias": known.take(f"{name}.bias", (channels,))}
 
 
-def _block(known: Tensors, name: str, channels: int) -> dict[str, Any]:
+def _block(known: Tensors, name: str, channels: int) -> Params:
     return {
         "attn_ln": _norm(known, f"{name}.attn_ln", channels),
         "attn": {

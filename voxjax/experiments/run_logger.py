@@ -108,7 +108,7 @@ class RunLogger:
         if run.epoch % _PICTURES_EVERY == 0:
             self._draw(point, run, logits)
 
-    def _row(self, run: RunState) -> dict[str, Any]:
+    def _row(self, run: RunState) -> Mapping[str, Any]:
         row = mean_history([run])[run.epoch - 1]
         return row if len(self._parts) == 1 else {**row, "part": len(self._parts) - 1}
 

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from voxjax import encoders, models
 from voxjax.artifacts.model_folder import TrainedMember, TrainedModel
@@ -14,11 +15,10 @@ from voxjax.audio import normalize
 from voxjax.audio.features import Extract
 from voxjax.config import EncoderFeatures, FeatureConfig
 from voxjax.encoders.extractor import extractor
+from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.modalities.batch import Sequences
 from voxjax.models.forward import ForwardInputs, forward
-
-Array = jax.Array
 
 _BATCH_ROWS = (1, 16)  # rows of a compiled batch: one for a single file, many for a folder
 _EMPTY = np.zeros((0, 1), np.float32)  # a modality that a clip does not have
@@ -42,15 +42,15 @@ class LoadedFeatureSet(NamedTuple):
     classes: int
     features: FeatureConfig
     extract: Extract
-    pretrained: Any  # encoder blocks that members have fine-tuned
+    pretrained: Params  # encoder blocks that members have fine-tuned
     members: tuple[LoadedMember, ...]
 
 
 class Window(NamedTuple):
     """A window of a clip: one input of the network."""
 
-    samples: np.ndarray  # float32 [time]; empty where there is no sound
-    modality_inputs: Mapping[str, np.ndarray]  # float32 [T, D] each
+    samples: Float[np.ndarray, " time"]  # float32; empty where there is no sound
+    modality_inputs: Mapping[str, Float[np.ndarray, "_ _"]]  # float32 [T, D] each
 
 
 def load_feature_set(model: str, trained: TrainedModel, i: int) -> LoadedFeatureSet:
@@ -58,9 +58,9 @@ def load_feature_set(model: str, trained: TrainedModel, i: int) -> LoadedFeature
     feature_set, classes = trained.feature_sets[i], len(trained.labels)
     members = tuple(_loaded_member(member, classes) for member in trained.members if member.feature_set == i)
     features = feature_set.features
-    pretrained = (
-        encoders.blocks_to_finetune(features, feature_set.encoder) if isinstance(features, EncoderFeatures) else {}
-    )
+    pretrained = models.NOTHING_PRETRAINED
+    if isinstance(features, EncoderFeatures) and feature_set.encoder is not None:
+        pretrained = encoders.blocks_to_finetune(features, feature_set.encoder)
     extract = extractor(features, feature_set.encoder)
     return LoadedFeatureSet(model, classes, features, extract, jax.device_put(pretrained), members)
 
@@ -72,8 +72,8 @@ def _loaded_member(member: TrainedMember, classes: int) -> LoadedMember:
     return LoadedMember(network, models.fused_modalities(member.options), *arrays)
 
 
-def logits(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> np.ndarray:
-    """Logits of windows: `[windows, members, K]`; those of a member without any input are arbitrary.
+def logits(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> Float[np.ndarray, "windows M K"]:
+    """Logits of windows: `[windows, M, K]`; those of a member without any input are arbitrary.
 
     Raises:
         VoxJaxError: at weights that do not fit the network.
@@ -91,8 +91,10 @@ def logits(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> np.ndarr
     return out
 
 
-def _batch_logits(feature_set: LoadedFeatureSet, windows: Sequence[Window], rows: int, size: int) -> np.ndarray:
-    """`[windows, members, K]`, computed at the shape `[rows, size]`."""
+def _batch_logits(
+    feature_set: LoadedFeatureSet, windows: Sequence[Window], rows: int, size: int
+) -> Float[np.ndarray, "windows M K"]:
+    """`[windows, M, K]`, computed at the shape `[rows, size]`."""
     samples, lengths = np.zeros((rows, size), np.float32), np.zeros(rows, np.int32)
     for i, window in enumerate(windows):
         lengths[i] = len(window.samples)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from voxjax import modalities, models
 from voxjax.artifacts import model_folder
@@ -21,9 +22,9 @@ from voxjax.inference.batched_forward import LoadedFeatureSet, Window
 from voxjax.metrics import soft_voting
 from voxjax.modalities.names import AUDIO
 
-Source = Any  # a path, a binary file object, or (samples, sample rate); None where there is no sound
-ModalityInputs = Mapping[str, Any]  # of one recording, by modality: a text, a path, or an array
-Result = dict[str, Any]
+Source = io.Source | None  # None where there is no sound
+ModalityInputs = Mapping[str, modalities.Value]  # of one recording, by modality
+Result = dict[str, Any]  # as `EmotionPredictor.predict` describes it
 
 DEFAULT_MODEL = "checkpoints/whisper_statistics"
 _LIMITS = AudioLimits()
@@ -34,8 +35,10 @@ class _Clip(NamedTuple):
     """A source that was read, or the error of reading it."""
 
     duration_s: float
-    windows: tuple[list[np.ndarray], ...]  # one list per feature set; one empty window where there is no sound
-    modality_inputs: Mapping[str, np.ndarray]  # float32 [T, D] each
+    windows: tuple[
+        list[Float[np.ndarray, " _"]], ...
+    ]  # one list per feature set; one empty window where there is no sound
+    modality_inputs: Mapping[str, Float[np.ndarray, "_ _"]]  # float32 [T, D] each
     error: VoxJaxError | None
 
 
@@ -130,7 +133,7 @@ class EmotionPredictor:
 
     def log_probabilities(
         self, sources: Iterable[Source], modality_inputs: Iterable[ModalityInputs] | None = None
-    ) -> Iterator[np.ndarray]:
+    ) -> Iterator[Float[np.ndarray, " K"]]:
         """Log-probabilities of the vote before the temperature, `[K]` for each source.
 
         Args:
@@ -163,7 +166,7 @@ class EmotionPredictor:
 
     def _votes(
         self, sources: Iterable[Source], modality_inputs: Iterable[ModalityInputs] | None
-    ) -> Iterator[tuple[Source, _Clip, np.ndarray]]:
+    ) -> Iterator[tuple[Source, _Clip, Float[np.ndarray, " _"]]]:
         """Each source with its clip and, where it could be read, the log-probabilities of the vote, `[K]`."""
         pairs: Iterator[tuple[Source, ModalityInputs]] = (
             zip(sources, itertools.repeat({}))
@@ -207,31 +210,33 @@ class EmotionPredictor:
             expected = "sound" + (f", or any of {known}" if self.modalities else "")
             raise VoxJaxError(mismatch(self.model, expected, "nothing", "give at least one"))
 
-    def _modality(self, name: str, value: Any, duration_s: float) -> np.ndarray:
+    def _modality(self, name: str, value: modalities.Value, duration_s: float) -> Float[np.ndarray, "T D"]:
         """One modality of a clip: float32 `[T, D]`."""
         read = modalities.read(name, value, duration_s)
         names = self._columns[name] if name in self._columns else ()
         modalities.check_same_columns(f"{name}, for {self.model}", read, self.modalities[name], names)
         return read.values
 
-    def _vote(self, clips: Sequence[_Clip]) -> np.ndarray:
+    def _vote(self, clips: Sequence[_Clip]) -> Float[np.ndarray, "clips K"]:
         """Log-probabilities of the vote of the members that have any input: `[clips, K]`."""
         if not clips:
             return np.zeros((0, len(self.labels)))
         means = [self._mean_logits(feature_set, i, clips) for i, feature_set in enumerate(self._feature_sets)]
-        logits = np.concatenate(means, axis=1).astype(np.float64)  # [clips, members, K]
+        logits = np.concatenate(means, axis=1).astype(np.float64)  # [clips, M, K]
         available = np.array([[bool(fused & set(_used(clip))) for clip in clips] for fused in self._fused])
         return soft_voting.soft_vote(logits.transpose(1, 0, 2), self._weights, available)
 
-    def _mean_logits(self, feature_set: LoadedFeatureSet, i: int, clips: Sequence[_Clip]) -> np.ndarray:
-        """Mean logits over each clip's windows in feature set `i`: `[clips, members of the feature set, K]`."""
+    def _mean_logits(
+        self, feature_set: LoadedFeatureSet, i: int, clips: Sequence[_Clip]
+    ) -> Float[np.ndarray, "clips M K"]:
+        """Mean logits over each clip's windows in feature set `i`: `[clips, M, K]`, M those of the feature set."""
         windows = [Window(samples, clip.modality_inputs) for clip in clips for samples in clip.windows[i]]
         logits = batched_forward.logits(feature_set, windows)
         counts = [len(clip.windows[i]) for clip in clips]
         ends = np.cumsum(counts)
         return np.stack([logits[end - n : end].mean(axis=0) for n, end in zip(counts, ends, strict=True)])
 
-    def _result(self, vote: np.ndarray, clip: _Clip) -> Result:
+    def _result(self, vote: Float[np.ndarray, " K"], clip: _Clip) -> Result:
         """The answer to one clip from the log-probabilities of the vote, `[K]`."""
         probabilities = soft_voting.softmax(vote / self.temperature)
         best = int(probabilities.argmax())

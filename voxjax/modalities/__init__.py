@@ -1,13 +1,17 @@
 """Modalities other than audio, by name. A new one is a file here, a row in `MODALITIES` and a field of `Clip`.
 
-Letters: T positions, D channels.
+Array functions are annotated with jaxtyping, as in `voxjax.audio`, whose names of sizes hold here too. A further one:
+
+- `D`: channels of a modality.
 """
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import ArrayLike
 
 from voxjax.config import one_of
 from voxjax.data.manifest import FILES
@@ -15,13 +19,13 @@ from voxjax.errors import VoxJaxError, mismatch
 from voxjax.modalities import face, physio, text
 from voxjax.modalities.value import ModalityValue
 
-Value = Any  # the manifest's text, a path, or an array
+Value = Path | ArrayLike  # the manifest's text, a file, or an array
 
 
 class Modality(NamedTuple):
     """The reader of a modality, a function of a value and the clip's duration in seconds, and its limit."""
 
-    read: Callable[[Value, float], ModalityValue]
+    read: Callable[[str | Path, float], ModalityValue]
     longest: int  # positions; further ones are dropped
 
 
@@ -35,8 +39,8 @@ MODALITIES = {
 class ModalityColumn(NamedTuple):
     """A modality of many clips."""
 
-    values: np.ndarray  # float32 [clips, T, D], zero at padding
-    lengths: np.ndarray  # int32 [clips], 0 where it is missing
+    values: Float[np.ndarray, "clips T D"]  # float32, zero at padding
+    lengths: Int[np.ndarray, " clips"]  # int32, 0 where it is missing
     names: tuple[str, ...]  # of the D channels; empty where they have none
 
 
@@ -54,7 +58,9 @@ def read(name: str, value: Value, duration_s: float) -> ModalityValue:
     """
     one_of("modality", name, MODALITIES)
     modality = MODALITIES[name]
-    given, names = modality.read(value, duration_s) if isinstance(value, (str, Path)) else ModalityValue(value)
+    given, names = (
+        modality.read(value, duration_s) if isinstance(value, (str, Path)) else ModalityValue(np.asarray(value))
+    )
     found = np.asarray(given)
     if found.ndim not in (1, 2) or not found.size or found.dtype.kind not in "fiu":
         shape = "x".join(map(str, found.shape))

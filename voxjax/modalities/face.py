@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ _INTENSITY = re.compile(r"AU\d+_r")  # of an action unit, 0 to 5
 _SUCCESS = "success"
 
 
-def read(value: Any, duration_s: float) -> ModalityValue:
+def read(value: str | Path, duration_s: float) -> ModalityValue:
     """Action units, resampled to 10 Hz, from a table with columns AU01_r and so on; or an `.npy` of `[T, D]` or `[D]`.
 
     Rows with `success` 0, in which OpenFace found no face, are treated as missing.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.modalities.value import ModalityValue
@@ -18,8 +19,8 @@ class Series(NamedTuple):
     """Columns of numbers; NaN where a cell is empty."""
 
     names: tuple[str, ...]
-    values: np.ndarray  # float64 [T, D]
-    times_s: np.ndarray | None  # float64 [T], rising; None without such a column
+    values: Float[np.ndarray, "T D"]  # float64
+    times_s: Float[np.ndarray, " T"] | None  # float64, rising; None without such a column
 
 
 def read(path: Path, wanted: Callable[[str], object]) -> Series:

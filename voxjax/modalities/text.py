@@ -1,13 +1,13 @@
 """Reader of text: one all-MiniLM-L6-v2 embedding of the transcript (Reimers and Gurevych 2019; Wang et al. 2020)."""
 
-from typing import Any
+from pathlib import Path
 
 from voxjax.encoders import sentence
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.modalities.value import ModalityValue
 
 
-def read(value: Any, duration_s: float) -> ModalityValue:
+def read(value: str | Path, duration_s: float) -> ModalityValue:
     """The embedding of a transcript, float32 `[1, 384]`.
 
     Raises:

@@ -1,16 +1,28 @@
-"""The networks as pure functions, by name. A new model is a file here and a row in `ARCHITECTURES`."""
+"""The networks as pure functions, by name. A new model is a file here and a row in `ARCHITECTURES`.
+
+Array functions are annotated with jaxtyping, as in `voxjax.audio`, whose names of sizes hold here too. Further ones:
+
+- `pooled`, `folded`, `halved`: positions after merging neighbours.
+- `U`: units of an LSTM in one direction.
+- `S`: a clip's statistics, means and deviations of its channels.
+- `D`, `embed`: channels of a modality, and of its embedding.
+- `modalities`: those that a network fuses, the audio among them.
+"""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import flax.errors
 import flax.linen as nn
 import jax
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from voxjax.config import one_of
-from voxjax.config_schema import freeze, thaw
+from voxjax.config_schema import Plain, freeze, thaw
+from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError
+from voxjax.modalities import batch as modality_batch
 from voxjax.models import (
     advanced,
     baseline,
@@ -41,15 +53,16 @@ __all__ = [
     "parameter_count",
 ]
 
-Array = jax.Array
-Tree = Mapping[str, Any]  # nested dictionaries of arrays
-Inputs = Array | Mapping[str, Array]  # `[B, T, C]`, or by modality where the network fuses several
+Inputs = Float[Array, "B T C"] | modality_batch.Inputs  # by modality where the network fuses several
+Masks = Bool[Array, "B T"] | modality_batch.Masks
+
+NOTHING_PRETRAINED: Params = {}
 
 
 class Architecture(NamedTuple):
     """A network's dataclass of options, and its module, which takes these and the number of classes."""
 
-    options: type[Any]
+    options: type
     module: Callable[[Any, int], nn.Module]
 
 
@@ -76,8 +89,8 @@ class WeightsError(VoxJaxError):
 class Variables(NamedTuple):
     """Weights, and the running statistics of batch norm: nested dictionaries of float32 arrays."""
 
-    params: Tree
-    stats: Tree
+    params: Params
+    stats: Params
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +104,9 @@ class Network:
 
     module: nn.Module
 
-    def init(self, key: Array, inputs: Inputs, mask: Inputs, pretrained: Tree | tuple[()] = ()) -> Variables:
+    def init(
+        self, key: Key[Array, ""], inputs: Inputs, mask: Masks, pretrained: Params = NOTHING_PRETRAINED
+    ) -> Variables:
         """Fresh weights for inputs of this shape, `[B, T, C]` with `[B, T]`."""
         made = ["params", "batch_stats"]
         given = {"pretrained": pretrained} if pretrained else {}
@@ -103,8 +118,14 @@ class Network:
         """Whether the weights come from `fit` instead of training steps."""
         return isinstance(self.module, ClosedFormModel)
 
-    def fit(self, variables: Variables, inputs: Array, mask: Array, labels: Array) -> Variables:
-        """Weights fitted to training clips: `[n, T, C]`, bool `[n, T]` and int32 `[n]`.
+    def fit(
+        self,
+        variables: Variables,
+        inputs: Float[Array, "clips T C"],
+        mask: Bool[Array, "clips T"],
+        labels: Int[Array, " clips"],
+    ) -> Variables:
+        """Weights fitted to training clips: `[clips, T, C]`, bool `[clips, T]` and int32 `[clips]`.
 
         Raises:
             TypeError: at a network without a closed form.
@@ -113,7 +134,9 @@ class Network:
             raise TypeError(f"{type(self.module).__name__} has no closed form: expected a ClosedFormModel, train it")
         return variables._replace(params=self.module.fit(inputs, mask, labels))
 
-    def apply(self, variables: Variables, inputs: Inputs, mask: Inputs, pretrained: Tree | tuple[()] = ()) -> Array:
+    def apply(
+        self, variables: Variables, inputs: Inputs, mask: Masks, pretrained: Params = NOTHING_PRETRAINED
+    ) -> Float[Array, "B K"]:
         """Logits without dropout: `[B, T, C], [B, T] -> [B, K]`.
 
         Raises:
@@ -129,11 +152,11 @@ class Network:
         self,
         variables: Variables,
         inputs: Inputs,
-        mask: Inputs,
+        mask: Masks,
         rates: DropoutRates,
-        key: Array,
-        pretrained: Tree | tuple[()] = (),
-    ) -> tuple[Array, Tree]:
+        key: Key[Array, ""],
+        pretrained: Params = NOTHING_PRETRAINED,
+    ) -> tuple[Float[Array, "B K"], Params]:
         """Logits with dropout, `[B, K]`, and the updated statistics of batch norm."""
         collections = _collections(variables, pretrained)
         rngs = {"dropout": key}
@@ -141,7 +164,7 @@ class Network:
         return logits, updates.get("batch_stats", {})
 
 
-def options(architecture: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def options(architecture: str, values: Plain) -> dict[str, Any]:
     """The architecture's options, complete and checked, as plain values.
 
     Raises:
@@ -151,12 +174,12 @@ def options(architecture: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return thaw(freeze(ARCHITECTURES[architecture].options, values, "config.model"))
 
 
-def fused_modalities(values: Mapping[str, Any]) -> tuple[str, ...]:
+def fused_modalities(values: Plain) -> tuple[str, ...]:
     """Modalities that a network with these options, which must be complete, fuses with the audio."""
     return tuple(values["modalities"]) if "modalities" in values else ()
 
 
-def build(architecture: str, values: Mapping[str, Any], classes: int) -> Network:
+def build(architecture: str, values: Plain, classes: int) -> Network:
     """The network of this name.
 
     Args:
@@ -182,6 +205,6 @@ def parameter_count(variables: Variables) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(variables.params))
 
 
-def _collections(variables: Variables, pretrained: Tree | tuple[()]) -> dict[str, Any]:
+def _collections(variables: Variables, pretrained: Params) -> dict[str, Params]:
     learned = {"params": variables.params, "batch_stats": variables.stats}
     return {**learned, "pretrained": pretrained} if pretrained else learned

@@ -3,12 +3,10 @@
 import dataclasses
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
 
 from voxjax.models import conv_stem, layers, option_checks
-
-Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +36,9 @@ class Stage(nn.Module):
     options: Options
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> tuple[Array, Array]:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: layers.DropoutRates | None
+    ) -> tuple[Float[Array, "B pooled {self.filters}"], Bool[Array, "B pooled"]]:
         shortcut = nn.Dense(self.filters)(x)  # [B, T, filters]
         for _ in range(2):
             x = nn.Conv(self.filters, (self.options.kernel,), use_bias=False)(jnp.where(mask[..., None], x, 0.0))
@@ -55,7 +55,9 @@ class Advanced(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: layers.DropoutRates | None
+    ) -> Float[Array, "B {self.classes}"]:
         x, mask = conv_stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         for filters in self.options.filters:
             x, mask = Stage(filters, self.options)(x, mask, rates)

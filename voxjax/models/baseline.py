@@ -3,11 +3,9 @@
 import dataclasses
 
 import flax.linen as nn
-import jax
+from jaxtyping import Array, Bool, Float
 
 from voxjax.models import layers, option_checks
-
-Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +28,9 @@ class Baseline(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: layers.DropoutRates | None
+    ) -> Float[Array, "B {self.classes}"]:
         for filters in self.options.filters:
             x, mask = layers.ConvBlock(filters, self.options.kernel, self.options.pool)(x, mask, rates)
         return layers.head(layers.masked_mean(x, mask), self.options.dense, self.classes, rates)

@@ -1,23 +1,22 @@
 """The protocol of models whose weights are computed from training clips in closed form, without gradient steps."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-import jax
+from jaxtyping import Array, Bool, Float, Int
 
-Array = jax.Array
+from voxjax.encoders.tensors import Params
 
 
 @runtime_checkable
 class ClosedFormModel(Protocol):
     """A model that is fitted, not trained: no optimiser, no epochs, no weight decay."""
 
-    def fit(self, x: Array, mask: Array, labels: Array) -> Mapping[str, Any]:
+    def fit(self, x: Float[Array, "clips T C"], mask: Bool[Array, "clips T"], labels: Int[Array, " clips"]) -> Params:
         """The weights, as the module's `params`.
 
         Args:
-            x: standardised features of the training clips, `[n, T, C]`.
-            mask: bool `[n, T]`, true at valid positions.
-            labels: int32 `[n]`.
+            x: standardised features of the training clips, `[clips, T, C]`.
+            mask: bool `[clips, T]`, true at valid positions.
+            labels: int32 `[clips]`.
         """
         ...

@@ -1,12 +1,10 @@
 """The stem: convolutions over time and frequency, before the layers over time alone."""
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
 
 from voxjax.models import layers
-
-Array = jax.Array
 
 
 class Stem(nn.Module):
@@ -21,7 +19,9 @@ class Stem(nn.Module):
     bins: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> tuple[Array, Array]:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: layers.DropoutRates | None
+    ) -> tuple[Float[Array, "B halved channels"], Bool[Array, "B halved"]]:
         if not self.filters:
             return x, mask
         rest = jnp.where(mask[..., None], x[..., self.bins :], 0.0)[:, ::2]

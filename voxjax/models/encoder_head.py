@@ -3,13 +3,11 @@
 import dataclasses
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
 
 from voxjax.errors import UsageError, mismatch
 from voxjax.models import layers, option_checks
-
-Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +34,12 @@ class Options:
 
 
 class BlockWeights(nn.Module):
-    """The mean of an encoder's blocks under learned weights (Yang et al. 2021): `[B, T, blocks * C] -> [B, T, C]`."""
+    """The mean of an encoder's blocks under learned weights (Yang et al. 2021): `[B, T, C] -> [B, T, C / blocks]`."""
 
     blocks: int
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T C"]) -> Float[Array, "B T C//{self.blocks}"]:
         channels = x.shape[-1]
         if channels % self.blocks:
             found = f"{self.blocks} blocks for {channels} channels"
@@ -61,7 +59,9 @@ class EncoderHead(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: layers.DropoutRates | None
+    ) -> Float[Array, "B {self.classes}"]:
         o = self.options
         x = nn.Dense(o.project)(BlockWeights(o.blocks)(x))  # [B, T, project]
         x = layers.Dropout()(nn.relu(x), None if rates is None else rates.block)

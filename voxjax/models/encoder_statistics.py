@@ -9,14 +9,12 @@ better than `encoder_head`. Linear classifiers on such statistics are common pro
 import dataclasses
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
 
 from voxjax.audio.pooling import mean_and_deviation
 from voxjax.config import in_range
 from voxjax.models import layers, option_checks
-
-Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +39,9 @@ class EncoderStatistics(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: layers.DropoutRates | None
+    ) -> Float[Array, "B {self.classes}"]:
         x = statistics(x, mask, self.options.bandwidth)  # [B, 2C]
         x = layers.BatchNorm()(x, jnp.any(mask, axis=1), rates)  # deviations vary less than means
         x = layers.Dropout()(x, None if rates is None else rates.block)
@@ -49,7 +49,7 @@ class EncoderStatistics(nn.Module):
         return linear + layers.head(x, (self.options.dense,), self.classes, rates)  # [B, K]
 
 
-def statistics(x: Array, mask: Array, bandwidth: float = 0.0) -> Array:
+def statistics(x: Float[Array, "B T C"], mask: Bool[Array, "B T"], bandwidth: float = 0.0) -> Float[Array, "B S"]:
     """Means and standard deviations over positions: `[B, T, C], [B, T] -> [B, 2C]`.
 
     Clips of a single position hold statistics already (`features.pooling`): `[B, 1, C], [B, 1] -> [B, C]`.
@@ -59,7 +59,7 @@ def statistics(x: Array, mask: Array, bandwidth: float = 0.0) -> Array:
     return mean_and_deviation(x, rarity(x, mask, bandwidth) if bandwidth else jnp.asarray(mask, x.dtype))
 
 
-def rarity(x: Array, mask: Array, bandwidth: float) -> Array:
+def rarity(x: Float[Array, "B T C"], mask: Bool[Array, "B T"], bandwidth: float) -> Float[Array, "B T"]:
     """Weight of each position, the inverse of its clip's density around it: `[B, T, C] -> [B, T]`, 0 at padding.
 
     A silence or a long vowel then counts as about one position, whatever its length. The density is estimated with a

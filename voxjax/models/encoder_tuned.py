@@ -5,19 +5,21 @@ to them, starting from zero: an array of each weight's shape, or the product of 
 """
 
 import dataclasses
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.tree_util import DictKey
+from jaxtyping import Array, Bool, Float
 
 from voxjax import encoders
 from voxjax.config import in_range
 from voxjax.encoders.static_config import TUNED
+from voxjax.encoders.tensors import Params
 from voxjax.errors import UsageError, mismatch
 from voxjax.models import encoder_head, layers
-
-Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +44,10 @@ class Finetuned(nn.Module):
     rank: int
 
     @nn.compact
-    def __call__(self, pretrained: Any) -> Any:
-        def one(path: Any, leaf: Array) -> Array:
+    def __call__(self, pretrained: Params) -> Params:
+        def one(
+            path: Sequence[DictKey], leaf: Float[Array | np.ndarray, "*shape"]
+        ) -> Float[Array | np.ndarray, "*shape"]:
             name = "_".join(str(part.key) for part in path)
             if not self.rank:
                 return leaf + self.param(name, nn.initializers.zeros, leaf.shape)
@@ -63,7 +67,9 @@ class EncoderTuned(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: layers.DropoutRates | None
+    ) -> Float[Array, "B {self.classes}"]:
         kind, blocks = self._blocks()
         apply = encoders.TUNABLE[kind].apply
         if self.options.recompute:
@@ -76,10 +82,10 @@ class EncoderTuned(nn.Module):
         x = layers.BatchNorm(name="outputs")(x, mask, rates)  # a few channels are far larger than the rest
         return encoder_head.EncoderHead(self.options.head, self.classes, name="head")(x, mask, rates)
 
-    def _blocks(self) -> tuple[str, Any]:
+    def _blocks(self) -> tuple[str, Mapping[str, Params]]:
         """The name of the encoder in `TUNABLE`, and its blocks by depth."""
         if not self.has_variable("pretrained", "blocks"):
             do = "set config.features.tuned_blocks, or use architecture encoder_head"
             raise UsageError(mismatch("architecture encoder_tuned", "at least one block to tune", "none", do))
-        found: dict[str, Any] = self.get_variable("pretrained", "blocks")
+        found: Params = self.get_variable("pretrained", "blocks")
         return next(iter(found.items()))

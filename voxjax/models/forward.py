@@ -1,28 +1,27 @@
 """The one forward pass of evaluation: unscaled features of a batch in, logits out.
 
-Letters: B clips, T positions, C channels, K classes.
+Sizes are named as in `voxjax.models`.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float, Int
 
 from voxjax.audio import normalize
 from voxjax.config import FeatureConfig
+from voxjax.encoders.tensors import Params
 from voxjax.modalities import batch as modality_batch
-from voxjax.models import Network, Variables
-
-Array = jax.Array
+from voxjax.models import Inputs, Masks, Network, Variables
 
 
 class ForwardInputs(NamedTuple):
     """A batch of clips, unscaled and padded. Padding may hold anything."""
 
-    features: Array | np.ndarray  # [B, T, C], of any floating type; computed with in float32
-    lengths: Array | np.ndarray  # int32 [B], valid positions; 0 where there is no audio
+    features: Float[Array | np.ndarray, "B T C"]  # computed with in float32
+    lengths: Int[Array | np.ndarray, " B"]  # int32, valid positions; 0 where there is no audio
     modality_inputs: Mapping[str, modality_batch.Sequences]  # of the same B clips, by name
 
 
@@ -33,9 +32,9 @@ def forward(
     variables: Variables,
     scaler: normalize.Scaler,
     modality_scalers: Mapping[str, normalize.Scaler],
-    pretrained: Any,
+    pretrained: Params,
     inputs: ForwardInputs,
-) -> Array:
+) -> Float[Array, "B K"]:
     """Logits of a batch, without dropout or augmentation: `[B, K]`.
 
     Pure: `jit`, `vmap` and export are put around it by the caller.
@@ -60,7 +59,7 @@ def scaled_inputs(
     scaler: normalize.Scaler,
     modality_scalers: Mapping[str, normalize.Scaler],
     inputs: ForwardInputs,
-) -> tuple[Any, Any]:
+) -> tuple[Inputs, Masks]:
     """A batch as a network takes it: float32 `[B, T, C]` and bool `[B, T]`, or both by modality where it fuses."""
     mask = jnp.arange(inputs.features.shape[1])[None, :] < inputs.lengths[:, None]
     values = normalize.apply(features, scaler, jnp.asarray(inputs.features, jnp.float32), mask)

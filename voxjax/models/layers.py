@@ -1,6 +1,6 @@
 """Layers with masks: padding does not change their outputs.
 
-Letters: B examples, T positions in time, C channels, H units, K classes. `mask` is bool `[B, T]`.
+Sizes are named as in `voxjax.models`. `mask` is bool `[B, T]`.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,15 +9,17 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-
-Array = jax.Array
+from jaxtyping import Array, Bool, Float, Key
 
 
 class DropoutRates(NamedTuple):
     """Traced dropout rates in [0, 1): after convolution blocks, and between dense layers."""
 
-    block: Array
-    head: Array
+    block: Float[Array, ""]
+    head: Float[Array, ""]
+
+
+LSTMState = tuple[Float[Array, "B U"], Float[Array, "B U"]]  # the output and the cell
 
 
 class Dropout(nn.Module):
@@ -28,7 +30,7 @@ class Dropout(nn.Module):
     """
 
     @nn.compact
-    def __call__(self, x: Array, rate: Array | None) -> Array:
+    def __call__(self, x: Float[Array, "*shape"], rate: Float[Array, ""] | None) -> Float[Array, "*shape"]:
         if rate is None:
             return x
         words = jax.random.bits(self.make_rng("dropout"), (-(-x.size // 4),), jnp.uint32)
@@ -44,7 +46,9 @@ class BatchNorm(nn.Module):
     momentum: float = 0.9
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> Array:
+    def __call__(
+        self, x: Float[Array, "*positions C"], mask: Bool[Array, "..."], rates: DropoutRates | None
+    ) -> Float[Array, "*positions C"]:
         norm = nn.BatchNorm(use_running_average=rates is None, momentum=self.momentum)
         with jax.numpy_dtype_promotion("standard"):  # its statistics are always float32
             return norm(x, mask=mask.reshape(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
@@ -57,7 +61,7 @@ class MultiScaleConv(nn.Module):
     kernels: tuple[int, ...]
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B T filters"]:
         x = jnp.where(mask[..., None], x, 0.0)  # positions beyond the clip must equal padding
         branches = [nn.Conv(self.filters, (kernel,), name=f"kernel{kernel}")(x) for kernel in self.kernels]
         return jnp.concatenate(branches, axis=-1)  # [B, T, kernels * filters]
@@ -69,7 +73,7 @@ class SqueezeExcite(nn.Module):
     reduction: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B T C"]:
         narrow = max(1, x.shape[-1] // self.reduction)
         squeezed = nn.relu(nn.Dense(narrow)(masked_mean(x, mask)))  # [B, C / reduction]
         return x * nn.sigmoid(nn.Dense(x.shape[-1])(squeezed))[:, None, :]
@@ -83,7 +87,9 @@ class ConvBlock(nn.Module):
     pool: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> tuple[Array, Array]:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: DropoutRates | None
+    ) -> tuple[Float[Array, "B pooled channels"], Bool[Array, "B pooled"]]:
         x = nn.Conv(self.filters, (self.kernel,), use_bias=False)(jnp.where(mask[..., None], x, 0.0))
         x = nn.relu(BatchNorm()(x, mask, rates))
         x, mask = max_pool(x, mask, self.pool)
@@ -102,7 +108,9 @@ class MultiScaleBlock(nn.Module):
     pool: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> tuple[Array, Array]:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: DropoutRates | None
+    ) -> tuple[Float[Array, "B pooled channels"], Bool[Array, "B pooled"]]:
         x = MultiScaleConv(self.filters, self.kernels)(x, mask)
         x = nn.relu(BatchNorm()(x, mask, rates))
         x = SqueezeExcite(self.reduction)(x, mask)
@@ -111,7 +119,7 @@ class MultiScaleBlock(nn.Module):
 
 
 class BiLSTM(nn.Module):
-    """The concatenated outputs of an LSTM in both directions (Schuster and Paliwal 1997): `[B, T, C] -> [B, T, 2H]`.
+    """The concatenated outputs of an LSTM in both directions (Schuster and Paliwal 1997): `[B, T, C] -> [B, T, 2U]`.
 
     Padding is skipped: the backward pass starts at the clip's own last position. The input's part of the gates is one
     matrix product for all positions; two scans are faster than one stacked scan on CPU.
@@ -120,20 +128,24 @@ class BiLSTM(nn.Module):
     units: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B T 2*{self.units}"]:
         forward = self._direction("forward", x, mask, 0)
         backward = self._direction("backward", x, mask, 1)
         return jnp.concatenate([forward, backward], axis=-1)
 
-    def _direction(self, name: str, x: Array, mask: Array, backward: int) -> Array:
+    def _direction(
+        self, name: str, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], backward: int
+    ) -> Float[Array, "B T {self.units}"]:
         units, channels = self.units, x.shape[-1]
         glorot, orthogonal = nn.initializers.glorot_uniform(), nn.initializers.orthogonal()
         kernel = self.param(f"{name}_kernel", glorot, (channels, 4 * units))
         recurrent = self.param(f"{name}_recurrent", orthogonal, (units, 4 * units))
         bias = self.param(f"{name}_bias", _open_forget_gate, (4 * units,))
-        gates = jnp.swapaxes(x @ kernel + bias[None, None, :], 0, 1)  # [T, B, 4H]
+        gates = jnp.swapaxes(x @ kernel + bias[None, None, :], 0, 1)  # [T, B, 4U]
 
-        def step(carry: tuple[Array, Array], inputs: tuple[Array, Array]):
+        def step(
+            carry: LSTMState, inputs: tuple[Float[Array, "B gates"], Bool[Array, "B 1"]]
+        ) -> tuple[LSTMState, Array]:
             hidden, cell = carry
             gates, valid = inputs
             new_hidden, new_cell = _lstm_cell(gates + hidden @ recurrent, cell)
@@ -143,7 +155,7 @@ class BiLSTM(nn.Module):
         start = jnp.zeros((x.shape[0], units), x.dtype)
         valid = jnp.swapaxes(mask, 0, 1)[..., None]  # [T, B, 1]
         _, hidden = jax.lax.scan(step, (start, start), (gates, valid), reverse=bool(backward))
-        return jnp.swapaxes(jnp.where(valid, hidden, 0.0), 0, 1)  # [B, T, H]
+        return jnp.swapaxes(jnp.where(valid, hidden, 0.0), 0, 1)  # [B, T, U]
 
 
 class AttentionPool(nn.Module):
@@ -155,7 +167,7 @@ class AttentionPool(nn.Module):
     heads: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array) -> Array:
+    def __call__(self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B 2*C"]:
         scores = nn.Dense(self.heads)(nn.tanh(nn.Dense(x.shape[-1] // 2)(x)))  # [B, T, heads]
         scores = jnp.where(mask[..., None], scores, -jnp.inf)
         weights = jax.nn.softmax(scores, axis=1)
@@ -168,7 +180,9 @@ class AttentionPool(nn.Module):
         return jnp.concatenate([mean.reshape(flat), deviation.reshape(flat)], axis=-1)
 
 
-def fold(x: Array, mask: Array, size: int) -> tuple[Array, Array]:
+def fold(
+    x: Float[Array, "B T C"], mask: Bool[Array, "B T"], size: int
+) -> tuple[Float[Array, "B folded C*{size}"], Bool[Array, "B folded"]]:
     """Each run of `size` positions concatenated, valid if any is: `[B, T, C] -> [B, ceil(T/size), size * C]`."""
     extra = -x.shape[1] % size
     x = jnp.pad(jnp.where(mask[..., None], x, 0.0), ((0, 0), (0, extra), (0, 0)))
@@ -176,18 +190,20 @@ def fold(x: Array, mask: Array, size: int) -> tuple[Array, Array]:
     return x.reshape(x.shape[0], mask.shape[1], -1), jnp.any(mask, axis=2)
 
 
-def masked_max(x: Array, mask: Array) -> Array:
+def masked_max(x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B C"]:
     """Maximum over valid positions: `[B, T, C] -> [B, C]`."""
     return jnp.max(jnp.where(mask[..., None], x, -jnp.inf), axis=1)
 
 
-def masked_mean(x: Array, mask: Array) -> Array:
+def masked_mean(x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B C"]:
     """Mean over valid positions: `[B, T, C] -> [B, C]`."""
     count = jnp.maximum(jnp.sum(mask, axis=1), 1).astype(x.dtype)
     return jnp.sum(jnp.where(mask[..., None], x, 0.0), axis=1) / count[:, None]
 
 
-def max_pool(x: Array, mask: Array, size: int) -> tuple[Array, Array]:
+def max_pool(
+    x: Float[Array, "B T C"], mask: Bool[Array, "B T"], size: int
+) -> tuple[Float[Array, "B pooled C"], Bool[Array, "B pooled"]]:
     """The maximum of each run of `size` positions, valid if any is: `[B, T, C] -> [B, ceil(T/size), C]`."""
     extra = -x.shape[1] % size
     mask = jnp.pad(mask, ((0, 0), (0, extra)))
@@ -197,18 +213,18 @@ def max_pool(x: Array, mask: Array, size: int) -> tuple[Array, Array]:
     return jnp.where(mask[..., None], jnp.max(x, axis=2), 0.0), mask
 
 
-def last_states(x: Array, mask: Array) -> Array:
+def last_states(x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B C"]:
     """A BiLSTM's states after its whole input: forward at the last valid position, backward at the first.
 
-    `[B, T, 2H] -> [B, 2H]`.
+    `[B, T, 2U] -> [B, 2U]`.
     """
     last = jnp.maximum(jnp.sum(mask, axis=1) - 1, 0)
-    forward = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]  # [B, 2H]
+    forward = jnp.take_along_axis(x, last[:, None, None], axis=1)[:, 0]  # [B, 2U]
     half = x.shape[-1] // 2
     return jnp.concatenate([forward[:, :half], x[:, 0, half:]], axis=-1)
 
 
-def mean_and_max(x: Array, mask: Array) -> Array:
+def mean_and_max(x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B 2*C"]:
     """Mean and maximum over valid positions, concatenated: `[B, T, C] -> [B, 2C]`."""
     return jnp.concatenate([masked_mean(x, mask), masked_max(x, mask)], axis=-1)
 
@@ -220,7 +236,7 @@ POOLINGS: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
-def pooled(pooling: str, heads: int, x: Array, mask: Array) -> Array:
+def pooled(pooling: str, heads: int, x: Float[Array, "B T C"], mask: Bool[Array, "B T"]) -> Float[Array, "B channels"]:
     """A clip pooled over time: `[B, T, C] -> [B, channels]`; called inside a module.
 
     Args:
@@ -231,20 +247,22 @@ def pooled(pooling: str, heads: int, x: Array, mask: Array) -> Array:
     return AttentionPool(heads)(x, mask) if pooling == "attention" else POOLINGS[pooling](x, mask)
 
 
-def head(x: Array, dense: Sequence[int], classes: int, rates: DropoutRates | None) -> Array:
+def head(
+    x: Float[Array, "B C"], dense: Sequence[int], classes: int, rates: DropoutRates | None
+) -> Float[Array, "B {classes}"]:
     """Dense layers with ReLU and dropout, then the classes: `[B, C] -> [B, K]`; called inside a module."""
     for units in dense:
         x = Dropout()(nn.relu(nn.Dense(units)(x)), None if rates is None else rates.head)
     return nn.Dense(classes)(x)
 
 
-def _lstm_cell(gates: Array, cell: Array) -> tuple[Array, Array]:
+def _lstm_cell(gates: Float[Array, "B gates"], cell: Float[Array, "B U"]) -> LSTMState:
     input_gate, forget, update, output = jnp.split(gates, 4, axis=-1)
     cell = nn.sigmoid(forget) * cell + nn.sigmoid(input_gate) * nn.tanh(update)
     return nn.sigmoid(output) * nn.tanh(cell), cell
 
 
-def _open_forget_gate(key: Array, shape: tuple[int, ...]) -> Array:
+def _open_forget_gate(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, " _"]:
     """Biases of 1 for the forget gate and 0 for the rest, so that cells first keep their state (Gers et al. 2000)."""
     del key
     return jnp.zeros(shape).at[shape[0] // 4 : shape[0] // 2].set(1.0)

@@ -6,18 +6,16 @@ classifier (Ng and Jordan 2001).
 """
 
 import dataclasses
-from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.config import in_range
 from voxjax.models.encoder_statistics import statistics
 from voxjax.models.layers import DropoutRates
-
-Array = jax.Array
 
 _PARTS = 4  # of the clips, each held out once to choose the temperature
 _TEMPERATURES = np.exp2(np.arange(41) / 4.0).astype(np.float32)
@@ -40,30 +38,36 @@ class LinearDiscriminant(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: DropoutRates | None) -> Array:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: DropoutRates | None
+    ) -> Float[Array, "B {self.classes}"]:
         x = statistics(x, mask)  # [B, S]
         kernel = self.param("kernel", nn.initializers.zeros, (x.shape[-1], self.classes))
         bias = self.param("bias", nn.initializers.zeros, (self.classes,))
         return x @ kernel + bias[None]
 
-    def fit(self, x: Array, mask: Array, labels: Array) -> dict[str, Any]:
-        """Weights from standardised training clips: `[n, T, C]`, bool `[n, T]` and int32 `[n]`."""
+    def fit(
+        self, x: Float[Array, "clips T C"], mask: Bool[Array, "clips T"], labels: Int[Array, " clips"]
+    ) -> dict[str, Float[Array, "..."]]:
+        """Weights from standardised training clips: `[clips, T, C]`, bool `[clips, T]` and int32 `[clips]`."""
         x, of_class = statistics(x, mask), jax.nn.one_hot(labels, self.classes)
         kernel, bias = fit_lda(x, of_class, self.options.shrinkage)
         scale = temperature(x, of_class, self.options.shrinkage)
         return {"kernel": kernel / scale, "bias": bias / scale}
 
 
-def fit_lda(x: Array, of_class: Array, shrinkage: float) -> tuple[Array, Array]:
+def fit_lda(
+    x: Float[Array, "clips S"], of_class: Float[Array, "clips K"], shrinkage: float
+) -> tuple[Float[Array, "S K"], Float[Array, " K"]]:
     """Kernel `[S, K]` and bias `[K]`: the class probabilities are `softmax(x @ kernel + bias)`.
 
     The covariance is `(1 - shrinkage) * within-class scatter + shrinkage * identity`. With fewer clips than statistics
     the equations are solved in the space of the clips (Woodbury's identity).
 
     Args:
-        x: `[n, S]`, standardised.
-        of_class: `[n, K]`, one-hot classes; all 0 for a clip that is left out of the fit. A class without clips takes
-            the mean of all clips as its own, and the prior of half a clip.
+        x: `[clips, S]`, standardised.
+        of_class: `[clips, K]`, one-hot classes; all 0 for a clip that is left out of the fit. A class without clips
+            takes the mean of all clips as its own, and the prior of half a clip.
         shrinkage: in (0, 1].
     """
     count = jnp.sum(of_class, axis=0)
@@ -73,7 +77,7 @@ def fit_lda(x: Array, of_class: Array, shrinkage: float) -> tuple[Array, Array]:
         count[:, None] > 0, of_class.T @ x / jnp.maximum(count, 1.0)[:, None], overall_mean[None]
     )  # [K, S]
     included = jnp.sum(of_class, axis=1, keepdims=True)
-    inner = (included * x - of_class @ means) * jnp.sqrt((1.0 - shrinkage) / total)  # [n, S]
+    inner = (included * x - of_class @ means) * jnp.sqrt((1.0 - shrinkage) / total)  # [clips, S]
     if len(x) < x.shape[1]:
         gram = shrinkage * jnp.eye(len(x), dtype=x.dtype) + inner @ inner.T
         kernel = (means.T - inner.T @ _solve(gram, inner @ means.T)) / shrinkage
@@ -83,7 +87,7 @@ def fit_lda(x: Array, of_class: Array, shrinkage: float) -> tuple[Array, Array]:
     return kernel, log_prior - 0.5 * jnp.sum(means.T * kernel, axis=0)
 
 
-def temperature(x: Array, of_class: Array, shrinkage: float) -> Array:
+def temperature(x: Float[Array, "clips S"], of_class: Float[Array, "clips K"], shrinkage: float) -> Float[Array, ""]:
     """The number that logits are divided by, calibrated on held-out clips: `[]`.
 
     With many statistics a Gaussian model is overconfident. Logits of each quarter of the clips come from a fit to the
@@ -96,16 +100,16 @@ def temperature(x: Array, of_class: Array, shrinkage: float) -> Array:
     rank = jnp.cumsum(of_class, axis=0) * of_class  # from 1, within its class
     quarter = jnp.sum((rank - 1.0) * of_class * _PARTS / jnp.maximum(jnp.sum(of_class, axis=0), 1.0)[None], axis=1)
 
-    def held_out(part: Array) -> Array:
+    def held_out(part: Int[Array, ""]) -> Float[Array, "clips K"]:
         outside = (quarter.astype(jnp.int32) != part).astype(x.dtype)
         kernel, bias = fit_lda(x, of_class * outside[:, None], shrinkage)
         return (x @ kernel + bias[None]) * (1.0 - outside)[:, None]
 
-    logits = jnp.sum(jax.lax.map(held_out, jnp.arange(_PARTS)), axis=0)  # [n, K]
-    log_p = jax.nn.log_softmax(logits[None] / _TEMPERATURES[:, None, None])  # [temperatures, n, K]
+    logits = jnp.sum(jax.lax.map(held_out, jnp.arange(_PARTS)), axis=0)  # [clips, K]
+    log_p = jax.nn.log_softmax(logits[None] / _TEMPERATURES[:, None, None])  # [temperatures, clips, K]
     return jnp.asarray(_TEMPERATURES)[jnp.argmax(jnp.sum(log_p * of_class[None], axis=(1, 2)))]
 
 
-def _solve(matrix: Array, b: Array) -> Array:
+def _solve(matrix: Float[Array, "N N"], b: Float[Array, "N K"]) -> Float[Array, "N K"]:
     """`matrix^-1 b`, for a positive definite matrix."""
     return jax.scipy.linalg.cho_solve(jax.scipy.linalg.cho_factor(matrix, lower=True), b)

@@ -3,11 +3,9 @@
 import dataclasses
 
 import flax.linen as nn
-import jax
+from jaxtyping import Array, Bool, Float
 
 from voxjax.models import conv_stem, layers, option_checks
-
-Array = jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +40,9 @@ class Optimized(nn.Module):
     classes: int
 
     @nn.compact
-    def __call__(self, x: Array, mask: Array, rates: layers.DropoutRates | None) -> Array:
+    def __call__(
+        self, x: Float[Array, "B T C"], mask: Bool[Array, "B T"], rates: layers.DropoutRates | None
+    ) -> Float[Array, "B {self.classes}"]:
         x, mask = conv_stem.Stem(self.options.stem, self.options.stem_bins)(x, mask, rates)
         o = self.options
         for i, filters in enumerate(o.filters):

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from voxjax.config_schema import thaw
 from voxjax.data.manifest import Manifest
@@ -25,7 +25,7 @@ def rows(
     feature_set: FeatureSet,
     encoder: EncoderWeights | None,
     manifest: Manifest,
-    clip: Callable[[int], np.ndarray],
+    clip: Callable[[int], Float[np.ndarray, " time"]],
     cache: Path,
     report: Callable[[int], object],
 ) -> Examples:
@@ -87,5 +87,5 @@ def _read(folder: Path, name: str) -> Examples | None:
 def _write(folder: Path, name: str, made: Examples) -> None:
     """Writes the features first and the small arrays last; an entry without these is incomplete."""
     atomic.write_stream(folder / f"{name}.npy", lambda file: np.save(file, made.features, allow_pickle=False))
-    small: Mapping[str, Any] = {"lengths": made.lengths, "clip_index": made.clip_index}
+    small = {"lengths": made.lengths, "clip_index": made.clip_index}
     atomic.write_stream(folder / f"{name}.npz", lambda file: np.savez(file, allow_pickle=False, **small))

@@ -1,12 +1,13 @@
 """Weights of pretrained encoders: their files on disk, and reading them."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from voxjax import encoders
 from voxjax.config import EncoderFeatures, FeatureConfig
 from voxjax.data.manifest import digest
 from voxjax.encoders import tensors, wav2vec2_config
+from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.pipeline.run_spec import Paths
 
@@ -16,7 +17,7 @@ _SUFFIXES = (".npz", "_f16.npz", "_deq_f32.npz", ".safetensors")
 class EncoderWeights(NamedTuple):
     """The weights of the blocks that features need."""
 
-    params: Any  # nested dictionaries of float32 arrays, on the host
+    params: Params  # float32, on the host
     digest: str  # of the files, and of the encoder's static config where it has one
 
 

@@ -69,7 +69,7 @@ def _plan(train: TrainConfig, fold: Fold, member: MemberSpec, m: int) -> MemberP
 def _clips(spec: RunSpec, dataset: Dataset, feature_rows: FeatureRows, feature_set: int) -> step.Clips:
     """The clips of one feature set on the host, with the modalities that its members fuse."""
     rows, encoder = feature_rows.rows, feature_rows.encoder
-    pretrained = {}
+    pretrained = models.NOTHING_PRETRAINED
     if encoder and isinstance(feature_rows.features, EncoderFeatures):
         pretrained = encoders.blocks_to_finetune(feature_rows.features, encoder.params)
     labels = dataset.manifest.targets[rows.clip_index].astype(np.int32)

@@ -3,11 +3,11 @@
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int, UInt32
 
 from voxjax.audio import features, normalize, offline_augment
 from voxjax.audio.features import Extract
@@ -77,9 +77,14 @@ class _Maker(NamedTuple):
     extract: Extract
     augment: OfflineAugmentConfig | None
 
-    def sets(self, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    def sets(
+        self,
+        samples: Float[np.ndarray, "clips time"],
+        lengths: Int[np.ndarray, " clips"],
+        ids: UInt32[np.ndarray, " clips"],
+    ) -> list[tuple[Float[np.ndarray, "clips _ C"], Int[np.ndarray, " clips"]]]:
         """Features and lengths of the clips, then of each augmentation."""
-        versions: list[tuple[Any, Any]] = [(samples, lengths)]
+        versions: list[tuple[Array | np.ndarray, Array | np.ndarray]] = [(samples, lengths)]
         if self.augment is not None:
             for copy in range(1, self.augment.augmentation_factor + 1):
                 versions.append(offline_augment.make(self.augment, self.sample_rate_hz, samples, lengths, ids, copy))
@@ -87,7 +92,7 @@ class _Maker(NamedTuple):
 
 
 def _chunk(
-    make: _Maker, segments: Sequence[np.ndarray], ids: np.ndarray, size: int
+    make: _Maker, segments: Sequence[Float[np.ndarray, " _"]], ids: UInt32[np.ndarray, " rows"], size: int
 ) -> tuple[Float[np.ndarray, "rows copies T C"], Int[np.ndarray, "rows copies"]]:
     """`[rows, copies, T, C]` and `[rows, copies]` of one chunk, computed at a fixed shape."""
     rows = len(segments)
@@ -103,7 +108,10 @@ def _chunk(
     return np.stack(wide, 1), np.stack([n[:rows] for _, n in sets], 1)
 
 
-def _in_order(order: np.ndarray, parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+def _in_order(
+    order: Int[np.ndarray, " rows"],
+    parts: list[tuple[Float[np.ndarray, "_ copies _ C"], Int[np.ndarray, "_ copies"]]],
+) -> tuple[Float[np.ndarray, "rows copies T C"], Int[np.ndarray, "rows copies"]]:
     """The rows of chunks in the order of the clips, zero-padded to the longest; `order` is that of the chunks."""
     _, copies, _, channels = parts[0][0].shape
     values = np.zeros((len(order), copies, max(v.shape[2] for v, _ in parts), channels), parts[0][0].dtype)

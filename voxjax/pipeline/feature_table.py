@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int, UInt32
 from tqdm import tqdm
 
 from voxjax.audio import features, offline_augment, vector
@@ -54,11 +55,11 @@ def write(path: Path, manifest: Manifest, clips: Store, augment: OfflineAugmentC
     return values.shape[0] * values.shape[1], len(COLUMNS)
 
 
-def rows(manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> np.ndarray:
-    """Features of each clip and of its copies: float32 `[clips, 1 + copies, 392]`."""
+def rows(manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> Float[np.ndarray, "clips copies 392"]:
+    """Features of each clip and of its copies: float32 `[clips, copies, 392]`, copy 0 the clip itself."""
     values = np.empty((len(clips), 1 + augment.augmentation_factor, vector.SIZE), np.float32)
 
-    def fill(batch: tuple[int, np.ndarray]) -> int:
+    def fill(batch: tuple[int, Int[np.ndarray, " _"]]) -> int:
         size, chosen = batch
         samples = np.zeros((_BATCH, size), np.float32)
         lengths, ids = np.full(_BATCH, size, np.int32), np.zeros(_BATCH, np.uint32)
@@ -77,7 +78,7 @@ def rows(manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> np.
     return values
 
 
-def _batches(clips: Store) -> list[tuple[int, np.ndarray]]:
+def _batches(clips: Store) -> list[tuple[int, Int[np.ndarray, " _"]]]:
     """Padded length in samples and indices of clips of similar length, one shape per octave.
 
     Shapes alternate, so that cores compile several of them at once.
@@ -95,9 +96,12 @@ def _batches(clips: Store) -> list[tuple[int, np.ndarray]]:
 
 
 def _with_copies(
-    augment: OfflineAugmentConfig, samples: np.ndarray, lengths: np.ndarray, ids: np.ndarray
-) -> np.ndarray:
-    """Features of a batch and of its copies: `[B, time] -> [B, 1 + copies, 392]`."""
+    augment: OfflineAugmentConfig,
+    samples: Float[np.ndarray, "clips time"],
+    lengths: Int[np.ndarray, " clips"],
+    ids: UInt32[np.ndarray, " clips"],
+) -> Float[np.ndarray, "clips copies 392"]:
+    """Features of a batch and of its copies: `[clips, time] -> [clips, copies, 392]`."""
     batches: list[tuple[jax.Array, jax.Array]] = [(jnp.asarray(samples), jnp.asarray(lengths))]
     for copy in range(1, 1 + augment.augmentation_factor):
         batches.append(offline_augment.make(augment, FEATURES.sample_rate_hz, samples, lengths, ids, copy))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from voxjax.audio import vector
 from voxjax.data.manifest import Manifest
@@ -24,7 +25,7 @@ class Checked(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    values: np.ndarray  # float64 [rows, 392]
+    values: Float[np.ndarray, "rows 392"]  # float64
     labels: list[str]
     speakers: list[str]
     clips: list[str]

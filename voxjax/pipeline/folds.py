@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from voxjax.audio import normalize
 from voxjax.config import Config
@@ -19,9 +20,9 @@ from voxjax.train.run_state import EvalSplit
 class FoldData(NamedTuple):
     """One split of one feature set, with statistics of its training clips."""
 
-    rows: np.ndarray  # int64, rows of `FeatureRows.rows` to train on
+    rows: Int[np.ndarray, " rows"]  # int64, of `FeatureRows.rows` to train on
     scaler: normalize.Scaler
-    class_weights: np.ndarray  # float32 [K], mean 1 over the training rows
+    class_weights: Float[np.ndarray, " K"]  # float32, mean 1 over the training rows
     valid: EvalSplit
     test: EvalSplit
 
@@ -59,7 +60,9 @@ def _fold_data(config: Config, manifest: Manifest, feature_rows: FeatureRows, sp
     return FoldData(train, scaler, weights, *evaluation)
 
 
-def _class_weights(manifest: Manifest, clips: np.ndarray, class_balance: float) -> np.ndarray:
+def _class_weights(
+    manifest: Manifest, clips: Int[np.ndarray, " rows"], class_balance: float
+) -> Float[np.ndarray, " K"]:
     """A power of each class's inverse frequency among these clips, mean 1 over them: float32 `[K]`."""
     targets = manifest.targets[clips]
     counts = np.bincount(targets, minlength=len(manifest.labels))
@@ -67,7 +70,7 @@ def _class_weights(manifest: Manifest, clips: np.ndarray, class_balance: float) 
     return (weights / np.mean(weights[targets])).astype(np.float32)
 
 
-def _eval_split(manifest: Manifest, rows: Examples, clips: np.ndarray) -> EvalSplit:
+def _eval_split(manifest: Manifest, rows: Examples, clips: Int[np.ndarray, " clips"]) -> EvalSplit:
     """Clips to evaluate on, each of which may have several rows."""
     own = np.flatnonzero(np.isin(rows.clip_index, clips))
     return EvalSplit(own, np.searchsorted(clips, rows.clip_index[own]), manifest.targets[clips])

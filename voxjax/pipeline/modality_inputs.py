@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
 from voxjax import modalities
 from voxjax.audio import normalize
@@ -44,7 +45,7 @@ def of_clip(clip: Clip, root: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: str(root / row[name]) if name in FILES else row[name] for name in names if row[name]}
 
 
-def take(columns: Columns, clips: np.ndarray) -> dict[str, modalities.ModalityColumn]:
+def take(columns: Columns, clips: Int[np.ndarray, " clips"]) -> dict[str, modalities.ModalityColumn]:
     """The columns of these clips, one row for each."""
     return {name: one._replace(values=one.values[clips], lengths=one.lengths[clips]) for name, one in columns.items()}
 

@@ -2,11 +2,11 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from voxjax import losses, modalities, models
 from voxjax.config import Config, EncoderFeatures, FeatureConfig, Hyper
-from voxjax.config_schema import freeze, one_of, thaw
+from voxjax.config_schema import Plain, freeze, one_of, thaw
 from voxjax.data import splits
 from voxjax.errors import UsageError, mismatch
 from voxjax.metrics import soft_voting
@@ -29,7 +29,7 @@ class MemberSpec(NamedTuple):
 
     name: str
     architecture: str
-    options: dict[str, Any]  # of the architecture, complete and checked
+    options: Plain  # of the architecture, complete and checked
     hyper: Hyper
     features: FeatureConfig
     feature_set: int  # index into `RunSpec.feature_sets`

@@ -2,20 +2,23 @@
 
 import jax
 import numpy as np
+from jaxtyping import Array, Int
 
 from voxjax.models import Variables
 from voxjax.train import ensemble, step
 from voxjax.train.run_state import EvalSplit, RunSetup
 
 
-def fit(task: step.Task, clips: step.Clips, member: ensemble.MemberArrays, rows: jax.Array) -> Variables:
+def fit(
+    task: step.Task, clips: step.Clips, member: ensemble.MemberArrays, rows: Int[Array | np.ndarray, " rows"]
+) -> Variables:
     """The weights of one member, fitted to its training rows and their augmented copies.
 
     Args:
         task: of a network with `closed_form`.
         clips: the member's feature set.
         member: its statistics and key.
-        rows: int32 `[n]`, training rows of `clips`.
+        rows: int32 `[rows]`, training rows of `clips`.
     """
     data = ensemble.member_data(clips, member)
     inputs, mask, labels = step.closed_form_inputs(task, data, rows)

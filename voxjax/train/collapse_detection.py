@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from voxjax.config import GuardConfig, Hyper
 
@@ -23,11 +24,13 @@ class PredictionStatistics(NamedTuple):
     true_entropy: float  # nats
 
 
-def prediction_statistics(predicted: np.ndarray, truth: np.ndarray, classes: int) -> PredictionStatistics:
+def prediction_statistics(
+    predicted: Int[np.ndarray, " clips"], truth: Int[np.ndarray, " clips"], classes: int
+) -> PredictionStatistics:
     """The statistics of one epoch.
 
     Args:
-        predicted, truth: integer `[n]`, n at least 1.
+        predicted, truth: integer `[clips]`, at least one clip.
         classes: K.
     """
     given, true = (np.bincount(labels, minlength=classes) / len(labels) for labels in (predicted, truth))
@@ -102,6 +105,6 @@ _SIGNS = (
 )
 
 
-def _entropy(fractions: np.ndarray) -> float:
+def _entropy(fractions: Float[np.ndarray, " K"]) -> float:
     some = fractions[fractions > 0]
     return float(-np.sum(some * np.log(some)))

@@ -6,21 +6,19 @@ group (single, vmapped or mapped), a mesh of devices, and a flag that freezes me
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from voxjax.audio.normalize import Scaler
 from voxjax.config import Hyper
 from voxjax.models import Variables
 from voxjax.train import step
-
-Array = jax.Array
-Tree = Any  # a pytree of arrays
 
 
 class MemberArrays(NamedTuple):
@@ -28,10 +26,10 @@ class MemberArrays(NamedTuple):
 
     hyper: Hyper
     scaler: Scaler
-    class_weights: step.Leaf  # [K]
-    total_steps: step.Leaf  # float32 []
-    key: Array  # identifies the member: all its random draws derive from it
-    modality_scalers: Any = ()  # of the modalities other than the audio, by name
+    class_weights: Float[Array | np.ndarray, "*M K"]
+    total_steps: Float[Array | np.ndarray, "*M"] | np.floating
+    key: Key[Array, "*M"]  # identifies the member: all its random draws derive from it
+    modality_scalers: Mapping[str, Scaler] = {}  # of the modalities other than the audio, by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,19 +49,19 @@ class Program:
     mesh: Mesh
 
 
-def _single(one: Callable[..., Tree]) -> Callable[..., Tree]:
-    def only(*own: Tree) -> Tree:
+def _single(one: Callable[..., PyTree]) -> Callable[..., PyTree]:
+    def only(*own: PyTree) -> PyTree:
         return jax.tree.map(lambda x: x[None], one(*jax.tree.map(lambda x: x[0], own)))
 
     return only
 
 
-def _mapped(one: Callable[..., Tree]) -> Callable[..., Tree]:
+def _mapped(one: Callable[..., PyTree]) -> Callable[..., PyTree]:
     return lambda *own: jax.lax.map(lambda mine: one(*mine), own)
 
 
 # From a function of one member to one of a stack of members.
-EXECUTION_MODES: dict[str, Callable[[Callable[..., Tree]], Callable[..., Tree]]] = {
+EXECUTION_MODES: dict[str, Callable[[Callable[..., PyTree]], Callable[..., PyTree]]] = {
     "single": _single,
     "vmap": jax.vmap,
     "map": _mapped,
@@ -89,18 +87,18 @@ def execution_mode(program: Program) -> str:
     return "unroll" if modes == {"single"} else "+".join(sorted(modes))
 
 
-def stack(groups: Sequence[Group], trees: Sequence[Tree]) -> tuple[Tree, ...]:
+def stack(groups: Sequence[Group], trees: Sequence[PyTree]) -> tuple[PyTree, ...]:
     """One tree per group, leaves `[M, ...]`, from one tree per member; host arrays stay on the host."""
 
-    def join(*leaves: Any) -> Any:
+    def join(*leaves: step.Leaf) -> Array | np.ndarray:
         return jnp.stack(leaves) if isinstance(leaves[0], jax.Array) else np.stack(leaves)
 
     return tuple(jax.tree.map(join, *(trees[i] for i in group.member_ids)) for group in groups)
 
 
-def unstack(groups: Sequence[Group], stacks: Sequence[Tree]) -> list[Tree]:
+def unstack(groups: Sequence[Group], stacks: Sequence[PyTree]) -> list[PyTree]:
     """One tree per member, in the run's order, from one per group; None for members that are in no group."""
-    trees: list[Tree] = [None] * (1 + max((i for group in groups for i in group.member_ids), default=-1))
+    trees: list[PyTree] = [None] * (1 + max((i for group in groups for i in group.member_ids), default=-1))
     for group, stacked in zip(groups, stacks, strict=True):
         for row, i in enumerate(group.member_ids):
             trees[i] = jax.tree.map(lambda x, row=row: x[row], stacked)
@@ -121,8 +119,8 @@ def train_step(
     clips: tuple[step.Clips, ...],
     members: tuple[MemberArrays, ...],
     states: tuple[step.State, ...],
-    indices: tuple[Array, ...],
-    active: tuple[Array, ...],
+    indices: tuple[Int[Array, "_ B"], ...],
+    active: tuple[Bool[Array, " _"], ...],
 ) -> tuple[tuple[step.State, ...], tuple[step.Sums, ...]]:
     """One step of every member. All but the first two arguments hold one entry per group.
 
@@ -146,11 +144,17 @@ def evaluate(
     clips: tuple[step.Clips, ...],
     members: tuple[MemberArrays, ...],
     variables: tuple[Variables, ...],
-    indices: tuple[Array, ...],
-) -> tuple[Array, ...]:
+    indices: tuple[Int[Array, "_ B"], ...],
+) -> tuple[Float[Array, "_ B K"], ...]:
     """Logits of each member's own clips: int32 `[M, B]` to `[M, B, K]`, one entry per group."""
 
-    def one(task: step.Task, clips: step.Clips, member: MemberArrays, variables: Variables, indices: Array) -> Array:
+    def one(
+        task: step.Task,
+        clips: step.Clips,
+        member: MemberArrays,
+        variables: Variables,
+        indices: Int[Array, " B"],
+    ) -> Float[Array, "B K"]:
         return step.evaluate(task, variables, member_data(clips, member), indices)
 
     return tuple(_for_each_group(program, one, clips, members, variables, indices))
@@ -168,7 +172,12 @@ def partition_spec(mesh: Mesh, group: Group) -> PartitionSpec:
 
 
 def _active_step(
-    task: step.Task, clips: step.Clips, member: MemberArrays, state: step.State, indices: Array, active: Array
+    task: step.Task,
+    clips: step.Clips,
+    member: MemberArrays,
+    state: step.State,
+    indices: Int[Array, " B"],
+    active: Bool[Array, ""],
 ) -> tuple[step.State, step.Sums]:
     """One step of one member, or no step if it is not active.
 
@@ -179,8 +188,8 @@ def _active_step(
 
 
 def _for_each_group(
-    program: Program, one: Callable[..., Tree], clips: tuple[step.Clips, ...], *own: tuple[Tree, ...]
-) -> list[Tree]:
+    program: Program, one: Callable[..., PyTree], clips: tuple[step.Clips, ...], *own: tuple[PyTree, ...]
+) -> list[PyTree]:
     """`one(task, clips, *own arrays of a member)` for all members, group by group.
 
     Where the mesh's member axis divides a group, each device holds and computes its part of the members,
@@ -190,7 +199,7 @@ def _for_each_group(
     for group, *mine in zip(program.groups, *own, strict=True):
         spec = partition_spec(program.mesh, group)
 
-        def many(clips: step.Clips, *mine: Tree, group: Group = group) -> Tree:
+        def many(clips: step.Clips, *mine: PyTree, group: Group = group) -> PyTree:
             return EXECUTION_MODES[group.mode](functools.partial(one, group.task, clips))(*mine)
 
         function = jax.shard_map(

@@ -4,11 +4,11 @@ import functools
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.monitoring
 import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.data import batches
 from voxjax.metrics import classification
@@ -24,7 +24,8 @@ from voxjax.train import (
 )
 from voxjax.train.run_state import EvalSplit, Hooks, MemberState, RunSetup, RunState, fetch_members, finished, stopped
 
-Array = jax.Array
+# Of one step: for each group, the rows of its members' batches, and which members take part.
+Batches = tuple[tuple[Int[Array, "_ B"], ...], tuple[Bool[Array, " _"], ...]]
 
 _EVALUATION_ROWS = 64  # rows at once; the last chunk is padded, so that one compilation is enough
 
@@ -89,7 +90,7 @@ def fit(setup: RunSetup, run: RunState, hooks: Hooks) -> RunState:
     return run
 
 
-def best_logits(setup: RunSetup, run: RunState, splits: Sequence[EvalSplit]) -> list[np.ndarray]:
+def best_logits(setup: RunSetup, run: RunState, splits: Sequence[EvalSplit]) -> list[Float[np.ndarray, "_ K"]]:
     """Logits of each member on its own split, with its best weights: `[clips, K]` each."""
     best = ensemble.stack(setup.program.groups, [member.best for member in run.members])
     return _logits(setup, _arrays(setup, run), sharding.shard_members(setup.program, best), splits)
@@ -97,7 +98,7 @@ def best_logits(setup: RunSetup, run: RunState, splits: Sequence[EvalSplit]) -> 
 
 def _averaged_logits(
     setup: RunSetup, run: RunState, arrays: tuple[ensemble.MemberArrays, ...], splits: Sequence[EvalSplit]
-) -> list[np.ndarray]:
+) -> list[Float[np.ndarray, "_ K"]]:
     """Logits of each member on its own split, with its current averaged weights: `[clips, K]` each."""
     states = iter(run.states)
     variables: list[Variables] = []
@@ -116,7 +117,7 @@ def _logits(
     arrays: tuple[ensemble.MemberArrays, ...],
     variables: tuple[Variables, ...],
     splits: Sequence[EvalSplit],
-) -> list[np.ndarray]:
+) -> list[Float[np.ndarray, "_ K"]]:
     """Each member's logits on its own split, in chunks of one shape: `[clips, K]` each."""
     program = setup.program
     longest = max(len(split.rows) for split in splits)
@@ -131,7 +132,7 @@ def _logits(
     return [clip_means(logits, split) for logits, split in zip(members_logits, splits, strict=True)]
 
 
-def clip_means(logits: np.ndarray, split: EvalSplit) -> np.ndarray:
+def clip_means(logits: Float[np.ndarray, "rows K"], split: EvalSplit) -> Float[np.ndarray, "clips K"]:
     """Mean logits of each clip of the split over its rows: `[at least rows, K] -> [clips, K]`."""
     total = np.zeros((len(split.labels), logits.shape[1]), logits.dtype)
     np.add.at(total, split.clip_index, logits[: len(split.rows)])
@@ -177,7 +178,7 @@ def _fitted(
     return run, {i: _training_sums(logits[i], splits[i].labels) for i in fitted}
 
 
-def _training_sums(logits: np.ndarray, labels: np.ndarray) -> step.Sums:
+def _training_sums(logits: Float[np.ndarray, "clips K"], labels: Int[np.ndarray, " clips"]) -> step.Sums:
     """Sums over training clips of a closed-form member."""
     sums = jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32)))
     means = classification.ratios(sums)
@@ -185,9 +186,7 @@ def _training_sums(logits: np.ndarray, labels: np.ndarray) -> step.Sums:
     return step.Sums(means["nll"] * clips, means["accuracy"] * clips, clips, none, none, none, none)
 
 
-def _schedule(
-    setup: RunSetup, epoch: int, training: Sequence[bool]
-) -> list[tuple[tuple[Array, ...], tuple[Array, ...]]]:
+def _schedule(setup: RunSetup, epoch: int, training: Sequence[bool]) -> list[Batches]:
     """For each step of the epoch, the batch of each member, and whether it takes part."""
     program, size = setup.sgd, setup.train.batch_size
     orders = [
@@ -212,21 +211,21 @@ def _epoch(
     setup: RunSetup,
     members: tuple[ensemble.MemberArrays, ...],
     states: tuple[step.State, ...],
-    schedule: Sequence[tuple[tuple[Array, ...], tuple[Array, ...]]],
+    schedule: Sequence[Batches],
     on_step: Callable[[int, float], None],
 ) -> tuple[tuple[step.State, ...], dict[int, step.Sums]]:
     """Runs all steps of an epoch. Step n - 1 is read after step n was dispatched, the last at the end."""
     read: list[list[step.Sums]] = []
-    pending = None
+    pending: tuple[step.Sums, ...] = ()
 
-    def take(sums: Any) -> None:
+    def take(sums: tuple[step.Sums, ...]) -> None:
         own = ensemble.unstack(setup.sgd.groups, sharding.fetch(sums))
         read.append([each for each in own if each is not None])
         on_step(len(read), float(sum(s.loss for s in read[-1]) / max(1.0, sum(s.clips for s in read[-1]))))
 
     for indices, active in schedule:
         states, sums = train_step(setup.sgd, setup.clips, members, states, indices, active)
-        if pending is not None:
+        if pending:
             take(pending)
         pending = sums
     take(pending)
@@ -239,7 +238,7 @@ def _evaluated(
     run: RunState,
     training: Sequence[bool],
     sums: dict[int, step.Sums],
-    logits: Sequence[np.ndarray],
+    logits: Sequence[Float[np.ndarray, "_ K"]],
     seconds: float,
 ) -> RunState:
     """The run with one more epoch: its figures, and the averaged weights of members in their best epoch."""
@@ -259,7 +258,13 @@ def _evaluated(
     return run._replace(epoch=epoch, members=tuple(members))
 
 
-def _row(epoch: int, sums: step.Sums, logits: np.ndarray, labels: np.ndarray, seconds: float) -> dict[str, float]:
+def _row(
+    epoch: int,
+    sums: step.Sums,
+    logits: Float[np.ndarray, "clips K"],
+    labels: Int[np.ndarray, " clips"],
+    seconds: float,
+) -> dict[str, float]:
     """One row of a member's history."""
     valid = classification.ratios(jax.device_get(_sums(logits, labels, np.ones(len(labels), np.float32))))
     steps, clips = max(1.0, float(sums.steps - sums.nonfinite)), max(1.0, float(sums.clips))

@@ -1,10 +1,11 @@
 """The setup of a run, and its state after complete epochs."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float, Int, PyTree
 
 from voxjax.config import GuardConfig, Hyper, TrainConfig
 from voxjax.models import Variables
@@ -14,9 +15,9 @@ from voxjax.train import ensemble, sharding, step
 class EvalSplit(NamedTuple):
     """Clips to evaluate on, on the host. A long clip has several rows, the logits of which are averaged."""
 
-    rows: np.ndarray  # int [rows], of the feature rows on the device
-    clip_index: np.ndarray  # int [rows], the clip of each row, counted within this split
-    labels: np.ndarray  # int [clips]
+    rows: Int[np.ndarray, " rows"]  # of the feature rows on the device
+    clip_index: Int[np.ndarray, " rows"]  # the clip of each row, counted within this split
+    labels: Int[np.ndarray, " clips"]
 
 
 class MemberPlan(NamedTuple):
@@ -24,7 +25,7 @@ class MemberPlan(NamedTuple):
 
     name: str
     arrays: ensemble.MemberArrays  # on the host
-    rows: np.ndarray  # int32 [n], of the feature rows on the device: the training rows
+    rows: Int[np.ndarray, " rows"]  # int32, of the feature rows on the device: the training rows
     valid: EvalSplit
 
 
@@ -75,14 +76,14 @@ class RunState(NamedTuple):
     epoch: int
     states: tuple[step.State, ...]  # a stack per group of `RunSetup.sgd`, on the devices
     members: tuple[MemberState, ...]
-    healthy: tuple[Any, ...]  # each member's last healthy state, for recovery; empty without recovery
+    healthy: tuple[step.State, ...]  # each member's last healthy state, for recovery; empty without recovery
 
 
 class Hooks(NamedTuple):
     """Callbacks of the loop: after each step that was read, after each epoch, and at a collapse."""
 
     on_step: Callable[[int, int, float], None]  # epoch, step of the epoch, mean loss
-    on_epoch: Callable[[RunState, list[np.ndarray]], None]  # and each member's validation logits [clips, K]
+    on_epoch: Callable[[RunState, list[Float[np.ndarray, "_ K"]]], None]  # and each member's validation logits
     on_collapse: Callable[[str], None]
 
 
@@ -99,9 +100,9 @@ def finished(setup: RunSetup, run: RunState) -> bool:
     return bool(training) and all(stopped(setup.train, member, run.epoch) for member in training)
 
 
-def fetch_members(program: ensemble.Program, stacks: Sequence[Any], wanted: Sequence[bool]) -> list[Any]:
+def fetch_members(program: ensemble.Program, stacks: Sequence[PyTree], wanted: Sequence[bool]) -> list[PyTree]:
     """Copies of members' trees on the host, independent of donated states; None for members that are not wanted."""
-    trees: list[Any] = [None] * len(wanted)
+    trees: list[PyTree] = [None] * len(wanted)
     for group, stacked in zip(program.groups, stacks, strict=True):
         if any(wanted[i] for i in group.member_ids):
             fetched = sharding.fetch(stacked)

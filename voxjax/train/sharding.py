@@ -1,16 +1,14 @@
 """Placement of arrays on a mesh with axes `member` and `data`, over the devices of one or many hosts."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Int, PyTree
 
 from voxjax.errors import UsageError, mismatch
 from voxjax.train.ensemble import Program, partition_spec
-
-Tree = Any
 
 
 def mesh(member: int, data: int) -> Mesh:
@@ -36,12 +34,12 @@ def mesh(member: int, data: int) -> Mesh:
     return Mesh(chosen, ("member", "data"), axis_types=(AxisType.Auto, AxisType.Auto))
 
 
-def replicate(program: Program, tree: Tree) -> Tree:
+def replicate(program: Program, tree: PyTree) -> PyTree:
     """Host arrays on every device of the mesh."""
     return _placed(tree, NamedSharding(program.mesh, PartitionSpec()))
 
 
-def shard_members(program: Program, stacks: Sequence[Tree]) -> tuple[Tree, ...]:
+def shard_members(program: Program, stacks: Sequence[PyTree]) -> tuple[PyTree, ...]:
     """One tree per group, leaves `[M, ...]`, each member on its own devices."""
     return tuple(
         _placed(tree, NamedSharding(program.mesh, partition_spec(program.mesh, group)))
@@ -49,7 +47,7 @@ def shard_members(program: Program, stacks: Sequence[Tree]) -> tuple[Tree, ...]:
     )
 
 
-def shard_batch(program: Program, stacks: Sequence[np.ndarray]) -> tuple[jax.Array, ...]:
+def shard_batch(program: Program, stacks: Sequence[Int[np.ndarray, "_ B"]]) -> tuple[Int[Array, "_ B"], ...]:
     """One array per group, `[M, B]`, members and batches both divided."""
     placed = []
     for group, array in zip(program.groups, stacks, strict=True):
@@ -60,7 +58,7 @@ def shard_batch(program: Program, stacks: Sequence[np.ndarray]) -> tuple[jax.Arr
     return tuple(placed)
 
 
-def fetch(tree: Tree) -> Tree:
+def fetch(tree: PyTree) -> PyTree:
     """Device arrays as host arrays; on many hosts, each gets all of them."""
     if jax.process_count() == 1:
         return jax.device_get(tree)
@@ -68,14 +66,14 @@ def fetch(tree: Tree) -> Tree:
     return jax.device_get(jax.tree.map(lambda x: x.addressable_data(0), complete))
 
 
-def _placed(tree: Tree, sharding: NamedSharding) -> Tree:
+def _placed(tree: PyTree, sharding: NamedSharding) -> PyTree:
     """Arrays that every process holds, placed on the mesh; each process copies what its own devices need."""
     if jax.process_count() == 1:
         return jax.device_put(tree, sharding)
     return jax.tree.map(lambda x: _placed_array(x, sharding), tree)
 
 
-def _placed_array(x: Any, sharding: NamedSharding) -> jax.Array:
+def _placed_array(x: Array | np.ndarray | np.number, sharding: NamedSharding) -> Array:
     if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(_placed_array(jax.random.key_data(x), sharding), impl=jax.random.key_impl(x))
     array = np.asarray(x)

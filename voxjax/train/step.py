@@ -1,23 +1,26 @@
 """One training step of one member: a pure function of arrays. `jit` and `vmap` are put around it in other files."""
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
 from voxjax import losses, optim
 from voxjax.audio import augment, normalize
 from voxjax.config import FeatureConfig, Hyper
+from voxjax.encoders.tensors import Params
 from voxjax.modalities import batch as modality_batch
-from voxjax.models import DropoutRates, Network, Variables
+from voxjax.models import NOTHING_PRETRAINED, DropoutRates, Inputs, Masks, Network, Variables
 from voxjax.models.forward import ForwardInputs, forward, scaled_inputs
 
-Array = jax.Array
-Leaf = jax.Array | np.ndarray | np.floating  # an array on a device or on the host, or a number
+Leaf = Array | np.ndarray | np.floating  # an array on a device or on the host, or a number
+
+Objective = tuple[Float[Array, ""], tuple[Float[Array, ""], Params]]  # the loss, the hits and the new statistics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,15 +40,15 @@ class Task:
 class Clips(NamedTuple):
     """Clips on the device, unscaled, shared by all members. Copy 0 is the clip itself; further copies are augmented."""
 
-    features: jax.Array | np.ndarray  # [clips, copies, T, C]
-    lengths: jax.Array | np.ndarray  # int32 [clips, copies]
-    labels: jax.Array | np.ndarray  # int32 [clips]
-    pretrained: Any = ()  # an encoder's blocks above those of the features; steps do not change them
-    modality_inputs: Any = ()  # of the modalities other than the audio, by name: `modalities.batch.Sequences`
+    features: Float[Array | np.ndarray, "clips copies T C"]
+    lengths: Int[Array | np.ndarray, "clips copies"]  # int32
+    labels: Int[Array | np.ndarray, " clips"]  # int32
+    pretrained: Params = NOTHING_PRETRAINED  # an encoder's blocks above those of the features; steps do not change them
+    modality_inputs: Mapping[str, modality_batch.Sequences] = {}  # of the modalities other than the audio, by name
 
-    def map_rows(self, change: Callable[[Any], Any]) -> "Clips":
+    def map_rows(self, change: Callable[[Array | np.ndarray], Array | np.ndarray]) -> "Clips":
         """The clips with a change of every array that has one row per clip."""
-        return jax.tree.map(change, self._replace(pretrained=()))._replace(pretrained=self.pretrained)
+        return jax.tree.map(change, self._replace(pretrained={}))._replace(pretrained=self.pretrained)
 
 
 class Data(NamedTuple):
@@ -53,17 +56,17 @@ class Data(NamedTuple):
 
     clips: Clips
     scaler: normalize.Scaler
-    class_weights: Leaf  # [K], mean 1 over the member's training clips
-    total_steps: Leaf  # float32 []
-    modality_scalers: Any = ()  # of `clips.modality_inputs`, by name
+    class_weights: Float[Array | np.ndarray, " K"]  # mean 1 over the member's training clips
+    total_steps: Float[Array | np.ndarray, ""] | np.floating
+    modality_scalers: Mapping[str, normalize.Scaler] = {}  # of `clips.modality_inputs`, by name
 
 
 class State(NamedTuple):
     """The training state of a member."""
 
-    step: Array  # int32 []
+    step: Int[Array, ""]  # int32
     variables: Variables
-    optimizer: Any  # Adam's moments
+    optimizer: optax.OptState  # Adam's moments
     averaged: Variables  # exponential moving average, evaluated and kept
 
 
@@ -87,12 +90,13 @@ def traced(hyper: Hyper) -> Hyper:
     return jax.tree.map(lambda value: jnp.asarray(value, jnp.float32), hyper)
 
 
-def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
+def init(task: Task, hyper: Hyper, key: Key[Array, ""], data: Data) -> State:
     """Fresh weights and moments; `key` identifies the member."""
     shape = (2, *data.clips.features.shape[2:])
-    inputs: Any = jnp.zeros(shape)
+    audio = jnp.zeros(shape)
+    inputs: Inputs = audio
     if task.modalities:
-        inputs = modality_batch.zeros_like_modalities(task.modalities, data.clips.modality_inputs, inputs)
+        inputs = modality_batch.zeros_like_modalities(task.modalities, data.clips.modality_inputs, audio)
     mask = jax.tree.map(lambda x: jnp.ones(x.shape[:2], bool), inputs)
     variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask, data.clips.pretrained)
     optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
@@ -101,15 +105,17 @@ def init(task: Task, hyper: Hyper, key: Array, data: Data) -> State:
     return State(jnp.int32(0), variables, optimizer, averaged)
 
 
-def closed_form_inputs(task: Task, data: Data, rows: Array) -> tuple[Array, Array, Array]:
+def closed_form_inputs(
+    task: Task, data: Data, rows: Int[Array | np.ndarray, " rows"]
+) -> tuple[Float[Array, "augmented T C"], Bool[Array, "augmented T"], Int[Array, " augmented"]]:
     """The inputs of a closed-form fit: the given clips, each followed by its augmented copies.
 
     Args:
         task, data: as for `train_step`.
-        rows: int32 `[n]`, rows of `data.clips`.
+        rows: int32 `[rows]`, rows of `data.clips`.
 
     Returns:
-        Scaled features `[n * copies, T, C]`, bool mask `[n * copies, T]` and int32 labels `[n * copies]`.
+        Scaled features, bool mask and int32 labels of `rows * copies` clips.
     """
     copies = data.clips.lengths.shape[1]
     parts = [
@@ -120,7 +126,9 @@ def closed_form_inputs(task: Task, data: Data, rows: Array) -> tuple[Array, Arra
     return inputs, mask, jnp.repeat(data.clips.labels[rows], copies)
 
 
-def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array, key: Array) -> augment.Batch:
+def batch(
+    task: Task, hyper: Hyper, progress: Float[Array, ""], data: Data, indices: Int[Array, " B"], key: Key[Array, ""]
+) -> augment.Batch:
     """The augmented, scaled, masked and mixed clips at `indices`: `[B] -> Batch`.
 
     The random draws of an example depend on the step's key and its place in the batch, and not on the clip:
@@ -129,7 +137,7 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
     clips, strength = data.clips, optim.ramp(progress, hyper.ramp_fraction)
     example_keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, 0), jnp.arange(indices.size))
 
-    def one(key: Array, index: Array) -> tuple[Array, Array]:
+    def one(key: Key[Array, ""], index: Int[Array, ""]) -> tuple[Float[Array, "T C"], Bool[Array, " T"]]:
         copy_key, distort_key, mask_key = (jax.random.fold_in(key, i) for i in range(3))
         copy = _choose_copy(copy_key, strength * hyper.offline_augment_probability, clips.lengths.shape[1])
         clip = augment.Clip(clips.features[index, copy].astype(jnp.float32), clips.lengths[index, copy])
@@ -139,10 +147,11 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
         values = augment.spec_augment(mask_key, hyper, strength, values, clip.length)
         return jnp.where(mask[:, None], values, 0.0), mask
 
-    inputs: tuple[Any, Any] = jax.vmap(one)(example_keys, indices)
+    audio, mask = jax.vmap(one)(example_keys, indices)
+    inputs: tuple[Inputs, Masks] = (audio, mask)
     if task.modalities:
         drop_keys = jax.vmap(jax.random.fold_in, (0, None))(example_keys, 3)
-        joined = _with_modalities(task, data, indices, *inputs)
+        joined = _with_modalities(task, data, indices, audio, mask)
         inputs = modality_batch.drop(drop_keys, strength * hyper.modality_dropout, *joined)
     targets = jax.nn.one_hot(clips.labels[indices], task.classes)
     unmixed = augment.Batch(*inputs, targets)
@@ -150,7 +159,9 @@ def batch(task: Task, hyper: Hyper, progress: Array, data: Data, indices: Array,
     return augment.mixup(jax.random.fold_in(key, 1), hyper.mixup_alpha, probability, unmixed)
 
 
-def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Array, key: Array) -> tuple[State, Sums]:
+def train_step(
+    task: Task, hyper: Hyper, state: State, data: Data, indices: Int[Array, " B"], key: Key[Array, ""]
+) -> tuple[State, Sums]:
     """One update of one member on one batch.
 
     Args:
@@ -181,21 +192,27 @@ def train_step(task: Task, hyper: Hyper, state: State, data: Data, indices: Arra
     return new._replace(step=state.step + 1), select(finite, sums, skipped)
 
 
-def select(chosen: Array, a: Any, b: Any) -> Any:
+def select(chosen: Bool[Array, ""], a: PyTree, b: PyTree) -> PyTree:
     """Tree `a` where the bool `[]` is true, else tree `b`."""
     return jax.tree.map(lambda x, y: jnp.where(chosen, x, y), a, b)
 
 
 def _objective(
-    task: Task, hyper: Hyper, progress: Array, stats: Any, data: Data, examples: augment.Batch, key: Array
-) -> Callable[[Any], tuple[Array, tuple[Array, Any]]]:
+    task: Task,
+    hyper: Hyper,
+    progress: Float[Array, ""],
+    stats: Params,
+    data: Data,
+    examples: augment.Batch,
+    key: Key[Array, ""],
+) -> Callable[[Params], Objective]:
     """The loss of a batch as a function of the weights, with the number of hits and the new statistics."""
     strength, loss_strength = optim.ramp(progress, hyper.ramp_fraction), optim.ramp(progress, hyper.loss_ramp_fraction)
     rates = DropoutRates(strength * hyper.dropout, strength * hyper.head_dropout)
     targets = losses.smooth_labels(examples.targets, hyper.label_smoothing)
     weights = 1.0 + loss_strength * (examples.targets @ data.class_weights - 1.0)
 
-    def objective(params: Any) -> tuple[Array, tuple[Array, Any]]:
+    def objective(params: Params) -> Objective:
         trees = (params, examples.inputs, data.clips.pretrained)
         lowered, inputs, pretrained = optax.tree.cast(trees, task.precision)
         variables = Variables(lowered, stats)
@@ -209,7 +226,9 @@ def _objective(
     return objective
 
 
-def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Array:
+def evaluate(
+    task: Task, variables: Variables, data: Data, indices: Int[Array | np.ndarray, " B"]
+) -> Float[Array, "B K"]:
     """Logits of clips without augmentation: `[B] -> [B, K]`."""
     inputs = _forward_inputs(task, data, indices)
     scalers = (data.scaler, data.modality_scalers)
@@ -217,7 +236,7 @@ def evaluate(task: Task, variables: Variables, data: Data, indices: Array) -> Ar
     return forward(task.network, task.features, task.modalities, variables, *scalers, pretrained, inputs)
 
 
-def _forward_inputs(task: Task, data: Data, indices: Array, copy: int = 0) -> ForwardInputs:
+def _forward_inputs(task: Task, data: Data, indices: Int[Array | np.ndarray, " B"], copy: int = 0) -> ForwardInputs:
     """The unscaled features of clips. Copy 0 is the clip itself."""
     clips = data.clips
     names = task.modalities
@@ -225,12 +244,14 @@ def _forward_inputs(task: Task, data: Data, indices: Array, copy: int = 0) -> Fo
     return ForwardInputs(clips.features[indices, copy], clips.lengths[indices, copy], inputs)
 
 
-def _with_modalities(task: Task, data: Data, indices: Array, inputs: Array, mask: Array) -> tuple[Any, Any]:
+def _with_modalities(
+    task: Task, data: Data, indices: Int[Array, " B"], inputs: Float[Array, "B T C"], mask: Bool[Array, "B T"]
+) -> tuple[modality_batch.Inputs, modality_batch.Masks]:
     sequences, scalers = data.clips.modality_inputs, data.modality_scalers
     return modality_batch.gather_modalities(task.modalities, sequences, scalers, indices, (inputs, mask))
 
 
-def _choose_copy(key: Array, probability: Array, copies: int) -> Array:
+def _choose_copy(key: Key[Array, ""], probability: Float[Array, ""], copies: int) -> Int[Array, ""]:
     """0, or with this probability one of the augmented copies: int32 `[]`."""
     if copies == 1:
         return jnp.int32(0)
