@@ -5,6 +5,8 @@ users get are marked `full_compiler`: all those of a file run together in one pr
 each reports its own outcome here.
 """
 
+import importlib.util
+import itertools
 import json
 import os
 import pathlib
@@ -15,6 +17,8 @@ import tempfile
 import jax
 import jaxtyping
 import pytest
+
+from tests import gcs_server
 
 # XLA reads these when it is first used, which is later than its import.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes may share an accelerator
@@ -154,3 +158,23 @@ def weights_dir():
     if not folder.is_dir():
         pytest.skip(f"no pretrained encoders: set VOXJAX_WEIGHTS to their folder ({folder} is none)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def gcs():
+    """A local Google Cloud Storage, which gcsfs and TensorStore use in place of the real one."""
+    if importlib.util.find_spec("gcsfs") is None:
+        pytest.skip("no gcsfs: pip install '.[cloud]'")
+    with gcs_server.running() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in gcs_server.environment(server).items():
+            patch.setenv(name, value)
+        yield server
+
+
+_buckets = itertools.count()
+
+
+@pytest.fixture
+def bucket(gcs):
+    """The address of a new, empty bucket."""
+    return f"gs://bucket-{next(_buckets)}"

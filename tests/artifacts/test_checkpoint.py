@@ -12,6 +12,7 @@ import pytest
 
 from voxjax.artifacts.checkpoint import Checkpoints
 from voxjax.errors import VoxJaxError
+from voxjax.storage.paths import locate
 
 
 def state(seed=0, width=40):
@@ -145,3 +146,23 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(VoxJaxError, match="expected a folder for checkpoints"):
         Checkpoints(tmp_path / "file", keep=1)
+
+
+def test_a_bucket_keeps_the_newest_and_forgets_what_was_cut_off(bucket, gcs):
+    folder = locate(bucket) / "run" / "checkpoints"
+    with Checkpoints(folder, keep=2) as checkpoints:
+        assert checkpoints.latest() is None
+        for step in (1, 2, 3):
+            checkpoints.save(step, state(step), {"epoch": step})
+    names = {name.split("/")[2] for b, name in gcs.objects if f"gs://{b}" == bucket}
+    assert names == {"2", "3"}
+    (folder / "3" / "commit_success.txt").unlink()  # as if the process had been killed just before
+    with Checkpoints(folder, keep=2) as checkpoints:
+        assert checkpoints.latest() == 2
+        tree, extra = checkpoints.restore(state())
+        assert_same(tree, state(2))
+        assert extra == {"epoch": 2}
+        checkpoints.save(3, state(4), {"epoch": 3})
+    with Checkpoints(folder, keep=2) as checkpoints:
+        assert_same(checkpoints.restore(state())[0], state(4))
+        assert checkpoints.latest() == 3

@@ -1,5 +1,6 @@
 import io
 import struct
+import time
 
 import numpy as np
 import soundfile
@@ -7,7 +8,9 @@ from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
+from voxjax.experiments import tensorboard
 from voxjax.experiments.tensorboard import TensorBoardWriter
+from voxjax.storage.paths import locate
 
 HISTORY = [{"epoch": e, "train_loss": 1 / e, "valid_loss": 1 / e, "valid_uar": 0.1 * e} for e in (1, 2)]
 
@@ -114,3 +117,25 @@ def test_closing_twice_is_harmless(tmp_path):
     monitor.close()
     monitor.close()
     assert list(values(tmp_path)) == ["loss"]
+
+
+def test_a_bucket_gets_the_events_while_the_run_goes_on(bucket, gcs, tmp_path, monkeypatch):
+    monkeypatch.setattr(tensorboard, "_UPLOAD_EVERY_S", 0)
+    with TensorBoardWriter(locate(bucket) / "tensorboard") as monitor:
+        monitor.scalars(0, {"loss": 1.0})
+        deadline = time.monotonic() + 60  # tensorboardX writes in a thread
+        while "loss" not in downloaded(bucket, gcs, tmp_path) and time.monotonic() < deadline:
+            monitor.scalars(1, {"uar": 0.5})
+        assert downloaded(bucket, gcs, tmp_path)["loss"] == 0
+        monitor.hyperparameters({"name": "optimized"}, {"test/uar": 0.7})
+    assert downloaded(bucket, gcs, tmp_path).items() >= {"loss": 0, "uar": 1}.items()
+    assert any("hyperparameters/events" in name for _, name in gcs.objects)
+
+
+def downloaded(bucket, gcs, folder):
+    for b, name in gcs.objects:
+        if f"gs://{b}" == bucket:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(gcs.objects[b, name][0])
+    return {tag: step for tag, (step, _) in values(folder).items()}

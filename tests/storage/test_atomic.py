@@ -2,7 +2,9 @@ import os
 
 import pytest
 
+from voxjax.errors import VoxJaxError
 from voxjax.storage import atomic
+from voxjax.storage.paths import locate
 
 
 def test_a_write_replaces_the_file_and_leaves_no_temporary_one(tmp_path):
@@ -72,3 +74,42 @@ def test_a_folder_that_could_not_be_filled_is_not_created(tmp_path):
     with pytest.raises(OSError, match="No space"):
         atomic.write_folder(tmp_path / "demo", fill)
     assert os.listdir(tmp_path) == []
+
+
+def test_text_is_added_to_the_end(tmp_path):
+    for text in ("a\n", "é\n"):
+        atomic.append(tmp_path / "lines", text)
+    assert (tmp_path / "lines").read_bytes() == "a\né\n".encode()
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # aiohttp, about what gcsfs does
+def test_a_bucket_has_each_object_whole(bucket, gcs):
+    path = locate(bucket) / "report" / "metrics.json"
+    atomic.append(path, "old")
+    atomic.append(path, "é\r\n")
+    assert path.read_bytes() == "oldé\r\n".encode()
+    large = bytes(range(256)) * 40_000  # more than one part of an upload
+    atomic.write(path, large)
+    assert path.read_bytes() == large
+    assert [name for b, name in gcs.objects if f"gs://{b}" == bucket] == ["report/metrics.json"]
+
+
+def test_a_failed_writer_keeps_the_old_object(bucket):
+    path = locate(bucket) / "features.npy"
+    atomic.write(path, b"old")
+
+    def writer(file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        atomic.write_stream(path, writer)
+    assert path.read_bytes() == b"old"
+
+
+def test_a_bucket_without_access_is_one_line(bucket, gcs):
+    path = locate(bucket) / "metrics.json"
+    gcs.forbidden.add(bucket.removeprefix("gs://"))
+    for call in (atomic.write, atomic.append):
+        with pytest.raises(VoxJaxError, match=r"metrics.json: expected to use it, found .*; check the bucket's name"):
+            call(path, "new")

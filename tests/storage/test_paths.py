@@ -1,8 +1,39 @@
+import importlib.util
+import pathlib
 import re
 
 import platformdirs
+import pytest
 
+from voxjax.errors import UsageError
 from voxjax.storage import paths
+
+
+@pytest.mark.parametrize("given", ["runs/mine", "/tmp/x", "~/x", "C:/runs", "C://runs", "gs:/bucket/run", ""])
+def test_what_is_no_address_lies_on_the_disk(given):
+    assert paths.locate(given) == pathlib.Path(given) and isinstance(paths.locate(given), pathlib.Path)
+    assert paths.locate(pathlib.Path(given)) == pathlib.Path(given)
+
+
+def test_an_address_in_a_bucket_keeps_its_form():
+    pytest.importorskip("gcsfs")
+    path = paths.locate("gs://bucket/runs/mine")
+    assert str(path / "model" / "model.json") == "gs://bucket/runs/mine/model/model.json"
+    assert not isinstance(path, pathlib.Path) and paths.locate(path) == path
+    assert str(paths.default_workdir("gs://bucket/run/", "optimized")) == "gs://bucket/run"
+
+
+@pytest.mark.parametrize("given", ["s3://bucket/run", "https://host/run", "gs://", "gs:///"])
+def test_other_addresses_are_refused(given):
+    with pytest.raises(UsageError, match="a path on disk, or gs://BUCKET/FOLDER"):
+        paths.locate(given)
+
+
+def test_a_bucket_without_its_packages_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=re.escape("pip install 'voxjax[cloud]'")) as caught:
+        paths.locate("gs://bucket/run")
+    assert "\n" not in str(caught.value)
 
 
 def test_the_cache_is_the_folder_of_the_environment_variable_else_the_systems(tmp_path, monkeypatch):

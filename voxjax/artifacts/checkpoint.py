@@ -15,6 +15,9 @@ from orbax.checkpoint import v1 as ocp
 
 from voxjax.config_schema import Plain
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.storage.paths import AnyPath
+
+_COMMITTED = "commit_success.txt"  # Orbax writes it last where it can't rename
 
 
 class _Metadata(NamedTuple):
@@ -28,8 +31,9 @@ class _Metadata(NamedTuple):
 class Checkpoints:
     """The newest checkpoints of a run, in `folder/STEP`.
 
-    Orbax writes in the background into a temporary folder that is renamed at the end, so an
-    interrupted write leaves no checkpoint. A context manager: leaving it waits for the last write.
+    Orbax writes in the background into a temporary folder that is renamed at the end; in a bucket,
+    where nothing can be renamed, it writes a file at the end that says so. An interrupted write
+    leaves no checkpoint. A context manager: leaving it waits for the last write.
 
     Args:
         folder: created if it is missing.
@@ -39,11 +43,12 @@ class Checkpoints:
         VoxJaxError: at a folder that can't be used.
     """
 
-    def __init__(self, folder: Path, keep: int) -> None:
-        self._folder = folder.absolute()  # as Orbax wants it
+    def __init__(self, folder: AnyPath, keep: int) -> None:
+        self._folder = folder.absolute() if isinstance(folder, Path) else folder  # as Orbax wants it
         self._pending: ocp.AsyncResponse[None] | None = None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            if isinstance(folder, Path):
+                folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             what = mismatch(str(folder), "a folder for checkpoints", error.strerror, "check the path")
             raise VoxJaxError(what) from error
@@ -149,8 +154,13 @@ class Checkpoints:
         """Removes leftovers of interrupted writes; only the first process does."""
         if jax.process_index() > 0:
             return
-        for leftover in self._folder.glob("*.orbax-checkpoint-tmp*"):
-            shutil.rmtree(leftover)
+        if isinstance(self._folder, Path):
+            for leftover in self._folder.glob("*.orbax-checkpoint-tmp*"):
+                shutil.rmtree(leftover)
+        elif self._folder.is_dir():
+            for step in self._folder.iterdir():
+                if step.name.isdecimal() and not (step / _COMMITTED).exists():
+                    step.rmtree()
 
 
 def _described(tree: PyTree) -> dict[str, str]:
@@ -165,7 +175,7 @@ def _checksum(tree: PyTree) -> int:
     return total
 
 
-def _check_arrays(folder: Path, like: PyTree, metadata: _Metadata) -> None:
+def _check_arrays(folder: AnyPath, like: PyTree, metadata: _Metadata) -> None:
     """Checks that a checkpoint has the arrays of `like` (Orbax would cast or truncate some)."""
     wanted = _described(like)
     for name in sorted(wanted.keys() | metadata.arrays.keys()):

@@ -5,7 +5,6 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,6 +18,7 @@ from voxjax.encoders.static_config import TUNED, Layout
 from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath, reaching
 from voxjax.version import __version__
 
 _DESCRIPTION, _WEIGHTS = "model.json", "weights.npz"
@@ -88,7 +88,7 @@ class TrainedModel:
                     raise VoxJaxError(mismatch(f"modality {name}, of all members", known[name], own, do))
 
 
-def save(folder: Path, trained: TrainedModel) -> None:
+def save(folder: AnyPath, trained: TrainedModel) -> None:
     """Writes the folder; an existing model is replaced.
 
     The description is written last and holds the hash of the weights, so that an interrupted write is detected.
@@ -96,7 +96,6 @@ def save(folder: Path, trained: TrainedModel) -> None:
     Raises:
         OSError: if the disk is full or the folder can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {_WEIGHTS: _packed(_flat(trained.members))}
     for i, feature_set in enumerate(trained.feature_sets):
         if feature_set.encoder is not None:
@@ -107,14 +106,16 @@ def save(folder: Path, trained: TrainedModel) -> None:
     atomic.write(folder / _DESCRIPTION, json.dumps(_described(trained, weights), indent=1) + "\n")
 
 
-def load(folder: Path) -> TrainedModel:
+def load(folder: AnyPath) -> TrainedModel:
     """Reads what `save` wrote.
 
     Raises:
         VoxJaxError: at a folder that is missing, incomplete or damaged, or made by a newer program.
     """
     path = folder / _DESCRIPTION
-    if not path.is_file():
+    with reaching(path):
+        there = path.is_file()
+    if not there:
         do = "give the folder that training left, as RUN/model, or one of checkpoints/"
         raise VoxJaxError(mismatch("model", f"a folder with {_DESCRIPTION}", str(folder), do))
     try:
@@ -172,7 +173,7 @@ def _described_features(feature_set: TrainedFeatures, i: int, weights: Mapping[s
     return features | {"encoder_sha256": hashlib.sha256(weights[_encoder_file(i)]).hexdigest()}
 
 
-def _feature_set(path: Path, row: Plain) -> TrainedFeatures:
+def _feature_set(path: AnyPath, row: Plain) -> TrainedFeatures:
     features = freeze(FeatureConfig, row["features"], "features")
     if "encoder_sha256" not in row:
         return TrainedFeatures(features)
@@ -214,13 +215,13 @@ def _trained(description: Plain, feature_sets: tuple[TrainedFeatures, ...], arra
     )
 
 
-def _weights(path: Path, sha256: str) -> Params:
+def _weights(path: AnyPath, sha256: str) -> Params:
     """The arrays as nested dictionaries; the file's hash is checked."""
     do = "copy the model folder again"
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise VoxJaxError(mismatch(str(path), "the weights", error.strerror, do)) from error
+        raise VoxJaxError(mismatch(str(path), "the weights", error.strerror or error, do)) from error
     if hashlib.sha256(content).hexdigest() != sha256:
         found = f"{len(content)} other bytes (cut off or damaged)"
         raise VoxJaxError(mismatch(str(path), f"the weights that {_DESCRIPTION} describes", found, do))

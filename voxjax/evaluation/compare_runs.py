@@ -1,15 +1,16 @@
 """Comparison of two runs on the same test clips: differences, intervals and significance."""
 
 import csv
+import io
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.metrics import classification, significance
+from voxjax.storage.paths import AnyPath, reaching
 
 _FIGURES = {"uar": classification.uar, "accuracy": classification.accuracy}
 
@@ -28,7 +29,7 @@ class Run(NamedTuple):
     predicted: np.ndarray  # int [rows]
 
 
-def compare(first: Path, second: Path) -> dict[str, Any]:
+def compare(first: AnyPath, second: AnyPath) -> dict[str, Any]:
     """Compares two run folders.
 
     Args:
@@ -70,21 +71,22 @@ def compare(first: Path, second: Path) -> dict[str, Any]:
     return found | _by_clip(a, b) | _details(a, b)
 
 
-def read(folder: Path) -> Run:
+def read(folder: AnyPath) -> Run:
     """The report of a run.
 
     Raises:
         VoxJaxError: at a folder without a report, or a damaged one.
     """
     report = folder / "report"
-    absent = [name for name in ("metrics.json", "predictions.csv") if not (report / name).is_file()]
+    with reaching(report):
+        absent = [name for name in ("metrics.json", "predictions.csv") if not (report / name).is_file()]
     if absent:
         do = "name the --workdir of a finished train.py, crossval.py or evaluate.py"
         raise VoxJaxError(mismatch(str(folder), "a run with report/metrics.json and predictions.csv", "none", do))
     try:
         figures = json.loads((report / "metrics.json").read_text())
-        with (report / "predictions.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        table = (report / "predictions.csv").read_bytes().decode()
+        rows = list(csv.DictReader(io.StringIO(table, newline="")))
         labels = figures["labels"]
         place = {label: i for i, label in enumerate(labels)}
         probabilities = np.array([[float(row[label]) for label in labels] for row in rows])

@@ -1,7 +1,6 @@
 """Trains all folds of a protocol under several seeds, and reports on them together."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from voxjax.config_schema import thaw
@@ -11,6 +10,7 @@ from voxjax.experiments import run_folder, session
 from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline.folds import make_fold
 from voxjax.pipeline.run_spec import RunSpec
+from voxjax.storage.paths import AnyPath
 from voxjax.train import processes
 
 
@@ -21,7 +21,7 @@ class CrossvalPlan(NamedTuple):
     parallel_folds: str  # how many folds (of one seed each) are one program: a number, or `all`
 
 
-def crossval(spec: RunSpec, plan: CrossvalPlan, workdir: Path, resume: str) -> Mapping[str, Any]:
+def crossval(spec: RunSpec, plan: CrossvalPlan, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
     """Trains all folds of the run's protocol under several seeds, and reports on all test clips together.
 
     Folds, seeds and members are members of one compiled program: each has its own clips, scaler and key.

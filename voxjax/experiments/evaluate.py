@@ -17,15 +17,16 @@ from voxjax.experiments import robustness
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.pipeline import modality_inputs
 from voxjax.reporting import run_report
+from voxjax.storage.paths import AnyPath
 
 
 class Request(NamedTuple):
     """A model, and the corpus it is evaluated on."""
 
-    model: Path | None  # the model folder; None is the default model
+    model: AnyPath | None  # the model folder; None is the default model
     corpus: str  # a corpus, or several joined by `+`
     data_dir: Path | None  # holds one folder per corpus
-    workdir: Path  # where `report/` is written
+    workdir: AnyPath  # where `report/` is written
     cache: Path  # of generated corpora
 
 

@@ -16,6 +16,7 @@ from voxjax.inference.predictor import EmotionPredictor, ModalityInputs
 from voxjax.metrics import classification
 from voxjax.reporting import robustness_plot
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath
 
 _COLUMNS = ("kind", "strength", "uar", "accuracy", "uar_drop", "accuracy_drop", "n")
 UNCORRUPTED = ("none", "as recorded")
@@ -48,9 +49,8 @@ def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str
     return rows
 
 
-def write(folder: Path, rows: Sequence[dict[str, Any]], title: str) -> None:
+def write(folder: AnyPath, rows: Sequence[dict[str, Any]], title: str) -> None:
     """Writes `robustness.csv`, `robustness.json` and `robustness.png`."""
-    folder.mkdir(parents=True, exist_ok=True)
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from voxjax.errors import UsageError, mismatch
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath, reaching
 
 
-def check_unused(workdir: Path, values: Mapping[str, Any], resume: str) -> None:
+def check_unused(workdir: AnyPath, values: Mapping[str, Any], resume: str) -> None:
     """Checks, before any work, that a run may use the folder.
 
     Args:
@@ -21,10 +21,12 @@ def check_unused(workdir: Path, values: Mapping[str, Any], resume: str) -> None:
         UsageError: at a folder that holds a run already, or another run.
     """
     path = workdir / "config.json"
-    if path.exists() and resume == "new":
+    with reaching(path):
+        used = path.exists()
+    if used and resume == "new":
         do = "add --resume to go on with it, or choose another --workdir"
         raise UsageError(mismatch("--workdir", "a folder without a run", str(path), do))
-    if path.exists():
+    if used:
         before = json.loads(path.read_text())
         same = {key for key in values.keys() & before.keys() if values[key] == before[key]}
         changed = sorted((values.keys() | before.keys()) - same)
@@ -33,9 +35,8 @@ def check_unused(workdir: Path, values: Mapping[str, Any], resume: str) -> None:
             raise UsageError(mismatch("--resume", "the config the run began with", f"other {', '.join(changed)}", do))
 
 
-def claim(workdir: Path, values: Mapping[str, Any]) -> None:
+def claim(workdir: AnyPath, values: Mapping[str, Any]) -> None:
     """Writes `config.json`; from then on the folder belongs to this run."""
-    workdir.mkdir(parents=True, exist_ok=True)
     atomic.write(workdir / "config.json", json.dumps(values, indent=1) + "\n")
 
 

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from voxjax.metrics import classification
 from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.run_spec import RunSpec
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath
 from voxjax.train.history import curves, mean_history
 from voxjax.train.run_state import RunSetup, RunState
 
@@ -26,7 +26,7 @@ _CLIPS = 4  # clips with audio in TensorBoard
 class RunLogger:
     """Writes the reports of the loop's hooks. A context manager, which closes all files."""
 
-    def __init__(self, workdir: Path, spec: RunSpec, dataset: Dataset, audible: np.ndarray) -> None:
+    def __init__(self, workdir: AnyPath, spec: RunSpec, dataset: Dataset, audible: np.ndarray) -> None:
         """Writes nothing yet: `start_part` begins.
 
         Args:
@@ -97,8 +97,7 @@ class RunLogger:
         self._parts[-1] = run
         row = self._row(run)
         self._uar = row["valid_uar"]
-        with self._lines.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        atomic.append(self._lines, json.dumps(row) + "\n")
         assert self._tensorboard is not None
         point = sum(part.epoch for part in self._parts)  # parts are joined on one axis
         self._tensorboard.scalars(point, _curves(row))

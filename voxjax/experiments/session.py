@@ -18,6 +18,7 @@ from voxjax.pipeline.folds import Fold
 from voxjax.pipeline.run_spec import RunSpec
 from voxjax.reporting import run_report
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath
 from voxjax.train import ensemble, loop, member_execution, processes
 from voxjax.train.compilations import count_compilations
 from voxjax.train.run_state import Hooks, RunSetup, RunState, finished
@@ -31,7 +32,7 @@ class Outcome(NamedTuple):
     runs: list[RunState]  # of each program
 
 
-def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fold]], workdir: Path) -> Outcome:
+def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fold]], workdir: AnyPath) -> Outcome:
     """Trains each program on its folds, then writes `workdir/report`.
 
     Args:
@@ -66,7 +67,7 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
     return Outcome(found, predictions, runs)
 
 
-def fit(setup: RunSetup, folder: Path, logger: RunLogger | NullLogger) -> RunState:
+def fit(setup: RunSetup, folder: AnyPath, logger: RunLogger | NullLogger) -> RunState:
     """Trains one program to its end, from the newest checkpoint in `folder` if there is one."""
     with Checkpoints(folder, setup.train.checkpoints_kept) as checkpoints:
         run = training_state.begin_or_resume(setup, checkpoints)

@@ -8,7 +8,6 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ from voxjax.pipeline import ensemble_setup
 from voxjax.pipeline.folds import make_fold
 from voxjax.pipeline.run_spec import Paths, resolve
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath
 from voxjax.storage.provenance import provenance
 from voxjax.train import processes, successive_halving
 from voxjax.train.run_state import RunSetup, RunState
@@ -93,7 +93,7 @@ def _sobol(trials: int, width: int, seed: int) -> np.ndarray:
 DRAWS: dict[str, Callable[[int, int, int], np.ndarray]] = {"random": _random, "sobol": _sobol}
 
 
-def sweep(config: Config, plan: SweepPlan, paths: Paths, workdir: Path, resume: str) -> dict[str, Any]:
+def sweep(config: Config, plan: SweepPlan, paths: Paths, workdir: AnyPath, resume: str) -> dict[str, Any]:
     """Trains all trials in one program and ranks them by validation UAR. No test clip is used.
 
     Every trial has the key of a run of its own, so that `voxjax train` with a trial's values repeats it.
@@ -194,7 +194,7 @@ def _ranked(drawn: Sequence[dict[str, float]], run: RunState, last: int) -> list
     return sorted(rows, key=lambda row: (-reached[row["trial"]], -row["valid_uar"]))
 
 
-def _write(workdir: Path, found: dict[str, Any]) -> None:
+def _write(workdir: AnyPath, found: dict[str, Any]) -> None:
     """`sweep.json`, and `sweep.csv` with one row per trial."""
     atomic.write(workdir / "sweep.json", json.dumps(found, indent=1) + "\n")
     rows = [{**row, **row["values"]} for row in found["trials"]]

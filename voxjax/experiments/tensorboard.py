@@ -1,5 +1,7 @@
 """TensorBoard event files of a run; the only file that imports tensorboardX."""
 
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -9,21 +11,30 @@ import tensorboardX
 
 from voxjax import config_schema
 from voxjax.reporting import plots
+from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath
 
 _FLUSH_EVERY_S = 15  # events of at most this time are lost when a run is killed
+_UPLOAD_EVERY_S = 60  # the same for a bucket, where the whole file is written again
 
 
 class TensorBoardWriter:
-    """Writes one run's events. Close it, or use it as a context manager, so that the last ones reach the disk."""
+    """Writes one run's events. Close it, or use it as a context manager, so that the last ones are written.
 
-    def __init__(self, folder: Path, first_step: int | None = None) -> None:
+    Events for a bucket are written to a temporary folder on disk, and copied from there.
+    """
+
+    def __init__(self, folder: AnyPath, first_step: int | None = None) -> None:
         """Opens a new event file.
 
         Args:
             folder: of the event files, made if missing.
             first_step: of a resumed run. Events that the interrupted run wrote at this step or later are hidden.
         """
-        self._writer = tensorboardX.SummaryWriter(str(folder), purge_step=first_step, flush_secs=_FLUSH_EVERY_S)
+        self._folder, self._uploaded_s = folder, time.monotonic()
+        self._staging = None if isinstance(folder, Path) else tempfile.TemporaryDirectory(prefix="voxjax-")
+        local = self._staging.name if self._staging else str(folder)
+        self._writer = tensorboardX.SummaryWriter(local, purge_step=first_step, flush_secs=_FLUSH_EVERY_S)
 
     def __enter__(self) -> Self:
         return self
@@ -35,6 +46,9 @@ class TensorBoardWriter:
         """One point on each curve, by name such as `loss/train`."""
         for name, value in values.items():
             self._writer.add_scalar(name, float(value), step)
+        if self._staging and time.monotonic() - self._uploaded_s > _UPLOAD_EVERY_S:
+            self._writer.flush()
+            self._upload(Path(self._staging.name))
 
     def confusion(self, step: int, labels: Sequence[str], counts: np.ndarray) -> None:
         """The confusion matrix as an image: integer `[K, K]`, truth in rows."""
@@ -67,6 +81,16 @@ class TensorBoardWriter:
     def close(self) -> None:
         """Writes the remaining events. Closing twice is harmless."""
         self._writer.close()
+        if self._staging:
+            with self._staging as local:  # removed even if copying fails
+                self._upload(Path(local))
+            self._staging = None
+
+    def _upload(self, local: Path) -> None:
+        """Copies the event files to the bucket."""
+        for path in sorted(local.rglob("events.*")):
+            atomic.write(self._folder / path.relative_to(local).as_posix(), path.read_bytes())
+        self._uploaded_s = time.monotonic()
 
     def _image(self, step: int, name: str, pixels: np.ndarray) -> None:
         self._writer.add_image(name, pixels, step, dataformats="HWC")

@@ -1,7 +1,6 @@
 """Trains one model or an ensemble under one split, and leaves a report and a model folder."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -15,12 +14,13 @@ from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.folds import Fold, make_fold
 from voxjax.pipeline.run_spec import MemberSpec, RunSpec
+from voxjax.storage.paths import AnyPath
 from voxjax.train import processes
 from voxjax.train.run_state import MemberState
 from voxjax.version import __version__
 
 
-def train(spec: RunSpec, workdir: Path, resume: str) -> Mapping[str, Any]:
+def train(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
     """Trains one model or an ensemble under one split, and leaves the run in `workdir`.
 
     Args:

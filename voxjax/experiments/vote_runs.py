@@ -3,7 +3,6 @@
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,13 +17,14 @@ from voxjax.evaluation.compare_runs import Run
 from voxjax.metrics import soft_voting
 from voxjax.reporting import run_report
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath, reaching
 
 _CHOSEN_BY = "the same weight for each run; in each, "
 _PRIOR_SUFFIXES = {"training": "", "equal": ", under equal priors"}
 PRIORS = tuple(_PRIOR_SUFFIXES)  # class priors of the predictions
 
 
-def vote(folders: Sequence[Path], workdir: Path, priors: str = "training") -> Mapping[str, Any]:
+def vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str = "training") -> Mapping[str, Any]:
     """Reports the vote of runs in `workdir`, and leaves a model of all their members if each run has a model.
 
     Each run has the same weight, and its probabilities were calibrated on its own validation clips, so that no
@@ -48,7 +48,9 @@ def vote(folders: Sequence[Path], workdir: Path, priors: str = "training") -> Ma
     one_of("--priors", priors, PRIORS)
     if len(folders) < 2:
         raise UsageError(mismatch("vote.py", "RUN_A RUN_B …", f"{len(folders)} folders", "name two runs or more"))
-    if (workdir / "report").exists():
+    with reaching(workdir):
+        used = (workdir / "report").exists()
+    if used:
         do = "choose another --workdir"
         raise UsageError(mismatch("--workdir", "a folder without a report", str(workdir), do))
     runs = [compare_runs.read(folder) for folder in folders]

@@ -21,6 +21,7 @@ from voxjax.inference import batched_forward, source_chunks
 from voxjax.inference.batched_forward import LoadedFeatureSet, Window
 from voxjax.metrics import soft_voting
 from voxjax.modalities.names import AUDIO
+from voxjax.storage.paths import locate
 
 Source = io.Source | None  # None where there is no sound
 ModalityInputs = Mapping[str, modalities.Value]  # of one recording, by modality
@@ -51,7 +52,7 @@ class EmotionPredictor:
     """A trained model, ready to predict.
 
     Args:
-        model: the model folder; None is the model that comes with VoxJAX.
+        model: the model folder, on disk or at `gs://BUCKET/FOLDER`; None is the model that comes with VoxJAX.
         reject_below: confidence in [0, 1] below which no emotion is named; 0 always names one.
         target_accuracy: in place of `reject_below`, the accuracy wanted among the accepted answers; the model's own
             confidence threshold for it was chosen on validation clips.
@@ -71,7 +72,7 @@ class EmotionPredictor:
     ) -> None:
         in_range("reject_below", reject_below, 0.0, 1.0)
         self.limits = limits
-        folder = default_model() if model is None else Path(model)
+        folder = default_model() if model is None else locate(model)
         trained = model_folder.load(folder)
         self.model = str(folder)
         self.labels = trained.labels

@@ -17,6 +17,7 @@ from voxjax.config import OfflineAugmentConfig, VectorFeatures
 from voxjax.data.manifest import Manifest
 from voxjax.data.store import Store
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath
 
 COLUMNS = (*vector.COLUMN_NAMES, "label", "speaker", "clip", "copy")
 # librosa's window and hop, 2,048 and 512 samples, at 16 kHz; nothing is cut off, as in the guide.
@@ -27,7 +28,7 @@ _STEP_S = 0.5  # padded lengths are multiples of this, so that corpora share com
 _NUMBERS = ",".join(["%.9g"] * vector.SIZE) + ","  # nine digits hold a float32 exactly
 
 
-def write(path: Path, manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> tuple[int, int]:
+def write(path: AnyPath, manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> tuple[int, int]:
     """Writes the table atomically.
 
     Args:
@@ -42,7 +43,8 @@ def write(path: Path, manifest: Manifest, clips: Store, augment: OfflineAugmentC
     Raises:
         OSError: if the file can't be written; an older one is kept.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(path, Path):
+        path.parent.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong path fails at once
     values = rows(manifest, clips, augment)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

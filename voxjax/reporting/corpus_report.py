@@ -5,7 +5,6 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -18,11 +17,12 @@ from voxjax.config import FrameFeatures
 from voxjax.data import quality
 from voxjax.reporting import corpus_plots, html
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath
 
 _FEATURES = FrameFeatures()
 
 
-def write(folder: Path, name: str, corpus: quality.Corpus, found: list[quality.Issue]) -> None:
+def write(folder: AnyPath, name: str, corpus: quality.Corpus, found: list[quality.Issue]) -> None:
     """Writes the three files.
 
     Args:

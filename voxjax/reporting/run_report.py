@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,10 @@ from voxjax.evaluation.results import ReportInput
 from voxjax.metrics import classification
 from voxjax.reporting import html, plots, tables
 from voxjax.storage import atomic
+from voxjax.storage.paths import AnyPath
 
 
-def write_report(folder: Path, run: ReportInput, figures: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
+def write_report(folder: AnyPath, run: ReportInput, figures: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
     """Writes `metrics.json`, the tables, the pictures and `report.html`, each atomically.
 
     Args:
@@ -33,7 +33,6 @@ def write_report(folder: Path, run: ReportInput, figures: Mapping[str, Any] | No
     figures = measure(run) if figures is None else figures
     before, after = probabilities(run)
     pictures = draw(run, figures, before, after)
-    folder.mkdir(parents=True, exist_ok=True)
     for name in ("confusion", "history", "reliability"):
         if name in pictures:
             atomic.write(folder / f"{name}.png", pictures[name])

@@ -1,5 +1,10 @@
-"""Atomic writes of files and folders: a reader finds the old content or the new, but no partial one."""
+"""Atomic writes of files and folders: a reader finds the old content or the new, but no partial one.
 
+On disk a temporary file is renamed at the end. In a bucket nothing can be renamed, but an object appears as a whole.
+"""
+
+import contextlib
+import io
 import os
 import shutil
 import tempfile
@@ -7,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from voxjax.storage.paths import AnyPath, reaching
 
-def write(path: Path, content: bytes | str) -> None:
-    """Writes a file atomically, by way of a temporary file in the same folder.
+
+def write(path: AnyPath, content: bytes | str) -> None:
+    """Writes a file atomically; on disk by way of a temporary file in the same folder.
 
     Args:
         path: replaced if it exists; its folder is created if missing.
@@ -17,18 +24,25 @@ def write(path: Path, content: bytes | str) -> None:
 
     Raises:
         OSError: if the disk is full or the folder can't be written. The old file stays and no temporary file is left.
+        VoxJaxError: if it can't be written to a bucket. The old object stays.
     """
     data = content.encode() if isinstance(content, str) else content
     write_stream(path, lambda file: file.write(data))
 
 
-def write_stream(path: Path, writer: Callable[[IO[bytes]], object]) -> None:
+def write_stream(path: AnyPath, writer: Callable[[IO[bytes]], object]) -> None:
     """As `write`, for content that is too large for memory or written by a library.
 
     Args:
-        path: as in `write`.
+        path: as in `write`. What goes to a bucket is held in memory.
         writer: called with the open binary file. If it raises, the old file stays.
     """
+    if not isinstance(path, Path):
+        held = io.BytesIO()
+        writer(held)
+        with reaching(path):
+            path.write_bytes(held.getvalue())
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -39,6 +53,27 @@ def write_stream(path: Path, writer: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         os.unlink(name)
         raise
+
+
+def append(path: AnyPath, text: str) -> None:
+    """Adds text to the end of a file. An object in a bucket can't grow, so it is written again with the text.
+
+    Args:
+        path: created if missing, in an existing folder.
+        text: encoded as UTF-8.
+
+    Raises:
+        OSError, VoxJaxError: as `write`.
+    """
+    if isinstance(path, Path):
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write(text)
+    else:
+        before = b""
+        with reaching(path), contextlib.suppress(FileNotFoundError):
+            before = path.read_bytes()
+        with reaching(path):
+            path.write_bytes(before + text.encode())
 
 
 def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:

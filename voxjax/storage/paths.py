@@ -1,18 +1,78 @@
-"""Default folders of runs, of encoder weights and of the cache; the only module that reads the environment."""
+"""Where files lie: on disk or in a bucket, and default folders; the only module that reads the environment."""
 
+import contextlib
 import datetime
+import importlib.util
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-import platformdirs
+from voxjax.errors import UsageError, VoxJaxError, mismatch
 
-from voxjax.errors import VoxJaxError, mismatch
+if TYPE_CHECKING:
+    from etils import epath
+
+    AnyPath: TypeAlias = Path | epath.Path  # on disk, or in a bucket
+else:
+    AnyPath = os.PathLike  # so that nobody waits for etils who stays on the disk
+
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://(.*)", re.IGNORECASE | re.DOTALL)  # not a drive, as C:/
 
 
-def default_workdir(given: str | None, name: str) -> Path:
-    """The folder of a run: `given` if it is set, else `runs/NAME-TIME` in the current folder."""
+def locate(given: str | os.PathLike[str]) -> AnyPath:
+    """The path of a file or folder that a user named: the one place that decides between disk and bucket.
+
+    Args:
+        given: a path on disk, or `gs://BUCKET/FOLDER` in Google Cloud Storage.
+
+    Returns:
+        A `pathlib.Path` on disk; in a bucket an `etils.epath.Path`, which has most of its methods.
+
+    Raises:
+        UsageError: at another kind of address, or where the packages for buckets are not installed.
+    """
+    address = _ADDRESS.fullmatch(text := os.fspath(given))
+    if not address:
+        return Path(given)
+    if address[1] != "gs" or not address[2].strip("/"):
+        do = "copy it to a disk or to a bucket of Google Cloud Storage"
+        raise UsageError(mismatch(text, "a path on disk, or gs://BUCKET/FOLDER", "another address", do))
+    if importlib.util.find_spec("gcsfs") is None:
+        do = "pip install 'voxjax[cloud]'"
+        raise UsageError(mismatch(text, "the packages that read and write gs://", "no gcsfs", do))
+    os.environ.setdefault("EPATH_USE_TF", "false")  # else etils takes TensorFlow, if it is there, in place of gcsfs
+    from etils import epath
+
+    return epath.Path(text)
+
+
+@contextlib.contextmanager
+def reaching(path: AnyPath) -> Iterator[None]:
+    """Around the use of a path: what a bucket fails with becomes one line. Errors of a disk stay as they are.
+
+    Raises:
+        VoxJaxError: if the bucket does not exist, or refuses, or is not reached.
+    """
+    try:
+        yield
+    except Exception as error:  # gcsfs, aiohttp and google-auth raise many kinds
+        if isinstance(path, Path) or isinstance(error, VoxJaxError):
+            raise
+        found = " ".join(f"{type(error).__name__} {error}".split())[:160]
+        do = "check the bucket's name, your permissions (gcloud auth application-default login) and the network"
+        raise VoxJaxError(mismatch(str(path), "to use it", found, do)) from error
+
+
+def default_workdir(given: str | None, name: str) -> AnyPath:
+    """The folder of a run: `given` if it is set, else `runs/NAME-TIME` in the current folder.
+
+    Raises:
+        UsageError: as `locate`.
+    """
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path(given or f"runs/{name}-{now}")
+    return locate(given or f"runs/{name}-{now}")
 
 
 def weights_dir() -> Path | None:
@@ -29,6 +89,8 @@ def cache_dir() -> Path:
     Raises:
         VoxJaxError: if it can't be created.
     """
+    import platformdirs  # only now, as a predictor has no use for it
+
     given = os.environ["VOXJAX_CACHE"] if "VOXJAX_CACHE" in os.environ else ""
     folder = Path(given).expanduser() if given else Path(platformdirs.user_cache_dir("voxjax", appauthor=False))
     try:

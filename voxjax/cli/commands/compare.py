@@ -5,14 +5,13 @@ voxjax compare runs/ensemble runs/optimized
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
 from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
 from voxjax.evaluation import compare_runs
-from voxjax.storage import atomic
+from voxjax.storage import atomic, paths
 
 FORMATS = {"text": compare_runs.printout, "json": lambda found: json.dumps(found, indent=1)}
 
@@ -23,10 +22,10 @@ OUT = flags.DEFINE_string("out", None, "File to write it to as well, as JSON.")
 def main(runs: Sequence[str]) -> None:
     if len(runs) != 2:
         raise UsageError(mismatch("voxjax compare", "RUN_A RUN_B", f"{len(runs)} folders", "name two runs"))
-    found = compare_runs.compare(*(Path(run) for run in runs))
+    found = compare_runs.compare(*(paths.locate(run) for run in runs))
     print(FORMATS[FORMAT.value](found))
     if OUT.value:
-        atomic.write(Path(OUT.value), FORMATS["json"](found) + "\n")
+        atomic.write(paths.locate(OUT.value), FORMATS["json"](found) + "\n")
 
 
 def run() -> None:

@@ -21,9 +21,9 @@ SEED = flags.DEFINE_integer("seed", 0, "Of what --robustness draws.")
 
 
 def main() -> None:
-    model = Path(MODEL.value) if MODEL.value else None
+    model = paths.locate(MODEL.value) if MODEL.value else None
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    workdir = Path(WORKDIR.value)
+    workdir = paths.locate(WORKDIR.value)
     request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir())
     figures = evaluate.evaluate(request)
     print(run_report.printout(figures))

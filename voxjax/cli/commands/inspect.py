@@ -34,12 +34,13 @@ def main() -> int:
     figures = quality.figures(corpus, found)
     print(quality.text(figures))
     if OUT.value:
-        atomic.write(Path(OUT.value), json.dumps(figures, indent=1) + "\n")
+        atomic.write(paths.locate(OUT.value), json.dumps(figures, indent=1) + "\n")
     if WORKDIR.value:
         from voxjax.reporting import corpus_report  # imported here, as it starts JAX and matplotlib
 
-        corpus_report.write(Path(WORKDIR.value), CORPUS.value, corpus, found)
-        print(f"\nreport: {Path(WORKDIR.value) / 'report.html'}")
+        workdir = paths.locate(WORKDIR.value)
+        corpus_report.write(workdir, CORPUS.value, corpus, found)
+        print(f"\nreport: {workdir / 'report.html'}")
     return 0
 
 

@@ -5,7 +5,6 @@ voxjax predict speech.wav interviews/ --format=json
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
@@ -13,6 +12,7 @@ from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
 from voxjax.inference.formats import FORMATS
 from voxjax.storage import atomic
+from voxjax.storage.paths import locate
 
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the default model if not given.")
 FORMAT = flags.DEFINE_enum("format", "text", list(FORMATS), "How answers are written.")
@@ -50,7 +50,7 @@ def main(paths: Sequence[str]) -> int:
         for row in rows:
             print(row, flush=True)
     else:
-        atomic.write(Path(OUT.value), "".join(f"{row}\n" for row in rows))
+        atomic.write(locate(OUT.value), "".join(f"{row}\n" for row in rows))
     failed, total = counts
     if failed:
         print(f"error: {failed} of {total} could not be answered; each line gives the reason", file=sys.stderr)

@@ -27,7 +27,7 @@ def main() -> None:
     cache = paths.cache_dir()
     manifest = corpora.load(CORPUS.value, data_dir, cache)
     manifest, clips = dataset.decoded(manifest, feature_table.FEATURES.sample_rate_hz, cache, "stop")
-    rows, columns = feature_table.write(Path(OUT.value), manifest, clips, augment)
+    rows, columns = feature_table.write(paths.locate(OUT.value), manifest, clips, augment)
     seconds = time.perf_counter() - started
     print(f"{OUT.value}: {rows} rows x {columns} columns, in {seconds:.1f} s")
 

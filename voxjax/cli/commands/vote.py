@@ -4,7 +4,6 @@ voxjax vote runs/ensemble runs/optimized --workdir=runs/vote
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import flags
 
@@ -19,7 +18,7 @@ PRIORS = flags.DEFINE_enum("priors", "training", vote_runs.PRIORS, "Class priors
 
 def main(runs: Sequence[str]) -> None:
     workdir = paths.default_workdir(WORKDIR.value, "vote")
-    figures = vote_runs.vote([Path(run) for run in runs], workdir, PRIORS.value)
+    figures = vote_runs.vote([paths.locate(run) for run in runs], workdir, PRIORS.value)
     print(run_report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}")
     if (workdir / "model").is_dir():
