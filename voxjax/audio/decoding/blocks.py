@@ -105,11 +105,12 @@ def check_format(rate_hz: int, channels: int, name: str, limits: AudioLimits) ->
 def _read(opened: soundfile.SoundFile, stream: Stream, name: str) -> Iterator[np.ndarray]:
     """Blocks until there are no more; then checks that none is missing."""
     count, step = 0, max(1, _BLOCK_SAMPLES // opened.channels)
-    while len(block := opened.read(step, dtype="float32", always_2d=True)):
+    most = _COUNTS if stream.most is None else stream.most
+    while len(block := opened.read(min(step, most - count), dtype="float32", always_2d=True)):
         count += len(block)
         yield block
     known = opened.frames if opened.frames < _COUNTS and opened.format != "MP3" else 0
-    expected = max(known, stream.fewest)
+    expected = min(max(known, stream.fewest), most)
     if count < expected:
         raise _cut_off(name, f"{expected} samples", f"{count} of them")
     for declared, there in (map(int, sizes) for sizes in _CUT.findall(opened.extra_info)):

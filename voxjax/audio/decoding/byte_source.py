@@ -53,7 +53,8 @@ class Stream(NamedTuple):
     """One encoded stream of a file: what libsndfile is given, and how many samples per channel it must yield."""
 
     parts: Sequence[Part]
-    fewest: int = 0  # samples per channel; fewer mean that the stream was cut off or is damaged
+    fewest: int = 0  # fewer mean that the stream was cut off or is damaged
+    most: int | None = None  # what follows is not sound
 
 
 class SplicedFile(io.RawIOBase):

@@ -19,6 +19,8 @@ _LARGEST = 0xFFFF_FFFF
 LONGEST_FORMAT = 4_096  # bytes
 _AGAIN = "copy or record the file again"
 _MPEG = (0x50, 0x55)
+_GSM = 0x31
+_GSM_BLOCK_BYTES, _GSM_BLOCK_SAMPLES = 65, 320
 _EXTENSIBLE = 0xFFFE
 _UNREADABLE = {  # format tags
     0xFF: "AAC",
@@ -118,4 +120,7 @@ def sound_streams(source: ByteSource, sound: Range, fmt: bytes, order: Order, na
     size = sound.end - sound.start
     inner = b"WAVEfmt " + len(fmt).to_bytes(4, order) + fmt + bytes(len(fmt) % 2) + b"data" + size.to_bytes(4, order)
     riff = b"RIFF" if order == "little" else b"RIFX"
-    return [Stream([riff + min(len(inner) + size, _LARGEST).to_bytes(4, order) + inner, sound])]
+    header = riff + min(len(inner) + size, _LARGEST).to_bytes(4, order) + inner
+    # libsndfile takes the byte that pads an odd number of blocks for one more block
+    most = size // _GSM_BLOCK_BYTES * _GSM_BLOCK_SAMPLES if tag == _GSM else None
+    return [Stream([header, sound], most=most)]
