@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 
+import hypothesis
 import jax
 import jaxtyping
 import pytest
@@ -57,6 +58,10 @@ SHAPE_CHECKED = (
     "voxjax.train.step",
 )
 jaxtyping.install_import_hook(SHAPE_CHECKED, "beartype.beartype")
+
+# The same examples in every run, and no files of them.
+hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+hypothesis.settings.load_profile("repeatable")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 

@@ -30,7 +30,14 @@ ROWS = (
     ("voxjax.audio",),
     ("voxjax.storage",),
     ("voxjax.config",),
-    ("voxjax.feature_config", "voxjax.config_schema", "voxjax.labels", "voxjax.errors", "voxjax.version"),
+    (
+        "voxjax.feature_config",
+        "voxjax.config_schema",
+        "voxjax.labels",
+        "voxjax.names",
+        "voxjax.errors",
+        "voxjax.version",
+    ),
 )
 # Libraries, and the places that may import them.
 CONFINED = {

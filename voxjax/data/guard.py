@@ -15,6 +15,9 @@ class LeakError(VoxJaxError):
 def check(manifest: Manifest, split: Split) -> None:
     """Checks that no clip, audio or trait that the protocol separates, such as speakers, is in two subsets.
 
+    Recordings are compared by their samples and, where the manifest has them, by fingerprints; speakers as people,
+    who are one in all corpora that they speak in.
+
     Raises:
         LeakError: with what two subsets have in common.
         VoxJaxError: if a subset is empty.
@@ -27,7 +30,7 @@ def check(manifest: Manifest, split: Split) -> None:
     protocol = PROTOCOLS[split.protocol]
     for first, second in protocol.pairs:
         clips = [[manifest.clips[i] for i in subsets[name]] for name in (first, second)]
-        traits = [Trait("clip", lambda clip: clip.clip_id, ()), Trait("audio", lambda clip: clip.content_hash, ())]
+        traits = [Trait("clip", lambda clip: clip.clip_id, ()), Trait("audio", lambda clip: clip.recording_id, ())]
         traits += [trait for trait in protocol.separated if (first, second) in trait.pairs]
         for trait in traits:
             _check_disjoint(trait.name, (first, second), *({trait.value(c): c.path for c in each} for each in clips))

@@ -9,6 +9,7 @@ from voxjax import labels
 from voxjax.config import one_of
 from voxjax.data.manifest import Clip, Manifest
 from voxjax.errors import UsageError, VoxJaxError, mismatch
+from voxjax.names import caseless
 
 
 class Choice(NamedTuple):
@@ -35,6 +36,16 @@ TRUTHS: dict[str, Callable[[Clip], str]] = {"intended": intended, "perceived": p
 
 
 def _own(manifest: Manifest) -> dict[str, str]:
+    """Each label as it is.
+
+    Raises:
+        VoxJaxError: at labels that differ in case alone: they would be trained as two classes.
+    """
+    spelt: dict[str, str] = {}
+    for label in manifest.labels:
+        if (known := spelt.setdefault(caseless(label), label)) != label:
+            do = "write them in one way, or use --config.labels=shared, which ignores case"
+            raise VoxJaxError(mismatch("labels", "one spelling of each", f"'{known}' and '{label}'", do))
     return {label: label for label in manifest.labels}
 
 

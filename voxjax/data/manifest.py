@@ -13,6 +13,7 @@ import numpy as np
 
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.labels import ordered
+from voxjax.names import caseless
 
 UNKNOWN_SPEAKER = "unknown"
 
@@ -36,6 +37,8 @@ class Clip:
     physio: str = ""  # a file of physiological signals over time, relative as `path` is
     audio_hash: str = ""  # SHA-256 of the decoded samples, once they are decoded
     augmented_copy: int = 0  # 0 is the recording itself, n its n-th offline augmentation as a clip of its own
+    people: str = ""  # the namespace of the speakers, which corpora that share people have in common; else the corpus
+    recording: str = ""  # equal for near duplicates, once fingerprints are compared: the first one's content hash
 
     @property
     def augmentation_id(self) -> int:
@@ -52,14 +55,35 @@ class Clip:
         return f"{content}#{self.augmented_copy}" if self.augmented_copy else content
 
     @property
+    def recording_id(self) -> str:
+        """Equal for the same recording and its near duplicates: other formats, levels, cuts."""
+        return self.recording or self.content_hash
+
+    @property
     def clip_id(self) -> str:
         """The path, with `#n` for the n-th augmented copy: unique in a manifest."""
         return f"{self.path}#{self.augmented_copy}" if self.augmented_copy else self.path
 
     @property
+    def namespace(self) -> str:
+        """What the speakers' names belong to: corpora that share people have it in common."""
+        return self.people or self.corpus
+
+    @property
     def has_known_speaker(self) -> bool:
         """Whether the corpus gives the speaker, in joined corpora, too."""
-        return self.speaker.removeprefix(f"{self.corpus}/") != UNKNOWN_SPEAKER
+        return self.speaker.removeprefix(f"{self.namespace}/") != UNKNOWN_SPEAKER
+
+    @property
+    def person(self) -> str:
+        """The speaker as one person across corpora, as `ravdess/actor_01`, whatever case; empty where unknown."""
+        name = self.speaker.removeprefix(f"{self.namespace}/")
+        return f"{self.namespace}/{caseless(name)}" if self.has_known_speaker else ""
+
+    @property
+    def voice(self) -> str:
+        """The person; all clips of unknown speakers have one voice in common."""
+        return self.person or self.speaker
 
     @functools.cached_property
     def vote_counts(self) -> dict[str, int]:
@@ -73,7 +97,7 @@ class Clip:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """Clips under one root folder. Speakers of joined corpora carry their corpus: `ravdess/Actor_01`."""
+    """Clips under one root folder. Speakers of joined corpora carry their people's namespace: `ravdess/Actor_01`."""
 
     root: Path
     clips: tuple[Clip, ...]
@@ -168,8 +192,8 @@ def _clip(row: Sequence[str]) -> Clip:
 
 
 def duplicates(clips: Iterable[Clip]) -> list[list[int]]:
-    """Groups of clips with equal content, as sorted indices."""
+    """Groups of clips of the same recording, as their indices, first to last."""
     groups: dict[str, list[int]] = {}
     for i, clip in enumerate(clips):
-        groups.setdefault(clip.content_hash, []).append(i)
+        groups.setdefault(clip.recording_id, []).append(i)
     return [group for group in groups.values() if len(group) > 1]

@@ -66,7 +66,7 @@ def random5(manifest: Manifest) -> Int[np.ndarray, " clips"]:
     splitter = StratifiedKFold(5, shuffle=True, random_state=0)
     for fold, (_, test) in enumerate(splitter.split(folds, manifest.targets)):
         folds[test] = fold
-    for group in duplicates(manifest.clips):  # equal audio stays in one subset
+    for group in duplicates(manifest.clips):  # one recording stays in one subset
         folds[group] = folds[group[0]]
     return folds
 
@@ -80,21 +80,22 @@ def by_speaker(actors: Sequence[Sequence[int]]) -> Callable[[Manifest], np.ndarr
     published = {f"Actor_{actor:02d}": fold for fold, group in enumerate(actors) for actor in group}
 
     def test(manifest: Manifest) -> Int[np.ndarray, " clips"]:
-        folds = {}
-        people = sorted({(c.gender, c.corpus, c.speaker) for c in manifest.clips})
+        people = _people(manifest, np.arange(len(manifest)))
         if len(people) < len(actors) or not all(clip.has_known_speaker for clip in manifest.clips):
-            found = f"{len(people)}: " + ", ".join(speaker for _, _, speaker in people[:4])
+            found = f"{len(people)}: " + ", ".join(speaker for _, _, speaker in list(people.values())[:4])
             do = "give speakers by subfolders LABEL/SPEAKER/, or use --config.protocol=random5"
             raise VoxJaxError(mismatch("protocol by speaker", f"at least {len(actors)} known speakers", found, do))
+        actors_of_ravdess = {clip.voice for clip in manifest.clips if clip.corpus == "ravdess"}
+        folds: dict[str, int] = {}
         assigned = 0
-        for _, corpus, speaker in people:
-            name = speaker.removeprefix(f"{corpus}/")
-            if corpus == "ravdess" and name in published:
-                folds[speaker] = published[name]
+        for voice, (_, _, speaker) in people.items():
+            name = speaker.rpartition("/")[2]
+            if voice in actors_of_ravdess and name in published:
+                folds[voice] = published[name]
             else:
-                folds[speaker] = assigned % len(actors)
+                folds[voice] = assigned % len(actors)
                 assigned += 1
-        return np.array([folds[speaker] for speaker in manifest.speakers])
+        return np.array([folds[clip.voice] for clip in manifest.clips])
 
     return test
 
@@ -195,24 +196,33 @@ def _valid_clips(manifest: Manifest, rest: Indices, fraction: float, seed: int) 
 def _valid_speakers(manifest: Manifest, rest: Indices, fraction: float, seed: int) -> Indices:
     """Sorted indices of all clips of some speakers, of each gender in turn."""
     random = np.random.default_rng(seed)
-    people = sorted({(manifest.clips[i].gender, manifest.clips[i].speaker) for i in rest})
+    people = [(voice, gender) for voice, (gender, _, _) in _people(manifest, rest).items()]
     count = max(1, round(fraction * len(people)))
-    groups = [[s for g, s in people if g == gender] for gender in sorted({g for g, _ in people})]
+    groups = [[v for v, g in people if g == gender] for gender in sorted({g for _, g in people})]
     queues = [list(random.permutation(group)) for group in groups]
     order = [queue[i] for i in range(len(people)) for queue in queues if i < len(queue)]
     chosen = set(order[:count])
-    return np.array([i for i in rest if manifest.clips[i].speaker in chosen], np.int64)
+    return np.array([i for i in rest if manifest.clips[i].voice in chosen], np.int64)
+
+
+def _people(manifest: Manifest, indices: Indices) -> dict[str, tuple[str, str, str]]:
+    """Gender, namespace and name of each person among these clips, sorted by them; a person is one in all corpora."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for clip in (manifest.clips[i] for i in indices):
+        row = (clip.gender, clip.namespace, clip.speaker)
+        found[clip.voice] = min(row, found.setdefault(clip.voice, row))
+    return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
 def _valid_either(manifest: Manifest, rest: Indices, fraction: float, seed: int) -> Indices:
     """Validation by speakers where there are enough known ones, else by clips."""
     clips = [manifest.clips[i] for i in rest]
-    people = {clip.speaker for clip in clips}
+    people = {clip.voice for clip in clips}
     enough = len(people) >= _FEWEST_SPEAKERS and all(clip.has_known_speaker for clip in clips)
     return (_valid_speakers if enough else _valid_clips)(manifest, rest, fraction, seed)
 
 
-_SPEAKER = Trait("speaker", lambda clip: clip.speaker, PAIRS)
+_SPEAKER = Trait("speaker", lambda clip: clip.voice, PAIRS)
 _STATEMENT = Trait("statement", lambda clip: clip.statement, PAIRS[1:])
 _CORPUS = Trait("corpus", lambda clip: clip.corpus, PAIRS[1:])
 

@@ -1,7 +1,7 @@
 """A corpus as arrays: manifest, decoded clips, features and further modalities, before any split."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,10 +9,11 @@ import numpy as np
 from tqdm import tqdm
 
 from voxjax import modalities
+from voxjax.audio.fingerprint import Print
 from voxjax.config import Config, FeatureConfig
 from voxjax.data import broken_clips, corpora, labelling, store
 from voxjax.data.manifest import Clip, Manifest
-from voxjax.pipeline import encoder_features, encoder_weights, modality_inputs
+from voxjax.pipeline import encoder_features, encoder_weights, modality_inputs, near_duplicates
 from voxjax.pipeline.encoder_weights import EncoderWeights
 from voxjax.pipeline.examples import Examples
 from voxjax.pipeline.run_spec import RunSpec
@@ -33,6 +34,7 @@ class Dataset(NamedTuple):
     clip_store: store.Store
     feature_rows: tuple[FeatureRows, ...]  # in the order of `RunSpec.feature_sets`
     modality_inputs: Mapping[str, modalities.ModalityColumn]  # other than the audio, of all clips
+    prints: Sequence[Print] = ()  # the fingerprint of each clip in the store
 
     @property
     def copies_per_recording(self) -> int:
@@ -52,6 +54,8 @@ def load(spec: RunSpec) -> Dataset:
     cache = spec.paths.cache
     manifest = relabelled(spec.config, corpora.load(spec.corpora, spec.paths.data_dir, cache))
     manifest, clip_store = decoded(manifest, spec.sample_rate_hz, cache, spec.config.broken_clips)
+    prints = fingerprints(clip_store, spec.sample_rate_hz, cache)
+    manifest = near_duplicates.with_recordings(manifest, prints)
     columns = modality_inputs.read(spec, manifest, clip_store)
     feature_rows = []
     for feature_set in spec.feature_sets:
@@ -64,7 +68,7 @@ def load(spec: RunSpec) -> Dataset:
         feature_rows = [one._replace(rows=_copies_as_rows(one.rows)) for one in feature_rows]
         columns = modality_inputs.take(columns, np.repeat(np.arange(len(manifest)), copies))
         manifest = dataclasses.replace(manifest, clips=_copies_as_clips(manifest, copies))
-    return Dataset(manifest, clip_store, tuple(feature_rows), columns)
+    return Dataset(manifest, clip_store, tuple(feature_rows), columns, prints)
 
 
 def relabelled(config: Config, manifest: Manifest) -> Manifest:
@@ -93,10 +97,16 @@ def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -
     return kept.with_audio_hashes(clips.digest(i) for i in range(len(clips))), clips
 
 
+def fingerprints(clip_store: store.Store, sample_rate_hz: int, cache: Path) -> list[Print]:
+    """The fingerprint of each clip in a store, by which near duplicates are recognised."""
+    with tqdm(total=len(clip_store), desc="fingerprints", unit="clip", disable=None) as bar:
+        return near_duplicates.prints(clip_store, sample_rate_hz, cache / "clips", bar.update)
+
+
 def _copies_as_clips(manifest: Manifest, count: int) -> tuple[Clip, ...]:
     """All augmented copies of all clips as separate clips."""
     return tuple(
-        dataclasses.replace(clip, augmented_copy=copy, audio_hash="")
+        dataclasses.replace(clip, augmented_copy=copy, audio_hash="", recording="")
         for clip in manifest.clips
         for copy in range(count)
     )

@@ -1,7 +1,7 @@
 """The corpora. A new one is a file here and a row in `CORPORA`."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from voxjax.data.corpora import (
 )
 from voxjax.data.manifest import FILES, Clip, Manifest
 from voxjax.errors import UsageError, VoxJaxError, mismatch
+from voxjax.names import caseless, normalised
 
 
 class Corpus(NamedTuple):
@@ -30,25 +31,26 @@ class Corpus(NamedTuple):
 
     find: Callable[[Path], list[Clip]]  # clips, with paths relative to the folder given
     needs_folder: int  # 0 for a synthesised corpus
-    published: int  # 1 if a file name identifies the recording on every computer
+    published: int  # how many last parts of a path identify the recording on every computer; 0 if none do
+    people: str  # the namespace of its speakers; corpora that share people have it in common
     note: str  # credit and licence
 
 
 CORPORA = {
-    "demo": Corpus(demo.find, 0, 1, demo.NOTE),
-    "demo_modal": Corpus(demo_modal.find, 0, 1, demo_modal.NOTE),
-    "ravdess": Corpus(ravdess.find, 1, 1, ravdess.NOTE),
-    "ravdess_song": Corpus(ravdess.find_song, 1, 1, ravdess.NOTE),
-    "tess": Corpus(tess.find, 1, 1, tess.NOTE),
-    "cremad": Corpus(cremad.find, 1, 1, cremad.NOTE),
-    "emodb": Corpus(emodb.find, 1, 1, emodb.NOTE),
-    "savee": Corpus(savee.find, 1, 1, savee.NOTE),
-    "nemo": Corpus(nemo.find, 1, 1, nemo.NOTE),
-    "iemocap": Corpus(iemocap.find, 1, 1, iemocap.NOTE),
-    "meld": Corpus(meld.find, 1, 1, meld.NOTE),
-    "esd": Corpus(esd.find, 1, 1, esd.NOTE),
-    "folder": Corpus(folder.find, 1, 0, folder.NOTE),
-    "csv": Corpus(csv_table.find, 1, 0, csv_table.NOTE),
+    "demo": Corpus(demo.find, 0, 2, "demo", demo.NOTE),
+    "demo_modal": Corpus(demo_modal.find, 0, 2, "demo_modal", demo_modal.NOTE),
+    "ravdess": Corpus(ravdess.find, 1, 1, "ravdess", ravdess.NOTE),
+    "ravdess_song": Corpus(ravdess.find_song, 1, 1, "ravdess", ravdess.NOTE),
+    "tess": Corpus(tess.find, 1, 1, "tess", tess.NOTE),
+    "cremad": Corpus(cremad.find, 1, 1, "cremad", cremad.NOTE),
+    "emodb": Corpus(emodb.find, 1, 1, "emodb", emodb.NOTE),
+    "savee": Corpus(savee.find, 1, 2, "savee", savee.NOTE),
+    "nemo": Corpus(nemo.find, 1, 1, "nemo", nemo.NOTE),
+    "iemocap": Corpus(iemocap.find, 1, 1, "iemocap", iemocap.NOTE),
+    "meld": Corpus(meld.find, 1, 2, "meld", meld.NOTE),
+    "esd": Corpus(esd.find, 1, 1, "esd", esd.NOTE),
+    "folder": Corpus(folder.find, 1, 0, "folder", folder.NOTE),
+    "csv": Corpus(csv_table.find, 1, 0, "folder", csv_table.NOTE),
 }
 
 
@@ -72,18 +74,26 @@ def load(names: str, data_dir: Path | None, cache: Path) -> Manifest:
         one_of("config.corpus", name, CORPORA)
     roots = {name: _root(name, data_dir, cache) for name in parts}
     if len(parts) == 1:
-        return Manifest(roots[names], tuple(CORPORA[names].find(roots[names])))
+        return Manifest(roots[names], _one_spelling(_found(names, roots[names])))
     shared = Path(roots[parts[0]].anchor)  # paths of several roots are given from the top
-    clips = [_joined(clip, roots[name], shared) for name in parts for clip in CORPORA[name].find(roots[name])]
-    return Manifest(shared, tuple(clips))
+    clips = [_joined(clip, roots[name], shared) for name in parts for clip in _found(name, roots[name])]
+    return Manifest(shared, _one_spelling(clips))
 
 
 def keys(clip: Clip) -> set[str]:
-    """Identifiers of a recording: its hash and, in a published corpus, its name without the suffix."""
+    """Identifiers of a recording: its hash and, in a published corpus, its name without the suffix, in lower case."""
     found = {clip.sha256[:16]}
     if CORPORA[clip.corpus].published:
-        found.add(":".join([clip.corpus, *Path(clip.path).with_suffix("").parts[-2:]]))
+        found.add(canonical_key(":".join([clip.corpus, *Path(clip.path).with_suffix("").parts])))
     return found
+
+
+def canonical_key(key: str) -> str:
+    """An identifier that `keys` of any version made, in the present form: `ravdess:03-01-01-01-01-01-01`."""
+    corpus, *parts = key.split(":")
+    if not parts or corpus not in CORPORA:
+        return key
+    return ":".join([corpus, *(caseless(part) for part in parts[-CORPORA[corpus].published :])])
 
 
 def notes(names: str) -> list[str]:
@@ -102,7 +112,27 @@ def _root(name: str, data_dir: Path | None, cache: Path) -> Path:
     return data_dir.resolve()
 
 
+def _found(name: str, root: Path) -> list[Clip]:
+    """The clips of one corpus, with names in one Unicode form and the namespace of its people."""
+    return [
+        dataclasses.replace(
+            clip,
+            people=CORPORA[name].people,
+            speaker=normalised(clip.speaker),
+            emotion=normalised(clip.emotion),
+            statement=normalised(clip.statement),
+        )
+        for clip in CORPORA[name].find(root)
+    ]
+
+
+def _one_spelling(clips: Sequence[Clip]) -> tuple[Clip, ...]:
+    """The clips with each person's name as it is spelt first: speakers who differ in case alone are one person."""
+    first: dict[str, str] = {}
+    return tuple(dataclasses.replace(clip, speaker=first.setdefault(clip.voice, clip.speaker)) for clip in clips)
+
+
 def _joined(clip: Clip, root: Path, shared: Path) -> Clip:
     own = dataclasses.asdict(clip)
     moved = {name: (root / own[name]).relative_to(shared).as_posix() for name in FILES if own[name]}
-    return dataclasses.replace(clip, **moved, speaker=f"{clip.corpus}/{clip.speaker}")
+    return dataclasses.replace(clip, **moved, speaker=f"{clip.namespace}/{clip.speaker}")

@@ -7,11 +7,12 @@ from voxjax.audio import io
 from voxjax.data.corpora import file_names, rows
 from voxjax.data.manifest import FIELDS, FILES, UNKNOWN_SPEAKER, Clip, parse_votes
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.names import existing
 
 NOTE = "Own recordings: their licence and the speakers' consent are the user's to state."
 
 _REQUIRED = ("path", "emotion")
-_DERIVED = ("corpus", "sha256", "audio_hash", "augmented_copy")  # never read from a table
+_DERIVED = ("corpus", "sha256", "audio_hash", "augmented_copy", "people", "recording")  # never read from a table
 _ALLOWED = tuple(name for name in FIELDS if name not in _DERIVED)
 _DELIMITERS = ",;\t"
 
@@ -61,7 +62,7 @@ def _delimiter(table: Path) -> str:
 
 def _clip(data_dir: Path, table: Path, row: rows.Row) -> Clip:
     what = f"{table.name}, line {row.line}"
-    path = table.parent / row.values["path"]
+    path = existing(table.parent / row.values["path"])
     if not row.values["emotion"]:
         raise VoxJaxError(mismatch(what, "an emotion", "none", "fill it in or remove the row"))
     if not path.is_file() or not io.is_sound(path):
@@ -79,7 +80,7 @@ def _clip(data_dir: Path, table: Path, row: rows.Row) -> Clip:
 
 def _related_file(data_dir: Path, table: Path, value: str, what: str) -> str:
     """The path of a face or physiology file relative to `data_dir`."""
-    path = table.parent / value
+    path = existing(table.parent / value)
     if not path.is_file():
         do = "correct it, or leave the cell empty"
         raise VoxJaxError(mismatch(what, "a file, its path given from the table's folder", f"'{value}'", do))

@@ -1,0 +1,103 @@
+"""The recordings and people that a model has learnt from, as a file of its folder."""
+
+import dataclasses
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from voxjax.audio import fingerprint
+from voxjax.audio.fingerprint import Print
+from voxjax.audio.fingerprint_arrays import from_arrays, packed, to_arrays
+from voxjax.data.manifest import Manifest
+
+_THINNED = 3  # one frame in three is kept with a model: 200 to 500 bytes a clip
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingIdentity:
+    """The recordings and people that a model has learnt from or was chosen by.
+
+    `digests` are SHA-256 of decoded samples at `sample_rate_hz`, as uint8 `[n, 32]`; `prints` their thinned
+    fingerprints; `people` as `Clip.person`, sorted.
+    """
+
+    sample_rate_hz: int
+    digests: UInt8[np.ndarray, "clips 32"]
+    prints: tuple[Print, ...]
+    people: tuple[str, ...]
+
+    def known(self, hashes: Sequence[str], clip_prints: Sequence[Print]) -> Bool[np.ndarray, " clips"]:
+        """Whether each clip is one of these recordings, by its samples or its fingerprint: bool `[clips]`.
+
+        Args:
+            hashes: of decoded samples at `sample_rate_hz`, in hexadecimal.
+            clip_prints: whole fingerprints of the same clips.
+        """
+        exact = {bytes(row) for row in self.digests}
+        found = np.array([bytes.fromhex(one) in exact for one in hashes], bool)
+        rest = np.flatnonzero(~found)
+        for match in fingerprint.matches_between([clip_prints[int(i)] for i in rest], self.prints):
+            found[rest[match.first]] = True
+        return found
+
+
+def of_training(
+    manifest: Manifest, hashes: Sequence[str], clip_prints: Sequence[Print], sample_rate_hz: int
+) -> TrainingIdentity:
+    """The identity of the clips of a manifest.
+
+    Args:
+        manifest: the clips.
+        hashes: of their decoded samples, in hexadecimal.
+        clip_prints: their whole fingerprints.
+        sample_rate_hz: of the decoded samples.
+    """
+    rows: dict[str, Print] = {}
+    for key, one in zip(hashes, clip_prints, strict=True):
+        rows.setdefault(key, fingerprint.thinned(one, _THINNED))
+    return _identity(sample_rate_hz, rows, {clip.person for clip in manifest.clips})
+
+
+def united(parts: Sequence[TrainingIdentity]) -> TrainingIdentity:
+    """All recordings and people of several identities of one sample rate."""
+    rows = {bytes(row).hex(): one for part in parts for row, one in zip(part.digests, part.prints, strict=True)}
+    return _identity(parts[0].sample_rate_hz, rows, {person for part in parts for person in part.people})
+
+
+def to_bytes(identity: TrainingIdentity) -> bytes:
+    """The identity as a file of arrays, without pickle."""
+    arrays = {
+        "sample_rate_hz": np.array(identity.sample_rate_hz),
+        "digests": identity.digests,
+        "people": np.frombuffer("\n".join(identity.people).encode(), np.uint8),
+        **to_arrays(identity.prints),
+    }
+    return packed(arrays)
+
+
+def from_bytes(content: bytes) -> TrainingIdentity:
+    """The identity that `to_bytes` wrote.
+
+    Raises:
+        ValueError, KeyError: at other content.
+    """
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        found = {name: arrays[name] for name in arrays.files}
+    people = found["people"].tobytes().decode()
+    made = tuple(from_arrays(found))
+    if len(made) != len(found["digests"]):
+        raise ValueError(f"{len(made)} fingerprints of {len(found['digests'])} recordings")
+    return TrainingIdentity(
+        int(found["sample_rate_hz"]), found["digests"], made, tuple(people.split("\n") if people else ())
+    )
+
+
+def _identity(sample_rate_hz: int, rows: Mapping[str, Print], people: Iterable[str]) -> TrainingIdentity:
+    """From fingerprints by the hash of the samples."""
+    hashes = sorted(rows)
+    digests = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(-1, 32)
+    return TrainingIdentity(
+        sample_rate_hz, digests, tuple(rows[key] for key in hashes), tuple(sorted({*people} - {""}))
+    )
