@@ -32,6 +32,25 @@ _SIX = {**_FOUR, "fearful": "fearful", "disgust": "disgust"}
 SETS = {"four": _FOUR, "six": _SIX, "seven": {**_SIX, "surprised": "surprised"}}
 
 
+# Columns of tables that also have one column per label; a label of such a name gets another column.
+RESERVED_COLUMNS = (
+    *("clip", "path", "start", "end", "start_s", "end_s", "duration_s", "corpus", "speaker", "gender", "protocol"),
+    *("fold", "seed", "truth", "emotion", "predicted", "confidence", "correct", "rejected", "modalities", "model"),
+    *("error", "warning"),
+)
+
+
+def probability_columns(names: collections.abc.Sequence[str]) -> list[str]:
+    """The column of each label in a table: its name, or `probability_NAME` where the name is another column's."""
+    columns: list[str] = []
+    for name in names:
+        column = name
+        while column in RESERVED_COLUMNS or (column != name and column in names) or column in columns:
+            column = f"probability_{column}"
+        columns.append(column)
+    return columns
+
+
 def ordered(names: collections.abc.Iterable[str]) -> tuple[str, ...]:
     """The distinct names: known emotions in the order of `EMOTIONS`, then the rest in alphabetical order."""
     rank = {name: i for i, name in enumerate(EMOTIONS)}

@@ -114,14 +114,3 @@ def test_integers_are_read_at_full_scale(dtype):
 def test_samples_that_are_not_audio_are_errors(samples, rate):
     with pytest.raises(io.AudioError, match="the samples: expected"):
         io.read((samples, rate), RATE)
-
-
-def test_find_searches_folders_and_keeps_given_files(tmp_path):
-    (tmp_path / "in" / "deep").mkdir(parents=True)
-    for name in ("in/b.WAV", "in/deep/a.flac", "in/notes.txt", "in/._b.WAV", "odd.bin"):
-        (tmp_path / name).write_bytes(b"x")
-    found = io.find([tmp_path / "odd.bin", tmp_path / "in"])
-    assert [path.name for path in found] == ["odd.bin", "b.WAV", "a.flac"]
-    (tmp_path / "none").mkdir()
-    with pytest.raises(io.AudioError, match="found none"):
-        io.find([tmp_path / "none"])

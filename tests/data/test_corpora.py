@@ -1,6 +1,7 @@
 """Importers on files with the names of real corpora, the manifest, and the demo corpus."""
 
 import errno
+import os
 
 import numpy as np
 import pytest
@@ -65,6 +66,84 @@ def test_folder_reads_labels_and_speakers(tmp_path):
     found = corpora.load("folder", tmp_path, tmp_path)
     assert found.labels == ("glad", "low") and set(found.speakers) == {"ann", "unknown"}
     np.testing.assert_array_equal(found.targets, [0, 0, 0, 1, 1, 1])
+
+
+def own(folder, *more):
+    """Two labels of two speakers, and further files."""
+    for i, name in enumerate(("happy/ann/1", "happy/ben/1", "sad/ann/1", "sad/ben/1")):
+        sound(folder / f"folder/{name}.wav", i)
+    for name in more:
+        (folder / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "folder" / name).write_bytes(name.encode())
+    return folder
+
+
+def test_what_a_folder_leaves_out_is_counted_in_one_line(tmp_path, caplog):
+    more = ("happy/.ipynb_checkpoints/1.wav", "sad/.Trash-1000/x.wav", "loose.wav", "docs/a.txt", "sad/ann/2.wav.part")
+    found = corpora.load("folder", own(tmp_path, *more), tmp_path)
+    assert found.labels == ("happy", "sad") and set(found.speakers) == {"ann", "ben"} and len(found) == 4
+    (record,) = caplog.records
+    for part in ("2 hidden", "1 outside of a label's folder (loose.wav)", "1 folders without sound files (docs)",
+                 "1 files of an unknown kind (sad/ann/2.wav.part)"):  # fmt: skip
+        assert part in record.getMessage()
+
+
+def test_a_linked_speaker_is_read_and_a_label_linked_to_another_is_counted(tmp_path, caplog):
+    folder = own(tmp_path) / "folder"
+    (folder / "sad/ben").rename(tmp_path / "elsewhere")
+    (folder / "sad/ben").symlink_to(tmp_path / "elsewhere")
+    (folder / "joy").symlink_to(folder / "happy")
+    found = corpora.load("folder", tmp_path, tmp_path)
+    assert [clip.path for clip in found.clips if clip.speaker == "ben"] == [
+        "folder/happy/ben/1.wav",
+        "folder/sad/ben/1.wav",
+    ]
+    assert "links to folders that are searched already (joy)" in caplog.text
+
+
+def test_sounds_of_kinds_that_cannot_be_read_are_clips_so_that_no_label_vanishes(tmp_path):
+    found = corpora.load("folder", own(tmp_path, "calm/cid/1.m4a", "calm/cid/2.amr"), tmp_path)
+    assert set(found.labels) == {"calm", "happy", "sad"} and "cid" in found.speakers
+    assert len({clip.sha256 for clip in found.clips}) == 6
+
+
+def test_a_label_of_hidden_files_alone_is_an_error(tmp_path):
+    with pytest.raises(VoxJaxError, match="label 'calm': expected sound files, found 1 hidden"):
+        corpora.load("folder", own(tmp_path, "calm/ann/._1.wav"), tmp_path)
+
+
+def test_folders_that_cannot_be_opened_are_an_error(tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def closed(path):
+        if path.name == "ben":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    own(tmp_path)
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(VoxJaxError, match=r"2 that can't be: .*happy/ben \(Permission denied\)"):
+        corpora.load("folder", tmp_path, tmp_path)
+
+
+def test_files_that_cannot_be_opened_are_clips_for_decoding_to_report(tmp_path):
+    folder = own(tmp_path) / "folder"
+    (folder / "sad/ann/gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    os.mkfifo(folder / "sad/ann/pipe.wav")
+    found = corpora.load("folder", tmp_path, tmp_path)
+    assert len(found) == 6 and len({clip.sha256 for clip in found.clips}) == 6
+
+
+def test_names_that_are_not_utf_8_are_read_and_named_without_loss(tmp_path):
+    own(tmp_path)
+    place = os.fsencode(tmp_path / "folder") + b"/g\xeane/ren\xe9"
+    os.makedirs(place)
+    os.rename(tmp_path / "folder/sad/ann/1.wav", place + b"/caf\xe9.wav")
+    found = corpora.load("folder", tmp_path, tmp_path)
+    (clip,) = [clip for clip in found.clips if clip.speaker == "ren\\xe9"]
+    assert clip.emotion == "g\\xeane" and (found.root / clip.path).is_file()
+    assert clip.clip_id == "folder/g\\xeane/ren\\xe9/caf\\xe9.wav"
+    "".join([clip.emotion, clip.speaker, clip.clip_id]).encode()
 
 
 def test_joined_corpora_keep_speakers_apart(tmp_path):

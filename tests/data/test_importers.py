@@ -271,7 +271,9 @@ LISTS = [
     ("path;emotion;gender\na/1.wav;glad;female\nb.wav;low;\n", ""),
     ("\ufeffpath\temotion\na/1.wav\tglad\nb.wav\tlow\n", ""),
     ("path,label\na/1.wav,glad\n", r"add the column\(s\) emotion"),
-    ("path,emotion,mood\na/1.wav,glad,x\n", "found mood"),
+    (",path,emotion,mood,,mood\n0,a/1.wav,glad,x,y,z\n1,b.wav,low,x,,\n", ""),
+    ("path,emotion,path\na/1.wav,glad,x\n", "expected each column once, found path more than once"),
+    ("path,emotion\n../elsewhere/../csv/a/1.wav,glad\nb.wav,low\n", ""),
     ("path,emotion\na/1.wav,glad\nc.wav,low\n", r"line 3: expected a sound file.*'c.wav', which is not there"),
     ("path,emotion\na/1.wav,glad\nlist.csv,low\n", "which is no sound file"),
     ("path,emotion\na/1.wav,glad\nb.wav,\n", "line 3: expected an emotion"),
@@ -298,6 +300,31 @@ def test_a_table_of_ones_own(tree, text, message):
     clips = loaded("csv", data)
     assert [(clip.path, clip.emotion) for clip in clips] == [("csv/a/1.wav", "glad"), ("csv/b.wav", "low")]
     assert {clip.speaker for clip in clips} in ({"ann", "bo"}, {"unknown"})
+
+
+def test_a_table_may_name_files_anywhere_below_the_data_folder_behind_links_and_in_any_bytes(tree, tmp_path):
+    data = tree("csv/b.wav", "folder/a/1.wav", "../elsewhere/2.wav")
+    os.link(data / "csv/b.wav", os.fsencode(data / "csv") + b"/caf\xe9.wav")
+    os.symlink(tmp_path / "elsewhere", data / "linked")
+    paths = ["../folder/a/1.wav", "../linked/2.wav", "caf\\xe9.wav", str(data / "csv/b.wav")]
+    table(data / "csv/list.csv", ("path", "emotion"), [(path, f"label {i}") for i, path in enumerate(paths)])
+    table(data / "csv/._list.csv", ("left", "by macOS"), [])
+    clips = loaded("csv", data)
+    found = ["folder/a/1.wav", "linked/2.wav", os.fsdecode(b"csv/caf\xe9.wav"), "csv/b.wav"]
+    assert [clip.path for clip in clips] == found
+    assert all((data / clip.path).is_file() for clip in clips)
+
+
+def test_other_formats_of_a_published_corpus_are_copies_or_recordings_and_videos_are_counted(tree, caplog):
+    names = ("wav/OAF_back_angry.wav", "mp3/OAF_back_angry.mp3", "mp3/YAF_back_sad.m4a", "video/OAF_back_angry.mp4")
+    found = [clip.path for clip in loaded("tess", tree(*(f"tess/{name}" for name in names)))]
+    assert found == ["tess/mp3/YAF_back_sad.m4a", "tess/wav/OAF_back_angry.wav"]
+    assert "1 copies of recordings in another format" in caplog.text and "1 videos" in caplog.text
+
+
+def test_savee_speakers_share_names_and_no_recording_of_another_format_is_taken_for_a_copy(tree):
+    data = tree("savee/DC/a01.wav", "savee/KL/a01.mp3")
+    assert {clip.speaker for clip in loaded("savee", data)} == {"DC", "KL"}
 
 
 BESIDE = [

@@ -203,7 +203,8 @@ def test_default_model_is_in_the_package_else_in_the_checkout(tmp_path, monkeypa
 
 def written(predictor, clips, style):
     failed = []
-    lines = list(prediction_lines.lines(predictor, [str(clips)], FORMATS[style], lambda *counts: failed.extend(counts)))
+    request = prediction_lines.Request([str(clips)], FORMATS[style])
+    lines = list(prediction_lines.lines(predictor, request, lambda *counts: failed.extend(counts)))
     return lines, failed
 
 
@@ -253,7 +254,8 @@ def test_columns_of_text_are_aligned_and_an_error_names_its_path_once(predictor,
 def test_an_empty_folder_gives_an_error_and_the_other_files_are_predicted(predictor, clips, tmp_path):
     failed = []
     arguments = [str(tmp_path), str(clips / "0.wav")]
-    lines = list(prediction_lines.lines(predictor, arguments, FORMATS["json"], lambda *counts: failed.extend(counts)))
+    request = prediction_lines.Request(arguments, FORMATS["json"])
+    lines = list(prediction_lines.lines(predictor, request, lambda *counts: failed.extend(counts)))
     assert "none" in json.loads(lines[0])["error"] and "emotion" in json.loads(lines[1])
     assert failed == [1, 2]
 

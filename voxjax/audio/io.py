@@ -1,7 +1,7 @@
 """Reads common audio files as float32 mono samples at a given rate, or raises one clear error."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -14,9 +14,7 @@ from voxjax.audio.limits import AudioError, AudioLimits
 from voxjax.audio.mixing import MIN_DURATION_S, SILENCE_PEAK, mix
 from voxjax.errors import VoxJaxError, mismatch
 
-__all__ = ["MIN_DURATION_S", "SILENCE_PEAK", "SUFFIXES", "AudioError", "AudioLimits", "attempt", "find", "read"]
-
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3")
+__all__ = ["MIN_DURATION_S", "SILENCE_PEAK", "AudioError", "AudioLimits", "attempt", "read"]
 
 Source = str | Path | BinaryIO | tuple[np.ndarray, int]
 T = TypeVar("T")
@@ -76,32 +74,6 @@ def attempt(name: str, work: Callable[[], T]) -> T | VoxJaxError:
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         return AudioError(mismatch(name, "a sound that can be processed", reason, "leave it out, or convert it to WAV"))
-
-
-def find(paths: Iterable[str | Path]) -> list[Path]:
-    """Audio files among files and folders; folders are searched recursively and sorted.
-
-    A file that is given itself is kept with any suffix.
-
-    Raises:
-        AudioError: at a folder without sound files.
-    """
-    found: list[Path] = []
-    for path in map(Path, paths):
-        if not path.is_dir():
-            found.append(path)
-            continue
-        inside = sorted(filter(is_sound, path.rglob("*")))
-        if not inside:
-            expected = "sound files " + ", ".join(SUFFIXES)
-            raise AudioError(mismatch(str(path), expected, "none", "name another folder"))
-        found += inside
-    return found
-
-
-def is_sound(path: Path) -> bool:
-    """Whether a file is a sound by its suffix. Hidden ones are not: macOS writes `._name.wav` for `name.wav`."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
 
 
 def _name(source: Any) -> str:

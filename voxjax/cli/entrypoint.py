@@ -18,6 +18,7 @@ from voxjax.cli import config_flag, help
 from voxjax.config import Config
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.storage.paths import cache_dir
+from voxjax.storage.safe_text import printable
 from voxjax.version import __version__
 
 Code = int | None  # the result of a command's `main`: its exit code, None for 0
@@ -94,7 +95,7 @@ def status(work: Callable[[], Code]) -> int:
     except Exception as error:
         if _verbosity() >= 1:
             traceback.print_exception(error)
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        print(f"error: {printable(one_line(error))}", file=sys.stderr)
         return error.exit_code if isinstance(error, VoxJaxError) else 1
 
 
@@ -141,13 +142,21 @@ def _set_up_logging() -> None:
             stream.reconfigure(errors="backslashreplace")  # file names may contain any bytes
     for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
         logging.addLevelName(level, logging.getLevelName(level).lower())
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.addFilter(_on_one_line)
+    logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[handler], level=logging.WARNING)
     logging.getLogger("voxjax").setLevel(converter.absl_to_standard(_verbosity()))
     logging.getLogger("absl").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of Orbax, which raises its failures as well
     if not sys.warnoptions and _verbosity() < 1:
         warnings.simplefilter("ignore")  # warnings are for programmers
         threading.excepthook = lambda arguments: None  # failures of threads are raised in the main one
+
+
+def _on_one_line(record: logging.LogRecord) -> bool:
+    """Makes a message safe to print, whatever is in the names that it quotes."""
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True
 
 
 def _keep_compiled() -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import io
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.labels import ordered
 from voxjax.names import caseless
+from voxjax.storage.safe_text import readable
 
 UNKNOWN_SPEAKER = "unknown"
 
@@ -61,8 +63,9 @@ class Clip:
 
     @property
     def clip_id(self) -> str:
-        """The path, with `#n` for the n-th augmented copy: unique in a manifest."""
-        return f"{self.path}#{self.augmented_copy}" if self.augmented_copy else self.path
+        """The path as valid Unicode, with `#n` for the n-th augmented copy: unique in a manifest."""
+        path = readable(self.path)
+        return f"{path}#{self.augmented_copy}" if self.augmented_copy else path
 
     @property
     def namespace(self) -> str:
@@ -155,9 +158,14 @@ FILES = ("path", "face", "physio")  # fields that name a file below the manifest
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file's bytes, in hexadecimal; of its path where it can't be read, which decoding will report."""
+    try:
+        if path.is_file():  # a pipe would wait for its writer
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        pass
+    return hashlib.sha256(os.fsencode(path)).hexdigest()
 
 
 def to_csv(manifest: Manifest) -> str:

@@ -27,6 +27,16 @@ TARGET_ACCURACY = flags.DEFINE_float(
 )
 MAX_MINUTES = flags.DEFINE_float("max_minutes", 240.0, "Longer sounds are refused.", lower_bound=0.0)
 OUT = flags.DEFINE_string("out", None, "File for the answers, in place of the terminal.")
+BROKEN_CLIPS = flags.DEFINE_enum(
+    "broken_clips",
+    "mark",
+    ["mark", "stop", "skip"],
+    "What files that can't be read do: mark gives the reason in place of an answer and has exit code 1; stop ends with "
+    "an error; skip leaves them out with a warning.",
+)
+RAW_CELLS = flags.DEFINE_boolean(
+    "raw_cells", False, "Writes CSV cells as they are, without an apostrophe before what a spreadsheet would evaluate."
+)
 
 
 def modality_inputs() -> dict[str, str]:
@@ -36,7 +46,7 @@ def modality_inputs() -> dict[str, str]:
 
 def main(paths: Sequence[str]) -> int:
     from voxjax.audio.limits import AudioLimits  # imported here, so that --help is fast
-    from voxjax.inference.prediction_lines import lines
+    from voxjax.inference.prediction_lines import Request, lines
     from voxjax.inference.predictor import EmotionPredictor
 
     counts: list[int] = []
@@ -45,7 +55,8 @@ def main(paths: Sequence[str]) -> int:
         raise UsageError(mismatch("voxjax predict", expected, "both", "leave one out"))
     limits = AudioLimits(max_duration_s=60.0 * MAX_MINUTES.value)
     predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value, limits)
-    rows = lines(predictor, paths, FORMATS[FORMAT.value], lambda *both: counts.extend(both), modality_inputs())
+    request = Request(paths, FORMATS[FORMAT.value], modality_inputs(), BROKEN_CLIPS.value, RAW_CELLS.value)
+    rows = lines(predictor, request, lambda *both: counts.extend(both))
     if OUT.value is None:
         for row in rows:
             print(row, flush=True)

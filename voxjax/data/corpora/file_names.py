@@ -2,15 +2,17 @@
 
 import collections
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from voxjax.audio import io
+from voxjax.audio import search
 from voxjax.data.manifest import Clip, digest
 from voxjax.errors import VoxJaxError, mismatch
 
 LOSSLESS = (".wav", ".flac")
+_VIDEOS = "videos"
+_COPIES = "copies of recordings in another format"
 _LISTED = 5  # names in a message
 
 
@@ -29,9 +31,51 @@ class Recording(NamedTuple):
     fields: re.Match[str]
 
 
-def audio_files(folder: Path, suffixes: Sequence[str] = LOSSLESS) -> list[Path]:
-    """All audio files below a folder, sorted, without hidden ones."""
-    return sorted(path for path in folder.rglob("*") if io.is_sound(path) and path.suffix.lower() in suffixes)
+def audio_files(folder: Path, identity: Callable[[Path], object] = lambda path: path.stem) -> list[Path]:
+    """The audio files of a published corpus, sorted; a warning counts what is left out.
+
+    A recording in several formats is taken as WAV or FLAC. Videos, which are published beside some corpora, are left
+    out.
+
+    Args:
+        folder: of the corpus.
+        identity: of the recording in a file.
+
+    Raises:
+        VoxJaxError: as `sounds_below`.
+    """
+    found = sounds_below(folder)
+    lossless = {identity(path) for path in found.files if path.suffix.lower() in LOSSLESS}
+    left_out = dict(found.left_out)
+    kept = []
+    for path in found.files:
+        if path.suffix.lower() in LOSSLESS:
+            kept.append(path)
+        elif path.suffix.lower() in search.VIDEO_SUFFIXES:
+            left_out.setdefault(_VIDEOS, []).append(path)
+        elif identity(path) in lossless:
+            left_out.setdefault(_COPIES, []).append(path)
+        else:
+            kept.append(path)
+    search.report(folder, left_out)
+    return kept
+
+
+def sounds_below(folder: Path) -> search.Search:
+    """Searches a folder of a corpus.
+
+    Raises:
+        VoxJaxError: at folders that can't be opened, as nobody knows what is missing then.
+    """
+    if not folder.is_dir():
+        return search.Search([], {}, {})
+    found = search.search(folder)
+    if found.unreadable:
+        names = [f"{path} ({reason})" for path, reason in found.unreadable.items()]
+        found_text = f"{len(names)} that can't be: {', '.join(names[:_LISTED])}"
+        do = "allow yourself to read them (chmod u+rx), or move them elsewhere"
+        raise VoxJaxError(mismatch(str(folder), "folders that can be opened", found_text, do))
+    return found
 
 
 def recordings(folder: Path, files: Iterable[Path], naming: Naming) -> list[Recording]:

@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
-from voxjax.audio import io
+from voxjax.audio import search
+from voxjax.data.corpora import file_names
 from voxjax.data.manifest import UNKNOWN_SPEAKER, Clip, digest
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.storage.safe_text import readable
 
 NOTE = "Own recordings: their licence and the speakers' consent are the user's to state."
+
+_NO_LABEL = "outside of a label's folder"
+_EMPTY = "folders without sound files"
 
 
 def find(data_dir: Path) -> list[Clip]:
@@ -15,31 +20,52 @@ def find(data_dir: Path) -> list[Clip]:
     A subfolder of a label is a speaker: `LABEL/SPEAKER/clip.wav`. Without one the speaker is "unknown", and protocols
     by speaker raise an error.
 
+    A warning counts what is left out: hidden files, sounds outside of a label's folder, and folders without sounds.
+
     Raises:
-        VoxJaxError: with fewer than two labels.
+        VoxJaxError: with fewer than two labels, at a label of hidden files alone, or at folders that can't be opened.
     """
     root = data_dir / "folder" if (data_dir / "folder").is_dir() else data_dir
-    labels = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    clips = [_clip(path, label, data_dir) for label in labels for path in _audio_files(label)]
+    found = file_names.sounds_below(root)
+    left_out = dict(found.left_out)
+    if loose := [path for path in found.files if path.parent == root]:
+        left_out[_NO_LABEL] = loose
+    clips = [_clip(path, root, data_dir) for path in found.files if path.parent != root]
+    if empty := _labels_without_sounds(root, found):
+        left_out[_EMPTY] = empty
+    search.report(root, left_out)
     if len({clip.emotion for clip in clips}) < 2:
-        found = f"{len(clips)} clips of {len({clip.emotion for clip in clips})} label(s)"
+        labels = f"{len(clips)} clips of {len({clip.emotion for clip in clips})} label(s)"
         do = "make one subfolder per label and put its clips there"
-        raise VoxJaxError(mismatch(str(root), "sound files in at least two subfolders", found, do))
+        raise VoxJaxError(mismatch(str(root), "sound files in at least two subfolders", labels, do))
     return clips
 
 
-def _audio_files(label: Path) -> list[Path]:
-    return sorted(filter(io.is_sound, label.rglob("*")))
+def _labels_without_sounds(root: Path, found: search.Search) -> list[Path]:
+    """Folders that look like labels but have no sound.
+
+    Raises:
+        VoxJaxError: at one with sounds that are all hidden or left by a file manager.
+    """
+    with_sounds = {path.relative_to(root).parts[0] for path in found.files}
+    hidden = found.left_out[search.HIDDEN] if search.HIDDEN in found.left_out else []
+    visited = found.left_out[search.VISITED] if search.VISITED in found.left_out else []
+    empty = [path for path in search.subfolders(root) if path.name not in with_sounds and path not in visited]
+    for label in empty:
+        if left_out := [path for path in hidden if label in path.parents]:
+            found_text = f"{len(left_out)} {search.HIDDEN} alone"
+            raise VoxJaxError(mismatch(f"label '{readable(label.name)}'", "sound files", found_text, "rename them"))
+    return empty
 
 
-def _clip(path: Path, label: Path, data_dir: Path) -> Clip:
-    inside = path.relative_to(label).parts
+def _clip(path: Path, root: Path, data_dir: Path) -> Clip:
+    label, *inside = path.relative_to(root).parts
     return Clip(
         path=path.relative_to(data_dir).as_posix(),
         corpus="folder",
-        speaker=inside[0] if len(inside) > 1 else UNKNOWN_SPEAKER,
+        speaker=readable(inside[0]) if len(inside) > 1 else UNKNOWN_SPEAKER,
         gender="",
-        emotion=label.name,
+        emotion=readable(label),
         statement="",
         intensity="",
         repetition="",

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from voxjax.audio import search
 from voxjax.data.corpora import file_names
 from voxjax.data.manifest import Clip
 from voxjax.errors import VoxJaxError, mismatch
@@ -43,7 +44,7 @@ def find(data_dir: Path) -> list[Clip]:
         VoxJaxError: without any, at turns without a file, or at another label.
     """
     folder = data_dir / "iemocap"
-    tables = sorted(folder.rglob("dialog/EmoEvaluation/Ses*.txt"))
+    tables = [path for path in search.all_files(folder) if path.match("dialog/EmoEvaluation/Ses*.txt")]
     turns = [_Turn(_file(path, name), name, label) for path in tables for name, label in _labels(path)]
     if not turns:
         do = f"put its Session1 … Session5 folders into {folder}"

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from voxjax.audio import search
 from voxjax.data.corpora import file_names, rows
 from voxjax.data.manifest import Clip
 from voxjax.errors import VoxJaxError, mismatch
@@ -51,20 +52,21 @@ def find(data_dir: Path) -> list[Clip]:
         VoxJaxError: without the tables, at turns without a file, at files of other names, or at another emotion.
     """
     folder = data_dir / "meld"
-    tables = [path for part in _PARTS for path in folder.rglob(part.table)]
+    listed = search.all_files(folder)
+    tables = [path for part in _PARTS for path in listed if path.name == part.table]
     if not tables:
         do = f"put the tables and the extracted sound into {folder}"
         raise VoxJaxError(mismatch("meld", "tables *_sent_emo.csv", f"none in {folder}", do))
     parts = {part.table: part for part in _PARTS}
-    return [clip for path in tables for clip in _part(data_dir, folder, path, parts[path.name])]
+    folders = sorted({parent for path in listed for parent in path.parents if parent.is_relative_to(folder)})
+    return [clip for path in tables for clip in _part(data_dir, folders, path, parts[path.name])]
 
 
-def _part(data_dir: Path, folder: Path, table: Path, part: _Part) -> list[Clip]:
+def _part(data_dir: Path, folders: list[Path], table: Path, part: _Part) -> list[Clip]:
     turns = rows.read(table, ",", _COLUMNS, "meld")
-    files = {
-        path.stem: path for name in part.folders for root in folder.rglob(name) for path in file_names.audio_files(root)
-    }
-    file_names.recordings(folder, files.values(), _NAMING)
+    own = [path for path in folders if path.name in part.folders]
+    files = {path.stem: path for folder in own for path in file_names.audio_files(folder)}
+    file_names.recordings(data_dir / "meld", files.values(), _NAMING)
     names = [f"dia{row.values['Dialogue_ID']}_utt{row.values['Utterance_ID']}" for row in turns]
     if absent := [name for name in names if name not in files and name not in part.unusable]:
         raise file_names.missing(f"meld, {part.folders[-1]}", absent, _EXTRACT)

@@ -18,7 +18,7 @@ class Row(NamedTuple):
     values: dict[str, str]
 
 
-def read(path: Path, delimiter: str, columns: Sequence[str], corpus: str) -> list[Row]:
+def read(path: Path, delimiter: str, columns: Sequence[str], corpus: str, once: Sequence[str] = ()) -> list[Row]:
     """All rows of a table with a header, in UTF-8 with or without a byte-order mark.
 
     Args:
@@ -26,9 +26,11 @@ def read(path: Path, delimiter: str, columns: Sequence[str], corpus: str) -> lis
         delimiter: between columns.
         columns: required ones; more are allowed.
         corpus: its name, for messages.
+        once: columns that may not be there twice.
 
     Raises:
-        VoxJaxError: without the file, at bytes that are not UTF-8, at missing columns, or at a row of another length.
+        VoxJaxError: without the file, at bytes that are not UTF-8, at columns that are missing or there twice, or at a
+            row of another length.
     """
     if not path.is_file():
         do = "see the layout of the corpus in docs/corpora.md"
@@ -44,6 +46,9 @@ def read(path: Path, delimiter: str, columns: Sequence[str], corpus: str) -> lis
         found = ", ".join(header) or "an empty file"
         do = f"add the column(s) {', '.join(absent)}, or fetch the table again"
         raise VoxJaxError(mismatch(str(path), "columns " + ", ".join(columns), found, do))
+    if repeated := sorted({name for name in once if header.count(name) > 1}):
+        found = ", ".join(repeated) + " more than once"
+        raise VoxJaxError(mismatch(str(path), "each column once", found, "remove or rename one"))
     return [Row(number, _values(path, number, header, line)) for number, line in numbered[1:]]
 
 

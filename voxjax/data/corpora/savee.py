@@ -37,7 +37,8 @@ def find(data_dir: Path) -> list[Clip]:
             there twice.
     """
     folder = data_dir / "savee"
-    recordings = file_names.recordings(folder, file_names.audio_files(folder), _NAMING)
+    files = file_names.audio_files(folder, lambda path: (path.parent.name, path.stem))  # speakers share names
+    recordings = file_names.recordings(folder, files, _NAMING)
     names = [(f"{_speaker(one)}_{one.fields[2]}{one.fields[3]}", one.path) for one in recordings]
     file_names.check_unique("savee", folder, names)
     return [_clip(data_dir, one) for one in recordings]

@@ -13,6 +13,7 @@ class Layout(NamedTuple):
 
     labels: Sequence[str]
     width: int  # characters of the longest path
+    raw_cells: bool = False  # leaves CSV cells that a spreadsheet would evaluate as they are
 
 
 class Format(NamedTuple):

@@ -1,6 +1,7 @@
 """Predictions as aligned lines of text."""
 
 from voxjax.inference.formats.base import UNCERTAIN, Answer, Format, Layout, no_header
+from voxjax.storage.safe_text import printable
 
 _OTHER_LABELS = 3  # the most probable other emotions in a line
 
@@ -9,13 +10,13 @@ def row(layout: Layout, answer: Answer) -> str:
     """One line: path, emotion, confidence, and the most probable other emotions; or path and error."""
     path = f"{answer['path']:<{layout.width}}"
     if "error" in answer:
-        return f"{path}  error: {answer['error']}"
+        return printable(f"{path}  error: {answer['error']}")
     rejected = answer["emotion"] is None
     ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[not rejected :][:_OTHER_LABELS]
     other_labels = ", ".join(f"{label} {100 * p:.0f} %" for label, p in ranked)
     width = max(map(len, [*layout.labels, UNCERTAIN]))
     emotion = UNCERTAIN if rejected else answer["emotion"]
-    return f"{path}  {emotion:<{width}}  {100 * answer['confidence']:3.0f} %   ({other_labels})"
+    return printable(f"{path}  {emotion:<{width}}  {100 * answer['confidence']:3.0f} %   ({other_labels})")
 
 
 FORMAT = Format(no_header, row)
