@@ -1,6 +1,7 @@
 """Training and prediction take the same samples, to the bit, and a file's error is its own."""
 
 import itertools
+import weakref
 
 import numpy as np
 import pytest
@@ -117,3 +118,15 @@ def test_a_chunk_is_given_before_another_source_is_consumed(tmp_path):
 def test_sound_is_not_kept_once_it_is_answered(tmp_path, predictor):
     paths = write(tmp_path, 0.3, "PCM_16", RATE_HZ)
     assert all(clip.windows == () for _, clip, _ in predictor._votes(paths, None))
+
+
+def test_an_error_that_is_kept_does_not_keep_samples():
+    def fail():
+        samples = np.zeros(1_000)
+        alive.append(weakref.ref(samples))
+        raise MemoryError
+
+    alive = []
+    error = io.attempt("a.wav", fail)
+    assert "a.wav: expected a sound that can be processed, found MemoryError" in str(error)
+    assert alive[0]() is None

@@ -1,6 +1,7 @@
 """Reads common audio files as float32 mono samples at a given rate, or raises one clear error."""
 
 import io
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,10 +71,17 @@ def attempt(name: str, work: Callable[[], T]) -> T | VoxJaxError:
     try:
         return work()
     except VoxJaxError as error:
-        return error
+        found = error
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        return AudioError(mismatch(name, "a sound that can be processed", reason, "leave it out, or convert it to WAV"))
+        do = "leave it out, or convert it to WAV"
+        found = AudioError(mismatch(name, "a sound that can be processed", reason, do))
+        found.__cause__ = error
+    cause: BaseException | None = found
+    while cause is not None:  # an error that is kept must not keep the samples that its functions held
+        traceback.clear_frames(cause.__traceback__)
+        cause = cause.__cause__ or cause.__context__
+    return found
 
 
 def _name(source: Any) -> str:

@@ -12,7 +12,7 @@ from voxjax.errors import mismatch
 
 MIN_DURATION_S = 0.1  # shorter than a syllable
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of a quiet room
-_CANCELLED = 0.1  # power of the mix relative to channels with nothing in common: their correlation is below -0.9
+_CANCELLED = 0.5  # power of the mix relative to channels with nothing in common: their correlation is below -0.5
 _AS_LOUD = 0.8  # of the loudest channel's power, -1 dB: the first such channel is taken
 _INTEGER_SCALES = (2.0**15, 2.0**23, 2.0**31)
 

@@ -101,7 +101,13 @@ def test_a_wav_of_aac_is_named():
         decode(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
-@pytest.mark.parametrize("data", [b"RIFF", b"RIFF\0\0\0\0WAVE", b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + bytes(16)])
+@pytest.mark.parametrize("form", [b"AVI ", b"RMID", b""])
+def test_another_form_of_riff_is_an_error(form):
+    with pytest.raises(AudioError, match=f"of the form WAVE, found {form.decode().strip()}"):
+        decode(b"RIFF\0\1\0\0" + form)
+
+
+@pytest.mark.parametrize("data", [b"RIFF\0\0\0\0WAVE", b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0" + bytes(16)])
 def test_a_wav_without_sound_is_an_error(data):
     with pytest.raises(AudioError, match="no 'data' chunk"):
         decode(data)

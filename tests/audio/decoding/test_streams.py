@@ -1,5 +1,7 @@
 """FLAC and Ogg: streams of unknown length, joined and chained ones, and damage."""
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -83,3 +85,45 @@ def test_checksum_equals_the_one_in_the_pages():
 def test_a_tag_after_ogg_is_left_out():
     data = vorbis("VORBIS", 16_000)
     np.testing.assert_array_equal(decode(data + b"TAG" + bytes(125)), decode(data))
+
+
+APE = b"APETAGEX" + struct.pack("<IIII", 2_000, 332, 1, 0) + bytes(8)
+TAGS = {
+    "ID3v1": b"TAG" + b"t" * 125,
+    "zeros": bytes(4_096),
+    "APE": b"x" * 300 + APE,
+    "ID3v2": b"ID3\4\0\x10\0\0\1\0" + b"y" * 128 + b"3DI\4\0\x10\0\0\1\0",
+}
+
+
+@pytest.mark.parametrize("name", TAGS)
+@pytest.mark.parametrize("total", [None, 0])
+def test_tags_after_a_flac_are_left_out(name, total):
+    data = flac(voice(), total)
+    np.testing.assert_array_equal(decode(data + TAGS[name]), decode(data))
+    np.testing.assert_array_equal(decode(data + TAGS[name] + data + TAGS["ID3v1"]), decode(data + data))
+
+
+def test_tags_before_a_sound_are_left_out():
+    data = flac(voice())
+    assert len(decode(TAGS["ID3v2"] + data)) == RATE_HZ
+    longer_than_the_file = b"ID3\3\0\0\x7f\x7f\x7f\x7f"
+    mp3 = encode(voice(), format="MP3")
+    np.testing.assert_array_equal(decode(longer_than_the_file + mp3), decode(mp3))
+
+
+def placeholders():
+    """Files of containers with 64-bit or other sizes, with what pipes leave in place of the size."""
+    au, caf, w64, rf64 = (encode(voice(), format=one, subtype="PCM_16") for one in ("AU", "CAF", "W64", "RF64"))
+    in_caf, in_w64, in_rf64 = caf.index(b"data") + 4, w64.index(b"data") + 16, rf64.index(b"ds64") + 16
+    yield from (au[:8] + size + au[12:] for size in (bytes(4), b"\xff" * 4))
+    yield caf[:in_caf] + b"\xff" * 8 + caf[in_caf + 8 :]
+    for size in (0, 24, 2**63 - 1, 2**64 - 1):
+        yield w64[:in_w64] + size.to_bytes(8, "little") + w64[in_w64 + 8 :]
+    for size in (0, 2**64 - 1):
+        yield rf64[:in_rf64] + size.to_bytes(8, "little") + rf64[in_rf64 + 8 :]
+
+
+@pytest.mark.parametrize("data", list(placeholders()), ids=range(9))
+def test_placeholders_of_other_containers_do_not_matter(data):
+    np.testing.assert_array_equal(decode(data), decode(encode(voice(), format="WAV", subtype="PCM_16")))

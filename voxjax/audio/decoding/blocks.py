@@ -17,6 +17,7 @@ _COUNTS = 2**48  # libsndfile states more samples than this where it does not kn
 # libsndfile reads a truncated AIFF or AU up to its end, and reports it in its log only
 _CUT = re.compile(r"(?:data|SSND|BODY|Data Size)\s*: (\d+) \(should be (\d+)\)")
 _UNKNOWN_BYTES = 0x7FFF_0000  # a declared size from here on is a pipe's placeholder
+_LONGEST_REPR = 40  # letters of a rate that is none
 _SLACK_BYTES = 100  # some writers include the header
 
 
@@ -74,7 +75,8 @@ def of_array(samples: np.ndarray, rate: Any, name: str, limits: AudioLimits) -> 
     sound = (integer or np.issubdtype(samples.dtype, np.floating)) and samples.ndim in (1, 2)
     hz = isinstance(rate, (int, float, np.integer, np.floating)) and 0 < rate < np.inf
     if not sound or not hz or 0 in samples.shape[1:]:
-        found = f"{samples.dtype} of shape {samples.shape} at {rate!r} Hz"
+        given = " ".join(repr(rate).split())[:_LONGEST_REPR]
+        found = f"{samples.dtype} of shape {samples.shape} at {given} Hz"
         expected = "floats or integers of at most 32 bits, [time] or [time, channels], at a rate in Hz"
         raise AudioError(mismatch(name, expected, found, "reshape or convert them and give their rate"))
     if samples.ndim == 2 and samples.shape[1] > samples.shape[0] > 0:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from voxjax.audio.decoding import declared_sizes, flac, mpeg, ogg, riff, signatures, wave64
+from voxjax.audio.decoding import declared_sizes, flac, mpeg, ogg, riff, signatures, tags, wave64
 from voxjax.audio.decoding.byte_source import ByteSource, Range, Stream
 
 
@@ -42,7 +42,7 @@ def streams(source: ByteSource, name: str) -> list[Stream]:
     Raises:
         AudioError: at a file of a kind that is not read, one that was cut off, or one that is damaged.
     """
-    start = _after_tags(source)
+    start = tags.start_of_sound(source)
     head = source.at(start, 8)
     for container in CONTAINERS:
         if head.startswith(tuple(container.signatures)):
@@ -52,11 +52,3 @@ def streams(source: ByteSource, name: str) -> list[Stream]:
     if first_frame >= 0:
         return mpeg.streams(source, first_frame, source.size, name)
     return _whole(source, start, name)
-
-
-def _after_tags(source: ByteSource) -> int:
-    """The place after ID3v2 tags, with which any file may begin."""
-    start = 0
-    while size := mpeg.tag_size(source.at(start, 10)):
-        start += size
-    return start

@@ -48,7 +48,10 @@ def au(source: ByteSource, start: int, name: str) -> list[Stream]:
     Raises:
         AudioError: at sound that was cut off or is not declared.
     """
-    offset, size = (int.from_bytes(source.at(start + place, 4)) for place in (4, 8))
+    head = source.at(start, 12)
+    offset, size = int.from_bytes(head[4:8]), int.from_bytes(head[8:])
+    if not size:  # libsndfile knows the other placeholder
+        return [Stream([head[:8] + _LARGEST.to_bytes(4), Range(start + len(head), source.size)])]
     return _one(source, start, declared_end(source, start + offset, size, name), name)
 
 
@@ -61,8 +64,11 @@ def caf(source: ByteSource, start: int, name: str) -> list[Stream]:
     end = start + 8
     while len(head := source.at(end, 12)) == 12 and head[:4] != CAF:
         size = int.from_bytes(head[4:], signed=True)
+        if head[:4] == b"data" and size < 0:
+            there = source.size - end - 12
+            return [Stream([Range(start, end + 4), there.to_bytes(8), Range(end + 12, source.size)])]
         if head[:4] == b"data":
-            end = source.size if size < 0 else declared_end(source, end + 12, size, name)
+            end = declared_end(source, end + 12, size, name)
         else:
             end += 12 + max(0, size)
     return _one(source, start, end, name)

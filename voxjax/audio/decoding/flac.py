@@ -7,6 +7,7 @@ content ends where it is 0, so it is always given 0; the header's own number is 
 from collections.abc import Iterator
 
 from voxjax.audio.decoding.byte_source import ByteSource, Range, Stream
+from voxjax.audio.decoding.tags import end_of_sound
 
 SIGNATURE = b"fLaC"
 _INFO_BYTES = 34  # of the block STREAMINFO, which comes first
@@ -16,7 +17,8 @@ _COUNT_AT = 21  # place of the 36 bits of the number of samples: 4 bits, then 4 
 def streams(source: ByteSource, start: int, name: str) -> list[Stream]:
     """The FLAC streams from `start` on, in their order."""
     starts = list(_starts(source, start))
-    return [_stream(source, begin, end) for begin, end in zip(starts, [*starts[1:], source.size], strict=True)]
+    ends = [*starts[1:], source.size]
+    return [_stream(source, begin, end_of_sound(source, begin, end)) for begin, end in zip(starts, ends, strict=True)]
 
 
 def _stream(source: ByteSource, start: int, end: int) -> Stream:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from voxjax.audio.decoding.byte_source import ByteSource, Range, Stream
+from voxjax.audio.decoding.tags import id3v2_size
 from voxjax.audio.limits import AudioError
 from voxjax.errors import mismatch
 
@@ -125,7 +126,7 @@ def _frames(reader: "_Reader", start: int, end: int) -> Iterator[tuple[int, Fram
     while position + 4 <= end:
         frame = _frame(reader.at(position, 4))
         if frame is None or (kind != frame.kind and not _run(reader, position, end)):
-            position = _resync(reader, position + tag_size(reader.at(position, 10)), end, end)
+            position = _resync(reader, position + id3v2_size(reader.at(position, 10)), end, end)
             if position < 0:
                 return
             continue
@@ -196,13 +197,6 @@ def _xing_frame(first: Frame, frames: int) -> bytes:
     xing = b"Xing" + (1).to_bytes(4) + frames.to_bytes(4)
     data = head + bytes(_xing_place(frame) - 4) + xing
     return data + bytes(frame.size - len(data))
-
-
-def tag_size(head: bytes) -> int:
-    """Bytes of the ID3v2 tag with this head, 0 where it is none."""
-    if not head.startswith(b"ID3") or len(head) < 10:
-        return 0
-    return 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
 
 
 class _Reader:

@@ -59,6 +59,10 @@ def streams(source: ByteSource, start: int, name: str) -> list[Stream]:
 def _one(source: ByteSource, start: int, name: str) -> tuple[list[Stream], int]:
     """The streams of the WAV file at `start`, and the place after it."""
     order: Order = "big" if source.at(start, 4) == b"RIFX" else "little"
+    form = source.at(start + 8, 4)
+    if form != b"WAVE":
+        do = "convert it: ffmpeg -i FILE OUT.wav"
+        raise AudioError(mismatch(name, "a RIFF file of the form WAVE", form.decode("ascii", "replace").strip(), do))
     fmt, contents, position, long_size = b"", [], start + 12, 0
     while (chunk := _chunk(source, position, order)) is not None:
         end = chunk.start + chunk.size

@@ -27,7 +27,6 @@ _KINDS = (
     (0, b"MAC ", "Monkey's Audio", _CONVERT),
     (0, b"TTA1", "True Audio", _CONVERT),
     (0, b"FLV\x01", "Flash video", _CONVERT),
-    (8, b"AVI ", "AVI video", _CONVERT),
     (0, b"DSD ", "DSD", _CONVERT),
     (0, b"FRM8", "DSD", _CONVERT),
     (0, b"\x0b\x77", "AC-3", _CONVERT),

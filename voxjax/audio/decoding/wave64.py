@@ -8,6 +8,8 @@ from voxjax.errors import mismatch
 
 SIGNATURE = b"riff\x2e\x91\xcf\x11"
 _HEAD_BYTES = 24  # a name and a size, which counts them
+_RIFF_BYTES = 40  # and the name "wave"
+_UNKNOWN_BYTES = 2**62  # sizes from here on, and none, are a pipe's placeholder
 
 
 def streams(source: ByteSource, start: int, name: str) -> list[Stream]:
@@ -21,11 +23,13 @@ def streams(source: ByteSource, start: int, name: str) -> list[Stream]:
     while len(head := source.at(position, _HEAD_BYTES)) == _HEAD_BYTES:
         chunk, size = head[:4], int.from_bytes(head[16:], "little") - _HEAD_BYTES
         if chunk == b"riff":
-            position += 40
+            position += _RIFF_BYTES
             continue
-        if size < 0 or not chunk.isascii() or not chunk.strip().isalnum():
+        if not chunk.isascii() or not chunk.strip().isalnum():
             break
-        end = position + _HEAD_BYTES + size
+        if chunk == b"data" and not 0 < size < _UNKNOWN_BYTES:
+            size = source.size - position - _HEAD_BYTES
+        end = position + _HEAD_BYTES + max(0, size)
         if chunk == b"fmt ":
             fmt = source.at(position + _HEAD_BYTES, min(size, riff.LONGEST_FORMAT))
         elif chunk == b"data":
