@@ -191,6 +191,29 @@ def test_the_environment_is_read_in_one_module_and_flags_in_the_command_line():
     assert readers == {"voxjax.storage.paths"}
 
 
+def opens_text_without_encoding(node):
+    """Whether a call opens a text file in the locale's encoding."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    texts = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+    modes = [*texts, *(keyword.value.value for keyword in node.keywords if keyword.arg == "mode")]
+    binary = any(isinstance(mode, str) and "b" in mode for mode in modes)
+    encoded = "utf-8" in texts or any(keyword.arg == "encoding" for keyword in node.keywords)
+    own = not (isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in ("os", "tarfile", "opened"))
+    return own and name in ("open", "read_text", "write_text") and not binary and not encoded
+
+
+def test_text_files_are_opened_as_utf_8():
+    found = [
+        f"{name}, line {node.lineno}"
+        for name, tree in modules(ROOT).items()
+        for node in ast.walk(tree)
+        if opens_text_without_encoding(node)
+    ]
+    assert found == []
+
+
 def test_no_package_holds_more_than_15_percent_of_the_lines():
     lines = {}
     for path in (ROOT / "voxjax").rglob("*.py"):

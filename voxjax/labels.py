@@ -40,13 +40,13 @@ RESERVED_COLUMNS = (
 )
 
 
-def probability_columns(names: collections.abc.Sequence[str]) -> list[str]:
-    """The column of each label in a table: its name, or `probability_NAME` where the name is another column's."""
+def label_columns(names: collections.abc.Sequence[str]) -> list[str]:
+    """The column of each label in a table: its name, or `label_NAME` where the name is another column's."""
     columns: list[str] = []
     for name in names:
         column = name
         while column in RESERVED_COLUMNS or (column != name and column in names) or column in columns:
-            column = f"probability_{column}"
+            column = f"label_{column}"
         columns.append(column)
     return columns
 

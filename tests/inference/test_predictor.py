@@ -22,7 +22,7 @@ from voxjax.config import FrameFeatures
 from voxjax.errors import VoxJaxError
 from voxjax.inference import batched_forward, prediction_lines
 from voxjax.inference import predictor as predictor_module
-from voxjax.inference.formats import FORMATS
+from voxjax.inference.formats import FORMATS, Layout
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RATE_HZ = 16_000
@@ -241,6 +241,16 @@ def test_csv_has_one_column_per_label(predictor, clips):
         assert max(LABELS, key=lambda label: float(row[label])) == row["emotion"]
         assert float(row[row["emotion"]]) == float(row["confidence"])
     assert "empty file" in next(row["error"] for row in rows if row["path"].endswith("4b.wav"))
+
+
+def test_csv_has_no_formulas_unless_raw_and_no_column_twice():
+    answer = {"path": "=1+1.wav", "emotion": "-sad", "confidence": 0.5, "duration_s": 1.0, "model": "m"}
+    answer["probabilities"] = {"-sad": 0.5, "error": 0.25, "path": 0.25}
+    for raw, mark in ((False, "'"), (True, "")):
+        layout = Layout(("-sad", "error", "path"), 10, raw)
+        head, row = csv.reader([*FORMATS["csv"].header(layout), FORMATS["csv"].row(layout, answer)])
+        assert len(set(head)) == len(head) and head[3:6] == [f"{mark}-sad", "label_error", "label_path"]
+        assert row[:4] == [f"{mark}=1+1.wav", f"{mark}-sad", "0.5", "0.5"]
 
 
 def test_columns_of_text_are_aligned_and_an_error_names_its_path_once(predictor, clips):

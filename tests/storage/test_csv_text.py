@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from voxjax import labels
 from voxjax.storage import csv_text
 
 ACTIVE = ["=1+1", "+cmd", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "'=1", "''=1", "＝1+1", "\x00", "-"]
@@ -30,3 +31,15 @@ def test_a_table_gives_its_text_back():
 
 def test_names_that_are_not_utf_8_can_be_encoded():
     assert csv_text.text([["caf\udce9.wav"]]) == "caf\\xe9.wav\n"
+
+
+def test_rows_of_another_length_are_errors():
+    with pytest.raises(ValueError, match="zip"):
+        csv_text.rows("a,b\n1\n")
+
+
+def test_a_label_with_the_name_of_a_column_gets_a_column_of_its_own():
+    names = ["happy", "truth", "label_truth", "confidence", "path"]
+    columns = labels.label_columns(names)
+    assert columns == ["happy", "label_label_truth", "label_truth", "label_confidence", "label_path"]
+    assert labels.label_columns(labels.EMOTIONS) == list(labels.EMOTIONS)

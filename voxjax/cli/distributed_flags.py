@@ -44,4 +44,4 @@ def join() -> None:
         found = " ".join(str(error).split())[:160]
         raise VoxJaxError(mismatch("--coordinator", "to meet the other processes", found, do)) from error
     if not first():
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - open until the process ends
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends

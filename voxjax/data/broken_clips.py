@@ -60,6 +60,11 @@ def check_nothing_vanished(before: Manifest, after: Manifest, policy: str) -> No
         logging.getLogger("voxjax").warning("no usable clips of %s", names)
 
 
+def note(count: int) -> str:
+    """What a report says about clips that were left out."""
+    return f"{count} clips that can't be read are left out."
+
+
 def _missing(before: Iterable[str], after: Iterable[str]) -> list[str]:
     left = set(after)
     return [name for name in before if name not in left]

@@ -15,6 +15,7 @@ import numpy as np
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.labels import ordered
 from voxjax.names import caseless
+from voxjax.storage import csv_text
 from voxjax.storage.safe_text import readable
 
 UNKNOWN_SPEAKER = "unknown"
@@ -170,11 +171,7 @@ def digest(path: Path) -> str:
 
 def to_csv(manifest: Manifest) -> str:
     """The manifest as a table with a header, one row a clip."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(FIELDS)
-    writer.writerows(dataclasses.astuple(clip) for clip in manifest.clips)
-    return out.getvalue()
+    return csv_text.text([FIELDS, *(dataclasses.astuple(clip) for clip in manifest.clips)])
 
 
 def from_csv(text: str, root: Path) -> Manifest:
@@ -183,7 +180,7 @@ def from_csv(text: str, root: Path) -> Manifest:
     Raises:
         VoxJaxError: at a table with other columns, or a row of another length.
     """
-    rows = list(csv.reader(io.StringIO(text)))
+    rows = [[csv_text.original(cell) for cell in row] for row in csv.reader(io.StringIO(text, newline=""))]
     if not rows or tuple(rows[0]) != FIELDS:
         found = ", ".join(rows[0]) if rows else "an empty file"
         raise VoxJaxError(mismatch("manifest", ", ".join(FIELDS), found, "write the manifest again"))

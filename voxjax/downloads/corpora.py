@@ -73,7 +73,7 @@ def verify(name: str, folder: Path) -> int:
     if not (folder / RECORD).is_file():
         do = "use it as it is, or move it away to fetch it anew"
         raise VoxJaxError(mismatch(name, f"no {folder}, or one that was fetched by this command", "another", do))
-    known = json.loads((folder / RECORD).read_text())["files"]
+    known = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
     wrong = [path for path, row in known.items() if not _is_unchanged(folder / path, row)]
     if wrong:
         found = f"{len(wrong)} missing or changed, as {', '.join(wrong[:3])}"

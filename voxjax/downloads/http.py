@@ -119,7 +119,7 @@ class _Part:
 
     @property
     def version(self) -> str:
-        return self.version_path.read_text() if self.version_path.is_file() else ""
+        return self.version_path.read_text(encoding="utf-8") if self.version_path.is_file() else ""
 
     def discard(self) -> None:
         self.on_progress(-self.size)
@@ -220,7 +220,7 @@ def _accept_rest(part: _Part, response: urllib3.BaseHTTPResponse) -> int | None:
 def _accept_all(part: _Part, response: urllib3.BaseHTTPResponse) -> int | None:
     part.discard()
     if version := _version(response):
-        part.version_path.write_text(version)
+        part.version_path.write_text(version, encoding="utf-8")
     length = _header(response, "Content-Length")
     return int(length) if length.isdecimal() else None
 

@@ -1,7 +1,5 @@
 """Comparison of two runs on the same test clips: differences, intervals and significance."""
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -9,8 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.labels import label_columns
 from voxjax.metrics import classification, significance
+from voxjax.storage import csv_text
 from voxjax.storage.paths import AnyPath, reaching
+from voxjax.storage.safe_text import printable
 
 _FIGURES = {"uar": classification.uar, "accuracy": classification.accuracy}
 
@@ -84,12 +85,12 @@ def read(folder: AnyPath) -> Run:
         do = "name the --workdir of a finished train.py, crossval.py or evaluate.py"
         raise VoxJaxError(mismatch(str(folder), "a run with report/metrics.json and predictions.csv", "none", do))
     try:
-        figures = json.loads((report / "metrics.json").read_text())
-        table = (report / "predictions.csv").read_bytes().decode()
-        rows = list(csv.DictReader(io.StringIO(table, newline="")))
+        figures = json.loads((report / "metrics.json").read_bytes())
+        rows = csv_text.rows((report / "predictions.csv").read_bytes().decode())
         labels = figures["labels"]
+        columns = label_columns(labels)
         place = {label: i for i, label in enumerate(labels)}
-        probabilities = np.array([[float(row[label]) for label in labels] for row in rows])
+        probabilities = np.array([[float(row[column]) for column in columns] for row in rows])
         clips, speakers = (np.array([row[key] for row in rows]) for key in ("clip", "speaker"))
         known = figures["genders"] if "genders" in figures else {}
         genders = np.array([known[speaker] if speaker in known else "" for speaker in speakers])
@@ -183,7 +184,7 @@ def printout(found: Mapping[str, Any]) -> str:
     apart = sorted(found["per_speaker"].items(), key=lambda item: item[1][0] - item[1][1])
     shown = apart if len(apart) <= 2 * _SHOWN else [*apart[:_SHOWN], *apart[-_SHOWN:]]
     lines += ["", f"{'UAR of speakers':<16}{'A':>9}{'B':>9}{'A - B':>9}", *(_row(*one) for one in shown), rule]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 _SHOWN = 5  # speakers at each end

@@ -44,7 +44,7 @@ def of(curve: Curve) -> list[str]:
 
 def read(metrics: Path) -> list[dict[str, Any]]:
     """The rows of a `metrics.jsonl`."""
-    return [json.loads(line) for line in metrics.read_text().splitlines()]
+    return [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
 
 
 def nonfinite(curve: Curve) -> str:

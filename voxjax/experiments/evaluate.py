@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from voxjax import labels
-from voxjax.data import corpora
+from voxjax.data import broken_clips, corpora
 from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.evaluation.results import ReportInput
@@ -28,6 +28,7 @@ class Request(NamedTuple):
     data_dir: Path | None  # holds one folder per corpus
     workdir: AnyPath  # where `report/` is written
     cache: Path  # of generated corpora
+    broken_clips: str = "stop"  # a name in `broken_clips.POLICIES`
 
 
 class _TestClips(NamedTuple):
@@ -53,13 +54,11 @@ def evaluate(request: Request) -> Mapping[str, Any]:
         VoxJaxError: at a damaged model, an unreadable clip, or a corpus without new clips of known labels.
     """
     predictor = EmotionPredictor(request.model)
-    test = _test_clips(predictor, request)
+    test, logits = _predicted(predictor, _test_clips(predictor, request), request.broken_clips)
     clips = test.manifest.clips
-    votes = predictor.log_probabilities(_paths(test), _modality_inputs(predictor, test))
-    logits = np.array(list(tqdm(votes, total=len(clips), desc="clips", unit="clip", disable=None)))
     report = ReportInput(
         labels=predictor.labels,
-        clips=[clip.path for clip in clips],
+        clips=[clip.clip_id for clip in clips],
         speakers=[clip.speaker for clip in clips],
         genders=[clip.gender for clip in clips],
         folds=np.full(len(clips), predictor.meta["fold"]),
@@ -102,10 +101,29 @@ def evaluate_robustness(request: Request, seed: int) -> list[dict[str, Any]]:
     predictor = EmotionPredictor(request.model)
     test = _test_clips(predictor, request)
     clips = robustness.Clips(_paths(test), test.truth, _modality_inputs(predictor, test))
-    rows = robustness.table(predictor, clips, seed)
+    rows = robustness.table(predictor, clips, seed, request.broken_clips)
     title = f"{predictor.meta['name']} on {request.corpus}, {len(test.truth)} clips"
     robustness.write(request.workdir / "report", rows, title)
     return rows
+
+
+def _predicted(predictor: EmotionPredictor, test: _TestClips, policy: str) -> tuple[_TestClips, np.ndarray]:
+    """The clips that can be read, and the log-probabilities of the vote on each, `[n, K]`."""
+    broken: list[str] = []
+
+    def on_error(source: Any, error: VoxJaxError) -> None:
+        broken.append(str(error))
+        if policy == "stop":
+            broken_clips.handle(broken, policy)
+
+    votes = predictor.log_probabilities(_paths(test), _modality_inputs(predictor, test), on_error)
+    logits = list(tqdm(votes, total=len(test.truth), desc="clips", unit="clip", disable=None))
+    kept = [i for i, vote in enumerate(logits) if vote is not None]
+    manifest = test.manifest.select(kept)
+    broken_clips.handle(broken, policy)
+    broken_clips.check_nothing_vanished(test.manifest, manifest, policy)
+    notes = [*test.notes, broken_clips.note(len(broken))] if broken else test.notes
+    return _TestClips(manifest, test.truth[kept], notes, test.protocol), np.array([logits[i] for i in kept])
 
 
 def _paths(test: _TestClips) -> list[Path]:

@@ -1,7 +1,6 @@
 """Evaluation of a model on corrupted recordings."""
 
-import csv
-import io
+import functools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +10,13 @@ import numpy as np
 from tqdm import tqdm
 
 from voxjax.audio import corruptions
-from voxjax.audio.io import read
+from voxjax.audio.io import attempt, read
+from voxjax.data import broken_clips
+from voxjax.errors import VoxJaxError
 from voxjax.inference.predictor import EmotionPredictor, ModalityInputs
 from voxjax.metrics import classification
 from voxjax.reporting import robustness_plot
-from voxjax.storage import atomic
+from voxjax.storage import atomic, csv_text
 from voxjax.storage.paths import AnyPath
 
 _COLUMNS = ("kind", "strength", "uar", "accuracy", "uar_drop", "accuracy_drop", "n")
@@ -30,16 +31,17 @@ class Clips(NamedTuple):
     modality_inputs: Sequence[ModalityInputs] | None = None  # other than the audio, not corrupted
 
 
-def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str, Any]]:
+def table(predictor: EmotionPredictor, clips: Clips, seed: int, broken: str = "stop") -> list[dict[str, Any]]:
     """One row per corruption, the first uncorrupted: UAR, accuracy, and how far each lies below the first's.
 
     Args:
         predictor: the model.
         clips: to corrupt; each is decoded once.
         seed: of all draws. The noise of clip i depends only on the seed, and not on other clips.
+        broken: a name in `broken_clips.POLICIES`; all but "stop" leave out clips that can't be read.
     """
     rate_hz = predictor.sample_rate_hz
-    recordings = [read(path, rate_hz) for path in tqdm(clips.paths, desc="decoding", unit="clip", disable=None)]
+    clips, recordings = _decoded(clips, rate_hz, broken)
     rows = [_figures(UNCORRUPTED, predictor, [(recording, rate_hz) for recording in recordings], clips)]
     for i, corruption in enumerate(tqdm(corruptions.CORRUPTIONS, desc="corruptions", disable=None)):
         corrupted = list(_corrupted(corruption, recordings, rate_hz, (seed, i)))
@@ -49,13 +51,21 @@ def table(predictor: EmotionPredictor, clips: Clips, seed: int) -> list[dict[str
     return rows
 
 
+def _decoded(clips: Clips, rate_hz: int, broken: str) -> tuple[Clips, list[np.ndarray]]:
+    """The clips that can be read, with their samples."""
+    bar = tqdm(clips.paths, desc="decoding", unit="clip", disable=None)
+    tried = [attempt(str(path), functools.partial(read, path, rate_hz)) for path in bar]
+    errors = [one for one in tried if isinstance(one, VoxJaxError)]
+    broken_clips.handle([str(error) for error in errors], broken)
+    kept = [i for i, one in enumerate(tried) if not isinstance(one, VoxJaxError)]
+    inputs = None if clips.modality_inputs is None else [clips.modality_inputs[i] for i in kept]
+    left = Clips([clips.paths[i] for i in kept], clips.truth[kept], inputs)
+    return left, [one for one in tried if not isinstance(one, VoxJaxError)]
+
+
 def write(folder: AnyPath, rows: Sequence[dict[str, Any]], title: str) -> None:
     """Writes `robustness.csv`, `robustness.json` and `robustness.png`."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    atomic.write(folder / "robustness.csv", buffer.getvalue())
+    atomic.write(folder / "robustness.csv", csv_text.text(csv_text.dict_rows(_COLUMNS, rows)))
     atomic.write(folder / "robustness.json", json.dumps(list(rows), indent=1) + "\n")
     atomic.write(folder / "robustness.png", robustness_plot.draw(rows, title))
 

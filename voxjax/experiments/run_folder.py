@@ -27,7 +27,7 @@ def check_unused(workdir: AnyPath, values: Mapping[str, Any], resume: str) -> No
         do = "add --resume to go on with it, or choose another --workdir"
         raise UsageError(mismatch("--workdir", "a folder without a run", str(path), do))
     if used:
-        before = json.loads(path.read_text())
+        before = json.loads(path.read_text(encoding="utf-8"))
         same = {key for key in values.keys() & before.keys() if values[key] == before[key]}
         changed = sorted((values.keys() | before.keys()) - same)
         if changed:

@@ -92,7 +92,7 @@ def timing_cache(cache: Path, logger: RunLogger | NullLogger) -> member_executio
 
     def read(name: str) -> float | None:
         path = cache / f"{name}.json"
-        return float(json.loads(path.read_text())["seconds"]) if path.is_file() else None
+        return float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) if path.is_file() else None
 
     def write(name: str, seconds: float) -> None:
         atomic.write(cache / f"{name}.json", json.dumps({"seconds": seconds}) + "\n")

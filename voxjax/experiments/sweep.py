@@ -1,8 +1,6 @@
 """A hyperparameter search: all trials are members of one program, with successive halving."""
 
-import csv
 import dataclasses
-import io
 import json
 import math
 import re
@@ -22,7 +20,7 @@ from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline import ensemble_setup
 from voxjax.pipeline.folds import make_fold
 from voxjax.pipeline.run_spec import Paths, resolve
-from voxjax.storage import atomic
+from voxjax.storage import atomic, csv_text
 from voxjax.storage.paths import AnyPath
 from voxjax.storage.provenance import provenance
 from voxjax.train import processes, successive_halving
@@ -199,8 +197,4 @@ def _write(workdir: AnyPath, found: dict[str, Any]) -> None:
     atomic.write(workdir / "sweep.json", json.dumps(found, indent=1) + "\n")
     rows = [{**row, **row["values"]} for row in found["trials"]]
     names = [name for name in rows[0] if name != "values"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    atomic.write(workdir / "sweep.csv", text.getvalue())
+    atomic.write(workdir / "sweep.csv", csv_text.text(csv_text.dict_rows(names, rows)))

@@ -60,7 +60,7 @@ def vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str = "training")
     orders = [_rows(run, common) for run in runs]
     for run, order in zip(runs[1:], orders[1:], strict=True):
         _check_same_rows(runs[0], orders[0], run, order)
-    configs = [json.loads((folder / "config.json").read_text()) for folder in folders]
+    configs = [json.loads((folder / "config.json").read_text(encoding="utf-8")) for folder in folders]
     figures = run_report.write_report(workdir / "report", _report_input(runs, orders, common, configs, priors))
     if priors == "training" and all((folder / "model").is_dir() for folder in folders):
         model_folder.save(workdir / "model", joined([model_folder.load(folder / "model") for folder in folders]))

@@ -133,20 +133,19 @@ class EmotionPredictor:
             yield self._result(vote, clip) if clip.error is None else on_error(source, clip.error)
 
     def log_probabilities(
-        self, sources: Iterable[Source], modality_inputs: Iterable[ModalityInputs] | None = None
+        self,
+        sources: Iterable[Source],
+        modality_inputs: Iterable[ModalityInputs] | None = None,
+        on_error: Callable[[Source, VoxJaxError], Any] = stop,
     ) -> Iterator[Float[np.ndarray, " K"]]:
         """Log-probabilities of the vote before the temperature, `[K]` for each source.
 
         Args:
             sources, modality_inputs: as for `predict_many`.
-
-        Raises:
-            VoxJaxError: at the first source that can't be read.
+            on_error: returns what is yielded for a source that can't be read; raises the error by default.
         """
-        for _, clip, vote in self._votes(sources, modality_inputs):
-            if clip.error is not None:
-                raise clip.error
-            yield vote
+        for source, clip, vote in self._votes(sources, modality_inputs):
+            yield vote if clip.error is None else on_error(source, clip.error)
 
     def threshold(self, target_accuracy: float) -> float:
         """The confidence above which validation clips were answered with this accuracy.

@@ -94,6 +94,8 @@ def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -
         clips = store.open_store(manifest, sample_rate_hz, cache / "clips", broken, bar.update)
     kept = manifest.select(clips.kept)
     broken_clips.check_nothing_vanished(manifest, kept, broken)
+    if lost := len(manifest) - len(kept):
+        kept = dataclasses.replace(kept, notes=(*kept.notes, broken_clips.note(lost)))
     return kept.with_audio_hashes(clips.digest(i) for i in range(len(clips))), clips
 
 

@@ -1,6 +1,5 @@
 """The guide's feature table: one CSV row for each clip and each augmented copy."""
 
-import csv
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from voxjax.audio import features, offline_augment, vector
 from voxjax.config import OfflineAugmentConfig, VectorFeatures
 from voxjax.data.manifest import Manifest
 from voxjax.data.store import Store
-from voxjax.storage import atomic
+from voxjax.storage import atomic, csv_text
 from voxjax.storage.paths import AnyPath
 
 COLUMNS = (*vector.COLUMN_NAMES, "label", "speaker", "clip", "copy")
@@ -47,12 +46,11 @@ def write(path: AnyPath, manifest: Manifest, clips: Store, augment: OfflineAugme
         path.parent.mkdir(parents=True, exist_ok=True)  # before the work, so that a wrong path fails at once
     values = rows(manifest, clips, augment)
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    text.write(csv_text.text([COLUMNS]))
     for clip, of_clip in zip(manifest.clips, values, strict=True):
         for copy, row in enumerate(of_clip.tolist()):
             text.write(_NUMBERS % tuple(row))
-            writer.writerow([clip.emotion, clip.speaker, clip.path, copy])
+            text.write(csv_text.text([[clip.emotion, clip.speaker, clip.clip_id, copy]]))
     atomic.write(path, text.getvalue())
     return values.shape[0] * values.shape[1], len(COLUMNS)
 

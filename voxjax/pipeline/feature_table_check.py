@@ -13,6 +13,7 @@ from voxjax.audio import vector
 from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.pipeline.feature_table import COLUMNS
+from voxjax.storage import csv_text
 
 _SHOWN = 5
 
@@ -70,7 +71,8 @@ def _read(path: Path) -> _Rows:
         values = np.array([row[: vector.SIZE] for row in rows], np.float64).reshape(-1, vector.SIZE)
     except ValueError as error:
         raise VoxJaxError(mismatch(str(path), "numbers", str(error), "write the table again")) from error
-    labels, speakers, clips, copies = ([row[k] for row in rows] for k in range(vector.SIZE, len(COLUMNS)))
+    about = ([csv_text.original(row[k]) for row in rows] for k in range(vector.SIZE, len(COLUMNS)))
+    labels, speakers, clips, copies = about
     return _Rows(values, labels, speakers, clips, copies)
 
 
@@ -84,7 +86,7 @@ def _shape(rows: _Rows, manifest: Manifest, copies: int) -> Iterator[str]:
 
 def _identity(rows: _Rows, manifest: Manifest) -> Iterator[str]:
     """Faults of identity: duplicate, missing and unknown rows, and rows with another label or speaker."""
-    known = {clip.path: clip for clip in manifest.clips}
+    known = {clip.clip_id: clip for clip in manifest.clips}
     pairs = collections.Counter(zip(rows.clips, rows.copies, strict=True))
     wanted = {(path, copy) for path in known for copy in set(rows.copies)}
     yield from _fault("rows that stand there twice", [f"{c} copy {k}" for (c, k), n in pairs.items() if n > 1])

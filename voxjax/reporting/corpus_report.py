@@ -1,8 +1,6 @@
 """The report of a corpus: `report.html`, `quality.json` and `issues.csv`."""
 
 import collections
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -16,7 +14,7 @@ from voxjax.audio import io as sound
 from voxjax.config import FrameFeatures
 from voxjax.data import quality
 from voxjax.reporting import corpus_plots, html
-from voxjax.storage import atomic
+from voxjax.storage import atomic, csv_text
 from voxjax.storage.paths import AnyPath
 
 _FEATURES = FrameFeatures()
@@ -35,11 +33,7 @@ def write(folder: AnyPath, name: str, corpus: quality.Corpus, found: list[qualit
         OSError: if the folder can't be written.
     """
     figures = quality.figures(corpus, found)
-    rows = io.StringIO()
-    writer = csv.writer(rows, lineterminator="\n")
-    writer.writerow(quality.Issue._fields)
-    writer.writerows(found)
-    atomic.write(folder / "issues.csv", rows.getvalue())
+    atomic.write(folder / "issues.csv", csv_text.text([quality.Issue._fields, *found]))
     atomic.write(folder / "quality.json", json.dumps(figures, indent=1) + "\n")
     atomic.write(folder / "report.html", page(name, corpus, figures))
 

@@ -13,6 +13,7 @@ from voxjax.metrics import classification
 from voxjax.reporting import html, plots, tables
 from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath
+from voxjax.storage.safe_text import printable
 
 
 def write_report(folder: AnyPath, run: ReportInput, figures: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
@@ -110,7 +111,8 @@ def printout(figures: Mapping[str, Any]) -> str:
     members += [*tables.modality_ablation_lines(figures), ""] if "modality_ablation" in figures else []
     classes, confusions = tables.class_lines(figures), tables.confusion_lines(figures)
     diagnostics = ["", *(f"DIAGNOSTICS: {text}" for text in figures["diagnostics"])] if "diagnostics" in figures else []
-    return "\n".join([*head, "", *members, *classes, "", *confusions, *diagnostics, rule])
+    lines = [*head, "", *members, *classes, "", *confusions, *diagnostics, rule]
+    return "\n".join(map(printable, lines))
 
 
 def _title(figures: Mapping[str, Any]) -> str:

@@ -1,11 +1,12 @@
 """Tables of a run, as CSV and as lines of text."""
 
-import csv
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from voxjax.labels import label_columns
+from voxjax.storage import csv_text
 
 _SCORES = ("precision", "recall", "f1")
 _MEMBER = (
@@ -25,14 +26,14 @@ _MEMBER = (
 def per_class(figures: Mapping[str, Any]) -> str:
     """`per_class.csv`: label, precision, recall, f1, n. A class without clips has empty scores."""
     rows = [[label, *(row[name] for name in _SCORES), row["n"]] for label, row in figures["per_class"].items()]
-    return _csv([["label", *_SCORES, "n"], *rows])
+    return csv_text.text([["label", *_SCORES, "n"], *rows])
 
 
 def confusion(figures: Mapping[str, Any]) -> str:
     """`confusion.csv`: counts, the truth in rows and the prediction in columns."""
     labels = figures["labels"]
     rows = [[label, *counts] for label, counts in zip(labels, figures["confusion"], strict=True)]
-    return _csv([["truth", *labels], *rows])
+    return csv_text.text([["truth", *label_columns(labels)], *rows])
 
 
 def predictions(
@@ -54,13 +55,13 @@ def predictions(
         [clip, speaker, fold, labels[true], *(f"{p:.6f}" for p in row)]
         for clip, speaker, fold, true, row in zip(clips, speakers, folds, truth, probabilities, strict=True)
     ]
-    return _csv([["clip", "speaker", "fold", "truth", *labels], *rows])
+    return csv_text.text([["clip", "speaker", "fold", "truth", *label_columns(labels)], *rows])
 
 
 def members(figures: Mapping[str, Any]) -> str:
     """`members.csv`: one row per member of an ensemble, and the vote in the last row. Unknown values are empty."""
     rows = [[row[name] if name in row else "" for name in _MEMBER] for row in _with_vote(figures)]
-    return _csv([_MEMBER, *rows])
+    return csv_text.text([_MEMBER, *rows])
 
 
 def member_lines(figures: Mapping[str, Any]) -> list[str]:
@@ -95,7 +96,7 @@ def modality_ablation(figures: Mapping[str, Any]) -> str:
     rows = [
         ["+".join(row["modalities"]), row["uar"], row["accuracy"], row["n"]] for row in figures["modality_ablation"]
     ]
-    return _csv([["modalities", "uar", "accuracy", "n"], *rows])
+    return csv_text.text([["modalities", "uar", "accuracy", "n"], *rows])
 
 
 def modality_ablation_lines(figures: Mapping[str, Any]) -> list[str]:
@@ -128,13 +129,6 @@ def confusion_lines(figures: Mapping[str, Any]) -> list[str]:
     for label, counts in zip(labels, figures["confusion"], strict=True):
         lines.append(label.ljust(width) + "".join(f"{n:>10}" for n in counts))
     return lines
-
-
-def _csv(rows: Iterable[Sequence[Any]]) -> str:
-    """Rows as CSV text with Unix line ends."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
 
 
 def _widest(labels: Sequence[str]) -> int:

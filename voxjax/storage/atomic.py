@@ -20,13 +20,14 @@ def write(path: AnyPath, content: bytes | str) -> None:
 
     Args:
         path: replaced if it exists; its folder is created if missing.
-        content: text is encoded as UTF-8, its line ends kept as they are.
+        content: text is encoded as UTF-8, its line ends kept as they are; a lone surrogate, of a file name in other
+            bytes, is escaped.
 
     Raises:
         OSError: if the disk is full or the folder can't be written. The old file stays and no temporary file is left.
         VoxJaxError: if it can't be written to a bucket. The old object stays.
     """
-    data = content.encode() if isinstance(content, str) else content
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     write_stream(path, lambda file: file.write(data))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from absl import flags
 
 from voxjax.cli import entrypoint
+from voxjax.data import broken_clips
 from voxjax.experiments import evaluate, robustness
 from voxjax.reporting import run_report
 from voxjax.storage import paths
@@ -17,6 +18,7 @@ CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus (DIR/ravdess/Actor_01/…).")
 WORKDIR = flags.DEFINE_string("workdir", "runs/evaluation", "Where report/ is written.")
 ROBUSTNESS = flags.DEFINE_boolean("robustness", False, "Tests again under noise, reverberation, telephone and more.")
+BROKEN_CLIPS = flags.DEFINE_enum("broken_clips", "stop", broken_clips.POLICIES, broken_clips.HELP)
 SEED = flags.DEFINE_integer("seed", 0, "Of what --robustness draws.")
 
 
@@ -24,7 +26,7 @@ def main() -> None:
     model = paths.locate(MODEL.value) if MODEL.value else None
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     workdir = paths.locate(WORKDIR.value)
-    request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir())
+    request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir(), BROKEN_CLIPS.value)
     figures = evaluate.evaluate(request)
     print(run_report.printout(figures))
     if ROBUSTNESS.value:

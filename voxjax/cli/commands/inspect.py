@@ -10,14 +10,16 @@ from absl import flags
 from tqdm import tqdm
 
 from voxjax.cli import entrypoint
-from voxjax.data import corpora, quality
+from voxjax.data import broken_clips, corpora, quality
 from voxjax.data.manifest import Manifest
 from voxjax.storage import atomic, paths
+from voxjax.storage.safe_text import printable
 
 CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus (DIR/ravdess/Actor_01/…).")
 WORKDIR = flags.DEFINE_string("workdir", None, "Writes report.html, quality.json and issues.csv here.")
 OUT = flags.DEFINE_string("out", None, "Writes the report as JSON here too.")
+BROKEN_CLIPS = flags.DEFINE_enum("broken_clips", "stop", broken_clips.POLICIES, broken_clips.HELP)
 FEATURES = flags.DEFINE_string(
     "features", None, "Checks a table that preprocess wrote for this corpus, instead of the clips."
 )
@@ -41,6 +43,8 @@ def main() -> int:
         workdir = paths.locate(WORKDIR.value)
         corpus_report.write(workdir, CORPUS.value, corpus, found)
         print(f"\nreport: {workdir / 'report.html'}")
+    broken_clips.handle(list(corpus.unreadable.values()), BROKEN_CLIPS.value)
+    broken_clips.check_nothing_vanished(manifest, manifest.select(list(corpus.measured)), BROKEN_CLIPS.value)
     return 0
 
 
@@ -49,7 +53,7 @@ def checked(path: Path, manifest: Manifest) -> int:
     from voxjax.pipeline import feature_table_check
 
     found = feature_table_check.check(path, manifest)
-    print("\n".join(found.lines))
+    print("\n".join(map(printable, found.lines)))
     return 1 if found.faults else 0
 
 

@@ -13,6 +13,7 @@ from voxjax.data.quality import checks
 from voxjax.data.quality.checks import CHECKS, Corpus, Issue
 from voxjax.data.quality.clip_measurements import RATE_HZ, ClipMeasurements, measure
 from voxjax.errors import VoxJaxError
+from voxjax.storage.safe_text import printable, readable
 
 __all__ = ["CHECKS", "ClipMeasurements", "Corpus", "Issue", "figures", "issues", "measure", "read", "text"]
 
@@ -35,7 +36,7 @@ def read(manifest: Manifest, progress: Callable[[int], object]) -> Corpus:
 
     for i, found in enumerate(read_ahead.in_order(one, len(manifest))):
         if isinstance(found, VoxJaxError):
-            unreadable[manifest.clips[i].path] = str(found)
+            unreadable[manifest.clips[i].clip_id] = readable(str(found))
         else:
             measured[i] = found
         progress(1)
@@ -77,15 +78,15 @@ def text(report: dict[str, Any]) -> str:
     """The report as lines for a terminal."""
     lines = [f"{report['clips']} clips"]
     for group in ("emotion", "gender", "speaker"):
-        lines.append(f"\nby {group}:")
+        lines += ["", f"by {group}:"]
         lines += [f"  {name:<16}{count:>7}" for name, count in report[group].items()]
-    lines.append(f"\n{'':<18}{'smallest':>10}{'median':>10}{'largest':>10}")
+    lines += ["", f"{'':<18}{'smallest':>10}{'median':>10}{'largest':>10}"]
     for figure in ("duration_s", "level_db", "silence_fraction"):
         lines.append(f"{figure:<18}" + "".join(f"{value:>10.2f}" for value in report[figure]))
-    lines.append("\nmedian level by emotion, dB of full scale:")
+    lines += ["", "median level by emotion, dB of full scale:"]
     lines += [f"  {name:<16}{level:>7.1f}" for name, level in report["level_db_by_emotion"].items()]
     found = list(_issue_lines(report["issues"]))
-    return "\n".join([*lines, "\nissues:" if found else "\nno issues", *found])
+    return "\n".join(map(printable, [*lines, "", "issues:" if found else "no issues", *found]))
 
 
 def _issue_lines(found: dict[str, list[dict[str, str]]]) -> Iterator[str]:

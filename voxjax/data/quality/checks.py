@@ -37,8 +37,8 @@ class Corpus(NamedTuple):
     unreadable: Mapping[str, str]  # reason by path
 
     def path(self, i: int) -> str:
-        """The path of the clip at an index."""
-        return self.manifest.clips[i].path
+        """The path of the clip at an index, as valid Unicode."""
+        return self.manifest.clips[i].clip_id
 
 
 class Check(NamedTuple):
@@ -97,7 +97,7 @@ def name_mismatch(corpus: Corpus) -> Iterator[tuple[str, str]]:
     for clip in corpus.manifest.clips:
         named = _emotion_in_name(clip.path)
         if named and named != labels.common(clip.emotion):
-            yield clip.path, f"labelled '{clip.emotion}', named '{named}'"
+            yield clip.clip_id, f"labelled '{clip.emotion}', named '{named}'"
 
 
 def rare_labels(corpus: Corpus) -> Iterator[tuple[str, str]]:

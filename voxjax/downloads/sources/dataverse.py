@@ -23,7 +23,7 @@ def download(workspace: Workspace, host: str, doi: str) -> Path:
     """
     url = f"https://{host}/api/datasets/:persistentId/versions/:latest/files?persistentId=doi:{doi}"
     listing = RemoteFile("files.json", url, None, None)
-    text = (download_files(workspace, [listing], "listing") / listing.name).read_text()
+    text = (download_files(workspace, [listing], "listing") / listing.name).read_text(encoding="utf-8")
     try:
         remotes = [_remote(host, entry) for entry in json.loads(text)["data"]]
     except (ValueError, KeyError, TypeError) as error:

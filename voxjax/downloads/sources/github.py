@@ -83,7 +83,7 @@ def _blobs(workspace: Workspace, repository: str, commit: str, wanted: tuple[str
 def _tree(workspace: Workspace, repository: str, sha: str) -> list[dict[str, Any]]:
     url = f"https://api.github.com/repos/{repository}/git/trees/{sha}"
     listing = RemoteFile(f"{sha}.json", url, None, None)
-    text = (download_files(workspace, [listing], "listing") / listing.name).read_text()
+    text = (download_files(workspace, [listing], "listing") / listing.name).read_text(encoding="utf-8")
     try:
         found = json.loads(text)
         if not found["truncated"]:

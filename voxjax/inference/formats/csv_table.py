@@ -9,7 +9,7 @@ from voxjax.storage import csv_text
 
 def header(layout: Layout) -> Iterator[str]:
     """The line of column names."""
-    columns = labels.probability_columns(layout.labels)
+    columns = labels.label_columns(layout.labels)
     yield _line(layout, ["path", "emotion", "confidence", *columns, "duration_s", "model", "error"])
 
 
