@@ -1,7 +1,8 @@
 """Training and prediction take the same samples, to the bit, and a file's error is its own."""
 
-import itertools
+import os
 import weakref
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -83,35 +84,65 @@ def test_the_limits_of_a_predictor_hold(tmp_path):
         limited.predict(paths[0])
 
 
-def sizes(sources):
-    return [len(chunk) for chunk in source_chunks.chunks(zip(sources, itertools.repeat(None)))]
+class Sound(NamedTuple):
+    """What a reader gives, of a duration."""
+
+    duration_s: float
 
 
-def test_chunks_hold_an_hour_or_64_sources(tmp_path):
-    (tmp_path / "hour.wav").write_bytes(b"")
-    with (tmp_path / "hour.wav").open("r+b") as file:
-        file.truncate(2 * 16_000 * 3_600)
-    (tmp_path / "short.wav").write_bytes(bytes(100_000))
-    hour, short = tmp_path / "hour.wav", tmp_path / "short.wav"
-    assert sizes([hour] * 3) == [1, 1, 1]
-    assert sizes([short] * 130) == [64, 64, 2]
-    assert sizes([short, short, hour, short]) == [3, 1]
-    assert sizes([(np.zeros(RATE_HZ * 1_800), RATE_HZ)] * 3) == [2, 1]
-    assert sizes([None, tmp_path / "missing.wav", "", (3, None)]) == [4]
-    with hour.open("rb") as opened:
-        assert sizes([opened, None]) == [1, 1] and opened.tell() == 0
+def chunks(durations_s, sources=None):
+    """Lengths of the chunks of sources of these durations; and how much was read and not yet answered at most."""
+    begun, answered, most_s, lengths = [], 0, 0.0, []
+
+    def read(pair):
+        begun.append(durations_s[pair[1]])
+        return Sound(durations_s[pair[1]])
+
+    sources = sources or [None] * len(durations_s)
+    for chunk in source_chunks.read_in_chunks(((source, i) for i, source in enumerate(sources)), read):
+        most_s = max(most_s, sum(begun) - answered)
+        answered += sum(sound.duration_s for _, sound in chunk)
+        lengths.append(len(chunk))
+        chunk.clear()
+    return lengths, most_s
+
+
+def test_chunks_hold_an_hour_or_64_sources():
+    assert chunks([3_600.0] * 3)[0] == [1, 1, 1]
+    assert chunks([2.0] * 130)[0] == [64, 64, 2]
+    assert chunks([2.0, 2.0, 3_600.0, 2.0])[0] == [3, 1]
+    assert chunks([1_800.0] * 3)[0] == [2, 1]
+    assert chunks([0.0] * 5)[0] == [5] and chunks([])[0] == []
+
+
+def test_little_is_read_ahead_of_an_answer(tmp_path):
+    large, small = tmp_path / "large.wav", tmp_path / "small.wav"
+    small.write_bytes(bytes(1_000))
+    large.write_bytes(b"")
+    os.truncate(large, 2 * 16_000 * 3_600)
+    hours = [3_600.0] * 64
+    assert chunks(hours, [large] * 64)[1] <= 2 * 3_600
+    assert chunks(hours, [small] * 64)[1] <= (1 + source_chunks._THREADS) * 3_600, "whose size says nothing"
+
+
+def test_estimates_never_raise(tmp_path):
+    for source in (None, "missing.wav", "", (3, None), tmp_path, (), object()):
+        assert source_chunks._estimated_duration_s(source) >= 0.0
+    assert source_chunks._estimated_duration_s((np.zeros((RATE_HZ * 3, 2)), RATE_HZ)) == 3.0
 
 
 def test_a_chunk_is_given_before_another_source_is_consumed(tmp_path):
-    (tmp_path / "a.wav").write_bytes(bytes(2 * 8_000 * 3_600))
+    large = tmp_path / "a.wav"
+    large.write_bytes(b"")
+    os.truncate(large, 2 * 16_000 * 3_600)
     consumed = []
 
     def sources():
-        for i in range(3):
+        for i in range(9):
             consumed.append(i)
-            yield tmp_path / "a.wav", None
+            yield large, None
 
-    next(source_chunks.chunks(sources()))
+    next(source_chunks.read_in_chunks(sources(), lambda pair: Sound(3_600.0)))
     assert consumed == [0]
 
 

@@ -4,7 +4,6 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +28,6 @@ Result = dict[str, Any]  # as `EmotionPredictor.predict` describes it
 
 DEFAULT_MODEL = "checkpoints/whisper_statistics"
 _LIMITS = AudioLimits()
-_THREADS = min(8, os.cpu_count() or 1)  # each may hold a clip of hours
 
 
 class _Clip(NamedTuple):
@@ -173,14 +171,12 @@ class EmotionPredictor:
             if modality_inputs is None
             else zip(sources, modality_inputs, strict=True)
         )
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for chunk in source_chunks.chunks(pairs):
-                clips = list(pool.map(self._read, chunk))
-                votes = iter(self._vote([clip for clip in clips if clip.error is None]))
-                answered = [clip._replace(windows=()) for clip in clips]  # the sound is not kept while answers are used
-                del clips
-                for (source, _), clip in zip(chunk, answered, strict=True):
-                    yield source, clip, next(votes) if clip.error is None else np.zeros(0)
+        for chunk in source_chunks.read_in_chunks(pairs, self._read):
+            votes = iter(self._vote([clip for _, clip in chunk if clip.error is None]))
+            answered = [(source, clip._replace(windows=())) for source, clip in chunk]
+            chunk.clear()  # sound is not held while answers are used and the next sources are read
+            for source, clip in answered:
+                yield source, clip, next(votes) if clip.error is None else np.zeros(0)
 
     def _read(self, given: tuple[Source, ModalityInputs]) -> _Clip:
         """One source; any error while it is read is its own."""

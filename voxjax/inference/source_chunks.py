@@ -1,38 +1,80 @@
-"""Sources in chunks that are read and answered together, bounded by the sound that they may hold."""
+"""Sources that are read in several threads and answered in chunks, bounded by the sound that they hold."""
 
+import collections
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-T = TypeVar("T")
-
 _MOST = 64  # sources in a chunk
 _DURATION_S = 3_600.0  # of a chunk: 0.2 GB at 16 kHz
-_BYTES_PER_S = 8_000  # of an encoded file, if it is speech of good quality; WAV and FLAC have more
+_THREADS = min(4, os.cpu_count() or 1)  # each may hold a sound of hours
+_BYTES_PER_S = 8_000  # of an encoded file, where it is not read yet: speech of good quality
 
 
-def chunks(pairs: Iterable[tuple[Any, T]]) -> Iterator[list[tuple[Any, T]]]:
-    """Groups sources with what belongs to them, in their order.
+class Read(Protocol):
+    """What was read from a source."""
 
-    A chunk ends with the source by which it holds 64 of them or an hour of sound. The duration of a file is estimated
-    from its size, as a header may be wrong; so the same sources always make the same chunks.
+    @property
+    def duration_s(self) -> float:
+        """Seconds of sound that it holds."""
+
+
+R = TypeVar("R", bound=Read)
+
+
+class _Pending(NamedTuple):
+    source: Any
+    estimated_s: float
+    future: Future[Any]
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of sound: the true number once the source is read."""
+        return self.future.result().duration_s if self.future.done() else self.estimated_s
+
+
+def read_in_chunks(
+    pairs: Iterable[tuple[Any, Any]], read: Callable[[tuple[Any, Any]], R]
+) -> Iterator[list[tuple[Any, R]]]:
+    """Reads sources ahead, in their order.
+
+    A chunk ends with the source by which it holds 64 of them or an hour of sound, so the same sources always make the
+    same chunks.
 
     Args:
-        pairs: consumed as needed.
+        pairs: sources with what belongs to them, consumed as needed.
+        read: reads one of them; runs in threads and raises nothing.
+
+    Yields:
+        Sources with what was read. The caller empties the list when it is done: sound in it is still held.
     """
-    chunk: list[tuple[Any, T]] = []
-    duration_s = 0.0
-    for pair in pairs:
-        chunk.append(pair)
-        duration_s += _estimated_duration_s(pair[0])
-        if len(chunk) == _MOST or duration_s >= _DURATION_S:
+    waiting = iter(pairs)
+    pending: collections.deque[_Pending] = collections.deque()
+    chunk: list[tuple[Any, R]] = []
+    held_s = 0.0
+    with ThreadPoolExecutor(_THREADS) as pool:
+        while True:
+            while len(pending) < _THREADS and len(chunk) + len(pending) < _MOST:
+                full = held_s + sum(one.duration_s for one in pending) >= _DURATION_S
+                pair = None if full and pending else next(waiting, None)
+                if pair is None:
+                    break
+                pending.append(_Pending(pair[0], _estimated_duration_s(pair[0]), pool.submit(read, pair)))
+            if not pending:
+                break
+            first = pending.popleft()
+            chunk.append((first.source, first.future.result()))
+            held_s += chunk[-1][1].duration_s
+            del first
+            if len(chunk) == _MOST or held_s >= _DURATION_S:
+                yield chunk
+                chunk, held_s = [], 0.0
+        if chunk:
             yield chunk
-            chunk, duration_s = [], 0.0
-    if chunk:
-        yield chunk
 
 
 def _estimated_duration_s(source: Any) -> float:
@@ -44,11 +86,6 @@ def _estimated_duration_s(source: Any) -> float:
             return os.stat(source).st_size / _BYTES_PER_S
         if isinstance(source, tuple):
             return float(np.shape(source[0])[0] / source[1])
-        if not source.seekable():
-            return _DURATION_S
-        position = source.tell()
-        size = source.seek(0, os.SEEK_END)
-        source.seek(position)
-        return float(size / _BYTES_PER_S)
+        return _DURATION_S  # an open file: its reader may move in it now
     except Exception:
         return 0.0
