@@ -39,6 +39,7 @@ SHAPE_CHECKED = (
     "voxjax.audio.normalize",
     "voxjax.audio.offline_augment",
     "voxjax.audio.pooling",
+    "voxjax.audio.sample_hash",
     "voxjax.audio.vector",
     "voxjax.data.batches",
     "voxjax.data.guard",

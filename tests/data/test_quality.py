@@ -1,6 +1,7 @@
 """Quality checks: every planted issue is found, and a clean corpus has none."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -125,3 +126,14 @@ def test_ravdess_has_its_one_known_pair_and_no_other_issue(ravdess_dir):
     pair = " = ".join(f"ravdess/Actor_07/03-01-03-01-02-0{k}-07.flac" for k in (1, 2))
     assert found(report, "exact_duplicates") == [pair] and not found(report, "near_duplicates")
     assert not any(found(report, check) for check in ("broken", "silent", "short", "name_mismatch", "rare_labels"))
+
+
+def test_a_long_clip_is_measured_in_little_memory():
+    samples = np.resize(noise(0).astype(np.float32), 20 * 60 * 16_000)  # 77 MB
+    tracemalloc.start()
+    measured = quality.measure(samples)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 * samples.nbytes
+    assert measured.duration_s == 1_200 and measured.level_db == pytest.approx(-20, abs=0.1)
+    assert len(measured.fingerprint.words) == pytest.approx(1_200 / 0.016, rel=0.01)

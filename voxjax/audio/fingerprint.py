@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int, UInt32
 RATE_HZ = 16_000
 _BAND_RATE_HZ = 8_000  # enough for the highest band, at half the cost
 _WINDOW, _HOP = 2_048, 128  # samples: 256 ms, long enough that a cut between hops changes few bits; 16 ms
+_FRAMES_AT_ONCE = 1_024  # of a clip that may last hours
 _BITS = 32
 _LOW_HZ, _HIGH_HZ = 200.0, 3_000.0  # the band that telephones and codecs keep
 _LOUD_DB = 40.0  # frames further below the loudest are ignored
@@ -60,14 +61,20 @@ def of(samples: Float[np.ndarray, " time"]) -> Print:
     if len(narrow) < _WINDOW + _HOP:
         return Print(np.zeros(0, np.uint32), np.zeros(0, bool))
     frames = np.lib.stride_tricks.sliding_window_view(narrow, _WINDOW)[::_HOP]
-    edges = _edges()
-    bins = np.fft.rfft(frames * np.hanning(_WINDOW).astype(np.float32))[:, edges[0] : edges[-1]]
-    power = np.square(bins.real) + np.square(bins.imag)
-    energy = np.add.reduceat(power, edges[:-1] - edges[0], axis=1)
+    starts = range(0, len(frames), _FRAMES_AT_ONCE)
+    energy = np.concatenate([_energy(frames[i : i + _FRAMES_AT_ONCE]) for i in starts])
     rise = np.diff(-np.diff(energy, axis=1), axis=0) > 0  # [frames - 1, bits]
     words = np.packbits(rise, axis=1).view(">u4")[:, 0].astype(np.uint32)
     total = energy.sum(axis=1)[1:]
     return Print(words, total > total.max() * 10.0 ** (-_LOUD_DB / 10.0))
+
+
+def _energy(frames: Float[np.ndarray, "frames window"]) -> Float[np.ndarray, "frames bands"]:
+    """Energy of each band."""
+    edges = _edges()
+    bins = np.fft.rfft(frames * np.hanning(_WINDOW).astype(np.float32))[:, edges[0] : edges[-1]]
+    power = np.square(bins.real) + np.square(bins.imag)
+    return np.add.reduceat(power, edges[:-1] - edges[0], axis=1)
 
 
 def thinned(one: Print, every: int) -> Print:

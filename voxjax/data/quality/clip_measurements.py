@@ -11,6 +11,7 @@ from voxjax.audio.sample_hash import sample_hash
 RATE_HZ = 16_000  # levels and silence don't need more
 FLOOR_DB = -100.0  # reported for digital silence
 _FRAME_SAMPLES = 400  # 25 ms
+_AT_ONCE = 4_096 * _FRAME_SAMPLES  # samples of a clip that may last hours
 _SILENT_BELOW_PEAK_DB = 40.0
 _FULL_SCALE = 0.999
 
@@ -27,19 +28,24 @@ class ClipMeasurements(NamedTuple):
     fingerprint: fingerprint.Print
 
 
+def _powers(samples: Float[np.ndarray, " time"]) -> Float[np.ndarray, " frames"]:
+    """Mean power of frames that do not overlap, the last one padded with zeros."""
+    frames = np.pad(samples, (0, -len(samples) % _FRAME_SAMPLES)).reshape(-1, _FRAME_SAMPLES)
+    return np.mean(np.square(frames, dtype=np.float64), axis=1)
+
+
 def measure(samples: Float[np.ndarray, " time"]) -> ClipMeasurements:
     """The measurements of a clip at 16 kHz, float32 `[time]`."""
-    frames = np.pad(samples, (0, -len(samples) % _FRAME_SAMPLES)).reshape(-1, _FRAME_SAMPLES)
-    power = np.mean(np.square(frames, dtype=np.float64), axis=1)
+    power = np.concatenate([_powers(samples[i : i + _AT_ONCE]) for i in range(0, len(samples), _AT_ONCE)])
     silent = power < power.max() * 10 ** (-_SILENT_BELOW_PEAK_DB / 10)
-    mean = np.mean(np.square(samples, dtype=np.float64))
-    magnitude = np.abs(samples)
+    mean = float(power.sum()) * _FRAME_SAMPLES / len(samples)
+    clipped = (samples >= _FULL_SCALE) | (samples <= -_FULL_SCALE)
     return ClipMeasurements(
         duration_s=len(samples) / RATE_HZ,
         level_db=max(FLOOR_DB, float(10 * np.log10(max(mean, 1e-12)))),
-        peak=float(magnitude.max()),
+        peak=max(-float(samples.min()), float(samples.max())),
         silence_fraction=float(silent.mean()),
-        clipped_fraction=float(np.mean(magnitude >= _FULL_SCALE)),
+        clipped_fraction=float(np.mean(clipped)),
         samples_sha256=sample_hash(samples),
         fingerprint=fingerprint.of(samples),
     )
