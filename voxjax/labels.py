@@ -42,11 +42,18 @@ RESERVED_COLUMNS = (
 
 def label_columns(names: collections.abc.Sequence[str]) -> list[str]:
     """The column of each label in a table: its name, or `label_NAME` where the name is another column's."""
+    return distinct_columns(names, RESERVED_COLUMNS, "label_")
+
+
+def distinct_columns(
+    names: collections.abc.Sequence[str], reserved: collections.abc.Collection[str], prefix: str
+) -> list[str]:
+    """A column for each of several distinct names: the name, with a prefix where it is reserved."""
     columns: list[str] = []
     for name in names:
         column = name
-        while column in RESERVED_COLUMNS or (column != name and column in names) or column in columns:
-            column = f"label_{column}"
+        while column in reserved or (column != name and column in names) or column in columns:
+            column = f"{prefix}{column}"
         columns.append(column)
     return columns
 

@@ -160,12 +160,15 @@ def test_runs_are_compared_in_an_ascii_locale(tmp_path):
     labels = ("gl\u00fccklich", "=1+1", "truth")
     clips = [f"-é{i}.wav" for i in range(len(base.clips))]
     speakers = [f"Zoë\x1b[2J {name}" for name in base.speakers]
-    runs = [written(tmp_path / name, labels=labels, clips=clips, speakers=speakers) for name in "ab"]
+    own = {"truth": ["=x"] * len(clips), "label_truth": ["0"] * len(clips), "note": ["n"] * len(clips)}
+    columns = {"labels": labels, "clips": clips, "speakers": speakers, "own_columns": own}
+    runs = [written(tmp_path / name, **columns) for name in "ab"]
     done = command("compare", *runs, cache=tmp_path / "cache", **ASCII)
     assert done.returncode == 0, done.stderr
     assert "The two agree on 100.0%" in done.stdout and "\x1b" not in done.stdout
     assert set(compare_runs.read(runs[0]).clips) == set(clips)
     with (tmp_path / "a/report/predictions.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
-    assert rows[0] == ["clip", "speaker", "fold", "truth", "glücklich", "'=1+1", "label_truth"]
+    first = ["clip", "speaker", "fold", "truth", "glücklich", "'=1+1", "label_truth"]
+    assert rows[0] == [*first, "own_truth", "own_label_truth", "note"] and rows[1][-3:] == ["'=x", "0", "n"]
     assert all(row[0].startswith("'-é") for row in rows[1:]) and float(rows[1][4]) >= 0

@@ -107,9 +107,25 @@ def test_sounds_of_kinds_that_cannot_be_read_are_clips_so_that_no_label_vanishes
     assert len({clip.sha256 for clip in found.clips}) == 6
 
 
-def test_a_label_of_hidden_files_alone_is_an_error(tmp_path):
-    with pytest.raises(VoxJaxError, match="label 'calm': expected sound files, found 1 hidden"):
-        corpora.load("folder", own(tmp_path, "calm/ann/._1.wav"), tmp_path)
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("calm/ann/._1.wav", "label 'calm': expected sound files, found hidden"),
+     ("calm/1.wav.part", "label 'calm': expected sound files, found files of an unknown kind alone"),
+     ("sad/cid/1", "speaker 'cid': expected sound files, found files of an unknown kind alone")],
+)  # fmt: skip
+def test_a_label_or_speaker_of_files_that_are_left_out_alone_is_an_error(tmp_path, name, message):
+    with pytest.raises(VoxJaxError, match=message):
+        corpora.load("folder", own(tmp_path, name), tmp_path)
+
+
+def test_a_label_that_is_a_broken_link_is_an_error_and_another_broken_link_is_counted(tmp_path, caplog):
+    folder = own(tmp_path) / "folder"
+    (folder / "sad/gone").symlink_to(tmp_path / "nowhere")
+    corpora.load("folder", tmp_path, tmp_path)
+    assert "1 broken links (sad/gone)" in caplog.text
+    (folder / "calm").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(VoxJaxError, match="label 'calm': expected sound files, found broken links alone"):
+        corpora.load("folder", tmp_path, tmp_path)
 
 
 def test_folders_that_cannot_be_opened_are_an_error(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from voxjax.data import corpora
+from voxjax.data.manifest import own_columns
 from voxjax.errors import VoxJaxError
 
 
@@ -313,6 +314,17 @@ def test_a_table_may_name_files_anywhere_below_the_data_folder_behind_links_and_
     found = ["folder/a/1.wav", "linked/2.wav", os.fsdecode(b"csv/caf\xe9.wav"), "csv/b.wav"]
     assert [clip.path for clip in clips] == found
     assert all((data / clip.path).is_file() for clip in clips)
+
+
+def test_further_columns_of_a_table_are_kept_by_name(tree):
+    data = tree("csv/a/1.wav", "csv/b.wav")
+    text = ",path,emotion,remark,corpus,recording\n0,a/1.wav,glad,=loud,field,7\n1,b.wav,low,,field,8\n"
+    (data / "csv/list.csv").write_text(text, encoding="utf-8")
+    clips = loaded("csv", data)
+    assert [clip.corpus for clip in clips] == ["csv"] * 2 and not any(clip.recording for clip in clips)
+    assert own_columns(clips) == {"remark": ["=loud", ""], "corpus": ["field"] * 2, "recording": ["7", "8"]}
+    more = [*loaded("csv", data), *loaded("folder", tree("folder/x/1.wav", "folder/y/2.wav"))]
+    assert own_columns(more)["remark"] == ["=loud", "", "", ""]
 
 
 def test_other_formats_of_a_published_corpus_are_copies_or_recordings_and_videos_are_counted(tree, caplog):

@@ -50,3 +50,4 @@ def test_json_is_one_line_of_printable_characters_and_equal_after_reading():
     value = {"path": "a\x1b\u202e\x9b\n\U000e0001é\u2028", "n": [1, 0.5, None]}
     line = safe_text.json_line(value)
     assert json.loads(line) == value and line.isprintable() and "é" in line
+    assert json.loads(safe_text.json_line({"caf\udce9": ["\udce9"]})) == {"caf\\xe9": ["\\xe9"]}

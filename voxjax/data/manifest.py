@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import hashlib
 import io
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ class Clip:
     audio_hash: str = ""  # SHA-256 of the decoded samples, once they are decoded
     augmented_copy: int = 0  # 0 is the recording itself, n its n-th offline augmentation as a clip of its own
     people: str = ""  # the namespace of the speakers, which corpora that share people have in common; else the corpus
+    own_columns: str = ""  # further columns of the user's own table, as a JSON object
     recording: str = ""  # equal for near duplicates, once fingerprints are compared: the first one's content hash
 
     @property
@@ -194,6 +196,13 @@ def from_csv(text: str, root: Path) -> Manifest:
 def _clip(row: Sequence[str]) -> Clip:
     values: dict[str, Any] = dict(zip(FIELDS, row, strict=True))
     return Clip(**values | {"augmented_copy": int(values["augmented_copy"])})
+
+
+def own_columns(clips: Sequence[Clip]) -> dict[str, list[str]]:
+    """The further columns of the users' own tables by name, with one value per clip; empty where a clip has none."""
+    each = [json.loads(clip.own_columns) if clip.own_columns else {} for clip in clips]
+    names = dict.fromkeys(name for values in each for name in values)
+    return {name: [values[name] if name in values else "" for values in each] for name in names}
 
 
 def duplicates(clips: Iterable[Clip]) -> list[list[int]]:

@@ -44,4 +44,5 @@ class ReportInput:
     meta: Meta
     thresholds: np.ndarray | None = None  # [n, targets], of each clip's fold; None if there are none
     history: Sequence[Mapping[str, Any]] = ()  # as `plots.history`
+    own_columns: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)  # of the user's table
     notes: Sequence[str] = ()  # plain text, such as a corpus's credit and licence

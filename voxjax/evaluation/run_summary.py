@@ -9,6 +9,7 @@ from voxjax import models
 from voxjax.config import Config, EncoderFeatures
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
+from voxjax.data.manifest import own_columns
 from voxjax.evaluation import learning_curve_diagnostics
 from voxjax.evaluation.fold_predictions import FoldPredictions
 from voxjax.evaluation.results import ReportInput
@@ -66,6 +67,7 @@ def report_input(
         clips=[clip.clip_id for clip in clips],
         speakers=[clip.speaker for clip in clips],
         genders=[clip.gender for clip in clips],
+        own_columns=own_columns(clips),
         folds=np.repeat([prediction.fold.split.fold for prediction in predictions], lengths),
         truth=truth,
         logits=np.concatenate([prediction.logits for prediction in predictions]),

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from voxjax import labels
 from voxjax.data import broken_clips, corpora
-from voxjax.data.manifest import Manifest
+from voxjax.data.manifest import Manifest, own_columns
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.evaluation.results import ReportInput
 from voxjax.experiments import robustness
@@ -61,6 +61,7 @@ def evaluate(request: Request) -> Mapping[str, Any]:
         clips=[clip.clip_id for clip in clips],
         speakers=[clip.speaker for clip in clips],
         genders=[clip.gender for clip in clips],
+        own_columns=own_columns(clips),
         folds=np.full(len(clips), predictor.meta["fold"]),
         truth=test.truth,
         logits=logits,

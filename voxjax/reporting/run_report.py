@@ -44,7 +44,7 @@ def write_report(folder: AnyPath, run: ReportInput, figures: Mapping[str, Any] |
         atomic.write(folder / "members.csv", tables.members(figures))
     if "modality_ablation" in figures:
         atomic.write(folder / "modality_ablation.csv", tables.modality_ablation(figures))
-    columns = (run.clips, run.speakers, run.folds, run.truth, after)
+    columns = (run.clips, run.speakers, run.folds, run.truth, after, run.own_columns)
     atomic.write(folder / "predictions.csv", tables.predictions(run.labels, *columns))
     atomic.write(folder / "report.html", page(figures, pictures, run.meta["config"], run.notes))
     return figures

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from voxjax.labels import label_columns
+from voxjax.labels import RESERVED_COLUMNS, distinct_columns, label_columns
 from voxjax.storage import csv_text
 
 _SCORES = ("precision", "recall", "f1")
@@ -43,19 +43,25 @@ def predictions(
     folds: Sequence[int] | np.ndarray,
     truth: np.ndarray,
     probabilities: np.ndarray,
+    own_columns: Mapping[str, Sequence[str]],
 ) -> str:
-    """`predictions.csv`: clip, speaker, fold, truth, and the probability of each label.
+    """`predictions.csv`: clip, speaker, fold, truth, the probability of each label, and the user's own columns.
 
     Args:
         labels: of K classes.
         clips, speakers, folds, truth: one entry per clip; `truth` holds indices into `labels`.
         probabilities: `[n, K]`.
+        own_columns: by name, one entry per clip.
     """
+    columns = ["clip", "speaker", "fold", "truth", *label_columns(labels)]
+    own = distinct_columns(list(own_columns), [*RESERVED_COLUMNS, *columns], "own_")
     rows = [
-        [clip, speaker, fold, labels[true], *(f"{p:.6f}" for p in row)]
-        for clip, speaker, fold, true, row in zip(clips, speakers, folds, truth, probabilities, strict=True)
+        [clip, speaker, fold, labels[true], *(f"{p:.6f}" for p in row), *(each[i] for each in own_columns.values())]
+        for i, (clip, speaker, fold, true, row) in enumerate(
+            zip(clips, speakers, folds, truth, probabilities, strict=True)
+        )
     ]
-    return csv_text.text([["clip", "speaker", "fold", "truth", *label_columns(labels)], *rows])
+    return csv_text.text([[*columns, *own], *rows])
 
 
 def members(figures: Mapping[str, Any]) -> str:

@@ -40,11 +40,20 @@ def printable(text: str) -> str:
 
 
 def json_line(value: Any) -> str:
-    """A value as JSON on one line, in which no character acts on a terminal; equal after reading."""
-    text = json.dumps(value, ensure_ascii=False)
+    """A value as JSON on one line, in which no character acts on a terminal; its texts are `readable`."""
+    text = json.dumps(_readable_values(value), ensure_ascii=False)
     if text.isascii() and text.isprintable():
         return text
     return "".join(json.dumps(char)[1:-1] if _is_unsafe(char) else char for char in text)
+
+
+def _readable_values(value: Any) -> Any:
+    """The same value with each text, keys too, as valid Unicode."""
+    if isinstance(value, dict):
+        return {_readable_values(key): _readable_values(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_readable_values(one) for one in value]
+    return readable(value) if isinstance(value, str) else value
 
 
 def _is_unsafe(char: str) -> bool:

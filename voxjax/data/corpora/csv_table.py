@@ -1,12 +1,13 @@
 """A user's own recordings: a table of files and labels."""
 
 import csv
+import json
 import os
 from pathlib import Path
 
 from voxjax.audio import search
 from voxjax.data.corpora import file_names, rows
-from voxjax.data.manifest import FIELDS, FILES, UNKNOWN_SPEAKER, Clip, parse_votes
+from voxjax.data.manifest import FILES, UNKNOWN_SPEAKER, Clip, parse_votes
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.names import existing
 from voxjax.storage.safe_text import original
@@ -14,17 +15,19 @@ from voxjax.storage.safe_text import original
 NOTE = "Own recordings: their licence and the speakers' consent are the user's to state."
 
 _REQUIRED = ("path", "emotion")
-_DERIVED = ("corpus", "sha256", "audio_hash", "augmented_copy", "people", "recording")  # never read from a table
-_ALLOWED = tuple(name for name in FIELDS if name not in _DERIVED)
+_ALLOWED = (
+    *("path", "speaker", "gender", "emotion", "statement", "intensity", "repetition", "votes", "text"),
+    *("face", "physio"),
+)
 _DELIMITERS = ",;\t"
 
 
 def find(data_dir: Path) -> list[Clip]:
     """Clips of the tables `data_dir/csv/*.csv`, or where there is no such folder, of `data_dir/*.csv`.
 
-    Columns `path` (relative to the table, or absolute but below `data_dir`) and `emotion` are required. Optional are
-    `speaker`, `gender`, `statement`, `intensity`, `repetition`, `votes`, `text` (the transcript), and `face` and
-    `physio` (files, as `path`); cells may be empty. Further columns, with or without a name, are not used. Without a
+    Columns `path` (relative to the table, or absolute but below `data_dir`) and `emotion` are required. Optional
+    are `speaker`, `gender`, `statement`, `intensity`, `repetition`, `votes`, `text` (the transcript), and `face`
+    and `physio` (files, as `path`); cells may be empty. Further columns are kept for `predictions.csv`. Without a
     speaker it is "unknown", and protocols by speaker raise an error. Columns are separated by commas, semicolons or
     tabs.
 
@@ -75,6 +78,8 @@ def _clip(data_dir: Path, table: Path, row: rows.Row) -> Clip:
         parse_votes(what, about["votes"])
     for name in set(FILES) & {name for name, value in about.items() if value}:
         about[name] = _related_file(data_dir, table, about[name], f"{what}, {name}")
+    if further := {name: value for name, value in row.values.items() if name and name not in _ALLOWED}:
+        about["own_columns"] = json.dumps(further)
     speaker = row.values["speaker"] if "speaker" in row.values else ""
     return file_names.clip(root, place, "csv", speaker or UNKNOWN_SPEAKER, row.values["emotion"], **about)
 

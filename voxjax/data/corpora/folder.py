@@ -23,7 +23,8 @@ def find(data_dir: Path) -> list[Clip]:
     A warning counts what is left out: hidden files, sounds outside of a label's folder, and folders without sounds.
 
     Raises:
-        VoxJaxError: with fewer than two labels, at a label of hidden files alone, or at folders that can't be opened.
+        VoxJaxError: with fewer than two labels, at a label or speaker of files that are left out alone, or at
+            folders that can't be opened.
     """
     root = data_dir / "folder" if (data_dir / "folder").is_dir() else data_dir
     found = file_names.sounds_below(root)
@@ -34,6 +35,7 @@ def find(data_dir: Path) -> list[Clip]:
     if empty := _labels_without_sounds(root, found):
         left_out[_EMPTY] = empty
     search.report(root, left_out)
+    _check_nothing_vanished(root, found)
     if len({clip.emotion for clip in clips}) < 2:
         labels = f"{len(clips)} clips of {len({clip.emotion for clip in clips})} label(s)"
         do = "make one subfolder per label and put its clips there"
@@ -42,20 +44,33 @@ def find(data_dir: Path) -> list[Clip]:
 
 
 def _labels_without_sounds(root: Path, found: search.Search) -> list[Path]:
-    """Folders that look like labels but have no sound.
+    """Folders in the place of labels that hold nothing, or documents alone."""
+    with_sounds = {path.relative_to(root).parts[0] for path in found.files}
+    visited = found.left_out[search.VISITED] if search.VISITED in found.left_out else []
+    return [path for path in search.subfolders(root) if path.name not in with_sounds and path not in visited]
+
+
+def _check_nothing_vanished(root: Path, found: search.Search) -> None:
+    """Checks that each label and speaker of files that were left out has a sound.
 
     Raises:
-        VoxJaxError: at one with sounds that are all hidden or left by a file manager.
+        VoxJaxError: at one without any, as all its files are hidden or of an unknown kind, or its link leads nowhere.
     """
-    with_sounds = {path.relative_to(root).parts[0] for path in found.files}
-    hidden = found.left_out[search.HIDDEN] if search.HIDDEN in found.left_out else []
-    visited = found.left_out[search.VISITED] if search.VISITED in found.left_out else []
-    empty = [path for path in search.subfolders(root) if path.name not in with_sounds and path not in visited]
-    for label in empty:
-        if left_out := [path for path in hidden if label in path.parents]:
-            found_text = f"{len(left_out)} {search.HIDDEN} alone"
-            raise VoxJaxError(mismatch(f"label '{readable(label.name)}'", "sound files", found_text, "rename them"))
-    return empty
+    kept = [path.relative_to(root).parts for path in found.files]
+    lost = [
+        (what, level, path.relative_to(root).parts, reason)
+        for reason, paths in found.left_out.items()
+        for path in paths
+        for level, what in enumerate(("label", "speaker"))
+        if reason != search.VISITED
+    ]
+    for what, level, parts, reason in lost:
+        is_folder = len(parts) > level + 1 or (reason == search.BROKEN_LINK and len(parts) == 1 and level == 0)
+        if not is_folder or any(map(search.is_leftover, parts[: level + 1])):
+            continue
+        if parts[level] not in {one[level] for one in kept if len(one) > level + 1}:
+            do = "put its sounds there, or move it elsewhere"
+            raise VoxJaxError(mismatch(f"{what} '{readable(parts[level])}'", "sound files", f"{reason} alone", do))
 
 
 def _clip(path: Path, root: Path, data_dir: Path) -> Clip:
