@@ -118,8 +118,8 @@ def test_the_report_is_one_line_with_counts_and_the_first_names(tmp_path, caplog
     search.report(tmp_path, found.left_out)
     (record,) = caplog.records
     assert record.getMessage() == (
-        f"left out of {tmp_path}: 5 files of an unknown kind (0.part, 1.part, 2.part, …); "
-        "1 hidden, or left by a file manager or a notebook (.b.wav)"
+        f"left out of {tmp_path}: files of an unknown kind: 5 (0.part, 1.part, 2.part, …); "
+        "hidden, or left by a file manager or a notebook: 1 (.b.wav)"
     )
     search.report(tmp_path, {})
     assert len(caplog.records) == 1

@@ -251,6 +251,8 @@ def test_csv_has_no_formulas_unless_raw_and_no_column_twice():
         head, row = csv.reader([*FORMATS["csv"].header(layout), FORMATS["csv"].row(layout, answer)])
         assert len(set(head)) == len(head) and head[3:6] == [f"{mark}-sad", "label_error", "label_path"]
         assert row[:4] == [f"{mark}=1+1.wav", f"{mark}-sad", "0.5", "0.5"]
+        shown = FORMATS["csv"].row(layout, {"path": "a\x1b[2J\n.wav", "error": "x"})
+        assert ("\x1b" in shown and "\n" in shown) == raw
 
 
 def test_columns_of_text_are_aligned_and_an_error_names_its_path_once(predictor, clips):

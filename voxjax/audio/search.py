@@ -40,7 +40,7 @@ _LEFTOVERS = {
 }
 
 HIDDEN = "hidden, or left by a file manager or a notebook"
-VISITED = "links to folders that are searched already"
+VISITED = "links that lead back or to folders that are searched already"
 BROKEN_LINK = "broken links"
 UNKNOWN = "files of an unknown kind"
 
@@ -100,7 +100,7 @@ def description(folder: Path, left_out: Mapping[str, list[Path]]) -> str:
     parts = []
     for reason, paths in left_out.items():
         names = ", ".join(_below(path, folder) for path in paths[:_LISTED])
-        parts.append(f"{len(paths)} {reason} ({names}{', …' if len(paths) > _LISTED else ''})")
+        parts.append(f"{reason}: {len(paths)} ({names}{', …' if len(paths) > _LISTED else ''})")
     return "; ".join(parts)
 
 

@@ -32,7 +32,8 @@ def handle(reasons: Sequence[str], policy: str) -> None:
         do = "repair or remove them (voxjax inspect lists all), or leave them out with broken_clips=skip"
         raise VoxJaxError(mismatch("corpus", "clips that can be used", found, do))
     if reasons:
-        logging.getLogger("voxjax").warning("%d broken clips skipped, as %s", len(reasons), reasons[0])
+        first = "; ".join(reasons[:_LISTED])
+        logging.getLogger("voxjax").warning("%d broken clips skipped, as %s", len(reasons), first)
 
 
 def check_nothing_vanished(before: Manifest, after: Manifest, policy: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from voxjax import labels
 from voxjax.inference.formats.base import Answer, Format, Layout, rounded
 from voxjax.storage import csv_text
+from voxjax.storage.safe_text import printable
 
 
 def header(layout: Layout) -> Iterator[str]:
@@ -24,6 +25,8 @@ def row(layout: Layout, answer: Answer) -> str:
 
 
 def _line(layout: Layout, cells: Sequence[csv_text.Cell]) -> str:
+    if not layout.raw_cells:
+        cells = [printable(cell) if isinstance(cell, str) else cell for cell in cells]
     return csv_text.text([cells], layout.raw_cells).removesuffix("\n")
 
 
