@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soxr
 
 from tests.encoded import RATE_HZ, decode, encode, voice, without_mean
 from voxjax.audio import io
@@ -37,6 +38,31 @@ def test_an_offset_without_sound_is_silence(offset, noise):
     samples = offset + noise * np.random.default_rng(0).uniform(-1, 1, RATE_HZ)
     with pytest.raises(AudioError, match="speech, found silence"):
         read(samples)
+
+
+STEP = np.where(np.arange(RATE_HZ) < 1_000, 0.0, 0.05)
+CLICK = np.where(np.arange(RATE_HZ) == 1_000, 0.5, 0.0)
+
+
+@pytest.mark.parametrize("samples", [STEP, CLICK, STEP[::-1]])
+@pytest.mark.parametrize("rate_hz", [16_000, 44_100])
+def test_steps_of_an_offset_and_clicks_are_silence(samples, rate_hz):
+    with pytest.raises(AudioError, match="speech, found silence"):
+        read(samples, rate_hz)
+
+
+def test_short_and_quiet_sounds_are_read():
+    samples = np.zeros(RATE_HZ)
+    samples[5_000:6_000] = 2e-4 * np.sin(np.arange(1_000))
+    assert len(read(samples)) == RATE_HZ
+
+
+@pytest.mark.parametrize("rate_hz", [4_000, 11_025, 44_100, 192_000, 768_000])
+def test_resampling_equals_soxr_at_any_length(rate_hz):
+    for count in (rate_hz // 8, rate_hz // 8 + 1, rate_hz // 3 + 7, 2**18 + 1):
+        samples = without_mean(np.random.default_rng(count).normal(0.0, 0.1, count))
+        expected = soxr.resample(without_mean(samples), rate_hz, RATE_HZ)
+        np.testing.assert_allclose(read(samples, rate_hz), expected, atol=1e-7)
 
 
 def test_sound_that_resampling_takes_away_is_silence():

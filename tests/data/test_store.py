@@ -66,7 +66,7 @@ def test_a_store_that_exists_is_opened_without_decoding(tmp_path, monkeypatch):
 def test_other_content_or_another_rate_has_another_store(tmp_path):
     clips = corpus(tmp_path / "in")
     build(clips, tmp_path / "cache")
-    soundfile.write(tmp_path / "in/2.wav", np.resize([0.25, -0.25], 5_000), RATE, subtype="PCM_16")
+    soundfile.write(tmp_path / "in/2.wav", np.resize(np.repeat([0.25, -0.25], 8), 4_992), RATE, subtype="PCM_16")
     changed = build(manifest(tmp_path / "in"), tmp_path / "cache")
     np.testing.assert_allclose(np.abs(changed.clip(2)), 0.25, atol=1e-7)
     halved = store.open_store(clips, RATE // 2, tmp_path / "cache", "stop", lambda done: None)

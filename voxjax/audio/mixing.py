@@ -12,13 +12,16 @@ from voxjax.errors import mismatch
 
 MIN_DURATION_S = 0.1  # shorter than a syllable
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of a quiet room
+_AT_ONCE = 2**18  # samples of a sound that may last hours
+_FRAME_S = 0.01  # its swing counts, so that a step of the offset is one loud frame
+_SHORTEST_SOUND_S = 0.05  # in all: clicks alone are silence
 _CANCELLED = 0.5  # power of the mix relative to channels with nothing in common: their correlation is below -0.5
 _AS_LOUD = 0.8  # of the loudest channel's power, -1 dB: the first such channel is taken
 _INTEGER_SCALES = (2.0**15, 2.0**23, 2.0**31)
 
 
 class Mono:
-    """A mono signal at its own rate, as blocks.
+    """A mono signal at its own rate, which grows by blocks.
 
     Args:
         name: for messages.
@@ -29,7 +32,7 @@ class Mono:
         self.name, self.limits = name, limits
         self.rate_hz = 0
         self.samples = 0
-        self._blocks: list[np.ndarray] = []  # float32 [time] each
+        self._buffer = np.empty(0, np.float32)  # the samples and room for more
         self._sum = 0.0
 
     def add(self, blocks: Blocks, channel: int | None = None) -> int | None:
@@ -50,11 +53,11 @@ class Mono:
             _check_values(block, self.name, self.limits)
             mono = block.mean(axis=1, dtype=np.float32) if channel is None else block[:, channel]
             powers.add(block, mono)
-            self._append(np.ascontiguousarray(mono))
+            self._append(mono)
         return powers.cancelled()
 
     def resampled(self, sample_rate_hz: int) -> np.ndarray:
-        """The signal without its constant offset at another rate: float32 `[time]`. Takes the blocks away.
+        """The signal without its constant offset at another rate: float32 `[time]`. To be called once.
 
         Raises:
             AudioError: where it is too short or silent, or has values that are not finite.
@@ -62,22 +65,18 @@ class Mono:
         if self.samples < MIN_DURATION_S * self.rate_hz or not self.rate_hz:
             found = f"{self.samples / max(1, self.rate_hz):.3f} s"
             raise AudioError(mismatch(self.name, f"at least {MIN_DURATION_S} s", found, "use a longer clip"))
+        self._buffer.resize(self.samples, refcheck=False)
+        samples, self._buffer = self._buffer, np.empty(0, np.float32)
         offset = self._sum / self.samples
-        out = np.empty(math.ceil(self.samples * sample_rate_hz / self.rate_hz) + 1, np.float32)
-        stream = None
+        for part in np.split(samples, range(_AT_ONCE, len(samples), _AT_ONCE)):
+            part[:] = part.astype(np.float64) - offset
         if self.rate_hz != sample_rate_hz:
-            stream = soxr.ResampleStream(self.rate_hz, sample_rate_hz, 1, dtype="float32")
-        filled = 0
-        self._blocks.reverse()
-        while self._blocks:
-            block = (self._blocks.pop().astype(np.float64) - offset).astype(np.float32)
-            part = block if stream is None else stream.resample_chunk(block, last=not self._blocks)
-            out[filled : filled + len(part)] = part
-            filled += len(part)
-        return self._checked(out[:filled])
+            samples = _resampled(samples, self.rate_hz, sample_rate_hz)
+        self._check(samples, sample_rate_hz)
+        return samples
 
     def _append(self, mono: np.ndarray) -> None:
-        self.samples += len(mono)
+        before, self.samples = self.samples, self.samples + len(mono)
         self._sum += float(mono.sum(dtype=np.float64))
         if self.samples > self.limits.max_duration_s * self.rate_hz:
             expected = f"at most {self.limits.max_duration_s / 60:g} minutes"
@@ -85,16 +84,31 @@ class Mono:
         if self.samples * mono.itemsize > self.limits.max_decoded_bytes:
             expected = f"at most {self.limits.max_decoded_bytes} bytes when decoded"
             raise AudioError(mismatch(self.name, expected, "more", "cut it into parts, or lower its sample rate"))
-        self._blocks.append(mono)
+        if self.samples > len(self._buffer):
+            size = max(self.samples, before + before // 4)
+            self._buffer.resize(size, refcheck=False)  # a large one moves without a copy
+        self._buffer[before : self.samples] = mono
 
-    def _checked(self, samples: np.ndarray) -> np.ndarray:
-        peak = float(np.abs(samples).max(initial=0.0))
-        if not math.isfinite(peak):
+    def _check(self, samples: np.ndarray, sample_rate_hz: int) -> None:
+        if not math.isfinite(float(samples.min())) or not math.isfinite(float(samples.max())):
             found = "some that are not after mixing and resampling"
             raise AudioError(mismatch(self.name, "finite samples", found, "export it again"))
-        if peak < SILENCE_PEAK:
+        frame = round(_FRAME_S * sample_rate_hz)
+        swings = np.ptp(samples[: len(samples) // frame * frame].reshape(-1, frame), axis=1) / 2
+        if np.count_nonzero(swings >= SILENCE_PEAK) * _FRAME_S < _SHORTEST_SOUND_S:
             raise AudioError(mismatch(self.name, "speech", "silence", "check the microphone and the channel"))
-        return samples
+
+
+def _resampled(samples: np.ndarray, rate_hz: int, to_hz: int) -> np.ndarray:
+    """The signal at another rate: float32 `[time]`; equal to `soxr.resample`, in less memory."""
+    out = np.empty(math.ceil(len(samples) * to_hz / rate_hz) + 1, np.float32)
+    stream = soxr.ResampleStream(rate_hz, to_hz, 1, dtype="float32")
+    filled = 0
+    for start in range(0, len(samples), _AT_ONCE):
+        part = stream.resample_chunk(samples[start : start + _AT_ONCE], last=start + _AT_ONCE >= len(samples))
+        out[filled : filled + len(part)] = part
+        filled += len(part)
+    return out[:filled]
 
 
 def mix(streams: Callable[[], Iterable[Blocks]], name: str, limits: AudioLimits) -> Mono:

@@ -10,7 +10,7 @@ from voxjax.errors import mismatch
 SIGNATURE = b"OggS"
 _HEADER_BYTES = 27
 _FIRST = 0x02  # flag of a logical stream's first page
-_CODECS = {b"Speex   ": "Speex", b"\x80theora": "Theora video", b"fishead\0": "an Ogg skeleton"}
+_CODECS = {b"Speex   ": "Speex", b"\x80theora": "Theora video", b"\x7fFLAC": "FLAC", b"fishead\0": "an Ogg skeleton"}
 _REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
