@@ -15,7 +15,6 @@ import numpy as np
 
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.labels import ordered
-from voxjax.names import caseless
 from voxjax.storage import csv_text
 from voxjax.storage.safe_text import readable
 
@@ -41,8 +40,8 @@ class Clip:
     physio: str = ""  # a file of physiological signals over time, relative as `path` is
     audio_hash: str = ""  # SHA-256 of the decoded samples, once they are decoded
     augmented_copy: int = 0  # 0 is the recording itself, n its n-th offline augmentation as a clip of its own
-    people: str = ""  # the namespace of the speakers, which corpora that share people have in common; else the corpus
     own_columns: str = ""  # further columns of the user's own table, as a JSON object
+    person: str = ""  # the speaker as one person in all corpora, such as `ravdess/actor_01`; empty if unknown
     recording: str = ""  # equal for near duplicates, once fingerprints are compared: the first one's content hash
 
     @property
@@ -71,24 +70,13 @@ class Clip:
         return f"{path}#{self.augmented_copy}" if self.augmented_copy else path
 
     @property
-    def namespace(self) -> str:
-        """What the speakers' names belong to: corpora that share people have it in common."""
-        return self.people or self.corpus
-
-    @property
     def has_known_speaker(self) -> bool:
         """Whether the corpus gives the speaker, in joined corpora, too."""
-        return self.speaker.removeprefix(f"{self.namespace}/") != UNKNOWN_SPEAKER
-
-    @property
-    def person(self) -> str:
-        """The speaker as one person across corpora, as `ravdess/actor_01`, whatever case; empty where unknown."""
-        name = self.speaker.removeprefix(f"{self.namespace}/")
-        return f"{self.namespace}/{caseless(name)}" if self.has_known_speaker else ""
+        return self.speaker.removeprefix(f"{self.corpus}/") != UNKNOWN_SPEAKER
 
     @property
     def voice(self) -> str:
-        """The person; all clips of unknown speakers have one voice in common."""
+        """The person, or the speaker's name where no person is known."""
         return self.person or self.speaker
 
     @functools.cached_property
@@ -103,7 +91,7 @@ class Clip:
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """Clips under one root folder. Speakers of joined corpora carry their people's namespace: `ravdess/Actor_01`."""
+    """Clips under one root folder. Speakers of joined corpora carry their corpus: `ravdess/Actor_01`."""
 
     root: Path
     clips: tuple[Clip, ...]

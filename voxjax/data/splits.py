@@ -206,10 +206,10 @@ def _valid_speakers(manifest: Manifest, rest: Indices, fraction: float, seed: in
 
 
 def _people(manifest: Manifest, indices: Indices) -> dict[str, tuple[str, str, str]]:
-    """Gender, namespace and name of each person among these clips, sorted by them; a person is one in all corpora."""
+    """Gender, corpus and name of each person among these clips, sorted by them; a person is one in all corpora."""
     found: dict[str, tuple[str, str, str]] = {}
     for clip in (manifest.clips[i] for i in indices):
-        row = (clip.gender, clip.namespace, clip.speaker)
+        row = (clip.gender, clip.corpus, clip.speaker)
         found[clip.voice] = min(row, found.setdefault(clip.voice, row))
     return dict(sorted(found.items(), key=lambda item: item[1]))
 

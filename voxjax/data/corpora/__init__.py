@@ -49,8 +49,8 @@ CORPORA = {
     "iemocap": Corpus(iemocap.find, 1, 1, "iemocap", iemocap.NOTE),
     "meld": Corpus(meld.find, 1, 2, "meld", meld.NOTE),
     "esd": Corpus(esd.find, 1, 1, "esd", esd.NOTE),
-    "folder": Corpus(folder.find, 1, 0, "folder", folder.NOTE),
-    "csv": Corpus(csv_table.find, 1, 0, "folder", csv_table.NOTE),
+    "folder": Corpus(folder.find, 1, 0, "own", folder.NOTE),
+    "csv": Corpus(csv_table.find, 1, 0, "own", csv_table.NOTE),
 }
 
 
@@ -113,14 +113,14 @@ def _root(name: str, data_dir: Path | None, cache: Path) -> Path:
 
 
 def _found(name: str, root: Path) -> list[Clip]:
-    """The clips of one corpus, with names in one Unicode form and the namespace of its people."""
+    """The clips of one corpus, with names in one Unicode form, and their speakers as people."""
     return [
         dataclasses.replace(
             clip,
-            people=CORPORA[name].people,
             speaker=normalised(clip.speaker),
             emotion=normalised(clip.emotion),
             statement=normalised(clip.statement),
+            person=f"{CORPORA[name].people}/{caseless(clip.speaker)}" if clip.has_known_speaker else "",
         )
         for clip in CORPORA[name].find(root)
     ]
@@ -135,4 +135,4 @@ def _one_spelling(clips: Sequence[Clip]) -> tuple[Clip, ...]:
 def _joined(clip: Clip, root: Path, shared: Path) -> Clip:
     own = dataclasses.asdict(clip)
     moved = {name: (root / own[name]).relative_to(shared).as_posix() for name in FILES if own[name]}
-    return dataclasses.replace(clip, **moved, speaker=f"{clip.namespace}/{clip.speaker}")
+    return dataclasses.replace(clip, **moved, speaker=f"{clip.corpus}/{clip.speaker}")
