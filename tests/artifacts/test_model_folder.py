@@ -151,7 +151,7 @@ def other_weights(folder):
         (without("labels"), "KeyError 'labels'"),
         (without("members"), "KeyError 'members'"),
         (edit(members="x"), "expected a whole description"),
-        (edit(format=6), r"expected format 5 or older, found 6 \(by VoxJAX .*install a newer VoxJAX"),
+        (edit(format=7), r"expected format 6 or older, found 7 \(by VoxJAX .*install a newer VoxJAX"),
         (edit(feature_sets=[{"features": {"mells": 3}}]), "did you mean 'features.mels'"),
     ],
 )
@@ -179,7 +179,7 @@ def older(folder, version, **changes):
     for row in new["members"]:
         row["view"] = row.pop("feature_set")
         del row["modalities"], row["columns"]
-    del new["feature_sets"]
+    del new["feature_sets"], new["identity_sha256"]
     path.write_text(json.dumps({**new, "format": version, **changes}))
 
 

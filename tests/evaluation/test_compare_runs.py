@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import unicodedata
 
 import numpy as np
 import pytest
@@ -72,6 +73,25 @@ def test_rows_may_come_in_any_order(runs, tmp_path):
     other = compare_runs.compare(runs[0], written(tmp_path / "mixed", **columns, **arrays))
     assert other["uar"] == compare_runs.compare(*runs)["uar"]
     assert other["agreement"] == compare_runs.compare(*runs)["agreement"]
+
+
+@pytest.mark.parametrize("kind", ["audio", "unicode", "published name"])
+def test_clips_are_paired_by_what_they_are(runs, tmp_path, kind):
+    """The same recordings in another folder, in another format, or on a Mac."""
+    base = example()
+    clips = [f"Actor_{i % 6:02d}/{i}, täke.wav" for i in range(120)]
+    names = {
+        "audio": [f"elsewhere/{i * 7 % 120}.flac" for i in range(120)],
+        "unicode": [unicodedata.normalize("NFD", clip) for clip in clips],
+        "published name": [f"speech/{clip.rpartition('/')[2].upper().removesuffix('.WAV')}.mp3" for clip in clips],
+    }[kind]
+    hashes = [f"hash {i}" for i in range(120)] if kind == "audio" else []
+    people = [name.lower() for name in base.speakers]
+    first = written(tmp_path / "a", clips=clips, audio_hashes=hashes, logits=better(3.0))
+    second = written(tmp_path / "b", clips=names, audio_hashes=hashes, speakers=people)
+    found, expected = compare_runs.compare(first, second), compare_runs.compare(*runs)
+    for key in ("uar", "accuracy", "agreement", "mcnemar_p", "per_speaker"):
+        assert found[key] == expected[key]
 
 
 def test_seeds_are_averaged_within_a_clip(runs, tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.leaks import DISGUISES
 from tests.voices import write_folder
 from voxjax.data import corpora
 from voxjax.errors import VoxJaxError
@@ -107,12 +108,26 @@ def test_training_clips_are_recognised_under_any_name(whole, corpus, tmp_path):
         )
 
 
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_training_clips_are_recognised_in_any_format_level_and_cut(whole, corpus, tmp_path, disguise):
+    model = whole[0] / "model"
+    trained_on = set(json.loads((model / "model.json").read_text())["meta"]["training_clips"])
+    known = [clip for clip in corpora.load("folder", corpus, tmp_path).clips if corpora.keys(clip) & trained_on]
+    for i, clip in enumerate(known):
+        path = tmp_path / f"other/folder/{clip.emotion}/{i}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, DISGUISES[disguise](soundfile.read(corpus / clip.path, dtype="float32")[0]), 16_000)
+    request = evaluate.Request(model, "folder", tmp_path / "other", tmp_path, tmp_path / "cache")
+    with pytest.raises(VoxJaxError, match="was not trained on, found none"):
+        evaluate.evaluate(request)
+
+
 def test_evaluating_another_corpus_counts_unknown_labels(whole, tmp_path):
     workdir, _ = whole
     model = json.loads((workdir / "model/model.json").read_text())
     assert model["meta"]["corpus"] == "folder"
     figures = evaluate.evaluate(evaluate.Request(workdir / "model", "demo", None, tmp_path, tmp_path / "cache"))
-    assert figures["protocol"] == "corpus"
+    assert figures["protocol"] == "known_speakers"  # whose clips are in the folder, too
     assert figures["n"] == 3 * 48 - 36  # the folder's recordings are in the demo, too: training clips are left out
     assert "240 clips have labels" in (tmp_path / "report/report.html").read_text()
 

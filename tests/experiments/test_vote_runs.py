@@ -142,6 +142,9 @@ def test_models_of_runs_are_joined_and_predict_their_vote(tmp_path):
     assert done.returncode == 0 and "vote of small, small" in done.stdout and "model:" in done.stdout, done.stderr
     trained = model_folder.load(tmp_path / "vote/model")
     assert [member.feature_set for member in trained.members] == [0, 1] and trained.meta["training_clips"]
+    parts = [model_folder.load(folder / "model").identity for folder in folders]
+    known = {bytes(row) for part in parts for row in part.digests}
+    assert known == {bytes(row) for row in trained.identity.digests} and len(trained.identity.prints) == len(known)
     predictor, singles = EmotionPredictor(tmp_path / "vote/model"), [EmotionPredictor(f / "model") for f in folders]
     for clip in list(predictions(folders[0]))[:3]:
         answers = [list(one.predict(tmp_path / clip)["probabilities"].values()) for one in (predictor, *singles)]

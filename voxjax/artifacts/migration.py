@@ -6,7 +6,7 @@ from typing import Any
 from voxjax.config import without_other_kinds
 from voxjax.config_schema import Plain
 
-FORMAT = 5  # of `model.json`; increased when older versions of VoxJAX can't read a new file
+FORMAT = 6  # of `model.json`; increased when older versions of VoxJAX can't read a new file
 
 _ARCHITECTURES = {"discriminant": "lda"}  # renamed in format 5
 _META = {"heard": "training_clips"}  # renamed in format 5
@@ -18,7 +18,7 @@ def migrated(description: Plain) -> dict[str, Any]:
 
     Formats 1 to 4 differ in what they can hold: 2 added an encoder, 3 several feature sets, 4 further modalities.
     A model with one feature set had its features at the top level. Format 5 renamed `views`, `view` and `heard`,
-    and keeps only the fields of the kind of features that is used.
+    and keeps only the fields of the kind of features that is used. Format 6 added the identity of the training clips.
 
     Args:
         description: of format 1 to `FORMAT`.
@@ -28,13 +28,17 @@ def migrated(description: Plain) -> dict[str, Any]:
     """
     if description["format"] >= FORMAT:
         return dict(description)
-    new = dict(description)
+    new = {"identity_sha256": None, **description}
+    return {**(new if new["format"] >= 5 else _renamed_fields(new)), "format": FORMAT}
+
+
+def _renamed_fields(new: dict[str, Any]) -> dict[str, Any]:
+    """A description of format 1 to 4 with the names of format 5."""
     rows = new.pop("views") if "views" in new else [_pop(new, "features", "encoder_sha256")]
     new["feature_sets"] = [{**row, "features": without_other_kinds(row["features"])} for row in rows]
     new["architecture"] = _renamed(_ARCHITECTURES, new["architecture"])
     new["members"] = [_member(member) for member in new["members"]]
     new["meta"] = {_renamed(_META, key): value for key, value in new["meta"].items()}
-    new["format"] = FORMAT
     return new
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from voxjax.artifacts.migration import FORMAT, array_name, migrated
+from voxjax.artifacts import array_files, training_identity
+from voxjax.artifacts.migration import FORMAT, migrated
+from voxjax.artifacts.training_identity import TrainingIdentity
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FeatureConfig
 from voxjax.config_schema import Plain, freeze, thaw
@@ -21,7 +22,7 @@ from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath, reaching
 from voxjax.version import __version__
 
-_DESCRIPTION, _WEIGHTS = "model.json", "weights.npz"
+_DESCRIPTION, _WEIGHTS, _IDENTITY = "model.json", "weights.npz", "identity.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +65,8 @@ class TrainedMember:
 class TrainedModel:
     """A trained model; an ensemble has several members.
 
-    `meta` is free JSON: name, corpus, protocol, figures, licence note.
+    `meta` is free JSON: name, corpus, protocol, figures, licence note. `identity` says which recordings and people
+    the model has learnt from; None in a model of before format 6, which knows its training clips by bytes and name.
 
     Raises:
         VoxJaxError: if members were trained on different columns of a modality.
@@ -77,6 +79,7 @@ class TrainedModel:
     temperature: float
     members: list[TrainedMember]
     meta: Plain
+    identity: TrainingIdentity | None = None
 
     def __post_init__(self) -> None:
         known: dict[str, str] = {}
@@ -96,11 +99,13 @@ def save(folder: AnyPath, trained: TrainedModel) -> None:
     Raises:
         OSError: if the disk is full or the folder can't be written.
     """
-    weights = {_WEIGHTS: _packed(_flat(trained.members))}
+    weights = {_WEIGHTS: array_files.packed(_flat(trained.members))}
     for i, feature_set in enumerate(trained.feature_sets):
         if feature_set.encoder is not None:
             halved = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), feature_set.encoder)
-            weights[_encoder_file(i)] = _packed(_named("encoder", halved))
+            weights[_encoder_file(i)] = array_files.packed(_named("encoder", halved))
+    if trained.identity is not None:
+        weights[_IDENTITY] = training_identity.to_bytes(trained.identity)
     for name, content in weights.items():
         atomic.write(folder / name, content)
     atomic.write(folder / _DESCRIPTION, json.dumps(_described(trained, weights), indent=1) + "\n")
@@ -127,16 +132,26 @@ def load(folder: AnyPath) -> TrainedModel:
         description = migrated(description)
         rows = enumerate(description["feature_sets"])
         feature_sets = tuple(_feature_set(folder / _encoder_file(i), row) for i, row in rows)
-        return _trained(description, feature_sets, _weights(folder / _WEIGHTS, description["sha256"]))
+        model = _trained(description, feature_sets, array_files.nested(folder / _WEIGHTS, description["sha256"]))
+        return dataclasses.replace(model, identity=_identity(folder, description))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__} {error}"
         raise VoxJaxError(mismatch(str(path), "a whole description", found, "copy the folder again")) from error
 
 
-def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **dict(arrays))
-    return file.getvalue()
+def add_identity(folder: AnyPath, identity: TrainingIdentity) -> None:
+    """Writes which recordings and people a model in a folder has learnt from; its weights and figures stay.
+
+    Raises:
+        VoxJaxError: at a folder without a whole model.
+        OSError: if it can't be written.
+    """
+    load(folder)
+    description = migrated(json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8")))
+    content = training_identity.to_bytes(identity)
+    atomic.write(folder / _IDENTITY, content)
+    description["identity_sha256"] = hashlib.sha256(content).hexdigest()
+    atomic.write(folder / _DESCRIPTION, json.dumps(description, indent=1) + "\n")
 
 
 def _described(trained: TrainedModel, weights: Mapping[str, bytes]) -> dict[str, Any]:
@@ -162,6 +177,7 @@ def _described(trained: TrainedModel, weights: Mapping[str, bytes]) -> dict[str,
             for member in trained.members
         ],
         "sha256": hashlib.sha256(weights[_WEIGHTS]).hexdigest(),
+        "identity_sha256": hashlib.sha256(weights[_IDENTITY]).hexdigest() if _IDENTITY in weights else None,
         "meta": dict(trained.meta),
     }
 
@@ -177,7 +193,9 @@ def _feature_set(path: AnyPath, row: Plain) -> TrainedFeatures:
     features = freeze(FeatureConfig, row["features"], "features")
     if "encoder_sha256" not in row:
         return TrainedFeatures(features)
-    return TrainedFeatures(features, jax.tree.map(_restored, _weights(path, row["encoder_sha256"])["encoder"]))
+    return TrainedFeatures(
+        features, jax.tree.map(_restored, array_files.nested(path, row["encoder_sha256"])["encoder"])
+    )
 
 
 def _encoder_file(i: int) -> str:
@@ -215,25 +233,14 @@ def _trained(description: Plain, feature_sets: tuple[TrainedFeatures, ...], arra
     )
 
 
-def _weights(path: AnyPath, sha256: str) -> Params:
-    """The arrays as nested dictionaries; the file's hash is checked."""
-    do = "copy the model folder again"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise VoxJaxError(mismatch(str(path), "the weights", error.strerror or error, do)) from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        found = f"{len(content)} other bytes (cut off or damaged)"
-        raise VoxJaxError(mismatch(str(path), f"the weights that {_DESCRIPTION} describes", found, do))
-    nested: dict[str, Any] = {}
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        for name in arrays.files:
-            *parents, leaf = array_name(name).split("/")
-            at = nested
-            for parent in parents:
-                at = at.setdefault(parent, {})
-            at[leaf] = arrays[name]
-    return nested
+def _identity(folder: AnyPath, description: Plain) -> TrainingIdentity | None:
+    """Which recordings and people the model has learnt from, where the folder says so."""
+    sha256 = description["identity_sha256"]
+    if sha256 is None:
+        return None
+    return training_identity.from_bytes(
+        array_files.checked(folder / _IDENTITY, sha256, "the identity of the training clips")
+    )
 
 
 def _flat(members: list[TrainedMember]) -> dict[str, np.ndarray]:

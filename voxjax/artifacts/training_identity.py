@@ -49,9 +49,9 @@ def of_training(
     """The identity of the clips of a manifest.
 
     Args:
-        manifest: the clips.
-        hashes: of their decoded samples, in hexadecimal.
-        clip_prints: their whole fingerprints.
+        manifest: the clips, or copies of them.
+        hashes: of the decoded samples of their recordings, in hexadecimal.
+        clip_prints: whole fingerprints of the same recordings.
         sample_rate_hz: of the decoded samples.
     """
     rows: dict[str, Print] = {}

@@ -18,6 +18,7 @@ COMMANDS = {
     "preprocess": "write the feature table of a corpus as CSV",
     "compare": "compare two runs over the same test clips",
     "vote": "soft vote of finished runs",
+    "identify": "add to an older model folder what it was trained on",
     "sweep": "search hyperparameters in one program",
     "benchmark": "measure speed, one JSON line per figure",
     "doctor": "versions, devices, cache and encoders, for bug reports",

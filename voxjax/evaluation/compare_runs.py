@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from voxjax.data import corpora
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.labels import label_columns
 from voxjax.metrics import classification, significance
+from voxjax.names import normalised
 from voxjax.storage import csv_text
 from voxjax.storage.paths import AnyPath, reaching
 from voxjax.storage.safe_text import printable
@@ -28,6 +31,7 @@ class Run(NamedTuple):
     truth: np.ndarray  # int [rows]
     probabilities: np.ndarray  # [rows, K], calibrated
     predicted: np.ndarray  # int [rows]
+    audio: Mapping[str, str]  # the hash of each clip's samples, by clip; empty in older reports
 
 
 def compare(first: AnyPath, second: AnyPath) -> dict[str, Any]:
@@ -45,7 +49,8 @@ def compare(first: AnyPath, second: AnyPath) -> dict[str, Any]:
     Raises:
         VoxJaxError: at a folder without a report, or two that were not tested on the same clips.
     """
-    a, b = read(first), read(second)
+    a = read(first)
+    b = aligned(a, read(second))
     check_comparable(a, b)
     unit = a.figures["interval_over"]
     names = {"speakers": (a.speakers, b.speakers), "clips": (a.clips, b.clips)}[unit]
@@ -98,12 +103,49 @@ def read(folder: AnyPath) -> Run:
         truth = np.array([place[row["truth"]] for row in rows])
         needed = {key: figures[key] for key in ("protocol", "corpus", "seeds", "model", "interval_over")}
         name = f"{folder} ({needed['model']})"
-        return Run(name, figures, clips, speakers, genders, folds, truth, probabilities, probabilities.argmax(-1))
+        predicted, audio = probabilities.argmax(-1), _audio(report)
+        return Run(name, figures, clips, speakers, genders, folds, truth, probabilities, predicted, audio)
     except (ValueError, KeyError, TypeError) as error:
         do = "make the report again, or copy the run whole"
         raise VoxJaxError(
             mismatch(str(report), "the files that a run leaves", f"damaged ones ({error})", do)
         ) from error
+
+
+def aligned(a: Run, b: Run) -> Run:
+    """The second run, where a clip and its speaker have the names that the first has for the same recording.
+
+    Recordings are the same by their samples; else by their paths in any Unicode form; else by the names of a published
+    corpus. The first of these that pairs all clips is used, and where none does the run is returned as it is.
+    """
+    for key in (_by_audio, _by_path, _by_published_name):
+        ours, theirs = ({clip: key(run, clip) for clip in dict.fromkeys(run.clips.tolist())} for run in (a, b))
+        names = {value: clip for clip, value in ours.items()}
+        if len(names) == len(ours) and len({*theirs.values()}) == len(theirs) and names.keys() == {*theirs.values()}:
+            clips = [names[theirs[clip]] for clip in b.clips.tolist()]
+            speakers = dict(zip(a.clips.tolist(), a.speakers.tolist(), strict=True))
+            return b._replace(clips=np.array(clips), speakers=np.array([speakers[clip] for clip in clips]))
+    return b
+
+
+def _by_audio(run: Run, clip: str) -> str:
+    return run.audio[clip] if clip in run.audio else ""
+
+
+def _by_path(run: Run, clip: str) -> str:
+    del run
+    return normalised(clip)
+
+
+def _by_published_name(run: Run, clip: str) -> str:
+    return corpora.canonical_key(":".join([run.figures["corpus"], *PurePath(clip).with_suffix("").parts]))
+
+
+def _audio(report: AnyPath) -> dict[str, str]:
+    path = report / "recordings.csv"
+    if not path.is_file():
+        return {}
+    return {row["clip"]: row["audio"] for row in csv_text.rows(path.read_bytes().decode())}
 
 
 def check_comparable(a: Run, b: Run) -> None:

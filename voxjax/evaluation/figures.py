@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from voxjax.data.corpora import GENERATED
+from voxjax.evaluation import known_speakers
 from voxjax.evaluation.results import Meta, ReportInput
 from voxjax.metrics import calibration, classification, selective
 from voxjax.storage.provenance import provenance
@@ -48,7 +49,7 @@ def measure(run: ReportInput) -> dict[str, Any]:
             "genders": dict(zip(run.speakers, run.genders, strict=True)),
             "per_fold": _per_fold(run, after),
             **_rejected(run, after),
-            "warnings": [*warnings_about(meta["protocol"], meta["corpus"]), *_collapses(meta)],
+            "warnings": [*warnings_about(meta["protocol"], meta["corpus"]), *_known(meta), *_collapses(meta)],
             **provenance(),
         }
     )
@@ -68,6 +69,10 @@ def warnings_about(protocol: str, corpus: str) -> list[str]:
     if protocol == "all":
         found.append("Nothing was held out: these figures are of the validation clips and are no result.")
     return found
+
+
+def _known(meta: Meta) -> list[str]:
+    return [known_speakers.warning(meta["known_speakers"], meta["named_speakers"])] if "known_speakers" in meta else []
 
 
 def _collapses(meta: Meta) -> list[str]:

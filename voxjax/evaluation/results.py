@@ -27,6 +27,8 @@ class Meta(TypedDict):
     modality_ablation: NotRequired[list[dict[str, Any]]]  # rows of `modalities`, `uar`, `accuracy`, `n`
     compiles: NotRequired[int]  # of the training step
     member_execution: NotRequired[str]
+    known_speakers: NotRequired[int]  # test speakers that are people that the model was trained on
+    named_speakers: NotRequired[int]  # test speakers whose names are given
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,3 +48,4 @@ class ReportInput:
     history: Sequence[Mapping[str, Any]] = ()  # as `plots.history`
     own_columns: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)  # of the user's table
     notes: Sequence[str] = ()  # plain text, such as a corpus's credit and licence
+    audio_hashes: Sequence[str] = ()  # of each clip's decoded samples; empty where they are not known

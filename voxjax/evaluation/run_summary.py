@@ -10,8 +10,9 @@ from voxjax.config import Config, EncoderFeatures
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
 from voxjax.data.manifest import own_columns
-from voxjax.evaluation import learning_curve_diagnostics
+from voxjax.evaluation import known_speakers, learning_curve_diagnostics
 from voxjax.evaluation.fold_predictions import FoldPredictions
+from voxjax.evaluation.known_speakers import KnownSpeakers
 from voxjax.evaluation.results import ReportInput
 from voxjax.metrics import classification, soft_voting
 from voxjax.pipeline.dataset import Dataset
@@ -52,6 +53,7 @@ def report_input(
         "parameters": sum(models.parameter_count(member.best) for member in members[: len(spec.members)]),
         "members": _member_rows(spec, predictions, members, truth),
         "config": thaw(config),
+        **_known_speakers(spec, dataset, predictions).fields(),
         **more,
     }
     if diagnostics := learning_curve_diagnostics.of(_curve(spec, dataset, predictions, runs)):
@@ -68,6 +70,7 @@ def report_input(
         speakers=[clip.speaker for clip in clips],
         genders=[clip.gender for clip in clips],
         own_columns=own_columns(clips),
+        audio_hashes=[clip.content_hash for clip in clips],
         folds=np.repeat([prediction.fold.split.fold for prediction in predictions], lengths),
         truth=truth,
         logits=np.concatenate([prediction.logits for prediction in predictions]),
@@ -82,6 +85,15 @@ def report_input(
         ],
         meta=meta,
     )
+
+
+def _known_speakers(spec: RunSpec, dataset: Dataset, predictions: Sequence[FoldPredictions]) -> KnownSpeakers:
+    """Test speakers that are trained on in another corpus; protocols by speaker have none, `random5` has all."""
+    if not spec.config.test_corpus:
+        return KnownSpeakers(0, 0)
+    split, clips = predictions[0].fold.split, dataset.manifest.clips
+    people = {clips[i].person for i in (*split.train, *split.valid)} - {""}
+    return known_speakers.count(people, [clips[i] for i in split.test])
 
 
 def ensemble_fields(

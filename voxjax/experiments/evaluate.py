@@ -12,8 +12,10 @@ from voxjax import labels
 from voxjax.data import broken_clips, corpora
 from voxjax.data.manifest import Manifest, own_columns
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.evaluation import known_speakers
+from voxjax.evaluation.known_speakers import KnownSpeakers
 from voxjax.evaluation.results import ReportInput
-from voxjax.experiments import robustness
+from voxjax.experiments import new_clips, robustness
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.pipeline import modality_inputs
 from voxjax.reporting import run_report
@@ -38,14 +40,15 @@ class _TestClips(NamedTuple):
     truth: np.ndarray  # int [n], indices into the model's labels
     notes: list[str]
     protocol: str
+    known_speakers: KnownSpeakers
 
 
 def evaluate(request: Request) -> Mapping[str, Any]:
     """Predicts a corpus and writes `workdir/report`.
 
-    Clips that the model was trained on or chosen by are left out. They are recognised by their bytes or, in a
-    published corpus, by their names. Clips with a label that the model does not have are left out too. The report's
-    notes count both.
+    Clips that the model was trained on or chosen by are left out, whatever their layout, format and name
+    (`new_clips.of`). Clips with a label that the model does not have are left out too. The report's notes count both,
+    and it says how many of the speakers are people that the model was trained on.
 
     Returns:
         The content of `metrics.json`.
@@ -55,8 +58,28 @@ def evaluate(request: Request) -> Mapping[str, Any]:
     """
     predictor = EmotionPredictor(request.model)
     test, logits = _predicted(predictor, _test_clips(predictor, request), request.broken_clips)
+    return run_report.write_report(request.workdir / "report", _report_input(predictor, test, request.corpus, logits))
+
+
+def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, logits: np.ndarray) -> ReportInput:
     clips = test.manifest.clips
-    report = ReportInput(
+    meta: Any = {
+        "protocol": test.protocol,
+        "corpus": corpus,
+        "model": predictor.meta["name"],
+        "folds": 1,
+        "seeds": [predictor.meta["seed"]],
+        "chosen_by": "trained before",
+        "train_seconds": 0.0,
+        "parameters": predictor.parameters,
+        "members": [],
+        **test.known_speakers.fields(),
+        "config": {
+            "model": predictor.model,
+            **{key: value for key, value in predictor.meta.items() if key != "training_clips"},
+        },
+    }
+    return ReportInput(
         labels=predictor.labels,
         clips=[clip.clip_id for clip in clips],
         speakers=[clip.speaker for clip in clips],
@@ -66,24 +89,10 @@ def evaluate(request: Request) -> Mapping[str, Any]:
         truth=test.truth,
         logits=logits,
         temperature=predictor.temperature,
-        notes=[*test.notes, *corpora.notes(request.corpus)],
-        meta={
-            "protocol": test.protocol,
-            "corpus": request.corpus,
-            "model": predictor.meta["name"],
-            "folds": 1,
-            "seeds": [predictor.meta["seed"]],
-            "chosen_by": "trained before",
-            "train_seconds": 0.0,
-            "parameters": predictor.parameters,
-            "members": [],
-            "config": {
-                "model": predictor.model,
-                **{key: value for key, value in predictor.meta.items() if key != "training_clips"},
-            },
-        },
+        notes=[*test.notes, *corpora.notes(corpus)],
+        audio_hashes=[clip.content_hash for clip in clips],
+        meta=meta,
     )
-    return run_report.write_report(request.workdir / "report", report)
 
 
 def evaluate_robustness(request: Request, seed: int) -> list[dict[str, Any]]:
@@ -124,7 +133,7 @@ def _predicted(predictor: EmotionPredictor, test: _TestClips, policy: str) -> tu
     broken_clips.handle(broken, policy)
     broken_clips.check_nothing_vanished(test.manifest, manifest, policy)
     notes = [*test.notes, broken_clips.note(len(broken))] if broken else test.notes
-    return _TestClips(manifest, test.truth[kept], notes, test.protocol), np.array([logits[i] for i in kept])
+    return test._replace(manifest=manifest, truth=test.truth[kept], notes=notes), np.array([logits[i] for i in kept])
 
 
 def _paths(test: _TestClips) -> list[Path]:
@@ -140,28 +149,19 @@ def _modality_inputs(predictor: EmotionPredictor, test: _TestClips) -> list[dict
 def _test_clips(predictor: EmotionPredictor, request: Request) -> _TestClips:
     """The clips of the corpus that the model was not trained on and has a label for."""
     manifest = corpora.load(request.corpus, request.data_dir, request.cache)
-    manifest, notes, protocol = _not_trained_on(predictor, manifest, request.corpus)
+    new = new_clips.of(predictor, manifest, request.cache, request.broken_clips)
+    notes, manifest = new.notes, new.manifest
+    if not new.left_out:
+        notes.insert(0, f"Trained on {predictor.meta['corpus']}, tested on {request.corpus}.")
     manifest, left_out = _with_known_labels(predictor, manifest)
     if left_out:
         notes.append(f"{left_out} clips have labels that the model does not have and are left out.")
     index = {label: i for i, label in enumerate(predictor.labels)}
     truth = np.array([index[clip.emotion] for clip in manifest.clips])
-    return _TestClips(manifest, truth, notes, protocol)
-
-
-def _not_trained_on(predictor: EmotionPredictor, manifest: Manifest, corpus: str) -> tuple[Manifest, list[str], str]:
-    """The clips that the model was not trained on, notes about them, and the name of the protocol."""
-    meta, training_clips = predictor.meta, set(predictor.meta["training_clips"])
-    new = [i for i, clip in enumerate(manifest.clips) if not corpora.keys(clip) & training_clips]
-    count = len(manifest) - len(new)
-    if not count:
-        return manifest, [f"Trained on {meta['corpus']}, tested on {corpus}."], "corpus"
-    if not new:
-        do = "use other clips"
-        raise VoxJaxError(mismatch("corpus", "clips that the model was not trained on", "none", do))
-    note = f"{count} clips that the model was trained on or chosen by are left out."
-    protocol = meta["protocol"] if corpus == meta["corpus"] else "corpus"
-    return manifest.select(new), [note], protocol
+    speakers = known_speakers.count(new.people, manifest.clips)
+    own = new.left_out and request.corpus == predictor.meta["corpus"]
+    protocol = known_speakers.protocol(predictor.meta["protocol"] if own else "corpus", speakers)
+    return _TestClips(manifest, truth, notes, protocol, speakers)
 
 
 def _with_known_labels(predictor: EmotionPredictor, manifest: Manifest) -> tuple[Manifest, int]:

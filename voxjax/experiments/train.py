@@ -6,7 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from voxjax.artifacts import training_identity
 from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, TrainedModel, save
+from voxjax.artifacts.training_identity import TrainingIdentity
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
 from voxjax.experiments import run_folder, session
@@ -64,7 +66,17 @@ def trained_model(spec: RunSpec, dataset: Dataset, fold: Fold, outcome: session.
             for member, weight, state in zip(spec.members, prediction.weights, members, strict=True)
         ],
         meta=_meta(spec, dataset, fold, outcome.figures),
+        identity=_identity(spec, dataset, fold),
     )
+
+
+def _identity(spec: RunSpec, dataset: Dataset, fold: Fold) -> TrainingIdentity:
+    """The recordings and people that a model was trained on or chosen by."""
+    used = np.concatenate([fold.split.train, fold.split.valid])
+    recordings = np.unique(used // dataset.copies_per_recording).tolist()
+    hashes = [dataset.clip_store.digest(i) for i in recordings]
+    prints = [dataset.prints[i] for i in recordings]
+    return training_identity.of_training(dataset.manifest.select(used), hashes, prints, spec.sample_rate_hz)
 
 
 def _trained_member(

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from voxjax.artifacts import model_folder
+from voxjax.artifacts import model_folder, training_identity
 from voxjax.artifacts.model_folder import TrainedFeatures, TrainedModel
 from voxjax.config import one_of
 from voxjax.errors import UsageError, VoxJaxError, mismatch
@@ -54,6 +54,7 @@ def vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str = "training")
         do = "choose another --workdir"
         raise UsageError(mismatch("--workdir", "a folder without a report", str(workdir), do))
     runs = [compare_runs.read(folder) for folder in folders]
+    runs = [runs[0], *(compare_runs.aligned(runs[0], other) for other in runs[1:])]
     for other in runs[1:]:
         compare_runs.check_comparable(runs[0], other)
     common = sorted(set.intersection(*(set(run.figures["seeds"]) for run in runs)))
@@ -95,7 +96,9 @@ def joined(models: Sequence[TrainedModel]) -> TrainedModel:
                 dataclasses.replace(member, weight=member.weight / total, feature_set=places[member.feature_set])
             )
     temperature = float(np.exp(np.mean([np.log(one.temperature) for one in models])))
-    return TrainedModel("ensemble", {}, labels, tuple(feature_sets), temperature, members, _meta(models))
+    known = [one.identity for one in models if one.identity is not None]
+    identity = training_identity.united(known) if len(known) == len(models) else None
+    return TrainedModel("ensemble", {}, labels, tuple(feature_sets), temperature, members, _meta(models), identity)
 
 
 def _place(known: list[TrainedFeatures], own: TrainedFeatures) -> int:
@@ -189,6 +192,7 @@ def _report_input(
         logits=np.log(np.maximum(voted, 1e-12)),
         temperature=1.0,
         meta=meta,
+        audio_hashes=[first.audio[clip] for clip in first.clips[rows].tolist()] if first.audio else [],
         notes=[f"A vote of {', '.join(run.name for run in runs)}."],
     )
 

@@ -75,6 +75,7 @@ class EmotionPredictor:
         self.model = str(folder)
         self.labels = trained.labels
         self.meta = trained.meta
+        self.identity = trained.identity
         self.temperature = trained.temperature
         self.sample_rate_hz = trained.feature_sets[0].features.sample_rate_hz  # all feature sets have it
         used = sorted({member.feature_set for member in trained.members})

@@ -46,6 +46,8 @@ def write_report(folder: AnyPath, run: ReportInput, figures: Mapping[str, Any] |
         atomic.write(folder / "modality_ablation.csv", tables.modality_ablation(figures))
     columns = (run.clips, run.speakers, run.folds, run.truth, after, run.own_columns)
     atomic.write(folder / "predictions.csv", tables.predictions(run.labels, *columns))
+    if run.audio_hashes:
+        atomic.write(folder / "recordings.csv", tables.recordings(run.clips, run.audio_hashes))
     atomic.write(folder / "report.html", page(figures, pictures, run.meta["config"], run.notes))
     return figures
 

@@ -64,6 +64,11 @@ def predictions(
     return csv_text.text([[*columns, *own], *rows])
 
 
+def recordings(clips: Sequence[str], audio_hashes: Sequence[str]) -> str:
+    """`recordings.csv`: clip, audio: the hash of each clip's samples, by which runs are paired."""
+    return csv_text.text([["clip", "audio"], *dict.fromkeys(zip(clips, audio_hashes, strict=True))])
+
+
 def members(figures: Mapping[str, Any]) -> str:
     """`members.csv`: one row per member of an ensemble, and the vote in the last row. Unknown values are empty."""
     rows = [[row[name] if name in row else "" for name in _MEMBER] for row in _with_vote(figures)]
