@@ -24,7 +24,9 @@ from tests import gcs_server
 # XLA reads these when it is first used, which is later than its import.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes may share an accelerator
 FULL, OUTCOMES = "VOXJAX_TESTS_FULL_COMPILER", "VOXJAX_TESTS_OUTCOMES"
-QUICK_FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+QUICK_FLAGS = (
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+)
 QUICK = FULL not in os.environ and os.environ.get("XLA_FLAGS", QUICK_FLAGS) == QUICK_FLAGS
 if QUICK:
     os.environ["XLA_FLAGS"] = QUICK_FLAGS

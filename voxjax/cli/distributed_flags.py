@@ -3,11 +3,9 @@
 import os
 import sys
 
-import jax
 from absl import flags
 
 from voxjax.errors import UsageError, VoxJaxError, mismatch
-from voxjax.train.processes import first
 
 COORDINATOR = flags.DEFINE_string(
     "coordinator", None, "Joins a run over many hosts: HOST:PORT of process 0; auto under Slurm, MPI and on TPU pods."
@@ -37,6 +35,10 @@ def join() -> None:
             raise UsageError(mismatch("--coordinator", "--processes and --process with it", "not both", do))
         if which >= many:
             raise UsageError(mismatch("--process", f"a number below {many}", which, "number the processes from 0"))
+    import jax  # imported here, so that --help and wrong use answer at once
+
+    from voxjax.train.processes import first
+
     try:
         jax.distributed.initialize(None if where == "auto" else where, many, which)
     except (RuntimeError, ValueError) as error:

@@ -9,9 +9,6 @@ from absl import flags
 
 from voxjax.cli import distributed_flags, encoder_flags, entrypoint
 from voxjax.config import Config
-from voxjax.experiments import crossval
-from voxjax.pipeline.run_spec import resolve
-from voxjax.reporting import run_report
 from voxjax.storage import paths
 
 PROTOCOL = flags.DEFINE_string("protocol", None, "Split to test under; the config's own if not given.")
@@ -26,6 +23,10 @@ flags.adopt_module_key_flags(encoder_flags)
 
 
 def main(config: Config) -> None:
+    from voxjax.experiments import crossval  # imported here, so that --help and wrong use answer at once
+    from voxjax.pipeline.run_spec import resolve
+    from voxjax.reporting import run_report
+
     distributed_flags.join()
     config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
     workdir = paths.default_workdir(WORKDIR.value, f"{config.name}-{config.protocol}")

@@ -9,8 +9,6 @@ from absl import flags
 
 from voxjax.cli import entrypoint
 from voxjax.data import broken_clips
-from voxjax.experiments import evaluate, robustness
-from voxjax.reporting import run_report
 from voxjax.storage import paths
 
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the default model if not given.")
@@ -23,6 +21,9 @@ SEED = flags.DEFINE_integer("seed", 0, "Of what --robustness draws.")
 
 
 def main() -> None:
+    from voxjax.experiments import evaluate, robustness  # imported here, so that --help and wrong use answer at once
+    from voxjax.reporting import run_report
+
     model = paths.locate(MODEL.value) if MODEL.value else None
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     workdir = paths.locate(WORKDIR.value)

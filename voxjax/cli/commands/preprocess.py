@@ -10,8 +10,7 @@ from absl import flags
 
 from voxjax.cli import entrypoint
 from voxjax.config import OfflineAugmentConfig
-from voxjax.data import broken_clips, corpora
-from voxjax.pipeline import dataset, feature_table
+from voxjax.data import broken_clips
 from voxjax.storage import paths
 
 CORPUS = flags.DEFINE_string("corpus", "demo", "A corpus, or several joined by '+'.")
@@ -22,6 +21,9 @@ FACTOR = flags.DEFINE_integer("augmentation_factor", 3, "Copies of each clip: no
 
 
 def main() -> None:
+    from voxjax.data import corpora  # imported here, so that --help and wrong use answer at once
+    from voxjax.pipeline import dataset, feature_table
+
     started = time.perf_counter()
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     augment = OfflineAugmentConfig(augmentation_factor=FACTOR.value)

@@ -7,9 +7,6 @@ from absl import flags
 
 from voxjax.cli import distributed_flags, encoder_flags, entrypoint
 from voxjax.config import Config
-from voxjax.experiments import train
-from voxjax.pipeline.run_spec import resolve
-from voxjax.reporting import run_report
 from voxjax.storage import paths
 
 DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus (DIR/ravdess/Actor_01/…).")
@@ -21,6 +18,10 @@ flags.adopt_module_key_flags(encoder_flags)
 
 
 def main(config: Config) -> None:
+    from voxjax.experiments import train  # imported here, so that --help and wrong use answer at once
+    from voxjax.pipeline.run_spec import resolve
+    from voxjax.reporting import run_report
+
     distributed_flags.join()
     workdir = paths.default_workdir(WORKDIR.value, config.name)
     start = "resume" if RESUME.value else "new"
