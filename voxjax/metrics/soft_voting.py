@@ -59,9 +59,9 @@ def weighted_mean(
     ):
         expected = f"{len(probabilities)} numbers of at least 0, not all 0"
         raise VoxJaxError(mismatch("weights of a vote", expected, weights.tolist(), "give one per member"))
-    if available is None:
-        return np.tensordot(weights / weights.sum(), probabilities, axes=1)
-    counted = np.where(available, weights[:, None], 0.0)  # [M, clips]
+    counted = np.broadcast_to(weights[:, None], probabilities.shape[:2])  # [M, clips]
+    if available is not None:
+        counted = np.where(available, counted, 0.0)
     total = counted.sum(axis=0)  # [clips]
     mean = np.einsum("mn,mnk->nk", counted / np.where(total > 0, total, 1.0), probabilities)
     return np.where(total[:, None] > 0, mean, 1.0 / probabilities.shape[-1])
