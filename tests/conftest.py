@@ -80,8 +80,14 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+# Folders of tests that compile most. They start first, so that both processes end at about the same time.
+LONGEST = ("train", "experiments", "pipeline", "models", "encoders", "audio")
+
+
 def pytest_collection_modifyitems(items):
-    """Has the tests marked `full_compiler` run in a process of their own where this one compiles quickly."""
+    """Orders the files, and has `full_compiler` tests run in a process of their own where this one compiles quickly."""
+    rank = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.parent.name, len(LONGEST)))
     if not QUICK:
         return
     marked = [item for item in items if item.get_closest_marker("full_compiler")]
