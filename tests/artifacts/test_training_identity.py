@@ -83,7 +83,7 @@ def test_it_is_added_to_a_folder_of_an_older_format(tmp_path, version):
         older(tmp_path, 1, features={"kind": "frames", "mels": 40})
     weights, before = (tmp_path / "weights.npz").read_bytes(), model_folder.load(tmp_path)
     assert before.identity is None
-    model_folder.add_identity(tmp_path, identity(range(3)))
+    model_folder.add(tmp_path, identity(range(3)), None)
     after = model_folder.load(tmp_path)
     assert_equal(after.identity, identity(range(3)))
     assert (tmp_path / "weights.npz").read_bytes() == weights

@@ -227,7 +227,7 @@ def test_json_has_one_object_per_file_in_order(predictor, clips):
         if "b" in pathlib.Path(answer["path"]).stem:
             assert answer.keys() == {"path", "error"}
         else:
-            keys = ["path", "emotion", "confidence", "probabilities", "duration_s", "model"]
+            keys = ["path", "emotion", "confidence", "probabilities", "duration_s", "model", "distance", "warnings"]
             assert list(answer) == keys
             assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
@@ -245,6 +245,7 @@ def test_csv_has_one_column_per_label(predictor, clips):
 
 def test_csv_has_no_formulas_unless_raw_and_no_column_twice():
     answer = {"path": "=1+1.wav", "emotion": "-sad", "confidence": 0.5, "duration_s": 1.0, "model": "m"}
+    answer |= {"distance": None, "warnings": []}
     answer["probabilities"] = {"-sad": 0.5, "error": 0.25, "path": 0.25}
     for raw, mark in ((False, "'"), (True, "")):
         layout = Layout(("-sad", "error", "path"), 10, raw)

@@ -41,7 +41,7 @@ def nested(path: AnyPath, sha256: str) -> dict[str, Any]:
     """The arrays of a file of weights as nested dictionaries.
 
     Raises:
-        VoxJaxError: if it is missing, or has another hash.
+        VoxJaxError: if it is missing, has another hash, or holds numbers that are not finite.
     """
     tree: dict[str, Any] = {}
     with np.load(io.BytesIO(checked(path, sha256, "the weights")), allow_pickle=False) as arrays:
@@ -50,5 +50,12 @@ def nested(path: AnyPath, sha256: str) -> dict[str, Any]:
             at = tree
             for parent in parents:
                 at = at.setdefault(parent, {})
-            at[leaf] = arrays[name]
+            at[leaf] = _finite(path, arrays[name])
     return tree
+
+
+def _finite(path: AnyPath, values: np.ndarray) -> np.ndarray:
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        found = f"{int((~np.isfinite(values)).sum())} that are not"
+        raise VoxJaxError(mismatch(str(path), "numbers that are finite", found, "train the model again"))
+    return values

@@ -18,7 +18,8 @@ def migrated(description: Plain) -> dict[str, Any]:
 
     Formats 1 to 4 differ in what they can hold: 2 added an encoder, 3 several feature sets, 4 further modalities.
     A model with one feature set had its features at the top level. Format 5 renamed `views`, `view` and `heard`,
-    and keeps only the fields of the kind of features that is used. Format 6 added the identity of the training clips.
+    and keeps only the fields of the kind of features that is used. Format 6 added the identity and the density of the
+    training clips.
 
     Args:
         description: of format 1 to `FORMAT`.
@@ -26,9 +27,7 @@ def migrated(description: Plain) -> dict[str, Any]:
     Raises:
         KeyError: at a missing key.
     """
-    if description["format"] >= FORMAT:
-        return dict(description)
-    new = {"identity_sha256": None, **description}
+    new = {"identity_sha256": None, "density_sha256": None, **description}
     return {**(new if new["format"] >= 5 else _renamed_fields(new)), "format": FORMAT}
 
 

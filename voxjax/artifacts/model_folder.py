@@ -18,11 +18,12 @@ from voxjax.config_schema import Plain, freeze, thaw
 from voxjax.encoders.static_config import TUNED, Layout
 from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.metrics.domain_distance import Density
 from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath, reaching
 from voxjax.version import __version__
 
-_DESCRIPTION, _WEIGHTS, _IDENTITY = "model.json", "weights.npz", "identity.npz"
+_DESCRIPTION, _WEIGHTS, _IDENTITY, _DENSITY = "model.json", "weights.npz", "identity.npz", "density.npz"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +68,7 @@ class TrainedModel:
 
     `meta` is free JSON: name, corpus, protocol, figures, licence note. `identity` says which recordings and people
     the model has learnt from; None in a model of before format 6, which knows its training clips by bytes and name.
+    `density` is of the training clips in the first feature set; None where there were too few, and before format 6.
 
     Raises:
         VoxJaxError: if members were trained on different columns of a modality.
@@ -80,6 +82,7 @@ class TrainedModel:
     members: list[TrainedMember]
     meta: Plain
     identity: TrainingIdentity | None = None
+    density: Density | None = None
 
     def __post_init__(self) -> None:
         known: dict[str, str] = {}
@@ -106,9 +109,11 @@ def save(folder: AnyPath, trained: TrainedModel) -> None:
             weights[_encoder_file(i)] = array_files.packed(_named("encoder", halved))
     if trained.identity is not None:
         weights[_IDENTITY] = training_identity.to_bytes(trained.identity)
+    if trained.density is not None:
+        weights[_DENSITY] = array_files.packed(trained.density._asdict())
     for name, content in weights.items():
         atomic.write(folder / name, content)
-    atomic.write(folder / _DESCRIPTION, json.dumps(_described(trained, weights), indent=1) + "\n")
+    atomic.write(folder / _DESCRIPTION, json.dumps(_described(trained, weights), indent=1, allow_nan=False) + "\n")
 
 
 def load(folder: AnyPath) -> TrainedModel:
@@ -133,14 +138,16 @@ def load(folder: AnyPath) -> TrainedModel:
         rows = enumerate(description["feature_sets"])
         feature_sets = tuple(_feature_set(folder / _encoder_file(i), row) for i, row in rows)
         model = _trained(description, feature_sets, array_files.nested(folder / _WEIGHTS, description["sha256"]))
-        return dataclasses.replace(model, identity=_identity(folder, description))
+        return dataclasses.replace(
+            model, identity=_identity(folder, description), density=_density(folder, description)
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         found = f"{type(error).__name__} {error}"
         raise VoxJaxError(mismatch(str(path), "a whole description", found, "copy the folder again")) from error
 
 
-def add_identity(folder: AnyPath, identity: TrainingIdentity) -> None:
-    """Writes which recordings and people a model in a folder has learnt from; its weights and figures stay.
+def add(folder: AnyPath, identity: TrainingIdentity, density: Density | None) -> None:
+    """Writes what a model in a folder has learnt from; its weights and figures stay.
 
     Raises:
         VoxJaxError: at a folder without a whole model.
@@ -148,10 +155,13 @@ def add_identity(folder: AnyPath, identity: TrainingIdentity) -> None:
     """
     load(folder)
     description = migrated(json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8")))
-    content = training_identity.to_bytes(identity)
-    atomic.write(folder / _IDENTITY, content)
-    description["identity_sha256"] = hashlib.sha256(content).hexdigest()
-    atomic.write(folder / _DESCRIPTION, json.dumps(description, indent=1) + "\n")
+    files = {_IDENTITY: training_identity.to_bytes(identity)}
+    if density is not None:
+        files[_DENSITY] = array_files.packed(density._asdict())
+    for name, content in files.items():
+        atomic.write(folder / name, content)
+        description[f"{name.removesuffix('.npz')}_sha256"] = _hash(files, name)
+    atomic.write(folder / _DESCRIPTION, json.dumps(description, indent=1, allow_nan=False) + "\n")
 
 
 def _described(trained: TrainedModel, weights: Mapping[str, bytes]) -> dict[str, Any]:
@@ -177,7 +187,7 @@ def _described(trained: TrainedModel, weights: Mapping[str, bytes]) -> dict[str,
             for member in trained.members
         ],
         "sha256": hashlib.sha256(weights[_WEIGHTS]).hexdigest(),
-        "identity_sha256": hashlib.sha256(weights[_IDENTITY]).hexdigest() if _IDENTITY in weights else None,
+        **{f"{path.removesuffix('.npz')}_sha256": _hash(weights, path) for path in (_IDENTITY, _DENSITY)},
         "meta": dict(trained.meta),
     }
 
@@ -241,6 +251,16 @@ def _identity(folder: AnyPath, description: Plain) -> TrainingIdentity | None:
     return training_identity.from_bytes(
         array_files.checked(folder / _IDENTITY, sha256, "the identity of the training clips")
     )
+
+
+def _density(folder: AnyPath, description: Plain) -> Density | None:
+    """The density of the training clips, where the folder has it."""
+    sha256 = description["density_sha256"]
+    return None if sha256 is None else Density(**array_files.nested(folder / _DENSITY, sha256))
+
+
+def _hash(weights: Mapping[str, bytes], name: str) -> str | None:
+    return hashlib.sha256(weights[name]).hexdigest() if name in weights else None
 
 
 def _flat(members: list[TrainedMember]) -> dict[str, np.ndarray]:

@@ -128,7 +128,7 @@ def _build(
             file.write(samples.astype(_TYPE, copy=False).data)
             kept.append(i)
             offsets.append(offsets[-1] + len(samples))
-        table = json.dumps({"offsets": offsets, "kept": kept, "errors": errors}).encode()
+        table = json.dumps({"offsets": offsets, "kept": kept, "errors": errors}, allow_nan=False).encode()
         file.write(table + len(table).to_bytes(8, "little"))
         file.flush()
         os.fsync(file.fileno())  # so that a full disk is an error before the rename

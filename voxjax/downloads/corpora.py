@@ -94,7 +94,7 @@ def record_and_move(complete: Path, work: Path, folder: Path, about: dict[str, s
     paths = sorted(path for path in complete.rglob("*") if path.is_file())
     rows = {path.relative_to(complete).as_posix(): _row(path) for path in paths}
     record = {**about, "voxjax": __version__, "files": rows}
-    atomic.write(complete / RECORD, json.dumps(record, indent=1) + "\n")
+    atomic.write(complete / RECORD, json.dumps(record, indent=1, allow_nan=False) + "\n")
     os.rename(complete, folder)
     shutil.rmtree(work)
 

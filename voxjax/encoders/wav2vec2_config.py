@@ -104,7 +104,7 @@ def read(folder: Path, kind: str) -> Config:
 
 def text(config: Config) -> Layout:
     """The layout as text, which is kept with the weights."""
-    return Layout(json.dumps(thaw(config)))
+    return Layout(json.dumps(thaw(config), allow_nan=False))
 
 
 def parsed(layout: str) -> Config:

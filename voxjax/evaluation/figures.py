@@ -1,15 +1,15 @@
 """The figures of a run: the content of `metrics.json`."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from voxjax.data.corpora import GENERATED
-from voxjax.evaluation import known_speakers
+from voxjax.evaluation import doubts, known_speakers
 from voxjax.evaluation.results import Meta, ReportInput
 from voxjax.metrics import calibration, classification, selective
+from voxjax.storage import json_values
 from voxjax.storage.provenance import provenance
 
 # Here training and test have the same speakers, so clips are the independent units.
@@ -49,11 +49,18 @@ def measure(run: ReportInput) -> dict[str, Any]:
             "genders": dict(zip(run.speakers, run.genders, strict=True)),
             "per_fold": _per_fold(run, after),
             **_rejected(run, after),
-            "warnings": [*warnings_about(meta["protocol"], meta["corpus"]), *_known(meta), *_collapses(meta)],
+            **(domain := doubts.domain(run, after)),
+            "warnings": [
+                *warnings_about(meta["protocol"], meta["corpus"]),
+                *_known(meta),
+                *_collapses(meta),
+                *doubts.few_samples(run, over),
+                *doubts.unlike_training(domain),
+            ],
             **provenance(),
         }
     )
-    return _plain(figures)
+    return json_values.plain(figures)
 
 
 def warnings_about(protocol: str, corpus: str) -> list[str]:
@@ -110,14 +117,3 @@ def _rejected(run: ReportInput, after: np.ndarray) -> dict[str, list[dict[str, A
             {"target": target, "threshold": threshold, **selective.accuracy_and_coverage(after, run.truth, least)}
         )
     return {"reject": rows}
-
-
-def _plain(value: Any) -> Any:
-    """The values as JSON types: no NumPy types, None in place of non-finite numbers."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value

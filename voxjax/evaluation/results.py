@@ -47,5 +47,6 @@ class ReportInput:
     thresholds: np.ndarray | None = None  # [n, targets], of each clip's fold; None if there are none
     history: Sequence[Mapping[str, Any]] = ()  # as `plots.history`
     own_columns: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)  # of the user's table
+    distances: np.ndarray | None = None  # [n], from the training clips, above 1 unlike them; None where unknown
     notes: Sequence[str] = ()  # plain text, such as a corpus's credit and licence
     audio_hashes: Sequence[str] = ()  # of each clip's decoded samples; empty where they are not known

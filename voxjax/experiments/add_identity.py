@@ -1,15 +1,29 @@
-"""Adds to a model folder of before format 6 which recordings and people it has learnt from."""
+"""Adds to a model folder of before format 6 what it has learnt from: recordings, people, and their density."""
+
+import numpy as np
 
 from voxjax.artifacts import model_folder, training_identity
+from voxjax.artifacts.model_folder import TrainedModel
 from voxjax.artifacts.training_identity import TrainingIdentity
+from voxjax.audio import features
 from voxjax.data import corpora
+from voxjax.data.manifest import Manifest
+from voxjax.data.store import Store
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.inference import batched_forward
+from voxjax.inference.batched_forward import Window
+from voxjax.metrics import domain_distance
+from voxjax.metrics.domain_distance import Density
 from voxjax.pipeline import dataset
 from voxjax.storage.paths import AnyPath
 
+_CHUNK = 256  # clips whose features are in memory together
+
 
 def add_identity(folder: AnyPath, corpus: str, data_dir: AnyPath | None, cache: AnyPath) -> TrainingIdentity:
-    """Finds a model's training clips in its corpus and writes their identity; weights and figures stay as they are.
+    """Finds a model's training clips in its corpus and writes their identity and density.
+
+    Weights and figures stay as they are.
 
     Args:
         folder: of the model.
@@ -37,8 +51,22 @@ def add_identity(folder: AnyPath, corpus: str, data_dir: AnyPath | None, cache: 
     used, clips = dataset.decoded(used, rate_hz, cache, "stop")
     hashes = [clip.audio_hash for clip in used.clips]
     identity = training_identity.of_training(used, hashes, dataset.fingerprints(clips, rate_hz, cache), rate_hz)
-    model_folder.add_identity(folder, identity)
+    model_folder.add(folder, identity, _density(str(folder), model, used, clips))
     return identity
+
+
+def _density(folder: str, model: TrainedModel, used: Manifest, clips: Store) -> Density | None:
+    """The density of the training clips in the first feature set."""
+    feature_set = batched_forward.load_feature_set(folder, model, 0)
+    found, speakers = [], []
+    for start in range(0, len(used), _CHUNK):
+        windows = []
+        for i in range(start, min(start + _CHUNK, len(used))):
+            own = features.windows(feature_set.features, features.prepare(feature_set.features, clips.clip(i)))
+            windows += [Window(samples, {}) for samples in own]
+            speakers += [used.clips[i].speaker] * len(own)
+        found.append(batched_forward.summaries(feature_set, windows))
+    return domain_distance.fit(np.concatenate(found), speakers)
 
 
 def _names(keys: set[str]) -> set[str]:

@@ -1,7 +1,7 @@
 """Reports on a trained model over any corpus, on clips that it was not trained on."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from voxjax.evaluation import known_speakers
 from voxjax.evaluation.known_speakers import KnownSpeakers
 from voxjax.evaluation.results import ReportInput
 from voxjax.experiments import new_clips, robustness
-from voxjax.inference.predictor import EmotionPredictor
+from voxjax.inference.predictor import EmotionPredictor, Vote
 from voxjax.pipeline import modality_inputs
 from voxjax.reporting import run_report
 from voxjax.storage.paths import AnyPath
@@ -57,11 +57,12 @@ def evaluate(request: Request) -> Mapping[str, Any]:
         VoxJaxError: at a damaged model, an unreadable clip, or a corpus without new clips of known labels.
     """
     predictor = EmotionPredictor(request.model)
-    test, logits = _predicted(predictor, _test_clips(predictor, request), request.broken_clips)
-    return run_report.write_report(request.workdir / "report", _report_input(predictor, test, request.corpus, logits))
+    test, votes = _predicted(predictor, _test_clips(predictor, request), request.broken_clips)
+    return run_report.write_report(request.workdir / "report", _report_input(predictor, test, request.corpus, votes))
 
 
-def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, logits: np.ndarray) -> ReportInput:
+def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, votes: Sequence[Vote]) -> ReportInput:
+    distances = np.array([vote.distance for vote in votes])
     clips = test.manifest.clips
     meta: Any = {
         "protocol": test.protocol,
@@ -87,9 +88,10 @@ def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, lo
         own_columns=own_columns(clips),
         folds=np.full(len(clips), predictor.meta["fold"]),
         truth=test.truth,
-        logits=logits,
+        logits=np.array([vote.log_probabilities for vote in votes]),
         temperature=predictor.temperature,
         notes=[*test.notes, *corpora.notes(corpus)],
+        distances=distances if np.isfinite(distances).all() else None,
         audio_hashes=[clip.content_hash for clip in clips],
         meta=meta,
     )
@@ -117,8 +119,8 @@ def evaluate_robustness(request: Request, seed: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _predicted(predictor: EmotionPredictor, test: _TestClips, policy: str) -> tuple[_TestClips, np.ndarray]:
-    """The clips that can be read, and the log-probabilities of the vote on each, `[n, K]`."""
+def _predicted(predictor: EmotionPredictor, test: _TestClips, policy: str) -> tuple[_TestClips, list[Vote]]:
+    """The clips that can be read, and the vote on each."""
     broken: list[str] = []
 
     def on_error(source: Any, error: VoxJaxError) -> None:
@@ -126,14 +128,14 @@ def _predicted(predictor: EmotionPredictor, test: _TestClips, policy: str) -> tu
         if policy == "stop":
             broken_clips.handle(broken, policy)
 
-    votes = predictor.log_probabilities(_paths(test), _modality_inputs(predictor, test), on_error)
-    logits = list(tqdm(votes, total=len(test.truth), desc="clips", unit="clip", disable=None))
-    kept = [i for i, vote in enumerate(logits) if vote is not None]
+    answers = predictor.votes(_paths(test), _modality_inputs(predictor, test), on_error)
+    votes = list(tqdm(answers, total=len(test.truth), desc="clips", unit="clip", disable=None))
+    kept = [i for i, vote in enumerate(votes) if vote is not None]
     manifest = test.manifest.select(kept)
     broken_clips.handle(broken, policy)
     broken_clips.check_nothing_vanished(test.manifest, manifest, policy)
     notes = [*test.notes, broken_clips.note(len(broken))] if broken else test.notes
-    return test._replace(manifest=manifest, truth=test.truth[kept], notes=notes), np.array([logits[i] for i in kept])
+    return test._replace(manifest=manifest, truth=test.truth[kept], notes=notes), [votes[i] for i in kept]
 
 
 def _paths(test: _TestClips) -> list[Path]:

@@ -16,7 +16,7 @@ from voxjax.errors import VoxJaxError
 from voxjax.inference.predictor import EmotionPredictor, ModalityInputs
 from voxjax.metrics import classification
 from voxjax.reporting import robustness_plot
-from voxjax.storage import atomic, csv_text
+from voxjax.storage import atomic, csv_text, json_values
 from voxjax.storage.paths import AnyPath
 
 _COLUMNS = ("kind", "strength", "uar", "accuracy", "uar_drop", "accuracy_drop", "n")
@@ -66,7 +66,9 @@ def _decoded(clips: Clips, rate_hz: int, broken: str) -> tuple[Clips, list[np.nd
 def write(folder: AnyPath, rows: Sequence[dict[str, Any]], title: str) -> None:
     """Writes `robustness.csv`, `robustness.json` and `robustness.png`."""
     atomic.write(folder / "robustness.csv", csv_text.text(csv_text.dict_rows(_COLUMNS, rows)))
-    atomic.write(folder / "robustness.json", json.dumps(list(rows), indent=1) + "\n")
+    atomic.write(
+        folder / "robustness.json", json.dumps(json_values.plain(list(rows)), indent=1, allow_nan=False) + "\n"
+    )
     atomic.write(folder / "robustness.png", robustness_plot.draw(rows, title))
 
 

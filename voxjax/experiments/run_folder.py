@@ -37,10 +37,10 @@ def check_unused(workdir: AnyPath, values: Mapping[str, Any], resume: str) -> No
 
 def claim(workdir: AnyPath, values: Mapping[str, Any]) -> None:
     """Writes `config.json`; from then on the folder belongs to this run."""
-    atomic.write(workdir / "config.json", json.dumps(values, indent=1) + "\n")
+    atomic.write(workdir / "config.json", json.dumps(values, indent=1, allow_nan=False) + "\n")
 
 
 def plain_values(values: dict[str, Any]) -> dict[str, Any]:
     """The values as JSON types, those of `config` at the top level."""
-    values = json.loads(json.dumps(values))
+    values = json.loads(json.dumps(values, allow_nan=False))
     return {**values.pop("config"), **values}

@@ -14,7 +14,7 @@ from voxjax.experiments.tensorboard import TensorBoardWriter
 from voxjax.metrics import classification
 from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.run_spec import RunSpec
-from voxjax.storage import atomic
+from voxjax.storage import atomic, json_values
 from voxjax.storage.paths import AnyPath
 from voxjax.train.history import curves, mean_history
 from voxjax.train.run_state import RunSetup, RunState
@@ -97,7 +97,7 @@ class RunLogger:
         self._parts[-1] = run
         row = self._row(run)
         self._uar = row["valid_uar"]
-        atomic.append(self._lines, json.dumps(row) + "\n")
+        atomic.append(self._lines, json.dumps(json_values.plain(row), allow_nan=False) + "\n")
         assert self._tensorboard is not None
         point = sum(part.epoch for part in self._parts)  # parts are joined on one axis
         self._tensorboard.scalars(point, _curves(row))
@@ -115,7 +115,7 @@ class RunLogger:
         rows = [
             row if i == 0 else {**row, "part": i} for i, part in enumerate(self._parts) for row in mean_history([part])
         ]
-        atomic.write(self._lines, "".join(json.dumps(row) + "\n" for row in rows))
+        atomic.write(self._lines, "".join(json.dumps(json_values.plain(row), allow_nan=False) + "\n" for row in rows))
 
     def _add_audio(self) -> None:
         """Adds a few decoded training clips to TensorBoard."""

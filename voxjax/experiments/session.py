@@ -95,6 +95,6 @@ def timing_cache(cache: Path, logger: RunLogger | NullLogger) -> member_executio
         return float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) if path.is_file() else None
 
     def write(name: str, seconds: float) -> None:
-        atomic.write(cache / f"{name}.json", json.dumps({"seconds": seconds}) + "\n")
+        atomic.write(cache / f"{name}.json", json.dumps({"seconds": seconds}, allow_nan=False) + "\n")
 
     return member_execution.TimingCache(read, write, logger.message)

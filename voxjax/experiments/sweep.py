@@ -20,7 +20,7 @@ from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline import ensemble_setup
 from voxjax.pipeline.folds import make_fold
 from voxjax.pipeline.run_spec import Paths, resolve
-from voxjax.storage import atomic, csv_text
+from voxjax.storage import atomic, csv_text, json_values
 from voxjax.storage.paths import AnyPath
 from voxjax.storage.provenance import provenance
 from voxjax.train import processes, successive_halving
@@ -194,7 +194,7 @@ def _ranked(drawn: Sequence[dict[str, float]], run: RunState, last: int) -> list
 
 def _write(workdir: AnyPath, found: dict[str, Any]) -> None:
     """`sweep.json`, and `sweep.csv` with one row per trial."""
-    atomic.write(workdir / "sweep.json", json.dumps(found, indent=1) + "\n")
+    atomic.write(workdir / "sweep.json", json.dumps(json_values.plain(found), indent=1, allow_nan=False) + "\n")
     rows = [{**row, **row["values"]} for row in found["trials"]]
     names = [name for name in rows[0] if name != "values"]
     atomic.write(workdir / "sweep.csv", csv_text.text(csv_text.dict_rows(names, rows)))

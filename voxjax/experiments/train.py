@@ -12,6 +12,8 @@ from voxjax.artifacts.training_identity import TrainingIdentity
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
 from voxjax.experiments import run_folder, session
+from voxjax.inference import domain_check
+from voxjax.metrics.domain_distance import Density
 from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.folds import Fold, make_fold
@@ -67,7 +69,16 @@ def trained_model(spec: RunSpec, dataset: Dataset, fold: Fold, outcome: session.
         ],
         meta=_meta(spec, dataset, fold, outcome.figures),
         identity=_identity(spec, dataset, fold),
+        density=_density(dataset, fold),
     )
+
+
+def _density(dataset: Dataset, fold: Fold) -> Density | None:
+    """The density of the training clips in the first feature set."""
+    chosen, (config, rows, _) = fold.data[0], dataset.feature_rows[0]
+    speakers = [dataset.manifest.clips[i].speaker for i in rows.clip_index[chosen.rows]]
+    features, lengths = rows.features[chosen.rows, 0], rows.lengths[chosen.rows, 0]
+    return domain_check.fit(config, chosen.scaler, features, lengths, speakers)
 
 
 def _identity(spec: RunSpec, dataset: Dataset, fold: Fold) -> TrainingIdentity:

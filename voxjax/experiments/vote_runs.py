@@ -66,7 +66,7 @@ def vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str = "training")
     if priors == "training" and all((folder / "model").is_dir() for folder in folders):
         model_folder.save(workdir / "model", joined([model_folder.load(folder / "model") for folder in folders]))
     sources = {"vote": [str(folder) for folder in folders], "priors": priors}
-    atomic.write(workdir / "config.json", json.dumps(sources, indent=1) + "\n")
+    atomic.write(workdir / "config.json", json.dumps(sources, indent=1, allow_nan=False) + "\n")
     return figures
 
 
@@ -98,7 +98,9 @@ def joined(models: Sequence[TrainedModel]) -> TrainedModel:
     temperature = float(np.exp(np.mean([np.log(one.temperature) for one in models])))
     known = [one.identity for one in models if one.identity is not None]
     identity = training_identity.united(known) if len(known) == len(models) else None
-    return TrainedModel("ensemble", {}, labels, tuple(feature_sets), temperature, members, _meta(models), identity)
+    # The density of the first model is of the first feature set, as that of a model must be.
+    more = (identity, models[0].density)
+    return TrainedModel("ensemble", {}, labels, tuple(feature_sets), temperature, members, _meta(models), *more)
 
 
 def _place(known: list[TrainedFeatures], own: TrainedFeatures) -> int:

@@ -1,13 +1,13 @@
-"""Logits of windows from trained members, in batches of few shapes, to compile few programs."""
+"""Logits and summaries of windows from trained members, in batches of few shapes, to compile few programs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from voxjax import encoders, models
 from voxjax.artifacts.model_folder import TrainedMember, TrainedModel
@@ -17,6 +17,9 @@ from voxjax.config import EncoderFeatures, FeatureConfig
 from voxjax.encoders.extractor import extractor
 from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.inference import domain_check
+from voxjax.metrics import domain_distance
+from voxjax.metrics.domain_distance import Density
 from voxjax.modalities.batch import Sequences
 from voxjax.models.forward import ForwardInputs, forward
 
@@ -44,6 +47,7 @@ class LoadedFeatureSet(NamedTuple):
     extract: Extract
     pretrained: Params  # encoder blocks that members have fine-tuned
     members: tuple[LoadedMember, ...]
+    density: Density | None  # of the training clips; None in feature sets that have none
 
 
 class Window(NamedTuple):
@@ -51,6 +55,13 @@ class Window(NamedTuple):
 
     samples: Float[np.ndarray, " time"]  # float32; empty where there is no sound
     modality_inputs: Mapping[str, Float[np.ndarray, "_ _"]]  # float32 [T, D] each
+
+
+class WindowOutputs(NamedTuple):
+    """What members make of windows."""
+
+    logits: Float[np.ndarray, "windows M K"]  # those of a member without any input are arbitrary
+    distances: Float[np.ndarray, " windows"]  # from the training clips; NaN without sound or without a density
 
 
 def load_feature_set(model: str, trained: TrainedModel, i: int) -> LoadedFeatureSet:
@@ -62,7 +73,8 @@ def load_feature_set(model: str, trained: TrainedModel, i: int) -> LoadedFeature
     if isinstance(features, EncoderFeatures) and feature_set.encoder is not None:
         pretrained = encoders.blocks_to_finetune(features, feature_set.encoder)
     extract = extractor(features, feature_set.encoder)
-    return LoadedFeatureSet(model, classes, features, extract, jax.device_put(pretrained), members)
+    density = trained.density if i == 0 else None
+    return LoadedFeatureSet(model, classes, features, extract, jax.device_put(pretrained), members, density)
 
 
 def _loaded_member(member: TrainedMember, classes: int) -> LoadedMember:
@@ -72,35 +84,61 @@ def _loaded_member(member: TrainedMember, classes: int) -> LoadedMember:
     return LoadedMember(network, models.fused_modalities(member.options), *arrays)
 
 
-def logits(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> Float[np.ndarray, "windows M K"]:
-    """Logits of windows: `[windows, M, K]`; those of a member without any input are arbitrary.
+def outputs(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> WindowOutputs:
+    """Logits of windows, and their distances from the training clips.
 
     Raises:
         VoxJaxError: at weights that do not fit the network.
     """
+    logits = np.zeros((len(windows), len(feature_set.members), feature_set.classes), np.float32)
+    distances = np.full(len(windows), np.nan)
+    for own, batch in _batches(feature_set, windows):
+        logits[own] = _batch_logits(feature_set, batch)[: len(own)]
+        if feature_set.density is not None:
+            found = domain_distance.distances(feature_set.density, _summaries(feature_set, batch)[: len(own)])
+            distances[own] = np.where(np.asarray(batch.lengths)[: len(own)] > 0, found, np.nan)
+    return WindowOutputs(logits, distances)
+
+
+def summaries(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> Float[np.ndarray, "windows D"]:
+    """Summaries of windows, as `domain_check.summaries` of their features."""
+    found: dict[int, Float[np.ndarray, " D"]] = {}
+    for own, batch in _batches(feature_set, windows):
+        found |= zip(own.tolist(), _summaries(feature_set, batch), strict=False)  # a batch ends with empty rows
+    return np.stack([found[i] for i in range(len(windows))])
+
+
+def _summaries(feature_set: LoadedFeatureSet, batch: ForwardInputs) -> Float[np.ndarray, "B D"]:
+    over_time, scaler = domain_check.is_over_time(feature_set.features), feature_set.members[0].scaler
+    return np.asarray(domain_check.summaries(over_time, scaler, batch.features, batch.lengths))
+
+
+def _batches(
+    feature_set: LoadedFeatureSet, windows: Sequence[Window]
+) -> Iterator[tuple[Int[np.ndarray, " own"], ForwardInputs]]:
+    """Batches of few shapes, each with the indices of its windows; unused rows follow these."""
     sizes = np.array([_padded(feature_set.features, len(window.samples)) for window in windows], np.int64)
     if len(windows) <= _BATCH_ROWS[-1]:
         sizes[:] = sizes.max(initial=0)  # a single batch, and so one compilation, for a few files
-    out = np.zeros((len(windows), len(feature_set.members), feature_set.classes), np.float32)
     for size in np.unique(sizes):
         which = np.flatnonzero(sizes == size)
         rows = _BATCH_ROWS[min(len(which), 2) - 1]
         for start in range(0, len(which), rows):
             own = which[start : start + rows]
-            out[own] = _batch_logits(feature_set, [windows[i] for i in own], rows, int(size))
-    return out
+            yield own, _batch(feature_set, [windows[i] for i in own], rows, int(size))
 
 
-def _batch_logits(
-    feature_set: LoadedFeatureSet, windows: Sequence[Window], rows: int, size: int
-) -> Float[np.ndarray, "windows M K"]:
-    """`[windows, M, K]`, computed at the shape `[rows, size]`."""
+def _batch(feature_set: LoadedFeatureSet, windows: Sequence[Window], rows: int, size: int) -> ForwardInputs:
+    """Windows as the features of a batch, computed at the shape `[rows, size]`."""
     samples, lengths = np.zeros((rows, size), np.float32), np.zeros(rows, np.int32)
     for i, window in enumerate(windows):
         lengths[i] = len(window.samples)
         samples[i, : lengths[i]] = window.samples
     features, positions = feature_set.extract(samples, np.maximum(lengths, 1))
-    batch = ForwardInputs(features, jnp.where(lengths > 0, positions, 0), _modality_inputs(feature_set, windows, rows))
+    return ForwardInputs(features, jnp.where(lengths > 0, positions, 0), _modality_inputs(feature_set, windows, rows))
+
+
+def _batch_logits(feature_set: LoadedFeatureSet, batch: ForwardInputs) -> Float[np.ndarray, "B M K"]:
     try:
         scores = [
             _forward(
@@ -118,7 +156,7 @@ def _batch_logits(
     except models.WeightsError as error:
         do = "copy the model folder again"
         raise VoxJaxError(mismatch(feature_set.model, "weights that fit its model.json", str(error), do)) from error
-    return np.stack(jax.device_get(scores), axis=1)[: len(windows)]
+    return np.stack(jax.device_get(scores), axis=1)
 
 
 def _modality_inputs(feature_set: LoadedFeatureSet, windows: Sequence[Window], rows: int) -> dict[str, Sequences]:

@@ -16,8 +16,8 @@ from voxjax.audio import features, io
 from voxjax.audio.limits import AudioLimits
 from voxjax.config import in_range
 from voxjax.errors import UsageError, VoxJaxError, mismatch
-from voxjax.inference import batched_forward, source_chunks
-from voxjax.inference.batched_forward import LoadedFeatureSet, Window
+from voxjax.inference import answer_warnings, batched_forward, source_chunks
+from voxjax.inference.batched_forward import LoadedFeatureSet, Window, WindowOutputs
 from voxjax.metrics import soft_voting
 from voxjax.modalities.names import AUDIO
 from voxjax.storage.paths import locate
@@ -28,6 +28,13 @@ Result = dict[str, Any]  # as `EmotionPredictor.predict` describes it
 
 DEFAULT_MODEL = "checkpoints/whisper_statistics"
 _LIMITS = AudioLimits()
+
+
+class Vote(NamedTuple):
+    """The answer of all members to one clip, before the temperature."""
+
+    log_probabilities: Float[np.ndarray, " K"]
+    distance: float  # from the training clips; NaN where it is unknown
 
 
 class _Clip(NamedTuple):
@@ -91,6 +98,8 @@ class EmotionPredictor:
             do = "leave one out"
             raise UsageError(mismatch("EmotionPredictor", "reject_below or target_accuracy", "both", do))
         self.reject_below = reject_below if target_accuracy is None else self.threshold(target_accuracy)
+        if target_accuracy is not None:
+            answer_warnings.about_threshold(self.reject_below, target_accuracy, len(self.labels))
 
     def predict(self, source: Source, modality_inputs: ModalityInputs | None = None) -> Result:
         """The emotion of one recording.
@@ -103,8 +112,10 @@ class EmotionPredictor:
 
         Returns:
             `emotion`; `confidence`, its calibrated probability in [0, 1]; `probabilities` by label,
-            summing to 1; `duration_s`, 0 without sound; `model`, the folder. With a rejection threshold also
-            `rejected`, and where that is true `emotion` is None. For a fusion model also `modalities`, the ones used.
+            summing to 1; `duration_s`, 0 without sound; `model`, the folder; `distance` of the sound from the training
+            clips, above 1 unlike them (5 % of clips of new speakers are), None without sound or in a model that
+            does not know; `warnings`, a list of sentences. With a rejection threshold also `rejected`, and where that
+            is true `emotion` is None. For a fusion model also `modalities`, the ones used.
 
         Raises:
             AudioError: at sound that can't be used.
@@ -129,22 +140,22 @@ class EmotionPredictor:
             One result per source.
         """
         for source, clip, vote in self._votes(sources, modality_inputs):
-            yield self._result(vote, clip) if clip.error is None else on_error(source, clip.error)
+            yield on_error(source, vote) if isinstance(vote, VoxJaxError) else self._result(vote, clip)
 
-    def log_probabilities(
+    def votes(
         self,
         sources: Iterable[Source],
         modality_inputs: Iterable[ModalityInputs] | None = None,
         on_error: Callable[[Source, VoxJaxError], Any] = stop,
-    ) -> Iterator[Float[np.ndarray, " K"]]:
-        """Log-probabilities of the vote before the temperature, `[K]` for each source.
+    ) -> Iterator[Vote]:
+        """Log-probabilities before the temperature, and the distance from the training clips, of each source.
 
         Args:
             sources, modality_inputs: as for `predict_many`.
             on_error: returns what is yielded for a source that can't be read; raises the error by default.
         """
-        for source, clip, vote in self._votes(sources, modality_inputs):
-            yield vote if clip.error is None else on_error(source, clip.error)
+        for source, _, vote in self._votes(sources, modality_inputs):
+            yield on_error(source, vote) if isinstance(vote, VoxJaxError) else vote
 
     def threshold(self, target_accuracy: float) -> float:
         """The confidence above which validation clips were answered with this accuracy.
@@ -165,8 +176,8 @@ class EmotionPredictor:
 
     def _votes(
         self, sources: Iterable[Source], modality_inputs: Iterable[ModalityInputs] | None
-    ) -> Iterator[tuple[Source, _Clip, Float[np.ndarray, " _"]]]:
-        """Each source with its clip and, where it could be read, the log-probabilities of the vote, `[K]`."""
+    ) -> Iterator[tuple[Source, _Clip, Vote | VoxJaxError]]:
+        """Each source with its clip and the vote, or the error why there is none."""
         pairs: Iterator[tuple[Source, ModalityInputs]] = (
             zip(sources, itertools.repeat({}))
             if modality_inputs is None
@@ -177,7 +188,7 @@ class EmotionPredictor:
             answered = [(source, clip._replace(windows=())) for source, clip in chunk]
             chunk.clear()  # sound is not held while answers are used and the next sources are read
             for source, clip in answered:
-                yield source, clip, next(votes) if clip.error is None else np.zeros(0)
+                yield source, clip, clip.error or self._checked(source, next(votes))
 
     def _read(self, given: tuple[Source, ModalityInputs]) -> _Clip:
         """One source; any error while it is read is its own."""
@@ -214,28 +225,36 @@ class EmotionPredictor:
         modalities.check_same_columns(f"{name}, for {self.model}", read, self.modalities[name], names)
         return read.values
 
-    def _vote(self, clips: Sequence[_Clip]) -> Float[np.ndarray, "clips K"]:
-        """Log-probabilities of the vote of the members that have any input: `[clips, K]`."""
+    def _vote(self, clips: Sequence[_Clip]) -> list[Vote]:
+        """The vote on each clip of the members that have any input."""
         if not clips:
-            return np.zeros((0, len(self.labels)))
-        means = [self._mean_logits(feature_set, i, clips) for i, feature_set in enumerate(self._feature_sets)]
-        logits = np.concatenate(means, axis=1).astype(np.float64)  # [clips, M, K]
+            return []
+        means = [self._mean_outputs(feature_set, i, clips) for i, feature_set in enumerate(self._feature_sets)]
+        logits = np.concatenate([one.logits for one in means], axis=1).astype(np.float64)  # [clips, M, K]
         available = np.array([[bool(fused & set(_used(clip))) for clip in clips] for fused in self._fused])
-        return soft_voting.soft_vote(logits.transpose(1, 0, 2), self._weights, available)
+        found = soft_voting.soft_vote(logits.transpose(1, 0, 2), self._weights, available)
+        return [Vote(one, float(distance)) for one, distance in zip(found, means[0].distances, strict=True)]
 
-    def _mean_logits(
-        self, feature_set: LoadedFeatureSet, i: int, clips: Sequence[_Clip]
-    ) -> Float[np.ndarray, "clips M K"]:
-        """Mean logits over each clip's windows in feature set `i`: `[clips, M, K]`, M those of the feature set."""
+    def _mean_outputs(self, feature_set: LoadedFeatureSet, i: int, clips: Sequence[_Clip]) -> WindowOutputs:
+        """Mean over each clip's windows in feature set `i`: logits `[clips, M, K]`, M those of the feature set."""
         windows = [Window(samples, clip.modality_inputs) for clip in clips for samples in clip.windows[i]]
-        logits = batched_forward.logits(feature_set, windows)
+        found = batched_forward.outputs(feature_set, windows)
         counts = [len(clip.windows[i]) for clip in clips]
-        ends = np.cumsum(counts)
-        return np.stack([logits[end - n : end].mean(axis=0) for n, end in zip(counts, ends, strict=True)])
+        parts = [slice(end - n, end) for n, end in zip(counts, np.cumsum(counts), strict=True)]
+        logits = np.stack([found.logits[part].mean(axis=0) for part in parts])
+        return WindowOutputs(logits, np.array([found.distances[part].mean() for part in parts]))
 
-    def _result(self, vote: Float[np.ndarray, " K"], clip: _Clip) -> Result:
-        """The answer to one clip from the log-probabilities of the vote, `[K]`."""
-        probabilities = soft_voting.softmax(vote / self.temperature)
+    def _checked(self, source: Source, vote: Vote) -> Vote | VoxJaxError:
+        """The vote, or an error where it is not finite."""
+        if np.isfinite(vote.log_probabilities).all():
+            return vote
+        name = str(source) if isinstance(source, (str, os.PathLike)) else "the sound"
+        found = "numbers that are not finite from the model"
+        return VoxJaxError(mismatch(name, "an answer", found, "check the sound, or copy the model folder again"))
+
+    def _result(self, vote: Vote, clip: _Clip) -> Result:
+        """The answer to one clip."""
+        probabilities = soft_voting.softmax(vote.log_probabilities / self.temperature)
         best = int(probabilities.argmax())
         rejected = bool(probabilities[best] < self.reject_below)
         return {
@@ -244,6 +263,8 @@ class EmotionPredictor:
             "probabilities": dict(zip(self.labels, probabilities.tolist(), strict=True)),
             "duration_s": clip.duration_s,
             "model": self.model,
+            "distance": vote.distance if math.isfinite(vote.distance) else None,
+            "warnings": answer_warnings.of(vote.distance),
             **({"rejected": rejected} if self.reject_below else {}),
             **({"modalities": _used(clip)} if self.modalities else {}),
         }

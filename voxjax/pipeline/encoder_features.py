@@ -58,7 +58,7 @@ def rows(
         thaw(feature_set.offline_augment),
         [(one.content_hash, one.sha256) for one in manifest.clips],  # the first is equal for nearly equal samples
     ]
-    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
+    name = hashlib.sha256(json.dumps(key, allow_nan=False).encode()).hexdigest()[:32]
     kept = _read(cache / "encoded", name)
     if kept is not None:
         report(len(manifest))

@@ -34,7 +34,7 @@ def write(folder: AnyPath, name: str, corpus: quality.Corpus, found: list[qualit
     """
     figures = quality.figures(corpus, found)
     atomic.write(folder / "issues.csv", csv_text.text([quality.Issue._fields, *found]))
-    atomic.write(folder / "quality.json", json.dumps(figures, indent=1) + "\n")
+    atomic.write(folder / "quality.json", json.dumps(figures, indent=1, allow_nan=False) + "\n")
     atomic.write(folder / "report.html", page(name, corpus, figures))
 
 

@@ -41,7 +41,7 @@ def printable(text: str) -> str:
 
 def json_line(value: Any) -> str:
     """A value as JSON on one line, in which no character acts on a terminal; its texts are `readable`."""
-    text = json.dumps(_readable_values(value), ensure_ascii=False)
+    text = json.dumps(_readable_values(value), ensure_ascii=False, allow_nan=False)
     if text.isascii() and text.isprintable():
         return text
     return "".join(json.dumps(char)[1:-1] if _is_unsafe(char) else char for char in text)

@@ -26,7 +26,7 @@ def main(config: Config) -> None:
     plan = ensemble_step.BenchmarkPlan(ROUNDS.value, FOLDS.value)
     spec = resolve(config, encoder_flags.run_paths(DATA_DIR.value))
     for figure in SUITES[SUITE.value](spec, plan):
-        print(json.dumps(figure), flush=True)
+        print(json.dumps(figure, allow_nan=False), flush=True)
 
 
 def run() -> None:

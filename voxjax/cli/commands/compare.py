@@ -13,7 +13,7 @@ from voxjax.errors import UsageError, mismatch
 from voxjax.evaluation import compare_runs
 from voxjax.storage import atomic, paths
 
-FORMATS = {"text": compare_runs.printout, "json": lambda found: json.dumps(found, indent=1)}
+FORMATS = {"text": compare_runs.printout, "json": lambda found: json.dumps(found, indent=1, allow_nan=False)}
 
 FORMAT = flags.DEFINE_enum("format", "text", list(FORMATS), "Format of the comparison.")
 OUT = flags.DEFINE_string("out", None, "File to write it to as well, as JSON.")

@@ -36,7 +36,7 @@ def main() -> int:
     figures = quality.figures(corpus, found)
     print(quality.text(figures))
     if OUT.value:
-        atomic.write(paths.locate(OUT.value), json.dumps(figures, indent=1) + "\n")
+        atomic.write(paths.locate(OUT.value), json.dumps(figures, indent=1, allow_nan=False) + "\n")
     if WORKDIR.value:
         from voxjax.reporting import corpus_report  # imported here, as it starts JAX and matplotlib
 

@@ -79,7 +79,7 @@ def _clip(data_dir: Path, table: Path, row: rows.Row) -> Clip:
     for name in set(FILES) & {name for name, value in about.items() if value}:
         about[name] = _related_file(data_dir, table, about[name], f"{what}, {name}")
     if further := {name: value for name, value in row.values.items() if name and name not in _ALLOWED}:
-        about["own_columns"] = json.dumps(further)
+        about["own_columns"] = json.dumps(further, allow_nan=False)
     speaker = row.values["speaker"] if "speaker" in row.values else ""
     return file_names.clip(root, place, "csv", speaker or UNKNOWN_SPEAKER, row.values["emotion"], **about)
 

@@ -7,7 +7,7 @@ _OTHER_LABELS = 3  # the most probable other emotions in a line
 
 
 def row(layout: Layout, answer: Answer) -> str:
-    """One line: path, emotion, confidence, and the most probable other emotions; or path and error."""
+    """One line: path, emotion, confidence, the most probable other emotions, and warnings; or path and error."""
     path = f"{answer['path']:<{layout.width}}"
     if "error" in answer:
         return printable(f"{path}  error: {answer['error']}")
@@ -16,7 +16,8 @@ def row(layout: Layout, answer: Answer) -> str:
     other_labels = ", ".join(f"{label} {100 * p:.0f} %" for label, p in ranked)
     width = max(map(len, [*layout.labels, UNCERTAIN]))
     emotion = UNCERTAIN if rejected else answer["emotion"]
-    return printable(f"{path}  {emotion:<{width}}  {100 * answer['confidence']:3.0f} %   ({other_labels})")
+    warnings = "".join(f"  warning: {text}" for text in answer["warnings"])
+    return printable(f"{path}  {emotion:<{width}}  {100 * answer['confidence']:3.0f} %   ({other_labels}){warnings}")
 
 
 FORMAT = Format(no_header, row)
