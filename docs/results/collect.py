@@ -17,6 +17,7 @@ README = HERE.parents[1] / "README.md"
 DEVICES = HERE.parent / "many-devices.md"
 RESULTS = HERE.parent / "results.md"
 FUSION = HERE.parent / "fusion.md"
+EVALUATION = HERE.parent / "evaluation.md"
 
 # The guide's five rows: title, config, its accuracy (or what it aims at), its minutes.
 GUIDE = (
@@ -158,6 +159,23 @@ def speed_table(figures):
     return lines
 
 
+def domain_table(figures):
+    """What the check of unlike recordings notices; `figures` are the lines of `benchmark --suite=domain`."""
+    head = "| recordings | answers | noticed | accuracy, ECE of all | accuracy, ECE of those not noticed |"
+    lines = [head, "|---|---|---|---|---|"]
+    for one in figures:
+        cells = [one["kind"], f"{one['n']:,}", f"{100 * one['noticed']:.1f} %"]
+        for part in ("all", "not_noticed"):
+            cells.append(rates(one[part]) if part in one else "none" if "all" in one else "no labels")
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def rates(part):
+    """Accuracy and ECE of some answers."""
+    return f"{100 * part['accuracy']:.1f} %, {100 * part['ece']:.1f} % ({part['n']:,})"
+
+
 def modality_ablation_table(figures):
     """UAR of the same trained model with each subset of its modalities."""
     lines = ["| modalities | UAR | accuracy | clips |", "|---|---|---|---|"]
@@ -216,6 +234,8 @@ def main(arguments):
     draw(found)
     speed = json.loads((HERE / "benchmark_ensemble.json").read_text())
     DEVICES.write_text(put(DEVICES.read_text(), "speed", speed_table(speed)))
+    domain = json.loads((HERE / "domain_shift.json").read_text())
+    EVALUATION.write_text(put(EVALUATION.read_text(), "domain", domain_table(domain)))
     FUSION.write_text(put(FUSION.read_text(), "modality_ablation", modality_ablation_table(found["fusion_demo_modal"])))
 
 

@@ -102,6 +102,11 @@ CORRUPTIONS = (
 )
 
 
+def white_noise(snr_db: float) -> Corruption:
+    """White noise whose mean power is `snr_db` below the clip's."""
+    return _row("white noise", f"{snr_db:g} dB SNR", _white, snr_db=snr_db)
+
+
 def corrupt(
     corruption: Corruption, samples: Float[np.ndarray, " time"], context: Context
 ) -> Float32[np.ndarray, " corrupted"]:

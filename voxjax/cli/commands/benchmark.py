@@ -1,18 +1,19 @@
-"""Measures the speed of VoxJAX's programs, one JSON line per figure.
+"""Measures VoxJAX: speed, and what its check of unlike recordings notices; one JSON line per figure.
 
 voxjax benchmark --suite=ensemble --config=ensemble
+voxjax benchmark --suite=domain --config=whisper_discriminant --config.protocol=speaker5 --data_dir=DATA --folds=5
 """
 
 import json
 
 from absl import flags
 
-from voxjax.benchmarks import ensemble_step
+from voxjax.benchmarks import domain_shift, ensemble_step
 from voxjax.cli import encoder_flags, entrypoint
 from voxjax.config import Config
 from voxjax.pipeline.run_spec import resolve
 
-SUITES = {"ensemble": ensemble_step.over_members}
+SUITES = {"ensemble": ensemble_step.over_members, "domain": domain_shift.unlike_recordings}
 
 SUITE = flags.DEFINE_enum("suite", "ensemble", list(SUITES), "What is measured.")
 ROUNDS = flags.DEFINE_integer("rounds", 20, "How often each is timed.", lower_bound=1)
