@@ -24,9 +24,12 @@ from tests import gcs_server
 # XLA reads these when it is first used, which is later than its import.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes may share an accelerator
 FULL, OUTCOMES = "VOXJAX_TESTS_FULL_COMPILER", "VOXJAX_TESTS_OUTCOMES"
-QUICK_FLAGS = (
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
-)
+FEW_PASSES = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+QUICK_FLAGS = f"{FEW_PASSES} --xla_cpu_use_fusion_emitters=false"
+COMPILERS = {  # marker: XLA's flags in the process that runs the marked tests of a file
+    "full_compiler": "",  # the compiler that users run
+    "same_bits": FEW_PASSES,  # without fusion emitters, a member is fused in another way next to further members
+}
 QUICK = FULL not in os.environ and os.environ.get("XLA_FLAGS", QUICK_FLAGS) == QUICK_FLAGS
 if QUICK:
     os.environ["XLA_FLAGS"] = QUICK_FLAGS
@@ -85,25 +88,26 @@ LONGEST = ("train", "experiments", "pipeline", "models", "encoders", "audio")
 
 
 def pytest_collection_modifyitems(items):
-    """Orders the files, and has `full_compiler` tests run in a process of their own where this one compiles quickly."""
+    """Orders the files, and has marked tests run in a process of their own where this one compiles quickly."""
     rank = {name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.parent.name, len(LONGEST)))
     if not QUICK:
         return
-    marked = [item for item in items if item.get_closest_marker("full_compiler")]
-    for path in {item.path for item in marked}:
-        batch = FullCompiler([item.nodeid for item in marked if item.path == path])
-        for item in marked:
-            if item.path == path:
-                item.fixturenames = []  # the other process sets them up
-                item.runtest = lambda batch=batch, nodeid=item.nodeid: batch.report(nodeid)
+    for marker, flags in COMPILERS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        for path in {item.path for item in marked}:
+            batch = OtherCompiler(flags, [item.nodeid for item in marked if item.path == path])
+            for item in marked:
+                if item.path == path:
+                    item.fixturenames = []  # the other process sets them up
+                    item.runtest = lambda batch=batch, nodeid=item.nodeid: batch.report(nodeid)
 
 
-class FullCompiler:
-    """Tests of one file, run in another process when the first of them is due."""
+class OtherCompiler:
+    """Tests of one file, run in a process with other flags of XLA when the first of them is due."""
 
-    def __init__(self, nodeids):
-        self.nodeids = nodeids
+    def __init__(self, flags, nodeids):
+        self.flags, self.nodeids = flags, nodeids
         self.outcomes = None
 
     def report(self, nodeid):
@@ -122,11 +126,11 @@ class FullCompiler:
             path = pathlib.Path(folder) / "outcomes.jsonl"
             environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
             del environment["XLA_FLAGS"]
-            environment |= {FULL: "1", OUTCOMES: str(path)}
+            environment |= {FULL: "1", OUTCOMES: str(path)} | ({"XLA_FLAGS": self.flags} if self.flags else {})
             command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *self.nodeids]
             done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
             lines = path.read_text().splitlines() if path.exists() else []
-        lost = ("failed", f"the process with the full compiler left no outcome\n{done.stdout}\n{done.stderr}")
+        lost = ("failed", f"the process with another compiler left no outcome\n{done.stdout}\n{done.stderr}")
         return dict.fromkeys(self.nodeids, lost) | {nodeid: (how, text) for nodeid, how, text in map(json.loads, lines)}
 
 

@@ -21,7 +21,8 @@ SMALL = [
 
 
 def start(corpus, workdir, devices, *more):
-    environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    compiler = os.environ["XLA_FLAGS"] if "XLA_FLAGS" in os.environ else ""
+    environment = {**os.environ, "XLA_FLAGS": f"{compiler} --xla_force_host_platform_device_count={devices}"}
     command = [sys.executable, "scripts/train.py", *SMALL, f"--data_dir={corpus}", f"--workdir={workdir}", *more]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

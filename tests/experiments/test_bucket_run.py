@@ -116,7 +116,6 @@ def test_commands_read_and_write_a_bucket(local, bucket, tmp_path):
         "--config.train.valid_fraction=0.2", f"--data_dir={local / 'corpus'}",
     ]  # fmt: skip
     assert f"{bucket}/one/model" in voxjax("train", *flags, f"--workdir={bucket}/one")
-    voxjax("crossval", *flags, f"--workdir={bucket}/folds")
     voxjax("sweep", *flags, "--search=dropout:0:0.4", "--trials=2", f"--workdir={bucket}/search")
     assert (locate(bucket) / "search" / "sweep.csv").read_text().startswith("trial,")
     clip = str(next((local / "corpus").rglob("*.wav")))

@@ -76,7 +76,7 @@ def test_new_clips_of_people_who_were_trained_on_are_not_a_speaker_independent_f
     figures = evaluated("ravdess_song", tmp_path, tmp_path / "run")
     warning = "3 of 3 speakers are people that the model was trained on."
     assert (figures["protocol"], figures["known_speakers"], figures["named_speakers"]) == ("known_speakers", 3, 3)
-    assert figures["warnings"] == [warning] and warning in (tmp_path / "run/report/report.html").read_text()
+    assert warning in figures["warnings"] and warning in (tmp_path / "run/report/report.html").read_text()
 
 
 def test_a_speaker_with_a_training_clip_is_known_under_any_name(training_clips, tmp_path):

@@ -17,6 +17,8 @@ from voxjax.errors import UsageError
 from voxjax.pipeline import feature_sets, run_spec
 from voxjax.pipeline.run_spec import Paths
 
+pytestmark = pytest.mark.same_bits
+
 HEAD = models.options("encoder_head", {"project": 8, "dense": (8,)})
 WHISPER = {"kind": "encoder", "encoder": "whisper_tiny_en", "blocks": (2,), "hop_ms": 20.0}
 COPIES = {"augmentation_factor": 1, "methods": ("speed",)}
@@ -73,7 +75,12 @@ def test_the_folder_has_all_encoders_and_predicts_as_reported(whole, monkeypatch
     folder = root / "run/model"
     description = json.loads((folder / "model.json").read_text())
     assert [row["feature_set"] for row in description["members"]] == [0, 1, 2, 0]
-    assert {path.name for path in folder.glob("*.npz")} == {"weights.npz", "encoder1.npz", "encoder2.npz"}
+    assert {path.name for path in folder.glob("*.npz")} == {
+        "weights.npz",
+        "identity.npz",
+        "encoder1.npz",
+        "encoder2.npz",
+    }
     reported = predictions(root / "run")
     predictor = EmotionPredictor(folder)
     answers = list(predictor.predict_many([root / clip for clip in reported]))

@@ -63,6 +63,7 @@ def test_stacked_members_equal_unrolled_ones(mode):
         assert a["valid_loss"] == pytest.approx(b["valid_loss"], rel=5e-3)
 
 
+@pytest.mark.same_bits
 def test_member_0_has_the_same_bits_in_ensembles_of_1_and_5():
     plan = dataclasses.replace(PLAN, epochs=2)
     five, one = setup(plan, (HYPER,) * 5, mode="unroll"), setup(plan, (HYPER,), mode="unroll")
@@ -97,6 +98,7 @@ def test_an_inactive_member_keeps_every_bit_and_has_sums_of_zero():
     np.testing.assert_array_equal(sums[0].clips, [0, 4])
 
 
+@pytest.mark.same_bits
 def test_folds_of_unequal_size_train_as_they_do_alone():
     """Members have different numbers of rows and so of steps per epoch; each is inactive in the steps it lacks."""
     plan = dataclasses.replace(PLAN, epochs=3)

@@ -28,7 +28,7 @@ from voxjax.pipeline.run_spec import RunSpec, resolve
 from voxjax.storage.provenance import provenance
 
 _OTHER_CORPUS = "emodb"
-_PIECES, _PIECE_S = 60, 4.0  # of music
+_MUSIC_CLIPS, _MUSIC_S = 60, 4.0
 _SPOKEN = {  # a sentence for each voice of espeak-ng
     "de": "Der Zug nach Hamburg fährt heute von einem anderen Gleis.",
     "fr": "Le train pour Lyon part aujourd'hui d'une autre voie.",
@@ -98,7 +98,7 @@ def _kinds(spec: RunSpec) -> dict[str, _Recordings]:
         "new speakers": _Recordings(as_recorded, emotions),
         **{name: _Recordings(_corrupted(row, as_recorded, rate_hz), emotions) for name, row in changed.items()},
         _OTHER_CORPUS: _other_corpus(spec, rate_hz),
-        "music": _unlabelled([_chords(i, rate_hz) for i in range(_PIECES)]),
+        "music": _unlabelled([_chords(i, rate_hz) for i in range(_MUSIC_CLIPS)]),
         "other languages": _unlabelled(_spoken(rate_hz)),
     }
 
@@ -126,18 +126,18 @@ def _other_corpus(spec: RunSpec, rate_hz: int) -> _Recordings:
 
 
 def _chords(seed: int, rate_hz: int) -> Float32[np.ndarray, " time"]:
-    """A piece of eight plucked chords, each with five harmonics of four notes."""
+    """A sequence of eight plucked chords, each with five harmonics of four notes."""
     random = np.random.default_rng(seed)
-    piece = np.zeros(round(_PIECE_S * rate_hz))
-    length = len(piece) // 8
+    samples = np.zeros(round(_MUSIC_S * rate_hz))
+    length = len(samples) // 8
     time_s = np.arange(length) / rate_hz
     for start in range(0, 8 * length, length):
         root_hz = 110.0 * 2.0 ** (random.integers(0, 24) / 12.0)
         for interval in (1.0, 1.26, 1.5, 2.0):
             for harmonic in range(1, 6):
                 tone = np.sin(2.0 * np.pi * root_hz * interval * harmonic * time_s) / harmonic
-                piece[start : start + length] += tone * np.exp(-3.0 * time_s)
-    return (0.1 * piece / np.abs(piece).max()).astype(np.float32)
+                samples[start : start + length] += tone * np.exp(-3.0 * time_s)
+    return (0.1 * samples / np.abs(samples).max()).astype(np.float32)
 
 
 @functools.cache
