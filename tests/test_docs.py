@@ -47,6 +47,17 @@ def test_tables_equal_the_results():
     assert between("guide") == tool["guide_table"](RESULTS["guide"]["rows"])
 
 
+def test_table_of_unlike_recordings_equals_its_figures():
+    figures = RESULTS["domain_shift"]
+    assert between("domain", "docs/evaluation.md") == collect()["domain_table"](figures)
+    assert figures[0]["kind"] == "new speakers" and len(figures) == 6
+
+
+def test_hard_inputs_came_out_as_expected():
+    rows = RESULTS["hard_inputs"]["rows"]
+    assert len(rows) >= 23 and all(row["as_expected"] for row in rows)
+
+
 def test_the_picture_shows_the_results():
     """Figures are drawn as paths, so the size of the redrawn picture is compared."""
     rows = collect()["picture_rows"](RUNS)

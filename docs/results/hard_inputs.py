@@ -125,7 +125,7 @@ def main():
             rows.append({"case": case, "as_expected": bool(good), "found": found})
             print("good" if good else "BAD ", case, "-", found, flush=True)
     command = "python docs/results/hard_inputs.py CASES docs/results/hard_inputs.json"
-    content = {"command": command, **provenance(), "rows": rows}
+    content = {**provenance(), "command": command, "rows": rows}
     out.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     sys.exit(0 if all(row["as_expected"] for row in rows) else 1)
 
