@@ -18,7 +18,7 @@ from voxjax import EmotionPredictor, models
 from voxjax.artifacts import model_folder
 from voxjax.config import Config, FrameFeatures, OfflineAugmentConfig, TrainConfig
 from voxjax.errors import UsageError, VoxJaxError
-from voxjax.experiments import vote_runs
+from voxjax.experiments import evaluate, vote_runs
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -175,3 +175,15 @@ def test_models_of_other_labels_or_rates_are_not_joined(changes, message):
     )
     with pytest.raises(VoxJaxError, match=message):
         vote_runs.joined([one, dataclasses.replace(one, **changes)])
+
+
+def test_a_joined_model_of_several_seeds_and_folds_is_evaluated(tmp_path):
+    one = model_folder.load(ROOT / "checkpoints/optimized")
+    other = dataclasses.replace(one, meta={**one.meta, "seed": 3, "fold": 2, "protocol": "speaker5", "corpus": "emodb"})
+    model_folder.save(tmp_path / "model", vote_runs.joined([one, other]))
+    write_folder(tmp_path, takes=1, speakers=2)
+    request = evaluate.Request(tmp_path / "model", "folder", tmp_path, tmp_path / "run", tmp_path / "cache")
+    figures = evaluate.evaluate(request)
+    assert figures["seeds"] == [0, 3] and figures["n"] == 6
+    meta = EmotionPredictor(tmp_path / "model").meta
+    assert meta["corpus"] == "ravdess+emodb" and meta["protocol"] == "all, speaker5"

@@ -143,6 +143,18 @@ def _by_fold(folds: Callable[[Manifest], np.ndarray]) -> Callable[[Manifest, int
     return partition
 
 
+def check_possible(manifest: Manifest, protocol: str) -> None:
+    """Checks that a protocol can divide these clips, which need not be decoded yet.
+
+    Raises:
+        UsageError: at an unknown protocol.
+        VoxJaxError: at speakers, sentences or labels that the protocol needs and the corpus does not have.
+    """
+    one_of("config.protocol", protocol, PROTOCOLS)
+    if protocol != "guide":  # divides copies, which are made later
+        PROTOCOLS[protocol].partition(manifest, 0)
+
+
 def split(manifest: Manifest, protocol: str, fold: int, valid_fraction: float, seed: int) -> Split:
     """One fold of a protocol, with validation clips drawn from the clips that are not tested on.
 

@@ -69,7 +69,7 @@ def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, vo
         "corpus": corpus,
         "model": predictor.meta["name"],
         "folds": 1,
-        "seeds": [predictor.meta["seed"]],
+        "seeds": predictor.meta["seeds"] if "seeds" in predictor.meta else [predictor.meta["seed"]],
         "chosen_by": "trained before",
         "train_seconds": 0.0,
         "parameters": predictor.parameters,

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from voxjax.audio import corruptions
-from voxjax.audio.io import attempt, read
+from voxjax.audio.io import MIN_DURATION_S, attempt, read
 from voxjax.data import broken_clips
 from voxjax.errors import VoxJaxError
 from voxjax.inference.predictor import EmotionPredictor, ModalityInputs
@@ -91,7 +92,9 @@ def _corrupted(
             recording
         ]
         context = corruptions.Context(rate_hz, babble, np.random.default_rng([*seed, i]))
-        yield corruptions.corrupt(corruption, recording, context), rate_hz
+        corrupted = corruptions.corrupt(corruption, recording, context)
+        missing = math.ceil(MIN_DURATION_S * rate_hz) - len(corrupted)  # of a short clip at a higher speed
+        yield np.pad(corrupted, (0, max(0, missing))), rate_hz
 
 
 def _figures(

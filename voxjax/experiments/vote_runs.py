@@ -122,10 +122,18 @@ def _meta(models: Sequence[TrainedModel]) -> dict[str, Any]:
     metas = [dict(one.meta) for one in models]
     clips = sorted({clip for meta in metas if "training_clips" in meta for clip in meta.pop("training_clips")})
     same = {key: value for key, value in metas[0].items() if all(key in one and one[key] == value for one in metas)}
+    seeds = sorted({one["seed"] for one in metas if "seed" in one})
+    corpus = "+".join(dict.fromkeys(str(one["corpus"]) for one in metas if "corpus" in one))
+    protocols = ", ".join(dict.fromkeys(str(one["protocol"]) for one in metas if "protocol" in one))
+    first: dict[str, Any] = {key: metas[0][key] for key in ("fold", "seed") if key in metas[0]}
     licences = dict.fromkeys(one["licence"] for one in metas if "licence" in one)
     names = [str(one["name"]) if "name" in one else "?" for one in metas]
     return {
         **same,
+        **first,
+        "seeds": seeds,
+        "corpus": corpus,
+        "protocol": protocols,
         "name": "vote of " + ", ".join(names),
         "licence": " ".join(licences),
         "training_clips": clips,

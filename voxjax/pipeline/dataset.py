@@ -11,7 +11,7 @@ from tqdm import tqdm
 from voxjax import modalities
 from voxjax.audio.fingerprint import Print
 from voxjax.config import Config, FeatureConfig
-from voxjax.data import broken_clips, corpora, labelling, store
+from voxjax.data import broken_clips, corpora, labelling, splits, store
 from voxjax.data.manifest import Clip, Manifest
 from voxjax.pipeline import encoder_features, encoder_weights, modality_inputs, near_duplicates
 from voxjax.pipeline.encoder_weights import EncoderWeights
@@ -53,6 +53,7 @@ def load(spec: RunSpec) -> Dataset:
     """
     cache = spec.paths.cache
     manifest = relabelled(spec.config, corpora.load(spec.corpora, spec.paths.data_dir, cache))
+    splits.check_possible(manifest, spec.config.protocol)  # before hours of decoding and encoding
     manifest, clip_store = decoded(manifest, spec.sample_rate_hz, cache, spec.config.broken_clips)
     prints = fingerprints(clip_store, spec.sample_rate_hz, cache)
     manifest = near_duplicates.with_recordings(manifest, prints)
