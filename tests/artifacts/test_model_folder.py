@@ -1,6 +1,7 @@
 """The model folder: complete, equal after reading, with clear errors."""
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import zipfile
@@ -8,7 +9,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from voxjax.artifacts import migration, model_folder
+from voxjax.artifacts import array_files, migration, model_folder
 from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, TrainedModel
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FrameFeatures
@@ -209,3 +210,15 @@ def test_shipped_models_load_and_are_saved_in_the_current_format(folder, tmp_pat
     assert model.meta["training_clips"] and "heard" not in model.meta
     model_folder.save(tmp_path, model)
     assert_same(model_folder.load(tmp_path), model)
+
+
+def test_a_file_of_arrays_written_by_numpy_2_0_is_read(tmp_path):
+    """NumPy 2.0 took the option `allow_pickle` for one more array."""
+    with zipfile.ZipFile(tmp_path / "weights.npz", "w") as archive:
+        for name, values in {"0/a/b": np.arange(3.0), "allow_pickle": np.array(False)}.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, values)
+    content = (tmp_path / "weights.npz").read_bytes()
+    tree = array_files.nested(tmp_path / "weights.npz", hashlib.sha256(content).hexdigest())
+    assert tree.keys() == {"0"} and tree["0"].keys() == {"a"}
+    np.testing.assert_array_equal(tree["0"]["a"]["b"], [0.0, 1.0, 2.0])

@@ -46,6 +46,8 @@ def nested(path: AnyPath, sha256: str) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     with np.load(io.BytesIO(checked(path, sha256, "the weights")), allow_pickle=False) as arrays:
         for name in arrays.files:
+            if name == "allow_pickle":  # written by NumPy 2.0, which took the option for an array
+                continue
             *parents, leaf = array_name(name).split("/")
             at = tree
             for parent in parents:
