@@ -5,13 +5,14 @@ import logging
 import pathlib
 import shutil
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import soundfile
 
 from voxjax import EmotionPredictor
 from voxjax.artifacts import model_folder
-from voxjax.audio import features
+from voxjax.audio import features, normalize, pooling
 from voxjax.audio.normalize import Scaler
 from voxjax.config import EncoderFeatures, FrameFeatures, VectorFeatures
 from voxjax.errors import VoxJaxError
@@ -136,3 +137,14 @@ def test_logits_that_are_not_finite_are_an_error_of_their_clip_alone(predictor, 
     good, bad = predictor.predict_many(paths, lambda source, error: {"error": str(error)})
     assert good["emotion"] in predictor.labels
     assert "noisy.wav" in bad["error"] and "not finite" in bad["error"]
+
+
+def test_a_summary_over_time_is_the_mean_and_deviation_of_pooling():
+    random = np.random.default_rng(0)
+    values, lengths = random.normal(3, 2, (4, 30, 5)).astype(np.float16), np.array([30, 7, 1, 0], np.int32)
+    values[1, 7:] = np.nan
+    scaler = Scaler(np.full((1, 5), 3.0, np.float32), np.full((1, 5), 2.0, np.float32))
+    mask = jnp.arange(30)[None] < lengths[:, None]
+    standardised = normalize.standardised(scaler, jnp.asarray(values, jnp.float32), mask)
+    expected = pooling.mean_and_deviation(standardised, mask.astype(jnp.float32))
+    np.testing.assert_allclose(domain_check.summaries(True, scaler, values, lengths), expected, atol=1e-5)

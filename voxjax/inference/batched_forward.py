@@ -110,7 +110,7 @@ def summaries(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> Float
 
 def _summaries(feature_set: LoadedFeatureSet, batch: ForwardInputs) -> Float[np.ndarray, "B D"]:
     over_time, scaler = domain_check.is_over_time(feature_set.features), feature_set.members[0].scaler
-    return np.asarray(domain_check.summaries(over_time, scaler, batch.features, batch.lengths))
+    return domain_check.summaries(over_time, scaler, batch.features, batch.lengths)
 
 
 def _batches(

@@ -3,30 +3,29 @@
 Letters: B clips, T positions, C channels, D numbers of a summary.
 """
 
-import functools
 from collections.abc import Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from voxjax.audio import normalize, pooling
+from voxjax.audio import normalize
 from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures
 from voxjax.metrics import domain_distance
 from voxjax.metrics.domain_distance import Density
 
 _CHUNK = 64  # clips that are summarised at once
+_LEAST_VARIANCE = np.float32(1e-6)
 
 
-@functools.partial(jax.jit, static_argnums=0)
 def summaries(
     over_time: bool,
     scaler: normalize.Scaler,
     features: Float[Array | np.ndarray, "B T C"],
     lengths: Int[Array | np.ndarray, " B"],
-) -> Float[Array, "B D"]:
+) -> Float[np.ndarray, "B D"]:
     """Standardised features of clips as one vector each, of any microphone and voice: the mean spectrum is kept.
+
+    In NumPy: a compiled program would take longer to load than this takes to compute.
 
     Args:
         over_time: whether positions are moments, so that a clip is its mean and deviation over them, D = 2 C; else
@@ -35,11 +34,15 @@ def summaries(
         features: unscaled; padding may hold anything.
         lengths: valid positions, 0 where there is no audio.
     """
-    mask = jnp.arange(features.shape[1])[None, :] < lengths[:, None]
-    values = normalize.standardised(scaler, jnp.asarray(features, jnp.float32), mask)
-    if over_time:
-        return pooling.mean_and_deviation(values, mask.astype(jnp.float32))
-    return values.reshape(values.shape[0], -1)
+    mask = (np.arange(features.shape[1])[None, :] < np.asarray(lengths)[:, None])[..., None]
+    mean, std = (np.asarray(part, np.float32)[None] for part in scaler)
+    values = np.where(mask, (np.asarray(features, np.float32) - mean) / std, np.float32(0.0))
+    if not over_time:
+        return values.reshape(len(values), -1)
+    count = np.maximum(np.asarray(lengths), 1).astype(np.float32)[:, None]
+    centre = values.sum(axis=1) / count
+    variance = np.where(mask, np.square(values - centre[:, None]), np.float32(0.0)).sum(axis=1) / count
+    return np.concatenate([centre, np.sqrt(np.maximum(variance, _LEAST_VARIANCE))], axis=-1)
 
 
 def is_over_time(config: FeatureConfig) -> bool:
@@ -64,11 +67,7 @@ def fit(
         speakers: of each row.
     """
     parts = []
-    for start in range(0, len(features), _CHUNK):
-        part = features[start : start + _CHUNK]
-        padded = np.zeros((_CHUNK, *part.shape[1:]), part.dtype)  # one shape, and so one compilation
-        padded[: len(part)] = part
-        counts = np.ones(_CHUNK, np.int32)
-        counts[: len(part)] = lengths[start : start + _CHUNK]
-        parts.append(np.asarray(summaries(is_over_time(config), scaler, padded, counts))[: len(part)])
+    for start in range(0, len(features), _CHUNK):  # in parts, as single precision takes twice the memory of half
+        part = slice(start, start + _CHUNK)
+        parts.append(summaries(is_over_time(config), scaler, features[part], lengths[part]))
     return domain_distance.fit(np.concatenate(parts), speakers)
