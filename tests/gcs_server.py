@@ -9,6 +9,8 @@ import threading
 import time
 import urllib.parse
 
+from tests.server import listening
+
 _LIST = re.compile(r"/storage/v1/b/[^/]+/o")
 _OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
 _UPLOAD = re.compile(r"/upload/storage/v1/b/([^/]+)/o")
@@ -179,22 +181,10 @@ def _handler(server):
     return Handler
 
 
-@contextlib.contextmanager
 def running():
     """A server on a free port of this machine, stopped afterwards."""
     server = Server()
-    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
-    listener.daemon_threads = True
-    listener.block_on_close = False
-    server.url = f"http://127.0.0.1:{listener.server_port}"
-    thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server
-    finally:
-        listener.shutdown()
-        thread.join()
-        listener.server_close()
+    return listening(server, _handler(server))
 
 
 def environment(server):

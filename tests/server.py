@@ -113,10 +113,9 @@ def tag(content):
 
 
 @contextlib.contextmanager
-def running():
-    """A server on a free port of this machine, stopped afterwards."""
-    server = Server()
-    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(server))
+def listening(server, handler):
+    """The server with this handler on a free port of this machine, stopped afterwards."""
+    listener = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     listener.daemon_threads = True
     listener.block_on_close = False
     server.url = f"http://127.0.0.1:{listener.server_port}"
@@ -128,3 +127,9 @@ def running():
         listener.shutdown()
         thread.join()
         listener.server_close()
+
+
+def running():
+    """A server on a free port of this machine, stopped afterwards."""
+    server = Server()
+    return listening(server, _handler(server))

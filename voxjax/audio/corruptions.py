@@ -87,12 +87,17 @@ def _row(kind: str, strength: str, function: Callable[..., np.ndarray], **values
     return Corruption(kind, strength, functools.partial(function, **values))
 
 
+def white_noise(snr_db: float) -> Corruption:
+    """White noise whose mean power is `snr_db` below the clip's."""
+    return _row("white noise", f"{snr_db:g} dB SNR", _white, snr_db=snr_db)
+
+
 _VOICES = 5  # of babble
 _DIRECT_DB = 0.0  # level of the direct sound above the reverberation
 
 # In order of severity within a type. A new corruption is a function and a row.
 CORRUPTIONS = (
-    *(_row("white noise", f"{snr} dB SNR", _white, snr_db=snr) for snr in (30, 20, 10)),
+    *(white_noise(snr_db) for snr_db in (30, 20, 10)),
     *(_row("babble", f"{snr} dB SNR", _babble, snr_db=snr) for snr in (20, 10, 5)),
     *(_row("reverberation", f"{rt60:g} s RT60", _room, rt60_s=rt60) for rt60 in (0.3, 0.6, 1.2)),
     *(_row("level", f"{change:+d} dB", _gain, change_db=change) for change in (-20, -10, 10)),
@@ -100,11 +105,6 @@ CORRUPTIONS = (
     *(_row("MP3", words, _mp3, compression=level) for words, level in (("mild", 0.5), ("strong", 0.9))),
     *(_row("speed", f"x {factor:g}", _speed, factor=factor) for factor in (0.9, 1.1)),
 )
-
-
-def white_noise(snr_db: float) -> Corruption:
-    """White noise whose mean power is `snr_db` below the clip's."""
-    return _row("white noise", f"{snr_db:g} dB SNR", _white, snr_db=snr_db)
 
 
 def corrupt(

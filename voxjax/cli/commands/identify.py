@@ -9,7 +9,6 @@ from absl import flags
 
 from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
-from voxjax.experiments.add_identity import add_identity
 from voxjax.storage import paths
 
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model.")
@@ -18,11 +17,13 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus (D
 
 
 def main() -> None:
+    from voxjax.experiments import add_identity  # imported here, so that --help and wrong use answer at once
+
     if not MODEL.value or not CORPUS.value:
         do = "name the model and the corpus that it was trained on"
         raise UsageError(mismatch("voxjax identify", "--model and --corpus", "one of them or none", do))
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
-    known = add_identity(paths.locate(MODEL.value), CORPUS.value, data_dir, paths.cache_dir())
+    known = add_identity.add_identity(paths.locate(MODEL.value), CORPUS.value, data_dir, paths.cache_dir())
     print(f"{MODEL.value}: {len(known.digests)} recordings of {len(known.people)} people")
 
 
