@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from voxjax.data.corpora import GENERATED
-from voxjax.evaluation import doubts, known_speakers
+from voxjax.evaluation import figure_warnings, known_speakers
 from voxjax.evaluation.results import Meta, ReportInput
 from voxjax.metrics import calibration, classification, selective
 from voxjax.storage import json_values
@@ -49,13 +49,13 @@ def measure(run: ReportInput) -> dict[str, Any]:
             "genders": dict(zip(run.speakers, run.genders, strict=True)),
             "per_fold": _per_fold(run, after),
             **_rejected(run, after),
-            **(domain := doubts.domain(run, after)),
+            **(domain := figure_warnings.domain(run, after)),
             "warnings": [
                 *warnings_about(meta["protocol"], meta["corpus"]),
                 *_known(meta),
                 *_collapses(meta),
-                *doubts.few_samples(run, over),
-                *doubts.unlike_training(domain),
+                *figure_warnings.few_samples(run, over),
+                *figure_warnings.unlike_training(domain),
             ],
             **provenance(),
         }

@@ -1,4 +1,4 @@
-"""Reasons to doubt figures: too few speakers or clips, and clips unlike the training clips."""
+"""Warnings about figures: too few speakers or clips, and clips unlike the training clips."""
 
 from collections.abc import Mapping
 from typing import Any
