@@ -1,0 +1,67 @@
+"""Segments of a recording: what is asked for, what is answered, and the timeline that they make."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """A stretch of a recording that is to be answered on its own.
+
+    Attributes:
+        start_s, end_s: seconds from the start of the recording, `0 <= start_s < end_s`.
+        speaker: who speaks, "" where that is unknown.
+        columns: the user's own columns for this stretch, by name, carried into the answer.
+    """
+
+    start_s: float
+    end_s: float
+    speaker: str = ""
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording with one emotion.
+
+    Attributes:
+        start_s, end_s: seconds from the start of the recording, `0 <= start_s < end_s`.
+        speaker: who speaks, "" where that is unknown.
+        emotion: the most probable label; None where the answer is withheld below a confidence.
+        confidence: calibrated probability of the most probable label, in [0, 1].
+        probabilities: by label, summing to 1.
+        distance: from the training clips, above 1 unlike them; None where the model does not know.
+        warnings: sentences about this segment.
+        columns: the user's own columns, by name.
+    """
+
+    start_s: float
+    end_s: float
+    speaker: str
+    emotion: str | None
+    confidence: float
+    probabilities: Mapping[str, float]
+    distance: float | None = None
+    warnings: Sequence[str] = ()
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Timeline:
+    """The emotions of one recording over time.
+
+    Attributes:
+        path: of the recording, as the user named it.
+        duration_s: of the whole recording.
+        model: the model folder.
+        labels: all labels of the model, in its order.
+        segments: by start. Those of one speaker don't overlap; stretches without speech are in none.
+        warnings: sentences about the recording as a whole.
+    """
+
+    path: str
+    duration_s: float
+    model: str
+    labels: Sequence[str]
+    segments: Sequence[Segment]
+    warnings: Sequence[str] = ()
