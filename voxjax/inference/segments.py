@@ -27,12 +27,13 @@ class Segment:
     Attributes:
         start_s, end_s: seconds from the start of the recording, `0 <= start_s < end_s`.
         speaker: who speaks, "" where that is unknown.
-        emotion: the most probable label; None where the answer is withheld below a confidence.
-        confidence: calibrated probability of the most probable label, in [0, 1].
-        probabilities: by label, summing to 1.
+        emotion: the label after smoothing; None where the answer is withheld below a confidence, or there is an error.
+        confidence: calibrated probability of this label (of the withheld one), in [0, 1]; 0 where there is an error.
+        probabilities: by label, summing to 1, averaged over the segment; empty where there is an error.
         distance: from the training clips, above 1 unlike them; None where the model does not know.
         warnings: sentences about this segment.
         columns: the user's own columns, by name.
+        error: why a given span has no answer; "" where it has one.
     """
 
     start_s: float
@@ -44,6 +45,7 @@ class Segment:
     distance: float | None = None
     warnings: Sequence[str] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    error: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Timeline:
         labels: all labels of the model, in its order.
         segments: by start. Those of one speaker don't overlap; stretches without speech are in none.
         warnings: sentences about the recording as a whole.
+        error: why the recording could not be read; "" where it could. Then there are no segments.
     """
 
     path: str
@@ -65,3 +68,4 @@ class Timeline:
     labels: Sequence[str]
     segments: Sequence[Segment]
     warnings: Sequence[str] = ()
+    error: str = ""
