@@ -55,6 +55,7 @@ CONFINED = {
     "absl": ("voxjax.cli", "voxjax.pipeline.encoder_weights"),
     "safetensors": ("voxjax.encoders.tensors",),
     "urllib3": ("voxjax.downloads.http",),
+    "huggingface_hub": ("voxjax.downloads.hub",),
     "jinja2": ("voxjax.reporting.html",),
     "platformdirs": ("voxjax.storage.paths",),
     "ml_collections": ("configs", "voxjax.config", "voxjax.cli"),

@@ -18,6 +18,8 @@ from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.folds import Fold, make_fold
 from voxjax.pipeline.run_spec import MemberSpec, RunSpec
+from voxjax.reporting import model_card
+from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath
 from voxjax.train import processes
 from voxjax.train.run_state import MemberState
@@ -46,8 +48,14 @@ def train(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
     processes.once(lambda: run_folder.claim(workdir, values))
     outcome = session.run_programs(spec, dataset, [[fold]], workdir)
     model = trained_model(spec, dataset, fold, outcome)
-    processes.once(lambda: save(workdir / "model", model))
+    processes.once(lambda: _save(workdir / "model", model, outcome.figures))
     return outcome.figures
+
+
+def _save(folder: AnyPath, model: TrainedModel, figures: Mapping[str, Any]) -> None:
+    """Writes the model folder and its card."""
+    save(folder, model)
+    atomic.write(folder / "README.md", model_card.card(model.meta, figures))
 
 
 def trained_model(spec: RunSpec, dataset: Dataset, fold: Fold, outcome: session.Outcome) -> TrainedModel:

@@ -15,12 +15,12 @@ from voxjax.artifacts import model_folder
 from voxjax.audio import features, io
 from voxjax.audio.limits import AudioLimits
 from voxjax.config import in_range
+from voxjax.downloads import hub
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.inference import answer_warnings, batched_forward, source_chunks
 from voxjax.inference.batched_forward import LoadedFeatureSet, Window, WindowOutputs
 from voxjax.metrics import soft_voting
 from voxjax.modalities.names import AUDIO
-from voxjax.storage.paths import locate
 
 Source = io.Source | None  # None where there is no sound
 ModalityInputs = Mapping[str, modalities.Value]  # of one recording, by modality
@@ -57,7 +57,8 @@ class EmotionPredictor:
     """A trained model, ready to predict.
 
     Args:
-        model: the model folder, on disk or at `gs://BUCKET/FOLDER`; None is the model that comes with VoxJAX.
+        model: the model folder, on disk, at `gs://BUCKET/FOLDER` or at `hf://OWNER/NAME[@REVISION]`; None is the model
+            that comes with VoxJAX.
         reject_below: confidence in [0, 1] below which no emotion is named; 0 always names one.
         target_accuracy: in place of `reject_below`, the accuracy wanted among the accepted answers; the model's own
             confidence threshold for it was chosen on validation clips.
@@ -77,9 +78,9 @@ class EmotionPredictor:
     ) -> None:
         in_range("reject_below", reject_below, 0.0, 1.0)
         self.limits = limits
-        folder = default_model() if model is None else locate(model)
+        folder = default_model() if model is None else hub.model_path(model)
         trained = model_folder.load(folder)
-        self.model = str(folder)
+        self.model = str(model) if str(model).startswith(hub.SCHEME) else str(folder)
         self.labels = trained.labels
         self.meta = trained.meta
         self.identity = trained.identity

@@ -21,10 +21,11 @@ SEED = flags.DEFINE_integer("seed", 0, "Of what --robustness draws.")
 
 
 def main() -> None:
+    from voxjax.downloads import hub
     from voxjax.experiments import evaluate, robustness  # imported here, so that --help and wrong use answer at once
     from voxjax.reporting import run_report
 
-    model = paths.locate(MODEL.value) if MODEL.value else None
+    model = hub.model_path(MODEL.value) if MODEL.value else None
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     workdir = paths.locate(WORKDIR.value)
     request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir(), BROKEN_CLIPS.value)

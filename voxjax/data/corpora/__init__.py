@@ -34,23 +34,25 @@ class Corpus(NamedTuple):
     published: int  # how many last parts of a path identify the recording on every computer; 0 if none do
     people: str  # the namespace of its speakers; corpora that share people have it in common
     note: str  # credit and licence
+    licence: str  # as model hubs name it; "other" for terms without such a name
+    languages: tuple[str, ...]  # ISO 639-1 codes of what is spoken; empty where nobody speaks or it is not known
 
 
 CORPORA = {
-    "demo": Corpus(demo.find, 0, 2, "demo", demo.NOTE),
-    "demo_modal": Corpus(demo_modal.find, 0, 2, "demo_modal", demo_modal.NOTE),
-    "ravdess": Corpus(ravdess.find, 1, 1, "ravdess", ravdess.NOTE),
-    "ravdess_song": Corpus(ravdess.find_song, 1, 1, "ravdess", ravdess.NOTE),
-    "tess": Corpus(tess.find, 1, 1, "tess", tess.NOTE),
-    "cremad": Corpus(cremad.find, 1, 1, "cremad", cremad.NOTE),
-    "emodb": Corpus(emodb.find, 1, 1, "emodb", emodb.NOTE),
-    "savee": Corpus(savee.find, 1, 2, "savee", savee.NOTE),
-    "nemo": Corpus(nemo.find, 1, 1, "nemo", nemo.NOTE),
-    "iemocap": Corpus(iemocap.find, 1, 1, "iemocap", iemocap.NOTE),
-    "meld": Corpus(meld.find, 1, 2, "meld", meld.NOTE),
-    "esd": Corpus(esd.find, 1, 1, "esd", esd.NOTE),
-    "folder": Corpus(folder.find, 1, 0, "own", folder.NOTE),
-    "csv": Corpus(csv_table.find, 1, 0, "own", csv_table.NOTE),
+    "demo": Corpus(demo.find, 0, 2, "demo", demo.NOTE, "apache-2.0", ()),
+    "demo_modal": Corpus(demo_modal.find, 0, 2, "demo_modal", demo_modal.NOTE, "apache-2.0", ()),
+    "ravdess": Corpus(ravdess.find, 1, 1, "ravdess", ravdess.NOTE, "cc-by-nc-sa-4.0", ("en",)),
+    "ravdess_song": Corpus(ravdess.find_song, 1, 1, "ravdess", ravdess.NOTE, "cc-by-nc-sa-4.0", ("en",)),
+    "tess": Corpus(tess.find, 1, 1, "tess", tess.NOTE, "cc-by-nc-nd-4.0", ("en",)),
+    "cremad": Corpus(cremad.find, 1, 1, "cremad", cremad.NOTE, "odbl", ("en",)),
+    "emodb": Corpus(emodb.find, 1, 1, "emodb", emodb.NOTE, "cc-by-4.0", ("de",)),
+    "savee": Corpus(savee.find, 1, 2, "savee", savee.NOTE, "other", ("en",)),
+    "nemo": Corpus(nemo.find, 1, 1, "nemo", nemo.NOTE, "cc-by-nc-sa-4.0", ("pl",)),
+    "iemocap": Corpus(iemocap.find, 1, 1, "iemocap", iemocap.NOTE, "other", ("en",)),
+    "meld": Corpus(meld.find, 1, 2, "meld", meld.NOTE, "other", ("en",)),
+    "esd": Corpus(esd.find, 1, 1, "esd", esd.NOTE, "other", ("en", "zh")),
+    "folder": Corpus(folder.find, 1, 0, "own", folder.NOTE, "other", ()),
+    "csv": Corpus(csv_table.find, 1, 0, "own", csv_table.NOTE, "other", ()),
 }
 
 
