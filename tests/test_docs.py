@@ -53,6 +53,12 @@ def test_table_of_unlike_recordings_equals_its_figures():
     assert figures[0]["kind"] == "new speakers" and len(figures) == 6
 
 
+def test_table_of_weight_formats_equals_its_figures():
+    figures = RESULTS["weights_format"]
+    assert between("weights_format", "docs/sharing.md") == collect()["weights_format_table"](figures)
+    assert len(figures["files"]) == len(list((ROOT / "checkpoints").glob("*/[we]*.npz")))
+
+
 def test_hard_inputs_came_out_as_expected():
     rows = RESULTS["hard_inputs"]["rows"]
     assert len(rows) >= 23 and all(row["as_expected"] for row in rows)

@@ -17,6 +17,7 @@ README = HERE.parents[1] / "README.md"
 DEVICES = HERE.parent / "many-devices.md"
 RESULTS = HERE.parent / "results.md"
 FUSION = HERE.parent / "fusion.md"
+SHARING = HERE.parent / "sharing.md"
 EVALUATION = HERE.parent / "evaluation.md"
 
 # The guide's five rows: title, config, its accuracy (or what it aims at), its minutes.
@@ -176,6 +177,15 @@ def rates(part):
     return f"{100 * part['accuracy']:.1f} %, {100 * part['ece']:.1f} % ({part['n']:,})"
 
 
+def weights_format_table(figures):
+    """Sizes and reading times of the shipped weights in two formats."""
+    lines = ["| file | npz | safetensors |", "|---|---|---|"]
+    for row in figures["files"]:
+        cells = [f"{row[f'{kind}_bytes'] / 1e6:.2f} MB, {row[f'{kind}_ms']:.1f} ms" for kind in ("npz", "safetensors")]
+        lines.append("| " + " | ".join([row["file"].removeprefix("checkpoints/"), *cells]) + " |")
+    return lines
+
+
 def modality_ablation_table(figures):
     """UAR of the same trained model with each subset of its modalities."""
     lines = ["| modalities | UAR | accuracy | clips |", "|---|---|---|---|"]
@@ -236,6 +246,8 @@ def main(arguments):
     DEVICES.write_text(put(DEVICES.read_text(), "speed", speed_table(speed)))
     domain = json.loads((HERE / "domain_shift.json").read_text())
     EVALUATION.write_text(put(EVALUATION.read_text(), "domain", domain_table(domain)))
+    weights = json.loads((HERE / "weights_format.json").read_text())
+    SHARING.write_text(put(SHARING.read_text(), "weights_format", weights_format_table(weights)))
     FUSION.write_text(put(FUSION.read_text(), "modality_ablation", modality_ablation_table(found["fusion_demo_modal"])))
 
 
