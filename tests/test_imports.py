@@ -53,6 +53,8 @@ CONFINED = {
         "voxjax.reporting.fonts",
     ),
     "absl": ("voxjax.cli", "voxjax.pipeline.encoder_weights"),
+    "praatio": ("voxjax.inference.timeline_formats.textgrid",),
+    "pympi": ("voxjax.inference.timeline_formats.eaf",),
     "safetensors": ("voxjax.encoders.tensors",),
     "urllib3": ("voxjax.downloads.http",),
     "huggingface_hub": ("voxjax.downloads.hub",),

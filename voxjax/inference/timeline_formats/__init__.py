@@ -1,7 +1,13 @@
 """File formats of timelines. A new one is a file here and a row in `TIMELINE_FORMATS`."""
 
+from voxjax.inference.timeline_formats import eaf, rttm, textgrid, vtt
 from voxjax.inference.timeline_formats.base import TimelineFormat
 
 __all__ = ["TIMELINE_FORMATS", "TimelineFormat"]
 
-TIMELINE_FORMATS: dict[str, TimelineFormat] = {}
+TIMELINE_FORMATS: dict[str, TimelineFormat] = {
+    "textgrid": textgrid.FORMAT,
+    "eaf": eaf.FORMAT,
+    "vtt": vtt.FORMAT,
+    "rttm": rttm.FORMAT,
+}
