@@ -45,6 +45,7 @@ CONFINED = {
     "orbax": ("voxjax.artifacts.checkpoint",),
     "librosa": ("voxjax.audio",),
     "soundfile": ("voxjax.audio", "voxjax.data"),
+    "av": ("voxjax.audio.decoding.av_container",),
     "tensorboardX": ("voxjax.experiments.tensorboard",),
     "matplotlib": (
         "voxjax.reporting.plots",
@@ -180,7 +181,17 @@ print(EmotionPredictor.__name__, len(own), *sys.modules)
     assert name == "EmotionPredictor" and own_flags == "0"
     above = ("cli", "experiments", "benchmarks", "reporting", "evaluation", "pipeline", "train")
     assert not [module for module in loaded if inside(module, [f"voxjax.{room}" for room in above])]
-    heavy = {"librosa", "scipy.signal", "scipy.special", "sklearn", "matplotlib", "orbax", "optax", "tensorboardX"}
+    heavy = {
+        "librosa",
+        "scipy.signal",
+        "scipy.special",
+        "sklearn",
+        "matplotlib",
+        "orbax",
+        "optax",
+        "tensorboardX",
+        "av",
+    }
     assert not heavy & set(loaded)
 
 
@@ -203,7 +214,9 @@ def opens_text_without_encoding(node):
     modes = [*texts, *(keyword.value.value for keyword in node.keywords if keyword.arg == "mode")]
     binary = any(isinstance(mode, str) and "b" in mode for mode in modes)
     encoded = "utf-8" in texts or any(keyword.arg == "encoding" for keyword in node.keywords)
-    own = not (isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in ("os", "tarfile", "opened"))
+    own = not (
+        isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) in ("os", "tarfile", "opened", "av")
+    )
     return own and name in ("open", "read_text", "write_text") and not binary and not encoded
 
 

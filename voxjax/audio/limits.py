@@ -20,6 +20,7 @@ class AudioLimits:
         max_channels: a large microphone array's.
         max_file_bytes: of the encoded file; a WAV can't hold more than 4 GiB.
         max_decoded_bytes: of the mono mix in float32 at the file's own rate; four hours at 48 kHz are 2.6 GiB.
+        max_decode_s: of the work of FFmpeg on one file; four hours of AAC take about a minute.
         max_peak: of float samples, where full scale is 1. Mixes above full scale are legal; integers in floats are not.
     """
 
@@ -29,4 +30,5 @@ class AudioLimits:
     max_channels: int = 64
     max_file_bytes: int = 2**32 - 2**16
     max_decoded_bytes: int = 3 * 2**30
+    max_decode_s: float = 1_800.0
     max_peak: float = 8.0

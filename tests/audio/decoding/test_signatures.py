@@ -1,5 +1,7 @@
 """Files that are not read are named by their content, with what to do."""
 
+import sys
+
 import pytest
 
 from tests.encoded import decode
@@ -28,12 +30,14 @@ FILES = [
 
 @pytest.mark.parametrize(("data", "message"), FILES, ids=range(len(FILES)))
 @pytest.mark.parametrize("suffix", [".wav", ".mp3", ""])
-def test_it_is_named_whatever_its_suffix(tmp_path, data, message, suffix):
+def test_it_is_named_whatever_its_suffix(tmp_path, monkeypatch, data, message, suffix):
+    monkeypatch.setitem(sys.modules, "av", None)
     path = tmp_path / f"speech{suffix}"
     path.write_bytes(data)
     with pytest.raises(AudioError, match=message) as caught:
         read(path, 16_000)
     assert str(caught.value).startswith(f"{path}: expected ") and "\n" not in str(caught.value)
+    assert ("pip install 'voxjax[video]'" in str(caught.value)) == ("convert it: ffmpeg" in str(caught.value))
 
 
 def test_a_header_of_text_is_a_sound_where_its_format_has_one():

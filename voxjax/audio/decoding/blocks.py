@@ -2,31 +2,25 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 
-from voxjax.audio.decoding import containers
+from voxjax.audio.decoding import av_container, containers, signatures, tags
 from voxjax.audio.decoding.byte_source import ByteSource, SplicedFile, Stream
+from voxjax.audio.decoding.samples import BLOCK_SAMPLES, Blocks, check_format, cut_off, float32
 from voxjax.audio.limits import AudioError, AudioLimits
 from voxjax.errors import mismatch
 
-_BLOCK_SAMPLES = 2**18  # of all channels together
+__all__ = ["Blocks", "check_format", "of_array", "of_file"]
+
 _COUNTS = 2**48  # libsndfile states more samples than this where it does not know their number
 # libsndfile reads a truncated AIFF or AU up to its end, and reports it in its log only
 _CUT = re.compile(r"(?:data|SSND|BODY|Data Size)\s*: (\d+) \(should be (\d+)\)")
 _UNKNOWN_BYTES = 0x7FFF_0000  # a declared size from here on is a pipe's placeholder
 _LONGEST_REPR = 40  # letters of a rate that is none
 _SLACK_BYTES = 100  # some writers include the header
-
-
-class Blocks(NamedTuple):
-    """The samples of one stream, to be read once."""
-
-    rate_hz: int
-    channels: int
-    blocks: Iterator[np.ndarray]  # float32 [time, channels] each
 
 
 class _Sequential(soundfile.SoundFile):
@@ -54,6 +48,10 @@ def of_file(file: BinaryIO, name: str, limits: AudioLimits) -> Iterator[Blocks]:
     if source.size > limits.max_file_bytes:
         expected = f"a file of at most {limits.max_file_bytes} bytes"
         raise AudioError(mismatch(name, expected, source.size, "cut it into parts"))
+    kind = signatures.find(source, start := tags.start_of_sound(source))
+    if kind is not None and kind.demuxer:
+        yield from av_container.streams(source, start, kind, name, limits)
+        return
     for stream in containers.streams(source, name):
         spliced = SplicedFile(source, stream.parts)
         with _Sequential(spliced) as opened:
@@ -84,29 +82,14 @@ def of_array(samples: np.ndarray, rate: Any, name: str, limits: AudioLimits) -> 
         raise AudioError(mismatch(name, "samples [time] or [time, channels]", found, "transpose them"))
     columns = samples if samples.ndim == 2 else samples[:, None]
     check_format(int(rate), columns.shape[1], name, limits)
-    step = max(1, _BLOCK_SAMPLES // columns.shape[1])
-    parts = (_float32(columns[i : i + step]) for i in range(0, len(columns), step))
+    step = max(1, BLOCK_SAMPLES // columns.shape[1])
+    parts = (float32(columns[i : i + step]) for i in range(0, len(columns), step))
     return Blocks(int(rate), columns.shape[1], parts)
-
-
-def check_format(rate_hz: int, channels: int, name: str, limits: AudioLimits) -> None:
-    """Checks the rate and the number of channels against the limits.
-
-    Raises:
-        AudioError: with the limit.
-    """
-    if not limits.min_rate_hz <= rate_hz <= limits.max_rate_hz:
-        expected = f"a sample rate from {limits.min_rate_hz} to {limits.max_rate_hz} Hz"
-        do = "check the rate in its header, or resample it"
-        raise AudioError(mismatch(name, expected, f"{rate_hz} Hz", do))
-    if channels > limits.max_channels:
-        found = f"{channels} channels"
-        raise AudioError(mismatch(name, f"at most {limits.max_channels} channels", found, "take out one channel"))
 
 
 def _read(opened: soundfile.SoundFile, stream: Stream, name: str) -> Iterator[np.ndarray]:
     """Blocks until there are no more; then checks that none is missing."""
-    count, step = 0, max(1, _BLOCK_SAMPLES // opened.channels)
+    count, step = 0, max(1, BLOCK_SAMPLES // opened.channels)
     most = _COUNTS if stream.most is None else stream.most
     while len(block := opened.read(min(step, most - count), dtype="float32", always_2d=True)):
         count += len(block)
@@ -114,20 +97,7 @@ def _read(opened: soundfile.SoundFile, stream: Stream, name: str) -> Iterator[np
     known = opened.frames if opened.frames < _COUNTS and opened.format != "MP3" else 0
     expected = min(max(known, stream.fewest), most)
     if count < expected:
-        raise _cut_off(name, f"{expected} samples", f"{count} of them")
+        raise cut_off(name, f"{expected} samples", f"{count} of them")
     for declared, there in (map(int, sizes) for sizes in _CUT.findall(opened.extra_info)):
         if there + _SLACK_BYTES < declared < _UNKNOWN_BYTES:
-            raise _cut_off(name, f"{declared} bytes of sound", f"{there} of them")
-
-
-def _cut_off(name: str, expected: str, found: str) -> AudioError:
-    return AudioError(mismatch(name, expected, found + ", it was cut off", "copy or record the file again"))
-
-
-def _float32(samples: np.ndarray) -> np.ndarray:
-    """Samples in float32 at full scale 1; unsigned integers around their middle."""
-    if np.issubdtype(samples.dtype, np.integer):
-        middle = 0.0 if np.issubdtype(samples.dtype, np.signedinteger) else 1.0
-        samples = samples / 2.0 ** (8 * samples.dtype.itemsize - 1) - middle
-    with np.errstate(over="ignore"):  # infinite values are found where samples are mixed
-        return samples.astype(np.float32)
+            raise cut_off(name, f"{declared} bytes of sound", f"{there} of them")
