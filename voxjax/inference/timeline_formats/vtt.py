@@ -25,9 +25,9 @@ def _blocks(timeline: Timeline) -> Iterator[str]:
 
 def _text(segment: Segment) -> str:
     """The content of a cue: lines without an empty one among them, which would end it."""
-    share = "" if segment.error else f" {100 * segment.confidence:.0f} %"
+    percent = "" if segment.error else f" {100 * segment.confidence:.0f} %"
     lines = [line.strip() for line in tiers.label(segment).split("\n")]
-    shown = _escaped("\n".join(filter(None, lines))) + share
+    shown = _escaped("\n".join(filter(None, lines))) + percent
     return f"<v {_escaped(tiers.one_line(segment.speaker))}>{shown}" if segment.speaker.strip() else shown
 
 
