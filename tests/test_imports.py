@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 ROWS = (
     ("scripts", "configs"),
     ("voxjax.cli", "voxjax.__main__"),
-    ("voxjax.experiments", "voxjax.benchmarks"),
+    ("voxjax.experiments", "voxjax.benchmarks", "voxjax.deploy"),
     ("voxjax.reporting",),
     ("voxjax.evaluation",),
     ("voxjax.inference",),

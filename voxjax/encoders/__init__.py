@@ -187,7 +187,7 @@ def _pooled(
     if factor == 1:
         return values, mask
     spare = -mask.shape[1] % factor
-    mask = jnp.pad(mask, ((0, 0), (0, spare))).reshape(len(mask), -1, factor)
+    mask = jnp.pad(mask, ((0, 0), (0, spare))).reshape(mask.shape[0], -1, factor)
     values = jnp.pad(values, ((0, 0), (0, spare), (0, 0))).reshape(*mask.shape, -1)
     count = jnp.maximum(jnp.sum(mask, axis=2), 1).astype(values.dtype)
     total = jnp.sum(jnp.where(mask[..., None], values, 0.0), axis=2)
