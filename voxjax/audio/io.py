@@ -44,15 +44,26 @@ def read(source: Source, sample_rate_hz: int, limits: AudioLimits = _LIMITS) -> 
             holds values that are not finite or that are integers in floats. That an MP3 without a Xing header or an
             Ogg file was cut off between two frames or pages can't be known.
     """
-    name = _name(source)
-    try:
+    name = name_of(source)
+    with one_error(name):
         if isinstance(source, tuple):
             given = np.asarray(source[0])
             signal = mix(lambda: [blocks.of_array(given, source[1], name, limits)], name, limits)
         else:
-            with _opened(source, limits) as file:
+            with opened(source, limits) as file:
                 signal = mix(lambda: blocks.of_file(file, name, limits), name, limits)
         return signal.resampled(sample_rate_hz)
+
+
+@contextmanager
+def one_error(name: str) -> Iterator[None]:
+    """Turns whatever is raised while a sound is read into an `AudioError`.
+
+    Args:
+        name: of the sound, for the message.
+    """
+    try:
+        yield
     except VoxJaxError:
         raise
     except Exception as error:  # libsndfile, soxr and NumPy raise many kinds, and each belongs to this sound alone
@@ -84,14 +95,15 @@ def attempt(name: str, work: Callable[[], T]) -> T | VoxJaxError:
     return found
 
 
-def _name(source: Any) -> str:
+def name_of(source: Any) -> str:
+    """The name of a source in messages."""
     if isinstance(source, (str, Path)):
         return str(source)
     return "the samples" if isinstance(source, tuple) else str(source)
 
 
 @contextmanager
-def _opened(source: str | Path | BinaryIO, limits: AudioLimits) -> Iterator[BinaryIO]:
+def opened(source: str | Path | BinaryIO, limits: AudioLimits) -> Iterator[BinaryIO]:
     """A seekable binary file; one that the caller opened stays open."""
     if isinstance(source, (str, Path)):
         _check_file(Path(source))

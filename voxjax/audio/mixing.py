@@ -13,8 +13,8 @@ from voxjax.errors import mismatch
 MIN_DURATION_S = 0.1  # shorter than a syllable
 SILENCE_PEAK = 1e-4  # -80 dBFS: below the noise of a quiet room
 _AT_ONCE = 2**18  # samples of a sound that may last hours
-_FRAME_S = 0.01  # its swing counts, so that a step of the offset is one loud frame
-_SHORTEST_SOUND_S = 0.05  # in all: clicks alone are silence
+FRAME_S = 0.01  # its swing counts, so that a step of the offset is one loud frame
+SHORTEST_SOUND_S = 0.05  # in all: clicks alone are silence
 _CANCELLED = 0.5  # power of the mix relative to channels with nothing in common: their correlation is below -0.5
 _AS_LOUD = 0.8  # of the loudest channel's power, -1 dB: the first such channel is taken
 _INTEGER_SCALES = (2.0**15, 2.0**23, 2.0**31)
@@ -48,9 +48,9 @@ class Mono:
             found = f"{self.rate_hz} Hz, then {blocks.rate_hz} Hz"
             raise AudioError(mismatch(self.name, "one sample rate", found, "cut it into files of one rate"))
         self.rate_hz = blocks.rate_hz
-        powers = _Powers(blocks.channels)
+        powers = Powers(blocks.channels)
         for block in blocks.blocks:
-            _check_values(block, self.name, self.limits)
+            check_values(block, self.name, self.limits)
             mono = block.mean(axis=1, dtype=np.float32) if channel is None else block[:, channel]
             powers.add(block, mono)
             self._append(mono)
@@ -93,10 +93,28 @@ class Mono:
         if not math.isfinite(float(samples.min())) or not math.isfinite(float(samples.max())):
             found = "some that are not after mixing and resampling"
             raise AudioError(mismatch(self.name, "finite samples", found, "export it again"))
-        frame = round(_FRAME_S * sample_rate_hz)
-        swings = np.ptp(samples[: len(samples) // frame * frame].reshape(-1, frame), axis=1) / 2
-        if np.count_nonzero(swings >= SILENCE_PEAK) * _FRAME_S < _SHORTEST_SOUND_S:
-            raise AudioError(mismatch(self.name, "speech", "silence", "check the microphone and the channel"))
+        check_sound(sound_s(samples, sample_rate_hz), self.name)
+
+
+def sound_s(samples: np.ndarray, rate_hz: int) -> float:
+    """Seconds of samples `[time]` that are not silence, in frames of 10 ms."""
+    frame = round(FRAME_S * rate_hz)
+    swings = np.ptp(samples[: len(samples) // frame * frame].reshape(-1, frame), axis=1) / 2
+    return np.count_nonzero(swings >= SILENCE_PEAK) * FRAME_S
+
+
+def check_sound(duration_s: float, name: str) -> None:
+    """Checks that a signal holds more than clicks.
+
+    Args:
+        duration_s: of its sound, as `sound_s`.
+        name: for the message.
+
+    Raises:
+        AudioError: at silence.
+    """
+    if duration_s < SHORTEST_SOUND_S:
+        raise AudioError(mismatch(name, "speech", "silence", "check the microphone and the channel"))
 
 
 def _resampled(samples: np.ndarray, rate_hz: int, to_hz: int) -> np.ndarray:
@@ -131,7 +149,7 @@ def mix(streams: Callable[[], Iterable[Blocks]], name: str, limits: AudioLimits)
     return signal
 
 
-class _Powers:
+class Powers:
     """Powers of channels and of their mean, without constant offsets."""
 
     def __init__(self, channels: int) -> None:
@@ -158,7 +176,7 @@ class _Powers:
         return int(np.argmax(channels >= _AS_LOUD * channels.max()))
 
 
-def _check_values(block: np.ndarray, name: str, limits: AudioLimits) -> None:
+def check_values(block: np.ndarray, name: str, limits: AudioLimits) -> None:
     """Checks that values are finite and in the range of sound."""
     low, high = float(block.min()), float(block.max())
     if not math.isfinite(low) or not math.isfinite(high):

@@ -86,6 +86,7 @@ class EmotionPredictor:
         self.identity = trained.identity
         self.temperature = trained.temperature
         self.sample_rate_hz = trained.feature_sets[0].features.sample_rate_hz  # all feature sets have it
+        self.longest_window_s = min(one.features.max_duration_s for one in trained.feature_sets)
         used = sorted({member.feature_set for member in trained.members})
         self._feature_sets = tuple(batched_forward.load_feature_set(self.model, trained, i) for i in used)
         members = [member for i in used for member in trained.members if member.feature_set == i]
@@ -158,6 +159,10 @@ class EmotionPredictor:
         for source, _, vote in self._votes(sources, modality_inputs):
             yield on_error(source, vote) if isinstance(vote, VoxJaxError) else vote
 
+    def window_votes(self, windows: Sequence[Float[np.ndarray, " time"]]) -> list[Vote]:
+        """The votes on stretches of sound at the model's rate, each as if it were a recording."""
+        return self._vote([self._clip(samples, {}) for samples in windows])
+
     def threshold(self, target_accuracy: float) -> float:
         """The confidence above which validation clips were answered with this accuracy.
 
@@ -205,9 +210,13 @@ class EmotionPredictor:
         values = {name: self._modality(name, value, longest_s) for name, value in modality_inputs.items()}
         if source is None:
             return _Clip(0.0, tuple([samples] for _ in self._feature_sets), values, None)
+        return self._clip(samples, values)
+
+    def _clip(self, samples: Float[np.ndarray, " time"], values: Mapping[str, Float[np.ndarray, "_ _"]]) -> _Clip:
+        """A clip from its sound, cut into windows, and its other modalities."""
         configs = [feature_set.features for feature_set in self._feature_sets]
         windows = (features.windows(config, features.prepare(config, samples)) for config in configs)
-        return _Clip(duration_s, tuple(windows), values, None)
+        return _Clip(len(samples) / self.sample_rate_hz, tuple(windows), values, None)
 
     def _check_inputs(self, source: Source, modality_inputs: ModalityInputs) -> None:
         """Checks that members take these modalities, and that there is any input."""
