@@ -13,6 +13,7 @@ COMMANDS = {
     "crossval": "train all folds of a protocol in one program, then report",
     "evaluate": "report on a trained model over any corpus",
     "predict": "emotions of sound files",
+    "timeline": "emotions over time, of recordings of any length",
     "export": "write a model as one file for another runtime",
     "download": "fetch a corpus or a pretrained encoder",
     "inspect": "check the quality of a corpus",

@@ -93,7 +93,8 @@ def timeline(
     work = _Work(predictor, options, _cut(predictor, options), io.name_of(source), report)
     with streaming.opened(source, predictor.sample_rate_hz, predictor.limits, options.separate) as tracks:
         if spans is not None:
-            found: list[tuple[list[Segment], list[str]]] = [(work.of_spans(tracks[0], spans), [])]
+            none = [] if spans else ["none of the given segments is of this recording"]
+            found = [(work.of_spans(tracks[0], spans), none)]
         elif turns is not None:
             found = [work.of_turns(tracks[0], turns)]
         else:

@@ -78,7 +78,8 @@ def of_spans(
 
 def failed(span: Span, error: str) -> Segment:
     """The segment of a span without an answer."""
-    return Segment(span.start_s, span.end_s, span.speaker, None, 0.0, {}, columns=span.columns, error=error)
+    end_s = span.end_s if math.isfinite(span.end_s) else span.start_s  # the end of a recording that is not known
+    return Segment(span.start_s, end_s, span.speaker, None, 0.0, {}, columns=span.columns, error=error)
 
 
 def _of_span(predictor: EmotionPredictor, answers: Sequence[Answer], span: Span, duration_s: float) -> Segment:
@@ -97,13 +98,13 @@ def _of_span(predictor: EmotionPredictor, answers: Sequence[Answer], span: Span,
     mean = np.average([one.vote.log_probabilities for one in answers], axis=0, weights=lengths)
     probabilities = np.exp(_calibrated(predictor, mean))
     warnings = []
-    if span.end_s > duration_s + _SLACK_S:
+    if duration_s + _SLACK_S < span.end_s < math.inf:
         warnings = [f"ends {span.end_s - duration_s:.2f} s after the recording: answered as far as there is sound"]
     answered = _segment(predictor, probabilities, int(probabilities.argmax()), _distance(answers))
     return dataclasses.replace(
         answered,
         start_s=span.start_s,
-        end_s=span.end_s,
+        end_s=span.end_s if math.isfinite(span.end_s) else duration_s,
         speaker=span.speaker,
         columns=span.columns,
         warnings=[*warnings, *answered.warnings],

@@ -125,7 +125,9 @@ def _filled(track: Track, rate_hz: int, planned: Sequence[Window]) -> Iterator[W
     starts = np.minimum.accumulate([one.from_s for one in reversed(waiting)])[::-1]  # of this and all later windows
     tape, done = _Tape(rate_hz), 0
     for block, last in _with_last(track.blocks()):
-        tape.add(block, starts[done] if done < len(waiting) else math.inf)
+        if done == len(waiting):
+            return
+        tape.add(block, starts[done])
         while done < len(waiting) and (last or waiting[done].to_s <= tape.end_s):
             yield waiting[done]._replace(samples=tape.between(waiting[done].from_s, waiting[done].to_s))
             done += 1
