@@ -1,6 +1,7 @@
 """`voxjax timeline`: files and folders, given segments and speakers, and what is never overwritten."""
 
 import csv
+import io
 import json
 import pathlib
 import subprocess
@@ -44,7 +45,7 @@ def test_a_folder_as_csv_with_given_segments(folder):
     code, out, err = voxjax(folder, "talks", "--segments=own.csv", "--format=csv", "--out=out.csv")
     assert (code, out) == (1, "")
     assert "such as 'c.wav'" in err and "1 of 3 recordings could not be answered in full" in err
-    rows = list(csv.DictReader((folder / "out.csv").open(newline="")))
+    rows = list(csv.DictReader(io.StringIO((folder / "out.csv").read_text(), newline="")))
     assert [(pathlib.Path(one["file"]).name, one["trial"], bool(one["emotion"])) for one in rows] == [
         ("a.wav", "7", True),
         ("broken.wav", "8", False),
