@@ -36,7 +36,7 @@ SETS = {"four": _FOUR, "six": _SIX, "seven": {**_SIX, "surprised": "surprised"}}
 RESERVED_COLUMNS = (
     *("clip", "path", "start", "end", "start_s", "end_s", "duration_s", "corpus", "speaker", "gender", "protocol"),
     *("fold", "seed", "truth", "emotion", "predicted", "confidence", "correct", "rejected", "modalities", "model"),
-    *("error", "warning", "warnings", "distance"),
+    *("error", "warning", "warnings", "distance", "entropy", "disagreement"),
 )
 
 

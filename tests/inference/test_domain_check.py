@@ -127,8 +127,8 @@ def test_weights_that_are_not_finite_are_an_error(tmp_path, value):
 def test_logits_that_are_not_finite_are_an_error_of_their_clip_alone(predictor, recordings, monkeypatch):
     real = batched_forward.outputs
 
-    def outputs(feature_set, windows):
-        found = real(feature_set, windows)
+    def outputs(feature_set, windows, *rest):
+        found = real(feature_set, windows, *rest)
         found.logits[1] = np.nan
         return found
 

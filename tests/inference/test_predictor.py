@@ -20,8 +20,7 @@ from voxjax.audio import features, normalize
 from voxjax.audio.io import AudioError
 from voxjax.config import FrameFeatures
 from voxjax.errors import VoxJaxError
-from voxjax.inference import batched_forward, prediction_lines
-from voxjax.inference import predictor as predictor_module
+from voxjax.inference import batched_forward, prediction_lines, shipped_model
 from voxjax.inference.formats import FORMATS, Layout
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -190,15 +189,15 @@ def test_weights_of_another_network_are_an_error(tmp_path):
 
 
 def test_default_model_is_in_the_package_else_in_the_checkout(tmp_path, monkeypatch):
-    monkeypatch.setattr(predictor_module, "__file__", str(tmp_path / "voxjax" / "inference" / "predictor.py"))
+    monkeypatch.setattr(shipped_model, "__file__", str(tmp_path / "voxjax" / "inference" / "shipped_model.py"))
     with pytest.raises(VoxJaxError, match="--model=DIR"):
-        predictor_module.default_model()
-    for place in (predictor_module.DEFAULT_MODEL, "voxjax/default_model"):
+        shipped_model.default_model()
+    for place in (shipped_model.DEFAULT_MODEL, "voxjax/default_model"):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "model.json").write_text("{}")
-        assert predictor_module.default_model() == tmp_path / place
+        assert shipped_model.default_model() == tmp_path / place
     monkeypatch.chdir("/")
-    assert predictor_module.default_model() == tmp_path / "voxjax/default_model", "from any folder"
+    assert shipped_model.default_model() == tmp_path / "voxjax/default_model", "from any folder"
 
 
 def written(predictor, clips, style):
@@ -227,8 +226,8 @@ def test_json_has_one_object_per_file_in_order(predictor, clips):
         if "b" in pathlib.Path(answer["path"]).stem:
             assert answer.keys() == {"path", "error"}
         else:
-            keys = ["path", "emotion", "confidence", "probabilities", "duration_s", "model", "distance", "warnings"]
-            assert list(answer) == keys
+            keys = ["path", "emotion", "confidence", "probabilities", "duration_s", "model", "distance"]
+            assert list(answer) == [*keys, "entropy", "disagreement", "warnings"]
             assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
 
 
@@ -245,7 +244,7 @@ def test_csv_has_one_column_per_label(predictor, clips):
 
 def test_csv_has_no_formulas_unless_raw_and_no_column_twice():
     answer = {"path": "=1+1.wav", "emotion": "-sad", "confidence": 0.5, "duration_s": 1.0, "model": "m"}
-    answer |= {"distance": None, "warnings": []}
+    answer |= {"distance": None, "entropy": 0.9, "disagreement": None, "warnings": []}
     answer["probabilities"] = {"-sad": 0.5, "error": 0.25, "path": 0.25}
     for raw, mark in ((False, "'"), (True, "")):
         layout = Layout(("-sad", "error", "path"), 10, raw)

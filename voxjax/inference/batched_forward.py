@@ -1,13 +1,13 @@
 """Logits and summaries of windows from trained members, in batches of few shapes, to compile few programs."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from voxjax import encoders, models
 from voxjax.artifacts.model_folder import TrainedMember, TrainedModel
@@ -21,7 +21,7 @@ from voxjax.inference import domain_check
 from voxjax.metrics import domain_distance
 from voxjax.metrics.domain_distance import Density
 from voxjax.modalities.batch import Sequences
-from voxjax.models.forward import ForwardInputs, forward
+from voxjax.models.forward import ForwardInputs, embedding, forward
 
 _BATCH_ROWS = (1, 16)  # rows of a compiled batch: one for a single file, many for a folder
 _EMPTY = np.zeros((0, 1), np.float32)  # a modality that a clip does not have
@@ -62,6 +62,7 @@ class WindowOutputs(NamedTuple):
 
     logits: Float[np.ndarray, "windows M K"]  # those of a member without any input are arbitrary
     distances: Float[np.ndarray, " windows"]  # from the training clips; NaN without sound or without a density
+    embeddings: Float[np.ndarray, "windows D"]  # of all members, one after the other; D = 0 if not asked for
 
 
 def load_feature_set(model: str, trained: TrainedModel, i: int) -> LoadedFeatureSet:
@@ -84,20 +85,27 @@ def _loaded_member(member: TrainedMember, classes: int) -> LoadedMember:
     return LoadedMember(network, models.fused_modalities(member.options), *arrays)
 
 
-def outputs(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> WindowOutputs:
-    """Logits of windows, and their distances from the training clips.
+def outputs(feature_set: LoadedFeatureSet, windows: Sequence[Window], with_embeddings: bool = False) -> WindowOutputs:
+    """Logits of windows, their distances from the training clips and, if asked for, embeddings.
 
     Raises:
         VoxJaxError: at weights that do not fit the network.
     """
     logits = np.zeros((len(windows), len(feature_set.members), feature_set.classes), np.float32)
     distances = np.full(len(windows), np.nan)
+    embeddings: dict[int, Float[np.ndarray, " D"]] = {}
     for own, batch in _batches(feature_set, windows):
         logits[own] = _batch_logits(feature_set, batch)[: len(own)]
         if feature_set.density is not None:
             found = domain_distance.distances(feature_set.density, _summaries(feature_set, batch)[: len(own)])
             distances[own] = np.where(np.asarray(batch.lengths)[: len(own)] > 0, found, np.nan)
-    return WindowOutputs(logits, distances)
+        if with_embeddings:
+            vectors = np.concatenate(_of_members(_embedding, feature_set, batch), axis=1)
+            embeddings |= zip(own.tolist(), vectors, strict=False)
+    empty = np.zeros(0, np.float32)
+    return WindowOutputs(
+        logits, distances, np.stack([embeddings[i] if with_embeddings else empty for i in range(len(windows))])
+    )
 
 
 def summaries(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> Float[np.ndarray, "windows D"]:
@@ -139,9 +147,16 @@ def _batch(feature_set: LoadedFeatureSet, windows: Sequence[Window], rows: int, 
 
 
 def _batch_logits(feature_set: LoadedFeatureSet, batch: ForwardInputs) -> Float[np.ndarray, "B M K"]:
+    return np.stack(_of_members(_forward, feature_set, batch), axis=1)
+
+
+def _of_members(
+    function: Callable[..., Array], feature_set: LoadedFeatureSet, batch: ForwardInputs
+) -> list[Float[np.ndarray, "B _"]]:
+    """What a function with the arguments of `forward` gives for each member."""
     try:
-        scores = [
-            _forward(
+        found = [
+            function(
                 one.network,
                 feature_set.features,
                 one.fused,
@@ -156,7 +171,7 @@ def _batch_logits(feature_set: LoadedFeatureSet, batch: ForwardInputs) -> Float[
     except models.WeightsError as error:
         do = "copy the model folder again"
         raise VoxJaxError(mismatch(feature_set.model, "weights that fit its model.json", str(error), do)) from error
-    return np.stack(jax.device_get(scores), axis=1)
+    return [np.asarray(one) for one in jax.device_get(found)]
 
 
 def _modality_inputs(feature_set: LoadedFeatureSet, windows: Sequence[Window], rows: int) -> dict[str, Sequences]:
@@ -177,7 +192,9 @@ def _modality_inputs(feature_set: LoadedFeatureSet, windows: Sequence[Window], r
     return found
 
 
-_forward = jax.jit(forward, static_argnames=("network", "features", "modalities"))
+_STATIC = ("network", "features", "modalities")
+_forward = jax.jit(forward, static_argnames=_STATIC)
+_embedding = jax.jit(embedding, static_argnames=_STATIC)  # of its own, so that logits have the same bits without it
 
 
 def _padded(config: FeatureConfig, samples: int) -> int:

@@ -1,14 +1,15 @@
-"""Predictions for files and folders as lines, in any of the formats."""
+"""Predictions for files, folders and lists as lines, in any of the formats."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from typing import NamedTuple
 
-from voxjax.audio import search
 from voxjax.data import broken_clips
 from voxjax.errors import UsageError, VoxJaxError, mismatch
+from voxjax.inference import source_list
 from voxjax.inference.formats import Answer, Format, Layout
 from voxjax.inference.predictor import EmotionPredictor, Source
+from voxjax.inference.source_list import Entry
 from voxjax.storage.safe_text import readable
 
 _WIDEST = 72  # longest path, in characters, for which columns are aligned
@@ -22,11 +23,101 @@ POLICIES = ("mark", "stop", "skip")
 class Request:
     """What is predicted, and how answers are written."""
 
-    arguments: Sequence[str]  # paths of sound files and folders
+    arguments: Sequence[str]  # as for `source_list.find`
     style: Format
     modality_inputs: Mapping[str, str] = dataclasses.field(default_factory=dict)  # of the one clip, as of `predict`
     broken_clips: str = "mark"  # a name in `POLICIES`
     raw_cells: bool = False  # leaves cells that a spreadsheet would evaluate as they are
+    lists: Sequence[str] = ()  # as for `source_list.find`
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A request with all that it asks for, in the order of the answers."""
+
+    request: Request
+    layout: Layout
+    entries: Sequence[Entry]
+
+
+class Block(NamedTuple):
+    """Lines that belong together, as their answers are computed together."""
+
+    lines: list[str]  # without line ends
+    answered: int  # entries of the plan that are answered with these lines
+    failures: list[str]  # path and error of those that could not be
+
+
+def plan(predictor: EmotionPredictor, request: Request) -> Plan:
+    """Finds the sounds of a request.
+
+    Raises:
+        UsageError: at modality inputs with several sound files.
+        VoxJaxError: at a list that can't be read.
+    """
+    found = source_list.find(request.arguments, request.lists)
+    entries = found.entries
+    if request.modality_inputs and len(entries) > 1:
+        do = "text, face and physiology belong to one clip: predict one at a time"
+        raise UsageError(mismatch("other modalities", "one sound file at most", f"{len(entries)} sound files", do))
+    if request.modality_inputs and not request.arguments:
+        entries = [Entry("-", "", {})]
+    width = min(_WIDEST, max((len(readable(entry.name)) for entry in entries), default=0))
+    return Plan(request, Layout(predictor.labels, width, request.raw_cells, found.columns), entries)
+
+
+def blocks(predictor: EmotionPredictor, wanted: Plan, start: int = 0) -> Iterator[Block]:
+    """The lines of all answers, as soon as they are known; a file that can't be read gives its error.
+
+    Args:
+        predictor: the model.
+        wanted: what is predicted.
+        start: entries that are answered already, as many as whole blocks have answered: all further blocks are those
+            of a call from the start. The first block, the header, is left out then.
+
+    Raises:
+        VoxJaxError: at a file that can't be read, if the policy is "stop".
+    """
+    if not start:
+        yield Block(list(wanted.request.style.header(wanted.layout)), 0, [])
+    for chunk in answers(predictor, wanted, start):
+        rows = [wanted.request.style.row(wanted.layout, one) for one in kept(wanted, chunk)]
+        yield Block(rows, len(chunk), failed(chunk))
+
+
+def answers(
+    predictor: EmotionPredictor, wanted: Plan, start: int = 0, embeddings: bool = False
+) -> Iterator[list[Answer]]:
+    """Answers to the entries from `start`, in the groups in which they are computed; arguments as for `blocks`.
+
+    Args:
+        predictor, wanted, start: as for `blocks`.
+        embeddings: whether each has the model's vector of the clip.
+
+    Raises:
+        VoxJaxError: at a file that can't be read, if the policy is "stop".
+    """
+    entries = wanted.entries[start:]
+    sources: list[str | None] = [entry.path or None for entry in entries]
+    inputs = [wanted.request.modality_inputs] if wanted.request.modality_inputs and sources else None
+    done = 0
+    for chunk in predictor.predict_chunks(sources, _error, inputs, embeddings):
+        own = entries[done : done + len(chunk)]
+        done += len(chunk)
+        joined = [_joined(entry, answer) for entry, answer in zip(own, chunk, strict=True)]
+        if wanted.request.broken_clips == "stop" and (failures := failed(joined)):
+            raise VoxJaxError(failures[0])
+        yield joined
+
+
+def failed(answered: Sequence[Answer]) -> list[str]:
+    """Path and error of the answers that are errors."""
+    return [f"{one['path']}: {one['error']}" for one in answered if "error" in one]
+
+
+def kept(wanted: Plan, answered: Sequence[Answer]) -> list[Answer]:
+    """The answers that are written under the policy for broken clips."""
+    return [one for one in answered if "error" not in one or wanted.request.broken_clips == "mark"]
 
 
 def lines(predictor: EmotionPredictor, request: Request, report: Callable[[int, int], None]) -> Iterator[str]:
@@ -42,72 +133,40 @@ def lines(predictor: EmotionPredictor, request: Request, report: Callable[[int, 
         Lines without line ends.
 
     Raises:
-        UsageError: at modality inputs with several sound files.
-        VoxJaxError: at a file that can't be read, if the policy is "stop"; if the policy is "skip" and none can.
+        UsageError, VoxJaxError: as `plan` and `blocks`; if the policy is "skip" and no file can be read.
     """
-    paths, broken = _found(request.arguments)
-    if request.modality_inputs and len(paths) + len(broken) > 1:
-        found = f"{len(paths) + len(broken)} sound files"
-        do = "text, face and physiology belong to one clip: predict one at a time"
-        raise UsageError(mismatch("other modalities", "one sound file at most", found, do))
-    sources: list[str | None] = [*paths]
-    if request.modality_inputs and not request.arguments:
-        paths, sources = ["-"], [None]
-    names = [readable(path) for path in paths]
-    width = min(_WIDEST, max(len(name) for name in [*names, *(answer["path"] for answer in broken), ""]))
-    layout = Layout(predictor.labels, width, request.raw_cells)
-    yield from request.style.header(layout)
-    inputs = [request.modality_inputs] if request.modality_inputs and sources else None
-    failed = []
-    for answer in _answers(predictor, sources, names, inputs, broken):
-        if "error" in answer:
-            failed.append(f"{answer['path']}: {answer['error']}")
-            if request.broken_clips == "stop":
-                raise VoxJaxError(failed[0])
-        if "error" not in answer or request.broken_clips == "mark":
-            yield request.style.row(layout, answer)
-    total = len(broken) + len(paths)
-    if request.broken_clips == "skip":
-        if len(failed) == total:
-            raise VoxJaxError(failed[0])
-        broken_clips.handle(failed, "skip")
-    report(len(failed) if request.broken_clips == "mark" else 0, total)
+    wanted = plan(predictor, request)
+    failures: list[str] = []
+    for block in blocks(predictor, wanted):
+        failures += block.failures
+        yield from block.lines
+    report(count_failures(wanted, failures, len(failures)), len(wanted.entries))
 
 
-def _answers(
-    predictor: EmotionPredictor,
-    sources: Sequence[str | None],
-    names: Sequence[str],
-    inputs: list[Mapping[str, str]] | None,
-    broken: Sequence[Answer],
-) -> Iterator[Answer]:
-    """An answer for each path, those of paths without any sound first."""
-    yield from broken
-    for name, answer in zip(names, predictor.predict_many(sources, _error, inputs), strict=True):
-        yield {"path": name, **answer}
+def count_failures(wanted: Plan, failures: Sequence[str], count: int) -> int:
+    """The number of failures at the end of a call; skipped files give a warning and are none.
+
+    Args:
+        wanted: what was predicted.
+        failures: path and error of those of this call.
+        count: of them and those of earlier calls.
+
+    Raises:
+        VoxJaxError: if the policy is "skip" and no file can be read.
+    """
+    if wanted.request.broken_clips != "skip":
+        return count
+    if count and count == len(wanted.entries):
+        none = mismatch("the sound files", "some that can be read", "none", "give others")
+        raise VoxJaxError(next(iter(failures), none))
+    broken_clips.handle(failures, "skip")
+    return 0
 
 
-def _found(arguments: Sequence[str]) -> tuple[list[str], list[Answer]]:
-    """The sound files, and an error for each folder without any or that can't be opened."""
-    paths: list[str] = []
-    broken: list[Answer] = []
-    for argument in arguments:
-        folder = Path(argument)
-        if not folder.is_dir():
-            paths.append(str(folder))
-            continue
-        found = search.search(folder)
-        search.report(folder, found.left_out)
-        paths += map(str, found.files)
-        errors = {str(path): ("a folder that can be opened", reason) for path, reason in found.unreadable.items()}
-        if not found.files and not errors:
-            left_out = search.description(folder, found.left_out)
-            errors[argument] = ("sound files", f"none; left out: {left_out}" if left_out else "none")
-        for path, (expected, reason) in errors.items():
-            name = readable(path)
-            error = mismatch(name, expected, readable(reason), "check the path and its permissions")
-            broken.append({"path": name, "error": error.removeprefix(f"{name}: ")})
-    return paths, broken
+def _joined(entry: Entry, answer: Answer) -> Answer:
+    """The answer with its path first and the user's own columns last."""
+    own = entry.answer
+    return {"path": own["path"], **({"error": entry.error} if entry.error else answer), **own}
 
 
 def _error(source: Source, error: VoxJaxError) -> Answer:

@@ -4,7 +4,6 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,24 +16,17 @@ from voxjax.audio.limits import AudioLimits
 from voxjax.config import in_range
 from voxjax.downloads import hub
 from voxjax.errors import UsageError, VoxJaxError, mismatch
-from voxjax.inference import answer_warnings, batched_forward, source_chunks
+from voxjax.inference import answer_warnings, answers, batched_forward, reject_option, source_chunks
+from voxjax.inference.answers import AnswerSettings, ClipFacts, Result, Vote
 from voxjax.inference.batched_forward import LoadedFeatureSet, Window, WindowOutputs
+from voxjax.inference.shipped_model import default_model
 from voxjax.metrics import soft_voting
 from voxjax.modalities.names import AUDIO
 
 Source = io.Source | None  # None where there is no sound
 ModalityInputs = Mapping[str, modalities.Value]  # of one recording, by modality
-Result = dict[str, Any]  # as `EmotionPredictor.predict` describes it
 
-DEFAULT_MODEL = "checkpoints/whisper_statistics"
 _LIMITS = AudioLimits()
-
-
-class Vote(NamedTuple):
-    """The answer of all members to one clip, before the temperature."""
-
-    log_probabilities: Float[np.ndarray, " K"]
-    distance: float  # from the training clips; NaN where it is unknown
 
 
 class _Clip(NamedTuple):
@@ -47,6 +39,14 @@ class _Clip(NamedTuple):
     modality_inputs: Mapping[str, Float[np.ndarray, "_ _"]]  # float32 [T, D] each
     error: VoxJaxError | None
 
+    @property
+    def modalities(self) -> list[str]:
+        """Those that it has, with the audio."""
+        return answers.used_modalities(self.duration_s, self.modality_inputs)
+
+
+_Voted = tuple[Source, _Clip, Vote | VoxJaxError]
+
 
 def stop(source: Source, error: VoxJaxError) -> Result:
     """Raises the error; the default of `predict_many` for an unreadable source."""
@@ -54,7 +54,7 @@ def stop(source: Source, error: VoxJaxError) -> Result:
 
 
 class EmotionPredictor:
-    """A trained model, ready to predict.
+    """A trained model, ready to predict. Nothing in it changes after it is made: several threads may use it at once.
 
     Args:
         model: the model folder, on disk, at `gs://BUCKET/FOLDER` or at `hf://OWNER/NAME[@REVISION]`; None is the model
@@ -103,7 +103,9 @@ class EmotionPredictor:
         if target_accuracy is not None:
             answer_warnings.about_threshold(self.reject_below, target_accuracy, len(self.labels))
 
-    def predict(self, source: Source, modality_inputs: ModalityInputs | None = None) -> Result:
+    def predict(
+        self, source: Source, modality_inputs: ModalityInputs | None = None, embeddings: bool = False
+    ) -> Result:
         """The emotion of one recording.
 
         Args:
@@ -111,25 +113,30 @@ class EmotionPredictor:
                 samples `[time]` or `[time, channels]` in [-1, 1]; None where there are other modalities alone.
             modality_inputs: for a fusion model, any of those in `modalities`: `{"text": "I won!"}`, a path, or
                 numbers `[T, D]`.
+            embeddings: whether the answer also has the model's vector of the recording.
 
         Returns:
-            `emotion`; `confidence`, its calibrated probability in [0, 1]; `probabilities` by label,
-            summing to 1; `duration_s`, 0 without sound; `model`, the folder; `distance` of the sound from the training
-            clips, above 1 unlike them (5 % of clips of new speakers are), None without sound or in a model that
-            does not know; `warnings`, a list of sentences. With a rejection threshold also `rejected`, and where that
-            is true `emotion` is None. For a fusion model also `modalities`, the ones used.
+            `emotion`; `confidence`, its calibrated probability in [0, 1]; `probabilities` by label, summing to 1;
+            `duration_s`, 0 without sound; `model`, the folder; `distance` of the sound from the training clips, above
+            1 unlike them (5 % of clips of new speakers are), None without sound or in a model that does not know;
+            `entropy` of the probabilities relative to log K, from 0 (certain) to 1 (all equal); `disagreement` of an
+            ensemble's members (`soft_voting.disagreement`), from 0 to 1, None for a single member; `warnings`, a list
+            of sentences. With a rejection threshold also `rejected`, and where that is true `emotion` is None. For a
+            fusion model also `modalities`, the ones used. With `embeddings` also `embedding`, float32 `[D]`: the
+            inputs of the members' last layers (`models.Network.embedding`), each the mean over the recording's windows.
 
         Raises:
             AudioError: at sound that can't be used.
             VoxJaxError: at an unknown modality or one that can't be read, and without any input.
         """
-        return next(self.predict_many([source], modality_inputs=[modality_inputs or {}]))
+        return next(self.predict_many([source], modality_inputs=[modality_inputs or {}], embeddings=embeddings))
 
     def predict_many(
         self,
         sources: Iterable[Source],
         on_error: Callable[[Source, VoxJaxError], Result] = stop,
         modality_inputs: Iterable[ModalityInputs] | None = None,
+        embeddings: bool = False,
     ) -> Iterator[Result]:
         """The emotions of many recordings, in their order, as `predict` returns them.
 
@@ -137,12 +144,30 @@ class EmotionPredictor:
             sources: as for `predict`; consumed as needed, so that there may be many.
             on_error: returns the result for a source that can't be read.
             modality_inputs: one mapping per source; None where no source has any.
+            embeddings: as for `predict`.
 
         Yields:
             One result per source.
         """
-        for source, clip, vote in self._votes(sources, modality_inputs):
-            yield on_error(source, vote) if isinstance(vote, VoxJaxError) else self._result(vote, clip)
+        for chunk in self.predict_chunks(sources, on_error, modality_inputs, embeddings):
+            yield from chunk
+
+    def predict_chunks(
+        self,
+        sources: Iterable[Source],
+        on_error: Callable[[Source, VoxJaxError], Result] = stop,
+        modality_inputs: Iterable[ModalityInputs] | None = None,
+        embeddings: bool = False,
+    ) -> Iterator[list[Result]]:
+        """As `predict_many`, in the lists in which recordings are computed.
+
+        A call with the sources that follow a list gives the lists that follow it, to the bit.
+        """
+        for chunk in self._vote_chunks(sources, modality_inputs, embeddings):
+            yield [
+                on_error(source, vote) if isinstance(vote, VoxJaxError) else self._result(vote, clip)
+                for source, clip, vote in chunk
+            ]
 
     def votes(
         self,
@@ -169,32 +194,26 @@ class EmotionPredictor:
         Raises:
             VoxJaxError: at a model without thresholds, or an accuracy that it has none for.
         """
-        known = self.meta["reject"] if "reject" in self.meta else {}
-        if f"{target_accuracy:g}" not in known:
-            expected = "one of " + ", ".join(known) if known else "a model that was trained with thresholds"
-            do = "choose one of these" if known else "name a confidence yourself (--reject_below=0.6), or train again"
-            raise VoxJaxError(mismatch(f"{self.model}, target accuracy", expected, f"{target_accuracy:g}", do))
-        if known[f"{target_accuracy:g}"] is None:
-            found = "no confidence that reaches it on validation clips"
-            do = "ask for less, or name a confidence yourself (--reject_below=0.6)"
-            raise VoxJaxError(mismatch(self.model, f"{target_accuracy:.0%} of answers right", found, do))
-        return float(known[f"{target_accuracy:g}"])
+        return reject_option.threshold(self.model, self.meta, target_accuracy)
 
-    def _votes(
-        self, sources: Iterable[Source], modality_inputs: Iterable[ModalityInputs] | None
-    ) -> Iterator[tuple[Source, _Clip, Vote | VoxJaxError]]:
+    def _votes(self, sources: Iterable[Source], modality_inputs: Iterable[ModalityInputs] | None) -> Iterator[_Voted]:
         """Each source with its clip and the vote, or the error why there is none."""
+        return itertools.chain.from_iterable(self._vote_chunks(sources, modality_inputs))
+
+    def _vote_chunks(
+        self, sources: Iterable[Source], modality_inputs: Iterable[ModalityInputs] | None, embeddings: bool = False
+    ) -> Iterator[list[_Voted]]:
+        """As `_votes`, in the lists in which sources are computed."""
         pairs: Iterator[tuple[Source, ModalityInputs]] = (
             zip(sources, itertools.repeat({}))
             if modality_inputs is None
             else zip(sources, modality_inputs, strict=True)
         )
         for chunk in source_chunks.read_in_chunks(pairs, self._read):
-            votes = iter(self._vote([clip for _, clip in chunk if clip.error is None]))
+            votes = iter(self._vote([clip for _, clip in chunk if clip.error is None], embeddings))
             answered = [(source, clip._replace(windows=())) for source, clip in chunk]
             chunk.clear()  # sound is not held while answers are used and the next sources are read
-            for source, clip in answered:
-                yield source, clip, clip.error or self._checked(source, next(votes))
+            yield [(source, clip, clip.error or self._checked(source, next(votes))) for source, clip in answered]
 
     def _read(self, given: tuple[Source, ModalityInputs]) -> _Clip:
         """One source; any error while it is read is its own."""
@@ -235,24 +254,32 @@ class EmotionPredictor:
         modalities.check_same_columns(f"{name}, for {self.model}", read, self.modalities[name], names)
         return read.values
 
-    def _vote(self, clips: Sequence[_Clip]) -> list[Vote]:
+    def _vote(self, clips: Sequence[_Clip], embeddings: bool) -> list[Vote]:
         """The vote on each clip of the members that have any input."""
         if not clips:
             return []
-        means = [self._mean_outputs(feature_set, i, clips) for i, feature_set in enumerate(self._feature_sets)]
-        logits = np.concatenate([one.logits for one in means], axis=1).astype(np.float64)  # [clips, M, K]
-        available = np.array([[bool(fused & set(_used(clip))) for clip in clips] for fused in self._fused])
-        found = soft_voting.soft_vote(logits.transpose(1, 0, 2), self._weights, available)
-        return [Vote(one, float(distance)) for one, distance in zip(found, means[0].distances, strict=True)]
+        means = [
+            self._mean_outputs(feature_set, i, clips, embeddings) for i, feature_set in enumerate(self._feature_sets)
+        ]
+        logits = np.concatenate([one.logits for one in means], axis=1).astype(np.float64).transpose(1, 0, 2)
+        available = np.array([[bool(fused & set(clip.modalities)) for clip in clips] for fused in self._fused])
+        found = soft_voting.soft_vote(logits, self._weights, available)
+        apart = soft_voting.disagreement(logits, self._weights, available)
+        vectors = np.concatenate([one.embeddings for one in means], axis=1)  # [clips, D], D = 0 if not asked for
+        return [
+            Vote(found[i], float(means[0].distances[i]), float(apart[i]), vectors[i] if embeddings else None)
+            for i in range(len(clips))
+        ]
 
-    def _mean_outputs(self, feature_set: LoadedFeatureSet, i: int, clips: Sequence[_Clip]) -> WindowOutputs:
+    def _mean_outputs(
+        self, feature_set: LoadedFeatureSet, i: int, clips: Sequence[_Clip], embeddings: bool
+    ) -> WindowOutputs:
         """Mean over each clip's windows in feature set `i`: logits `[clips, M, K]`, M those of the feature set."""
         windows = [Window(samples, clip.modality_inputs) for clip in clips for samples in clip.windows[i]]
-        found = batched_forward.outputs(feature_set, windows)
+        found = batched_forward.outputs(feature_set, windows, embeddings)
         counts = [len(clip.windows[i]) for clip in clips]
         parts = [slice(end - n, end) for n, end in zip(counts, np.cumsum(counts), strict=True)]
-        logits = np.stack([found.logits[part].mean(axis=0) for part in parts])
-        return WindowOutputs(logits, np.array([found.distances[part].mean() for part in parts]))
+        return WindowOutputs(*(np.stack([values[part].mean(axis=0) for part in parts]) for values in found))
 
     def _checked(self, source: Source, vote: Vote) -> Vote | VoxJaxError:
         """The vote, or an error where it is not finite."""
@@ -264,37 +291,5 @@ class EmotionPredictor:
 
     def _result(self, vote: Vote, clip: _Clip) -> Result:
         """The answer to one clip."""
-        probabilities = soft_voting.softmax(vote.log_probabilities / self.temperature)
-        best = int(probabilities.argmax())
-        rejected = bool(probabilities[best] < self.reject_below)
-        return {
-            "emotion": None if rejected else self.labels[best],
-            "confidence": float(probabilities[best]),
-            "probabilities": dict(zip(self.labels, probabilities.tolist(), strict=True)),
-            "duration_s": clip.duration_s,
-            "model": self.model,
-            "distance": vote.distance if math.isfinite(vote.distance) else None,
-            "warnings": answer_warnings.of(vote.distance),
-            **({"rejected": rejected} if self.reject_below else {}),
-            **({"modalities": _used(clip)} if self.modalities else {}),
-        }
-
-
-def default_model() -> Path:
-    """The shipped model: inside the installed package, else in the checkout.
-
-    Raises:
-        VoxJaxError: where it is in neither.
-    """
-    package = Path(__file__).resolve().parents[1]
-    places = [package / "default_model", package.parent / DEFAULT_MODEL]
-    for place in places:
-        if (place / "model.json").is_file():
-            return place
-    do = "install VoxJAX again, or name a model folder (--model=DIR)"
-    raise VoxJaxError(mismatch("model", f"the default model in {places[0]} or {places[1]}", "neither", do))
-
-
-def _used(clip: _Clip) -> list[str]:
-    """The modalities of a clip, including the audio."""
-    return [AUDIO] * bool(clip.duration_s) + list(clip.modality_inputs)
+        settings = AnswerSettings(self.model, self.labels, self.temperature, self.reject_below, bool(self.modalities))
+        return answers.answer(settings, vote, ClipFacts(clip.duration_s, clip.modalities, ()))

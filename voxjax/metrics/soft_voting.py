@@ -67,6 +67,38 @@ def weighted_mean(
     return np.where(total[:, None] > 0, mean, 1.0 / probabilities.shape[-1])
 
 
+def disagreement(
+    logits: Float[np.ndarray, "M clips K"],
+    weights: Float[np.ndarray, " weights"],
+    available: Bool[np.ndarray, "M clips"],
+) -> Float[np.ndarray, " clips"]:
+    """How far the members of a vote are apart: `[M, clips, K], [M] -> [clips]`, from 0 for equal answers to 1.
+
+    The entropy of the vote less the mean entropy of its members, relative to log K: the generalised Jensen-Shannon
+    divergence (Lin 1991), in ensembles the part of the uncertainty that is due to the model (Depeweg et al. 2018).
+
+    Args:
+        logits, weights, available: as for `soft_vote`.
+
+    Returns:
+        NaN where fewer than two members with a weight are available.
+    """
+    probabilities = softmax(np.where(available[..., None], np.asarray(logits, np.float64), 0.0))
+    mean = weighted_mean(probabilities, weights, available)
+    own = weighted_mean(entropy(probabilities)[..., None], weights, available)[:, 0]
+    counted = available & (np.asarray(weights) > 0)[:, None]
+    return np.where(counted.sum(axis=0) > 1, np.maximum(entropy(mean) - own, 0.0), np.nan)
+
+
+def entropy(probabilities: Float[np.ndarray, "*shape K"]) -> Float[np.ndarray, "*shape"]:
+    """Entropy relative to that of equal probabilities: `[..., K] -> [...]`, from 0 (certain) to 1 (all equal)."""
+    classes = probabilities.shape[-1]
+    if classes == 1:
+        return np.zeros(probabilities.shape[:-1])
+    logarithms = np.log(np.maximum(probabilities, _LEAST_PROBABILITY))
+    return np.asarray(np.maximum(-(probabilities * logarithms).sum(axis=-1) / np.log(classes), 0.0))
+
+
 def with_equal_priors(
     probabilities: Float[np.ndarray, "clips K"], frequencies: Float[np.ndarray, "clips K"]
 ) -> Float[np.ndarray, "clips K"]:

@@ -33,6 +33,7 @@ from voxjax.models import (
     enhanced,
     fusion,
     hybrid,
+    last_layer,
     lda,
     lstm,
     optimized,
@@ -147,6 +148,23 @@ class Network:
         except flax.errors.FlaxError as error:
             raise WeightsError(" ".join(str(error).split())) from error
         return cast(Array, logits)
+
+    def embedding(
+        self, variables: Variables, inputs: Inputs, mask: Masks, pretrained: Params = NOTHING_PRETRAINED
+    ) -> Float[Array, "B D"]:
+        """The network's vector of each clip, from which its last layer makes the logits: `[B, D]`.
+
+        It is the input of the last dense layer; with late fusion those of all modalities, one after the other. A
+        linear discriminant has no other layer: it is the clip's standardised statistics.
+
+        Raises:
+            WeightsError: at weights of another network.
+        """
+        collections = _collections(variables, pretrained)
+        try:
+            return last_layer.inputs(self.module, collections, inputs, mask)
+        except flax.errors.FlaxError as error:
+            raise WeightsError(" ".join(str(error).split())) from error
 
     def apply_train(
         self,

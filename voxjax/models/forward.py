@@ -53,6 +53,21 @@ def forward(
     return network.apply(variables, network_inputs, masks, pretrained)
 
 
+def embedding(
+    network: Network,
+    features: FeatureConfig,
+    modalities: tuple[str, ...],
+    variables: Variables,
+    scaler: normalize.Scaler,
+    modality_scalers: Mapping[str, normalize.Scaler],
+    pretrained: Params,
+    inputs: ForwardInputs,
+) -> Float[Array, "B D"]:
+    """The network's vector of each clip, as `Network.embedding` defines it. Arguments as for `forward`."""
+    network_inputs, masks = scaled_inputs(features, modalities, scaler, modality_scalers, inputs)
+    return network.embedding(variables, network_inputs, masks, pretrained)
+
+
 def scaled_inputs(
     features: FeatureConfig,
     modalities: tuple[str, ...],

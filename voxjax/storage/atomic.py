@@ -56,25 +56,35 @@ def write_stream(path: AnyPath, writer: Callable[[IO[bytes]], object]) -> None:
         raise
 
 
-def append(path: AnyPath, text: str) -> None:
-    """Adds text to the end of a file. An object in a bucket can't grow, so it is written again with the text.
+def append(path: AnyPath, content: bytes | str) -> None:
+    """Adds to the end of a file. An object in a bucket can't grow, so it is written again with the addition.
 
     Args:
         path: created if missing, in an existing folder.
-        text: encoded as UTF-8.
+        content: text is encoded as UTF-8.
 
     Raises:
         OSError, VoxJaxError: as `write`.
     """
+    data = content.encode() if isinstance(content, str) else content
     if isinstance(path, Path):
-        with path.open("a", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with path.open("ab") as file:
+            file.write(data)
     else:
         before = b""
         with reaching(path), contextlib.suppress(FileNotFoundError):
             before = path.read_bytes()
         with reaching(path):
-            path.write_bytes(before + text.encode())
+            path.write_bytes(before + data)
+
+
+def cut(path: Path, size: int) -> None:
+    """Takes everything after the first `size` bytes off a file on disk.
+
+    Raises:
+        OSError: if it can't be written.
+    """
+    os.truncate(path, size)
 
 
 def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:

@@ -63,7 +63,7 @@ def _encoders() -> str:
 
 def _default_model() -> str:
     from voxjax.errors import VoxJaxError
-    from voxjax.inference.predictor import default_model
+    from voxjax.inference.shipped_model import default_model
 
     try:
         return str(default_model())

@@ -5,4 +5,9 @@ from voxjax.inference.formats.base import Answer, Format, Layout
 
 __all__ = ["FORMATS", "Answer", "Format", "Layout"]
 
-FORMATS = {"text": text.FORMAT, "json": json_lines.FORMAT, "csv": csv_table.FORMAT}
+FORMATS = {
+    "text": text.FORMAT,
+    "json": json_lines.FORMAT,
+    "jsonl": json_lines.FORMAT,  # another name for the same
+    "csv": csv_table.FORMAT,
+}

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-Answer = dict[str, Any]  # what `EmotionPredictor.predict` returns and `path`; or `path` and `error`
+# What `EmotionPredictor.predict` returns and `path`, or `path` and `error`; both with `columns` for a source of a list
+# that has further columns.
+Answer = dict[str, Any]
 
 UNCERTAIN = "uncertain"  # in place of an emotion, for a rejected answer
 
@@ -14,6 +16,7 @@ class Layout(NamedTuple):
     labels: Sequence[str]
     width: int  # characters of the longest path
     raw_cells: bool = False  # leaves CSV cells that a spreadsheet would evaluate as they are
+    columns: Sequence[str] = ()  # the user's own, of the lists of sources
 
 
 class Format(NamedTuple):

@@ -1,4 +1,4 @@
-"""Predictions as CSV: one row per file, one column per label."""
+"""Predictions as CSV: one row per file, one column per label, then the user's own columns."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,25 +7,28 @@ from voxjax.inference.formats.base import Answer, Format, Layout, rounded
 from voxjax.storage import csv_text
 from voxjax.storage.safe_text import printable
 
+_ABOUT = ("duration_s", "model", "entropy", "disagreement", "distance")
+
 
 def header(layout: Layout) -> Iterator[str]:
-    """The line of column names."""
+    """The line of column names; an own column with the name of another is called `own_NAME`."""
     columns = labels.label_columns(layout.labels)
-    yield _line(
-        layout, ["path", "emotion", "confidence", *columns, "duration_s", "model", "distance", "warnings", "error"]
-    )
+    columns = ["path", "emotion", "confidence", *columns, *_ABOUT, "warnings", "error"]
+    yield _line(layout, [*columns, *labels.distinct_columns(layout.columns, columns, "own_")])
 
 
 def row(layout: Layout, answer: Answer) -> str:
-    """One row; of a file that can't be read only path and error are filled in."""
+    """One row; of a file that can't be read only path, error and the user's own columns are filled in."""
+    given = answer["columns"] if "columns" in answer else {}
+    own = [given[name] if name in given else "" for name in layout.columns]
     if "error" in answer:
-        return _line(layout, [answer["path"], *[""] * (len(layout.labels) + 6), answer["error"]])
+        empty = [""] * (len(layout.labels) + len(_ABOUT) + 3)
+        return _line(layout, [answer["path"], *empty, answer["error"], *own])
     values = rounded(answer)
     probabilities = [values["probabilities"][label] for label in layout.labels]
     first = [values[key] for key in ("path", "emotion", "confidence")]
-    distance = "" if values["distance"] is None else values["distance"]
-    about = [values["duration_s"], values["model"], distance, "; ".join(values["warnings"])]
-    return _line(layout, [*first, *probabilities, *about, ""])
+    about = ["" if values[key] is None else values[key] for key in _ABOUT]
+    return _line(layout, [*first, *probabilities, *about, "; ".join(values["warnings"]), "", *own])
 
 
 def _line(layout: Layout, cells: Sequence[csv_text.Cell]) -> str:
