@@ -56,7 +56,7 @@ CONFINED = {
     "absl": ("voxjax.cli", "voxjax.pipeline.encoder_weights"),
     "praatio": ("voxjax.inference.timeline_formats.textgrid",),
     "pympi": ("voxjax.inference.timeline_formats.eaf",),
-    "safetensors": ("voxjax.encoders.tensors",),
+    "safetensors": ("voxjax.encoders.tensors", "voxjax.artifacts.array_files"),
     "urllib3": ("voxjax.downloads.http",),
     "huggingface_hub": ("voxjax.downloads.hub",),
     "jinja2": ("voxjax.reporting.html",),

@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from voxjax.artifacts import array_files, migration, model_folder
 from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, TrainedModel
@@ -71,7 +72,7 @@ def test_a_network_without_statistics_is_saved_and_loaded(tmp_path):
 def test_the_same_model_gives_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         model_folder.save(tmp_path / name, trained(member(0)))
-    for file in ("model.json", "weights.npz"):
+    for file in ("model.json", "weights.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
@@ -79,14 +80,31 @@ def test_replacing_a_model_keeps_only_the_card(tmp_path):
     model_folder.save(tmp_path, trained(member(0)))
     (tmp_path / "README.md").write_text("card")
     model_folder.save(tmp_path, trained(member(1)))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "model.json", "weights.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "model.json", "weights.safetensors"]
     assert_same(model_folder.load(tmp_path), trained(member(1)))
+
+
+def test_texts_and_numbers_without_an_axis_are_saved_and_loaded(tmp_path):
+    arrays = {"a/b": np.float32(2.5), "a/kind": np.asarray('ä "x"'), "c": np.arange(6.0).reshape(2, 3).T}
+    content = array_files.packed({name: np.asarray(one) for name, one in arrays.items()})
+    (tmp_path / "weights.safetensors").write_bytes(content)
+    tree = array_files.nested(tmp_path / "weights.safetensors", hashlib.sha256(content).hexdigest())
+    assert tree["a"]["b"].shape == () and tree["a"]["b"] == 2.5 and tree["a"]["kind"].item() == 'ä "x"'
+    np.testing.assert_array_equal(tree["c"], arrays["c"])
+    assert content == array_files.packed({name: np.asarray(one) for name, one in reversed(arrays.items())})
+
+
+def test_saving_over_an_older_model_removes_its_archives(tmp_path):
+    model_folder.save(tmp_path, trained(member(0)))
+    as_archive(tmp_path)
+    model_folder.save(tmp_path, trained(member(1)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "weights.safetensors"]
 
 
 def test_objects_are_never_pickled(tmp_path):
     bad = member(0)
     bad.variables["params"]["Dense_0"]["bias"] = np.array([{}, {}], dtype=object)
-    with pytest.raises(ValueError, match="allow_pickle"):
+    with pytest.raises(TypeError, match="expected an array of numbers, found object"):
         model_folder.save(tmp_path, trained(bad))
     assert not (tmp_path / "model.json").exists()
 
@@ -134,8 +152,8 @@ def cut(name):
 
 
 def other_weights(folder):
-    with zipfile.ZipFile(folder / "weights.npz", "a") as archive:
-        archive.writestr("0/more.npy", b"")
+    with open(folder / "weights.safetensors", "ab") as file:
+        file.write(b"more")
 
 
 @pytest.mark.parametrize(
@@ -143,16 +161,16 @@ def other_weights(folder):
     [
         (lambda folder: (folder / "model.json").unlink(), r"model: expected a folder with model\.json"),
         (
-            lambda folder: (folder / "weights.npz").unlink(),
-            r"weights\.npz: expected the weights, found No such",
+            lambda folder: (folder / "weights.safetensors").unlink(),
+            r"weights\.safetensors: expected the weights, found No such",
         ),
         (cut("model.json"), r"model\.json: expected a whole description"),
-        (cut("weights.npz"), r"weights\.npz: expected the weights that model\.json describes"),
-        (other_weights, r"weights\.npz: expected the weights that model\.json describes"),
+        (cut("weights.safetensors"), r"weights\.safetensors: expected the weights that model\.json describes"),
+        (other_weights, r"weights\.safetensors: expected the weights that model\.json describes"),
         (without("labels"), "KeyError 'labels'"),
         (without("members"), "KeyError 'members'"),
         (edit(members="x"), "expected a whole description"),
-        (edit(format=7), r"expected format 6 or older, found 7 \(by VoxJAX .*install a newer VoxJAX"),
+        (edit(format=8), r"expected format 7 or older, found 8 \(by VoxJAX .*install a newer VoxJAX"),
         (edit(feature_sets=[{"features": {"mells": 3}}]), "did you mean 'features.mels'"),
     ],
 )
@@ -172,10 +190,20 @@ def test_the_error_names_a_missing_folder(tmp_path):
 FLAT = {"kind": "frames", "mels": 40, "tuned_blocks": 0, "pooling": "none", "encoder": ""}  # as in formats 1 to 4
 
 
+def as_archive(folder):
+    """Replaces the weights by a NumPy archive, as before format 7; returns the description."""
+    weights = folder / "weights.safetensors"
+    content = array_files.packed_archive(safetensors.numpy.load_file(weights))
+    (folder / "weights.npz").write_bytes(content)
+    weights.unlink()
+    description = json.loads((folder / "model.json").read_text())
+    del description["arrays"]
+    return {**description, "sha256": hashlib.sha256(content).hexdigest()}
+
+
 def older(folder, version, **changes):
-    """The folder's description as an older VoxJAX wrote it."""
-    path = folder / "model.json"
-    new = json.loads(path.read_text())
+    """The folder as an older VoxJAX wrote it."""
+    path, new = folder / "model.json", as_archive(folder)
     new["meta"] = {"name": "tiny", "heard": ["0123"]}
     for row in new["members"]:
         row["view"] = row.pop("feature_set")

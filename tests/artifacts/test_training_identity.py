@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from tests.artifacts.test_model_folder import CHECKPOINTS, member, older, trained
+from tests.artifacts.test_model_folder import CHECKPOINTS, as_archive, member, older, trained
 from tests.leaks import DISGUISES
 from voxjax.artifacts import model_folder, training_identity
 from voxjax.audio import fingerprint
@@ -75,8 +75,7 @@ def test_a_model_folder_keeps_it_and_needs_it_whole(tmp_path):
 def test_it_is_added_to_a_folder_of_an_older_format(tmp_path, version):
     model_folder.save(tmp_path, trained(member(0)))
     if version == 5:
-        path = tmp_path / "model.json"
-        new = json.loads(path.read_text())
+        path, new = tmp_path / "model.json", as_archive(tmp_path)
         del new["identity_sha256"]
         path.write_text(json.dumps({**new, "format": 5}))
     else:

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from tests.experiments.test_train import ROOT
 from tests.voices import write_folder
@@ -50,10 +51,10 @@ def test_two_processes_have_the_result_of_one_and_write_each_file_once(tmp_path)
     codes, answers = finished(start_two(corpus, tmp_path / "two"))
     assert codes == [0, 0], answers
     assert "Test UAR" in answers[0][0] and "UAR" not in answers[1][0]
-    with np.load(tmp_path / "one/model/weights.npz") as ours, np.load(tmp_path / "two/model/weights.npz") as theirs:
-        assert ours.files == theirs.files
-        for name in ours.files:
-            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-6)
+    ours, theirs = (load_file(tmp_path / name / "model/weights.safetensors") for name in ("one", "two"))
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-6)
     one, two = (json.loads((tmp_path / name / "report/metrics.json").read_text()) for name in ("one", "two"))
     assert one["confusion"] == two["confusion"] and two["compiles"] == 1
     assert len((tmp_path / "two/metrics.jsonl").read_text().splitlines()) == 4

@@ -58,7 +58,7 @@ def test_a_run_that_was_interrupted_ends_as_one_on_disk(local, bucket, gcs, tmp_
     assert sum(name.endswith("runs/small/checkpoints/part0/1/commit_success.txt") for name in gcs.written) == 1
 
     assert json.loads((workdir / "report/metrics.json").read_text())["confusion"] == figures["confusion"]
-    same = ("report/predictions.csv", "report/confusion.png", "model/weights.npz", "config.json")
+    same = ("report/predictions.csv", "report/confusion.png", "model/weights.safetensors", "config.json")
     for name in same:
         assert (workdir / name).read_bytes() == (local / "run" / name).read_bytes(), name
     assert names(gcs, bucket, "runs/small") == names_on_disk(local / "run")

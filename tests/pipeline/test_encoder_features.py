@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import soundfile
 
 from tests import runs
@@ -102,8 +103,8 @@ def test_a_model_folder_predicts_without_the_encoders_file(folder, weights, tmp_
     monkeypatch.delenv("VOXJAX_WEIGHTS")
     assert_predicts_as_reported(tmp_path / "run", folder)
 
-    (tmp_path / "run/model/encoder.npz").write_bytes(b"other")
-    with pytest.raises(VoxJaxError, match=r"encoder\.npz: expected the weights that model\.json describes"):
+    (tmp_path / "run/model/encoder.safetensors").write_bytes(b"other")
+    with pytest.raises(VoxJaxError, match=r"encoder\.safetensors: expected the weights that model\.json describes"):
         model_folder.load(tmp_path / "run/model")
 
 
@@ -127,9 +128,9 @@ def test_members_finetune_shared_pretrained_blocks(folder, weights, tmp_path, mo
     assert_predicts_as_reported(tmp_path / "run", folder)
     trained = model_folder.load(tmp_path / "run/model")
     assert set(trained.feature_sets[0].encoder) >= {"block1", "block2"}
-    with np.load(tmp_path / "run/model/weights.npz") as kept:
-        assert kept["1/params/tuned_0/mlp_in_kernel"].dtype == np.float16
-        assert kept["1/params/head/Dense_0/kernel"].dtype == np.float32
+    kept = safetensors.numpy.load_file(tmp_path / "run/model/weights.safetensors")
+    assert kept["1/params/tuned_0/mlp_in_kernel"].dtype == np.float16
+    assert kept["1/params/head/Dense_0/kernel"].dtype == np.float32
     changes = [member.variables["params"]["tuned_0"]["mlp_in_kernel"] for member in trained.members]
     assert all(np.abs(change).max() > 0 for change in changes) and np.abs(changes[0] - changes[1]).max() > 0
 
@@ -172,7 +173,7 @@ def test_a_model_folder_has_an_encoder_only_where_it_is_needed(tmp_path):
     plain = (model_folder.TrainedFeatures(FrameFeatures()),)
     trained = model_folder.TrainedModel("optimized", {}, ("a", "b"), plain, 1.0, [], {})
     model_folder.save(tmp_path, trained)
-    assert not (tmp_path / "encoder.npz").exists()
+    assert not (tmp_path / "encoder.safetensors").exists()
     encoded = model_folder.TrainedFeatures(FEATURES, {"conv": {"kernel": np.ones((2, 3))}})
     model_folder.save(tmp_path, dataclasses.replace(trained, feature_sets=(encoded,)))
     read = model_folder.load(tmp_path).feature_sets[0].encoder
@@ -202,12 +203,11 @@ def test_the_documented_custom_encoder_works(folder, tmp_path, monkeypatch):
 
 
 def test_a_published_folder_is_trained_on_and_its_layout_is_saved(folder, tmp_path, monkeypatch):
-    save = pytest.importorskip("safetensors.numpy", reason="pip install 'voxjax[encoders]'").save_file
     weights = tmp_path / "weights/wavlm"
     weights.mkdir(parents=True)
     # In half precision, as in the model folder, so that no rounding is added.
     halved = {name: (0.3 * part).astype(np.float16) for name, part in wavlm.published().items()}
-    save(halved, weights / "model.safetensors")
+    safetensors.numpy.save_file(halved, weights / "model.safetensors")
     layout = {**wavlm.CONFIG, "model_type": "wavlm", "conv_stride": (5, 8, 8)}  # 20 ms, as in all published models
     (weights / "config.json").write_text(json.dumps(layout))
     (weights / "preprocessor_config.json").write_text(json.dumps({"do_normalize": True}))

@@ -6,7 +6,7 @@ from typing import Any
 from voxjax.config import without_other_kinds
 from voxjax.config_schema import Plain
 
-FORMAT = 6  # of `model.json`; increased when older versions of VoxJAX can't read a new file
+FORMAT = 7  # of `model.json`; increased when older versions of VoxJAX can't read a new file
 
 _ARCHITECTURES = {"discriminant": "lda"}  # renamed in format 5
 _META = {"heard": "training_clips"}  # renamed in format 5
@@ -19,7 +19,7 @@ def migrated(description: Plain) -> dict[str, Any]:
     Formats 1 to 4 differ in what they can hold: 2 added an encoder, 3 several feature sets, 4 further modalities.
     A model with one feature set had its features at the top level. Format 5 renamed `views`, `view` and `heard`,
     and keeps only the fields of the kind of features that is used. Format 6 added the identity and the density of the
-    training clips.
+    training clips. Format 7 has its arrays as safetensors; those of older formats are NumPy archives.
 
     Args:
         description: of format 1 to `FORMAT`.
@@ -27,7 +27,7 @@ def migrated(description: Plain) -> dict[str, Any]:
     Raises:
         KeyError: at a missing key.
     """
-    new = {"identity_sha256": None, "density_sha256": None, **description}
+    new = {"identity_sha256": None, "density_sha256": None, "arrays": ".npz", **description}
     return {**(new if new["format"] >= 5 else _renamed_fields(new)), "format": FORMAT}
 
 
@@ -42,7 +42,7 @@ def _renamed_fields(new: dict[str, Any]) -> dict[str, Any]:
 
 
 def array_name(name: str) -> str:
-    """The current name of an array in `weights.npz`, such as `0/scaler/mean`."""
+    """The current name of an array in the weights, such as `0/scaler/mean`."""
     return "/".join(_renamed(_ARRAYS, part) for part in name.split("/"))
 
 

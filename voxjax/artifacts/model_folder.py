@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from voxjax.artifacts import array_files, training_identity
+from voxjax.artifacts.array_files import OLD_SUFFIX, SUFFIX
 from voxjax.artifacts.migration import FORMAT, migrated
 from voxjax.artifacts.training_identity import TrainingIdentity
 from voxjax.audio.normalize import Scaler
@@ -23,7 +24,7 @@ from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath, reaching
 from voxjax.version import __version__
 
-_DESCRIPTION, _WEIGHTS, _IDENTITY, _DENSITY = "model.json", "weights.npz", "identity.npz", "density.npz"
+_DESCRIPTION, _WEIGHTS, _IDENTITY, _DENSITY = "model.json", "weights", "identity.npz", "density"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,23 +98,27 @@ class TrainedModel:
 def save(folder: AnyPath, trained: TrainedModel) -> None:
     """Writes the folder; an existing model is replaced.
 
-    The description is written last and holds the hash of the weights, so that an interrupted write is detected.
+    The description is written last and holds the hash of the weights, so that an interrupted write is detected. Files
+    of arrays that an older VoxJAX left there are removed.
 
     Raises:
         OSError: if the disk is full or the folder can't be written.
     """
-    weights = {_WEIGHTS: array_files.packed(_flat(trained.members))}
+    arrays = {_WEIGHTS: _flat(trained.members)}
     for i, feature_set in enumerate(trained.feature_sets):
         if feature_set.encoder is not None:
             halved = jax.tree.map(lambda leaf: np.asarray(leaf, np.float16), feature_set.encoder)
-            weights[_encoder_file(i)] = array_files.packed(_named("encoder", halved))
-    if trained.identity is not None:
-        weights[_IDENTITY] = training_identity.to_bytes(trained.identity)
+            arrays[_encoder_name(i)] = _named("encoder", halved)
     if trained.density is not None:
-        weights[_DENSITY] = array_files.packed(trained.density._asdict())
-    for name, content in weights.items():
+        arrays[_DENSITY] = trained.density._asdict()
+    files = {name + SUFFIX: array_files.packed(values) for name, values in arrays.items()}
+    if trained.identity is not None:
+        files[_IDENTITY] = training_identity.to_bytes(trained.identity)
+    for name, content in files.items():
         atomic.write(folder / name, content)
-    atomic.write(folder / _DESCRIPTION, json.dumps(_described(trained, weights), indent=1, allow_nan=False) + "\n")
+    atomic.write(folder / _DESCRIPTION, json.dumps(_described(trained, files), indent=1, allow_nan=False) + "\n")
+    for name in arrays:
+        (folder / (name + OLD_SUFFIX)).unlink(missing_ok=True)
 
 
 def load(folder: AnyPath) -> TrainedModel:
@@ -135,9 +140,10 @@ def load(folder: AnyPath) -> TrainedModel:
             expected, found = f"format {FORMAT} or older", f"{version} (by VoxJAX {description['voxjax']})"
             raise VoxJaxError(mismatch(str(path), expected, found, "install a newer VoxJAX"))
         description = migrated(description)
-        rows = enumerate(description["feature_sets"])
-        feature_sets = tuple(_feature_set(folder / _encoder_file(i), row) for i, row in rows)
-        model = _trained(description, feature_sets, array_files.nested(folder / _WEIGHTS, description["sha256"]))
+        rows, suffix = enumerate(description["feature_sets"]), description["arrays"]
+        feature_sets = tuple(_feature_set(folder / (_encoder_name(i) + suffix), row) for i, row in rows)
+        weights = array_files.nested(folder / (_WEIGHTS + suffix), description["sha256"])
+        model = _trained(description, feature_sets, weights)
         return dataclasses.replace(
             model, identity=_identity(folder, description), density=_density(folder, description)
         )
@@ -155,16 +161,18 @@ def add(folder: AnyPath, identity: TrainingIdentity, density: Density | None) ->
     """
     load(folder)
     description = migrated(json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8")))
+    suffix = description["arrays"]
+    packed = array_files.packed if suffix == SUFFIX else array_files.packed_archive
     files = {_IDENTITY: training_identity.to_bytes(identity)}
     if density is not None:
-        files[_DENSITY] = array_files.packed(density._asdict())
+        files[_DENSITY + suffix] = packed(density._asdict())
     for name, content in files.items():
         atomic.write(folder / name, content)
-        description[f"{name.removesuffix('.npz')}_sha256"] = _hash(files, name)
+        description[f"{name.partition('.')[0]}_sha256"] = _hash(files, name)
     atomic.write(folder / _DESCRIPTION, json.dumps(description, indent=1, allow_nan=False) + "\n")
 
 
-def _described(trained: TrainedModel, weights: Mapping[str, bytes]) -> dict[str, Any]:
+def _described(trained: TrainedModel, files: Mapping[str, bytes]) -> dict[str, Any]:
     """The content of `model.json`."""
     return {
         "format": FORMAT,
@@ -173,7 +181,8 @@ def _described(trained: TrainedModel, weights: Mapping[str, bytes]) -> dict[str,
         "architecture": trained.architecture,
         "options": dict(trained.options),
         "labels": list(trained.labels),
-        "feature_sets": [_described_features(one, i, weights) for i, one in enumerate(trained.feature_sets)],
+        "arrays": SUFFIX,
+        "feature_sets": [_described_features(one, i, files) for i, one in enumerate(trained.feature_sets)],
         "temperature": float(trained.temperature),
         "members": [
             {
@@ -186,17 +195,18 @@ def _described(trained: TrainedModel, weights: Mapping[str, bytes]) -> dict[str,
             }
             for member in trained.members
         ],
-        "sha256": hashlib.sha256(weights[_WEIGHTS]).hexdigest(),
-        **{f"{path.removesuffix('.npz')}_sha256": _hash(weights, path) for path in (_IDENTITY, _DENSITY)},
+        "sha256": _hash(files, _WEIGHTS + SUFFIX),
+        "identity_sha256": _hash(files, _IDENTITY),
+        "density_sha256": _hash(files, _DENSITY + SUFFIX),
         "meta": dict(trained.meta),
     }
 
 
-def _described_features(feature_set: TrainedFeatures, i: int, weights: Mapping[str, bytes]) -> dict[str, Any]:
+def _described_features(feature_set: TrainedFeatures, i: int, files: Mapping[str, bytes]) -> dict[str, Any]:
     features = {"features": thaw(feature_set.features)}
     if feature_set.encoder is None:
         return features
-    return features | {"encoder_sha256": hashlib.sha256(weights[_encoder_file(i)]).hexdigest()}
+    return features | {"encoder_sha256": _hash(files, _encoder_name(i) + SUFFIX)}
 
 
 def _feature_set(path: AnyPath, row: Plain) -> TrainedFeatures:
@@ -208,9 +218,9 @@ def _feature_set(path: AnyPath, row: Plain) -> TrainedFeatures:
     )
 
 
-def _encoder_file(i: int) -> str:
-    """The file of the encoder of feature set `i`."""
-    return f"encoder{i or ''}.npz"
+def _encoder_name(i: int) -> str:
+    """The name, without its suffix, of the file with the encoder of feature set `i`."""
+    return f"encoder{i or ''}"
 
 
 def _trained(description: Plain, feature_sets: tuple[TrainedFeatures, ...], arrays: Params) -> TrainedModel:
@@ -256,11 +266,12 @@ def _identity(folder: AnyPath, description: Plain) -> TrainingIdentity | None:
 def _density(folder: AnyPath, description: Plain) -> Density | None:
     """The density of the training clips, where the folder has it."""
     sha256 = description["density_sha256"]
-    return None if sha256 is None else Density(**array_files.nested(folder / _DENSITY, sha256))
+    path = folder / (_DENSITY + description["arrays"])
+    return None if sha256 is None else Density(**array_files.nested(path, sha256))
 
 
-def _hash(weights: Mapping[str, bytes], name: str) -> str | None:
-    return hashlib.sha256(weights[name]).hexdigest() if name in weights else None
+def _hash(files: Mapping[str, bytes], name: str) -> str | None:
+    return hashlib.sha256(files[name]).hexdigest() if name in files else None
 
 
 def _flat(members: list[TrainedMember]) -> dict[str, np.ndarray]:

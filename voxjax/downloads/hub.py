@@ -15,7 +15,12 @@ from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.storage.paths import AnyPath, locate
 
 SCHEME = "hf://"
-_FILES = ("model.json", "weights.npz", "encoder*.npz", "identity.npz", "density.npz", "README.md")
+_FILES = (
+    "model.json",
+    *(f"{n}.{s}" for n in ("weights", "encoder*", "density") for s in ("safetensors", "npz")),
+    "identity.npz",
+    "README.md",
+)
 _MAX_BYTES = 2 * 2**30  # of a model: an encoder of a billion weights in half precision
 _NAME = r"[A-Za-z0-9][\w.-]*"
 _ADDRESS = re.compile(rf"hf://(?P<repository>{_NAME}/{_NAME})(?P<folder>(?:/{_NAME})*)/?(?:@(?P<revision>[\w./-]+))?")
