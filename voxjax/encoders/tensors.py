@@ -169,11 +169,8 @@ def _npz(path: Path) -> dict[str, np.ndarray]:
 
 
 def _safetensors(path: Path) -> Mapping[str, np.ndarray]:
-    try:
-        from safetensors import SafetensorError
-    except ImportError as error:
-        do = "pip install 'voxjax[encoders]'"
-        raise VoxJaxError(mismatch(str(path), "the package safetensors", "it is not installed", do)) from error
+    from safetensors import SafetensorError  # only now, as most weights are NumPy archives
+
     try:
         return _Safetensors(files(path))
     except SafetensorError as error:

@@ -186,7 +186,7 @@ class EmotionPredictor:
 
     def window_votes(self, windows: Sequence[Float[np.ndarray, " time"]]) -> list[Vote]:
         """The votes on stretches of sound at the model's rate, each as if it were a recording."""
-        return self._vote([self._clip(samples, {}) for samples in windows])
+        return self._vote([self._clip(samples, {}) for samples in windows], embeddings=False)
 
     def threshold(self, target_accuracy: float) -> float:
         """The confidence above which validation clips were answered with this accuracy.
