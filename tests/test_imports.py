@@ -51,6 +51,7 @@ CONFINED = {
         "voxjax.reporting.plots",
         "voxjax.reporting.robustness_plot",
         "voxjax.reporting.corpus_plots",
+        "voxjax.reporting.timeline_plot",
         "voxjax.reporting.fonts",
     ),
     "absl": ("voxjax.cli", "voxjax.pipeline.encoder_weights"),
