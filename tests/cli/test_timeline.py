@@ -64,6 +64,15 @@ def test_turns_of_an_rttm_file_as_json(folder):
     ]
 
 
+def test_a_picture_and_a_textgrid_of_a_recording(folder):
+    code, out, err = voxjax(folder, "talks/a.wav", "--format=png", "--out=pictures")
+    assert (code, out.strip(), err) == (0, "pictures/a.png", "")
+    assert (folder / "pictures/a.png").read_bytes().startswith(b"\x89PNG")
+    code, out, err = voxjax(folder, "talks/a.wav", "--rttm=turns.rttm", "--format=textgrid")
+    assert (code, out.strip(), err) == (0, "a.TextGrid", "")
+    assert 'name = "emotion Ann"' in (folder / "a.TextGrid").read_text(encoding="utf-8")
+
+
 def test_each_recording_has_a_file_of_its_own(tmp_path):
     places = [
         ("x/a.wav", pathlib.Path("a.wav")),

@@ -1,5 +1,7 @@
 """A picture of a timeline: waveform, spectrogram and, for each speaker, a row for each emotion over time."""
 
+import math
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,10 +15,13 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from voxjax.audio.limits import AudioLimits
+from voxjax.inference import streaming
 from voxjax.inference.segments import Segment, Timeline
-from voxjax.inference.timeline_formats import tiers
+from voxjax.inference.timeline_formats import TimelineFormat, tiers
 from voxjax.reporting import plots
 from voxjax.reporting.sound_summary import SoundSummary
+from voxjax.storage.safe_text import original
 
 # Distinct for all common kinds of colour vision (Okabe and Ito 2008), grey in place of black; rows are named anyway.
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#7f7f7f")
@@ -28,11 +33,25 @@ _RANGE_DB = 65.0
 _TEXT_INCHES = 0.36  # width of "87 %"
 _PLOT_INCHES = 11.0  # width of the time axis, about
 _HIGHEST_HZ = 8_000.0
+_RATE_HZ = 16_000
+_LIMITS = AudioLimits(max_duration_s=math.inf)  # the timeline was made under the user's
 _MOST_WARNINGS = 2
 _SHORTEST_S = 0.01  # of the time axis
 _SMALLEST_PEAK = 0.02
 _HALO = [withStroke(linewidth=2.0, foreground="white")]  # readable on every colour
 _CENTRED: Any = {"ha": "center", "va": "center", "fontsize": 8, "clip_on": True}
+
+
+def write(timelines: Sequence[Timeline]) -> bytes:
+    """The picture of one recording, whose sound is read again from its path.
+
+    Raises:
+        AudioError: if the sound can't be read.
+    """
+    (timeline,) = timelines
+    path = timeline.path if os.path.exists(timeline.path) else original(timeline.path)
+    with streaming.opened(path, _RATE_HZ, _LIMITS) as (track,):
+        return png(timeline, track.blocks(), _RATE_HZ)
 
 
 def png(timeline: Timeline, blocks: Iterable[Float32[np.ndarray, " time"]], rate_hz: int) -> bytes:
@@ -162,3 +181,6 @@ def _draw_legend(drawn: Figure, left_out: int, timeline: Timeline) -> None:
     title = plots.wrapped("; ".join(notes), _WIDTH_INCHES) or None
     legend = drawn.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, title=title)
     legend.get_title().set_fontsize(9)
+
+
+FORMAT = TimelineFormat(".png", False, write)

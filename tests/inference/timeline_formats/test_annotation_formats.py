@@ -16,6 +16,7 @@ from voxjax.errors import UsageError
 from voxjax.inference import segment_files
 from voxjax.inference.segments import Segment, Timeline
 from voxjax.inference.timeline_formats import TIMELINE_FORMATS
+from voxjax.inference.timeline_formats.base import check_installed
 
 LABELS = ("say \"no\" 'x'", "tab\there", "two\nlines", "Glück <&> ü", "高兴", "😀 --> 00:01", "a\\b %c_d", "\x07 bell")
 SPEAKERS = ("", 'Ann "A" <&>', "二", "x\ty\nz")
@@ -218,6 +219,8 @@ def test_a_missing_package_names_the_extra(monkeypatch, name, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UsageError, match=rf"package {package}, found none; pip install 'voxjax\[annotate\]'"):
         TIMELINE_FORMATS[name].write([timeline()])
+    with pytest.raises(UsageError, match="annotate"):
+        check_installed(TIMELINE_FORMATS[name])
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(str.strip)

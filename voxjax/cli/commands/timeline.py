@@ -1,6 +1,7 @@
 """Emotions over time, of recordings of any length.
 
 voxjax timeline interview.wav
+voxjax timeline interview.wav --format=textgrid
 voxjax timeline interviews/ --format=csv --out=interviews.csv --rttm=speakers.rttm
 """
 
@@ -12,12 +13,13 @@ from absl import flags
 from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
 from voxjax.inference.smoothing import SMOOTHING
-from voxjax.inference.timeline_formats import TIMELINE_FORMATS
+from voxjax.inference.timeline_formats import TIMELINE_FORMATS, TimelineFormat
+from voxjax.inference.timeline_formats.base import check_installed
 from voxjax.inference.voice_activity import DETECTORS
 from voxjax.storage.paths import locate
 
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the default model if not given.")
-FORMAT = flags.DEFINE_enum("format", "text", list(TIMELINE_FORMATS), "How timelines are written.")
+FORMAT = flags.DEFINE_enum("format", "text", [*TIMELINE_FORMATS, "png"], "How timelines are written; png is a picture.")
 OUT = flags.DEFINE_string(
     "out", None, "File for all timelines, in place of the terminal; for formats with a file a recording their folder."
 )
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(mismatch("voxjax timeline", expected, "both", "leave one out"))
     options = Options(WINDOW.value, HOP.value, VAD.value, SMOOTHING_FLAG.value, CHANNELS.value == "separate")
     spans = timeline_files.GivenSpans(timeline_files.Given(SEGMENTS.value, TIER.value, RTTM.value))
-    style = TIMELINE_FORMATS[FORMAT.value]
+    style = _style()
     places = timeline_files.recordings(arguments)
     paths = [path for path, _ in places]
     inputs = [*paths, *(one for one in (SEGMENTS.value, RTTM.value) if one)]
@@ -74,6 +76,20 @@ def main(arguments: Sequence[str]) -> int:
     elif style.several:
         sys.stdout.write(style.write(found).decode())
     return _code(found, style.several)
+
+
+def _style() -> TimelineFormat:
+    """The format that is asked for.
+
+    Raises:
+        UsageError: if a package for it is not installed.
+    """
+    if FORMAT.value == "png":
+        from voxjax.reporting import timeline_plot  # matplotlib starts slowly
+
+        return timeline_plot.FORMAT
+    check_installed(TIMELINE_FORMATS[FORMAT.value])
+    return TIMELINE_FORMATS[FORMAT.value]
 
 
 def _code(found: Sequence, shown: bool) -> int:

@@ -10,8 +10,9 @@ from typing import Any
 
 from voxjax.inference.segments import Timeline
 from voxjax.inference.timeline_formats import tiers
-from voxjax.inference.timeline_formats.base import TimelineFormat
+from voxjax.inference.timeline_formats.base import TimelineFormat, package
 
+_MODULE = "pympi.Elan"
 _MIME = {".wav": "audio/x-wav", ".mp4": "video/mp4", ".mov": "video/quicktime", ".mp3": "audio/*", ".m4a": "audio/*"}
 _DATE = "1970-01-01T00:00:00+00:00"
 _DEPENDENT = "confidence of an emotion"  # the linguistic type of the lower tiers
@@ -24,7 +25,7 @@ def write(timelines: Sequence[Timeline]) -> bytes:
     Raises:
         UsageError: without pympi-ling.
     """
-    elan = tiers.package("pympi.Elan", "eaf")
+    elan = package(_MODULE)
     (timeline,) = timelines
     document = elan.Eaf(author="VoxJAX")
     document.adocument |= {"DATE": _DATE, "VERSION": "3.0", "FORMAT": "3.0", "xsi:noNamespaceSchemaLocation": _SCHEMA}
@@ -59,4 +60,4 @@ def _fill(document: Any, found: Sequence[tiers.Tier]) -> None:
             confidences[1][lower] = (upper, tiers.confidence(segment), None, None)
 
 
-FORMAT = TimelineFormat(".eaf", False, write)
+FORMAT = TimelineFormat(".eaf", False, write, _MODULE)

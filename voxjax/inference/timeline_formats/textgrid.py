@@ -8,8 +8,9 @@ from typing import Any
 
 from voxjax.inference.segments import Timeline
 from voxjax.inference.timeline_formats import tiers
-from voxjax.inference.timeline_formats.base import TimelineFormat
+from voxjax.inference.timeline_formats.base import TimelineFormat, package
 
+_MODULE = "praatio.utilities.textgrid_io"
 _SHORTEST_S = 0.001  # a TextGrid lasts; that of a recording that could not be read too
 
 
@@ -19,7 +20,7 @@ def write(timelines: Sequence[Timeline]) -> bytes:
     Raises:
         UsageError: without praatio.
     """
-    textgrid_io = tiers.package("praatio.utilities.textgrid_io", "textgrid")
+    textgrid_io = package(_MODULE)
     (timeline,) = timelines
     found = tiers.tiers(timeline)
     last_ms = max((end for tier in found for _, end in tier.times_ms), default=0)
@@ -39,4 +40,4 @@ def _tier(tier: tiers.Tier, end_s: float, kind: str, value: Any) -> dict[str, An
     return {"class": "IntervalTier", "name": tier.titled(kind), "xmin": 0, "xmax": end_s, "entries": entries}
 
 
-FORMAT = TimelineFormat(".TextGrid", False, write)
+FORMAT = TimelineFormat(".TextGrid", False, write, _MODULE)

@@ -1,13 +1,10 @@
 """What the formats for annotation programs share: tiers of segments, labels, and texts that any program can read."""
 
-import importlib
 import unicodedata
 from collections.abc import Sequence
 from pathlib import PurePath
-from types import ModuleType
 from typing import NamedTuple
 
-from voxjax.errors import UsageError, mismatch
 from voxjax.inference.formats.base import UNCERTAIN
 from voxjax.inference.segments import Segment, Timeline
 from voxjax.storage.safe_text import readable
@@ -104,24 +101,6 @@ def notes(timeline: Timeline) -> Sequence[str]:
         for text in (*segment.warnings, *([segment.error] if segment.error else []))
     ]
     return [one_line(text) for text in (*own, *timeline.warnings, *about)]
-
-
-def package(module: str, format_name: str) -> ModuleType:
-    """A module of a package of the extra [annotate].
-
-    Args:
-        module: its full name.
-        format_name: that needs it, for the message.
-
-    Raises:
-        UsageError: if it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        name = module.partition(".")[0]
-        do = "pip install 'voxjax[annotate]'"
-        raise UsageError(mismatch(f"format {format_name}", f"the package {name}", "none", do)) from error
 
 
 def _is_forbidden(character: str) -> bool:
