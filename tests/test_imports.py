@@ -27,6 +27,7 @@ ROWS = (
     ("voxjax.encoders",),
     ("voxjax.metrics",),
     ("voxjax.data",),
+    ("voxjax.annotation",),
     ("voxjax.audio",),
     ("voxjax.storage",),
     ("voxjax.config",),

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from voxjax import annotation
+from voxjax.annotation.base import Recordings
 from voxjax.audio import io, search
 from voxjax.errors import UsageError, VoxJaxError, mismatch
-from voxjax.inference import segment_files
 from voxjax.inference import timeline as timelines
 from voxjax.inference.predictor import EmotionPredictor
-from voxjax.inference.segment_files.base import Recordings
 from voxjax.inference.segments import Span, Timeline
 from voxjax.inference.timeline_formats import TimelineFormat
 from voxjax.storage import atomic
@@ -51,14 +51,14 @@ class GivenSpans:
             raise UsageError(mismatch("--tier", "a file with --segments", "none", "name it, or leave --tier out"))
         self._file = given.segments or given.rttm
         self._are_turns = given.rttm is not None
-        self._by_recording: Recordings = segment_files.read(self._file, given.tier) if self._file else {}
+        self._by_recording: Recordings = annotation.read(self._file, given.tier) if self._file else {}
         self._used: set[int] = set()
 
     def of(self, path: str) -> tuple[list[Span] | None, list[Span] | None]:
         """Spans and turns of a recording, as `timeline` takes them."""
         if not self._file:
             return None, None
-        own = segment_files.of_recording(self._by_recording, path)
+        own = annotation.of_recording(self._by_recording, path)
         self._used.add(id(own))
         return (None, own) if self._are_turns else (own, None)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from parselmouth.praat import call
 from pyannote.database.util import load_rttm
 
+from voxjax import annotation
 from voxjax.errors import UsageError
-from voxjax.inference import segment_files
 from voxjax.inference.segments import Segment, Timeline
 from voxjax.inference.timeline_formats import TIMELINE_FORMATS
 from voxjax.inference.timeline_formats.base import check_installed
@@ -104,7 +104,7 @@ def test_praat_reads_any_label_and_speaker(tmp_path):
 def test_a_textgrid_is_in_the_long_format_and_read_by_our_reader(tmp_path):
     path = written(tmp_path, "textgrid", WILD)
     assert path.read_text(encoding="utf-8").startswith('File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin')
-    spans = segment_files.read(path, 'emotion Ann "A" <&>')[""]
+    spans = annotation.read(path, 'emotion Ann "A" <&>')[""]
     assert [(span.start_s, span.end_s, span.columns["label"]) for span in spans] == [
         (1, 1.75, LABELS[1]),
         (5, 5.75, LABELS[5]),
@@ -143,7 +143,7 @@ def test_an_eaf_file_holds_any_label_and_speaker_and_is_the_same_each_time(tmp_p
     found = {start: text for name, rows in eaf_tiers(path).items() if name[0] == "e" for start, _, text in rows}
     assert found == {**dict(enumerate(LABELS)), 7: "\\x07 bell"}
     assert path.read_bytes() == TIMELINE_FORMATS["eaf"].write([WILD])
-    span = segment_files.read(path, "emotion 二")[""][0]
+    span = annotation.read(path, "emotion 二")[""][0]
     assert (span.start_s, span.columns["label"]) == (2, LABELS[2])
 
 
@@ -187,7 +187,7 @@ def test_pyannote_reads_any_label_of_an_rttm_and_so_does_our_reader(tmp_path):
     expected = ["_".join(label.replace("\x07", "\\x07").replace(":", "_").split()) for label in LABELS]
     (found,) = load_rttm(path).values()
     assert [label.rsplit(":", 1)[-1] for *_, label in found.itertracks(yield_label=True)] == expected
-    (spans,) = segment_files.read(path).values()
+    (spans,) = annotation.read(path).values()
     assert [span.speaker.rsplit(":", 1)[-1] for span in spans] == expected
 
 

@@ -7,8 +7,8 @@ all else in it is comment, and so are lines after a free `!`. See "TextGrid file
 import re
 from typing import NamedTuple, NoReturn
 
+from voxjax.annotation import base
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.inference.segment_files import base
 
 _TOKEN = re.compile(
     r"""(?P<string>"[^"]*(?:""[^"]*)*")|(?P<flag>(?<!\S)<\w+>)|(?<!\S)![^\n]*"""

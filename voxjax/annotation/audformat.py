@@ -1,6 +1,6 @@
 """audformat's `segmented` index, as its tables store it in CSV: `file`, `start`, `end`, times as pandas writes them."""
 
-from voxjax.inference.segment_files import base, csv_table
+from voxjax.annotation import base, csv_table
 
 
 def recognises(text: str) -> bool:

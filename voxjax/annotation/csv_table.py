@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from voxjax.annotation import base
+from voxjax.annotation.spans import Span
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.inference.segment_files import base
-from voxjax.inference.segments import Span
 from voxjax.storage import csv_text
 
 _FILE = ("file", "path")

@@ -2,10 +2,10 @@
 
 from pathlib import Path, PurePath
 
+from voxjax.annotation import audformat, csv_table, decoding, eaf, rttm, textgrid
+from voxjax.annotation.base import Recordings, SegmentFile, SegmentText
+from voxjax.annotation.spans import Span
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.inference.segment_files import audformat, csv_table, decoding, eaf, rttm, textgrid
-from voxjax.inference.segment_files.base import Recordings, SegmentFile, SegmentText
-from voxjax.inference.segments import Span
 from voxjax.names import normalised
 from voxjax.storage.paths import AnyPath, locate, reaching
 from voxjax.storage.safe_text import readable

@@ -7,8 +7,8 @@ import dataclasses
 from typing import Any
 from xml.parsers import expat
 
+from voxjax.annotation import base
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.inference.segment_files import base
 
 _TIMES = ("TIME_SLOT_REF1", "TIME_SLOT_REF2")
 _MS = 1_000.0

@@ -2,8 +2,8 @@
 
 import re
 
+from voxjax.annotation import base
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.inference.segment_files import base
 
 _FEWEST_FIELDS = 8  # up to the speaker; the confidence and the look-ahead time after it are often left out
 _MOST_FIELDS = 10

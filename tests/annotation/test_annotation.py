@@ -6,9 +6,9 @@ import audformat
 import pandas as pd
 import pytest
 
+from voxjax import annotation
+from voxjax.annotation.spans import Span
 from voxjax.errors import VoxJaxError
-from voxjax.inference import segment_files
-from voxjax.inference.segments import Span
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def given(tmp_path):
     def read(content, name="given.csv", tier=""):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return segment_files.read(str(path), tier)
+        return annotation.read(str(path), tier)
 
     return read
 
@@ -320,14 +320,14 @@ def test_entities_of_an_eaf_file_are_not_expanded(error_of):
 
 def test_a_missing_file_and_a_folder_get_one_line(tmp_path):
     with pytest.raises(VoxJaxError, match=r"nothing\.csv: expected a file of segments, found No such file"):
-        segment_files.read(tmp_path / "nothing.csv")
+        annotation.read(tmp_path / "nothing.csv")
     with pytest.raises(VoxJaxError, match="found a folder"):
-        segment_files.read(tmp_path)
+        annotation.read(tmp_path)
 
 
 def test_a_recording_finds_its_segments():
     one, two = [Span(0, 1)], [Span(1, 2)]
-    of_recording = segment_files.of_recording
+    of_recording = annotation.of_recording
     assert of_recording({"": one}, "x.wav") == one
     named = {"a/x y.wav": one, "x_y": two, "z.flac": one}
     assert of_recording(named, "data/a/x y.wav") == one

@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from voxjax.annotation.spans import Span
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.inference.segments import Span
 
 Recordings = dict[str, list[Span]]  # spans by the name of the recording, "" where the file names none
 
