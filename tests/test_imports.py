@@ -51,6 +51,7 @@ CONFINED = {
     "matplotlib": (
         "voxjax.reporting.plots",
         "voxjax.reporting.robustness_plot",
+        "voxjax.reporting.enrolment_plot",
         "voxjax.reporting.corpus_plots",
         "voxjax.reporting.timeline_plot",
         "voxjax.reporting.fonts",

@@ -78,8 +78,9 @@ class FrameFeatures(_SignalFeatures):
     mel_high_hz: float = number(8_000.0, 1.0, 96_000.0)
     mfcc: int = number(40, 1, 1_024)  # coefficients, for the channels `mfcc`
     channels: tuple[str, ...] = ("logmel",)  # names in `audio.features.CHANNELS`, in this order
-    # Whose mean is subtracted; `clip` removes the mean spectrum of voice and microphone.
-    centre: str = choice("corpus", "corpus", "clip", "none")
+    # Whose mean is subtracted; `clip` removes the mean spectrum of voice and microphone, `speaker` that of all clips of
+    # the speaker, who has to be enrolled for predictions.
+    centre: str = choice("corpus", "corpus", "clip", "speaker", "none")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,7 +97,7 @@ class EncoderFeatures(FeatureConfig):
     tuned_blocks: int = number(0, 0, 1_000)  # blocks above them, which architecture `encoder_tuned` trains
     part: str = choice("output", "output", "hidden")  # of each block; `hidden`: hidden units of its feed-forward layer
     pooling: str = choice("none", "none", "statistics")  # `statistics`: mean and deviation over time, as one frame
-    centre: str = choice("corpus", "corpus", "clip", "none")  # whose mean is subtracted
+    centre: str = choice("corpus", "corpus", "clip", "speaker", "none")  # whose mean is subtracted, as above
 
     def __post_init__(self) -> None:
         super().__post_init__()

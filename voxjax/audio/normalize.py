@@ -48,13 +48,14 @@ def apply(
 
     With `config.centre="clip"` log-mels, MFCCs and encoder outputs then lose their mean over the clip, which is the
     long-term spectrum of voice and microphone (Atal 1974). The energy channel, if present, keeps the level.
+    With "speaker" the scaler holds the speaker's own mean (`speaker_centring`), or the corpus's for a stranger.
     With "none" features are unchanged, as an encoder's own blocks need them.
     """
     centre = config.centre if isinstance(config, FrameFeatures | EncoderFeatures) else "corpus"
     if centre == "none":
         return jnp.where(mask[..., None], features, 0.0)
     values = standardised(scaler, features, mask)
-    if centre == "corpus":
+    if centre in ("corpus", "speaker"):
         return values
     count = jnp.maximum(jnp.sum(mask, axis=-1), 1).astype(values.dtype)[..., None, None]
     own = jnp.sum(values, axis=-2, keepdims=True) / count  # [..., 1, channels]

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Int
 
 from voxjax.data.manifest import Manifest
-from voxjax.data.splits import PROTOCOLS, Split, Trait
+from voxjax.data.splits import PROTOCOLS, Indices, Split, Trait
 from voxjax.errors import VoxJaxError, mismatch
 
 
@@ -34,6 +34,31 @@ def check(manifest: Manifest, split: Split) -> None:
         traits += [trait for trait in protocol.separated if (first, second) in trait.pairs]
         for trait in traits:
             _check_disjoint(trait.name, (first, second), *({trait.value(c): c.path for c in each} for each in clips))
+
+
+def check_enrolled(manifest: Manifest, split: Split, enrolled: Indices, tested: Indices) -> None:
+    """Checks the clips that enrol a person: test clips of that person alone, none of which is tested on.
+
+    Such clips, without their labels, are all of a test speaker that a model may use (protocol `enrolled`).
+
+    Args:
+        manifest, split: of the fold.
+        enrolled, tested: indices of clips.
+
+    Raises:
+        LeakError: with the clips that are on the wrong side.
+    """
+    names = ("enrolled", "tested")
+    both = ([manifest.clips[i] for i in enrolled], [manifest.clips[i] for i in tested])
+    for trait in (Trait("clip", lambda clip: clip.clip_id, ()), Trait("audio", lambda clip: clip.recording_id, ())):
+        _check_disjoint(trait.name, names, *({trait.value(c): c.path for c in each} for each in both))
+    voices = {clip.voice for clip in both[1]}
+    strangers = [clip.path for clip in both[0] if clip.voice not in voices]
+    outside = [manifest.clips[i].path for i in (*enrolled, *tested) if i not in set(split.test.tolist())]
+    for what, wrong in (("of another person", strangers), ("outside the test subset", outside)):
+        if wrong:
+            found = f"{len(wrong)} {what}, such as {wrong[0]}"
+            raise LeakError(mismatch("enrolled clips", "test clips of the tested person", found, "draw them again"))
 
 
 def check_fitted_on_train(fitted: Int[np.ndarray, " fitted"], split: Split) -> None:

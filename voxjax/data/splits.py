@@ -23,6 +23,7 @@ Indices = Int[np.ndarray, "_"]  # of clips in a manifest
 
 PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
 
+_FEWEST_LEFT_OUT = 3  # speakers: one to test, one to validate, one to train on
 _FEWEST_SPEAKERS = 4  # with fewer, validation by speaker costs too many training clips
 
 
@@ -48,7 +49,7 @@ class Trait(NamedTuple):
 class Protocol(NamedTuple):
     """How a corpus is divided into folds and subsets."""
 
-    folds: int
+    folds: int | None  # None: one per speaker, as `fold_count` says
     partition: Callable[[Manifest, int], tuple[Indices, Indices]]  # test clips and the remaining ones
     validation: Callable[[Manifest, Indices, float, int], Indices]  # drawn from the remaining clips
     separated: tuple[Trait, ...]  # in addition to clips and audio
@@ -127,6 +128,24 @@ def across_corpora(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
     return np.flatnonzero(last), np.flatnonzero(~last)
 
 
+def one_speaker(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
+    """Tests on one speaker, in sorted order, and trains on all the others."""
+    voices = list(_people(manifest, np.arange(len(manifest))))
+    known = all(clip.has_known_speaker for clip in manifest.clips)
+    if len(voices) < _FEWEST_LEFT_OUT or not known:
+        found = f"{len(voices)}" if known else "clips of unknown speakers"
+        do = "give speakers by subfolders LABEL/SPEAKER/, or use --config.protocol=random5"
+        raise VoxJaxError(mismatch("protocol loso", f"at least {_FEWEST_LEFT_OUT} known speakers", found, do))
+    test = np.array([clip.voice == voices[fold] for clip in manifest.clips])
+    return np.flatnonzero(test), np.flatnonzero(~test)
+
+
+def fold_count(manifest: Manifest, protocol: str) -> int:
+    """The number of folds of a protocol for these clips."""
+    folds = PROTOCOLS[protocol].folds
+    return len({clip.voice for clip in manifest.clips}) if folds is None else folds
+
+
 def everything(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
     """No test clips: for a final model, when its configuration was tested under another protocol."""
     del fold
@@ -141,6 +160,11 @@ def _by_fold(folds: Callable[[Manifest], np.ndarray]) -> Callable[[Manifest, int
         return np.flatnonzero(test), np.flatnonzero(~test)
 
     return partition
+
+
+def is_enrolled(protocol: str) -> bool:
+    """Whether clips of the test speakers, without their labels, are known beforehand."""
+    return protocol.partition(":")[0] == "enrolled"
 
 
 def check_possible(manifest: Manifest, protocol: str) -> None:
@@ -175,10 +199,11 @@ def split(manifest: Manifest, protocol: str, fold: int, valid_fraction: float, s
     """
     one_of("config.protocol", protocol, PROTOCOLS)
     rule = PROTOCOLS[protocol]
-    in_range("config.fold", fold, 0, rule.folds - 1)
+    folds = fold_count(manifest, protocol)
+    in_range("config.fold", fold, 0, folds - 1)
     test, rest = rule.partition(manifest, fold)
     if not len(test) and rule.partition is not everything:
-        with_clips = [str(i) for i in range(rule.folds) if len(rule.partition(manifest, i)[0])]
+        with_clips = [str(i) for i in range(folds) if len(rule.partition(manifest, i)[0])]
         do = f"take a fold that has some ({', '.join(with_clips)}), or another --config.protocol"
         what = f"protocol {protocol}, fold {fold}"
         raise VoxJaxError(mismatch(what, "clips or speakers to test on", "none of this corpus", do))
@@ -246,5 +271,9 @@ PROTOCOLS = {
     "speaker6": Protocol(6, _by_fold(by_speaker(SPEAKER6)), _valid_speakers, (_SPEAKER,)),
     "speaker_statement": Protocol(10, speaker_statement, _valid_speakers, (_SPEAKER, _STATEMENT)),
     "corpus": Protocol(1, across_corpora, _valid_either, (_CORPUS,)),
+    "loso": Protocol(None, one_speaker, _valid_speakers, (_SPEAKER,)),
+    # As the two above; further clips of the test speaker, without labels, are known (`enrolment_draws`).
+    "enrolled": Protocol(5, _by_fold(by_speaker(SPEAKER5)), _valid_speakers, (_SPEAKER,)),
+    "enrolled:loso": Protocol(None, one_speaker, _valid_speakers, (_SPEAKER,)),
     "all": Protocol(1, everything, _valid_either, (), PAIRS[:2]),
 }

@@ -10,7 +10,7 @@ from voxjax.config import Config, EncoderFeatures
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
 from voxjax.data.manifest import own_columns
-from voxjax.evaluation import known_speakers, learning_curve_diagnostics
+from voxjax.evaluation import enrolment_curve, known_speakers, learning_curve_diagnostics
 from voxjax.evaluation.fold_predictions import FoldPredictions
 from voxjax.evaluation.known_speakers import KnownSpeakers
 from voxjax.evaluation.results import ReportInput
@@ -80,6 +80,7 @@ def report_input(
         notes=[
             *([f"Trained on {config.corpus}, tested on {config.test_corpus}."] if config.test_corpus else []),
             *_leaks(config, dataset, predictions),
+            *enrolment_curve.notes(config.protocol),
             *dataset.manifest.notes,
             *corpora.notes(spec.corpora),
         ],

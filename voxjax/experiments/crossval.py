@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from voxjax.config_schema import thaw
 from voxjax.data import splits
 from voxjax.errors import UsageError, mismatch
+from voxjax.evaluation import enrolment_curve
 from voxjax.experiments import run_folder, session
 from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline.folds import make_fold
@@ -38,25 +39,24 @@ def crossval(spec: RunSpec, plan: CrossvalPlan, workdir: AnyPath, resume: str) -
         UsageError, VoxJaxError: as `train` does.
     """
     config = spec.config
-    folds_per_seed = splits.PROTOCOLS[config.protocol].folds
-    at_once = _folds_per_program(plan, plan.seeds * folds_per_seed)
+    _check_plan(plan)
+    enrolment_curve.check_possible(spec)
     values = run_folder.plain_values({"config": thaw(config), **plan._asdict()})
     processes.once(lambda: run_folder.check_unused(workdir, values, resume))
     dataset = datasets.load(spec)
+    folds_per_seed = splits.fold_count(dataset.manifest, config.protocol)
     folds = [
         make_fold(spec, dataset, fold, config.seed + seed)
         for seed in range(plan.seeds)
         for fold in range(folds_per_seed)
     ]
     processes.once(lambda: run_folder.claim(workdir, values))
+    at_once = len(folds) if plan.parallel_folds == "all" else int(plan.parallel_folds)
     programs = [folds[start : start + at_once] for start in range(0, len(folds), at_once)]
     return session.run_programs(spec, dataset, programs, workdir).figures
 
 
-def _folds_per_program(plan: CrossvalPlan, folds: int) -> int:
-    if plan.parallel_folds == "all":
-        return folds
-    if not plan.parallel_folds.isdecimal() or int(plan.parallel_folds) < 1:
+def _check_plan(plan: CrossvalPlan) -> None:
+    if plan.parallel_folds != "all" and (not plan.parallel_folds.isdecimal() or int(plan.parallel_folds) < 1):
         found = f"'{plan.parallel_folds}'"
         raise UsageError(mismatch("--parallel_folds", "a number from 1, or all", found, "change it"))
-    return int(plan.parallel_folds)

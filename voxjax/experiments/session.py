@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from voxjax.artifacts.checkpoint import Checkpoints
-from voxjax.evaluation import figures, fold_predictions, modality_ablation, run_summary
+from voxjax.data import splits
+from voxjax.evaluation import enrolment_curve, figures, fold_predictions, modality_ablation, run_summary
 from voxjax.evaluation.fold_predictions import FoldPredictions
 from voxjax.experiments import training_state
 from voxjax.experiments.run_logger import NullLogger, RunLogger
@@ -43,6 +44,7 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
     predictions: list[FoldPredictions] = []
     runs: list[RunState] = []
     ablated: list[dict[modality_ablation.Subset, np.ndarray]] = []
+    enrolled: list[enrolment_curve.Tested] = []
     modes, compiles = set(), 0
     logger = RunLogger(workdir, spec, dataset, programs[0][0].split.train) if processes.first() else NullLogger()
     with logger:
@@ -57,10 +59,14 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
             predictions += own
             if dataset.modality_inputs:
                 ablated += modality_ablation.predict_subsets(spec, dataset, setup, run, own)
+            if splits.is_enrolled(spec.config.protocol):
+                enrolled += enrolment_curve.predict(spec, dataset, setup, run, own)
             runs.append(run)
         more: dict[str, Any] = {"compiles": compiles, "member_execution": "+".join(sorted(modes))}
         if ablated:
             more["modality_ablation"] = modality_ablation.table(dataset, predictions, ablated)
+        if enrolled:
+            more["enrolment"] = enrolment_curve.table(dataset, enrolled)
         report = run_summary.report_input(spec, dataset, predictions, runs, more)
         found = figures.measure(report)
         processes.once(lambda: logger.finish(run_report.write_report(workdir / "report", report, found)))

@@ -11,8 +11,9 @@ from jaxtyping import Array, Float, Int
 
 from voxjax import encoders, models
 from voxjax.artifacts.model_folder import TrainedMember, TrainedModel
-from voxjax.audio import normalize
+from voxjax.audio import normalize, speaker_centring
 from voxjax.audio.features import Extract
+from voxjax.audio.speaker_centring import WindowSums
 from voxjax.config import EncoderFeatures, FeatureConfig
 from voxjax.encoders.extractor import extractor
 from voxjax.encoders.tensors import Params
@@ -48,6 +49,7 @@ class LoadedFeatureSet(NamedTuple):
     pretrained: Params  # encoder blocks that members have fine-tuned
     members: tuple[LoadedMember, ...]
     density: Density | None  # of the training clips; None in feature sets that have none
+    scaler: normalize.Scaler  # fitted to the training clips; that of a member may be of one person
 
 
 class Window(NamedTuple):
@@ -75,7 +77,8 @@ def load_feature_set(model: str, trained: TrainedModel, i: int) -> LoadedFeature
         pretrained = encoders.blocks_to_finetune(features, feature_set.encoder)
     extract = extractor(features, feature_set.encoder)
     density = trained.density if i == 0 else None
-    return LoadedFeatureSet(model, classes, features, extract, jax.device_put(pretrained), members, density)
+    scaler = members[0].scaler  # all members of a feature set have the same
+    return LoadedFeatureSet(model, classes, features, extract, jax.device_put(pretrained), members, density, scaler)
 
 
 def _loaded_member(member: TrainedMember, classes: int) -> LoadedMember:
@@ -116,9 +119,20 @@ def summaries(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> Float
     return np.stack([found[i] for i in range(len(windows))])
 
 
+def sums(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> WindowSums:
+    """Sums of the windows' unscaled features, by which a person is enrolled."""
+    over_time = int(feature_set.features.kind != "vector")
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    for own, batch in _batches(feature_set, windows):
+        values, lengths = jax.device_get((batch.features, batch.lengths))
+        parts = speaker_centring.window_sums(values[: len(own)], lengths[: len(own)], over_time)
+        found |= zip(own.tolist(), zip(*parts, strict=True), strict=True)
+    return WindowSums(*(np.stack(part) for part in zip(*(found[i] for i in range(len(windows))), strict=True)))
+
+
 def _summaries(feature_set: LoadedFeatureSet, batch: ForwardInputs) -> Float[np.ndarray, "B D"]:
-    over_time, scaler = domain_check.is_over_time(feature_set.features), feature_set.members[0].scaler
-    return domain_check.summaries(over_time, scaler, batch.features, batch.lengths)
+    over_time = domain_check.is_over_time(feature_set.features)
+    return domain_check.summaries(over_time, feature_set.scaler, batch.features, batch.lengths)
 
 
 def _batches(

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from voxjax import encoders, models
+from voxjax.audio import speaker_centring
 from voxjax.config import EncoderFeatures, TrainConfig
 from voxjax.data import batches
 from voxjax.pipeline import modality_inputs
@@ -61,6 +62,7 @@ def _plan(train: TrainConfig, fold: Fold, member: MemberSpec, m: int) -> MemberP
         total_steps=np.float32(steps),
         key=jax.random.fold_in(jax.random.key(fold.seed), m),
         modality_scalers={name: fold.modality_scalers[name] for name in member.modalities},
+        offsets=data.offsets,
     )
     name = f"{member.name} (fold {fold.split.fold}, seed {fold.seed})"
     return MemberPlan(name, arrays, data.rows.astype(np.int32), data.valid)
@@ -76,4 +78,6 @@ def _clips(spec: RunSpec, dataset: Dataset, feature_rows: FeatureRows, feature_s
     fused = {name for member in spec.members if member.feature_set == feature_set for name in member.modalities}
     columns = {name: one for name, one in dataset.modality_inputs.items() if name in fused}
     sequences = modality_inputs.sequences(modality_inputs.take(columns, rows.clip_index))
-    return step.Clips(rows.features, rows.lengths, labels, pretrained, sequences)
+    by_speaker = speaker_centring.is_by_speaker(feature_rows.features)
+    speakers = dataset.manifest.speaker_index[rows.clip_index] if by_speaker else None
+    return step.Clips(rows.features, rows.lengths, labels, pretrained, sequences, speakers)

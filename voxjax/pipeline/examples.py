@@ -67,7 +67,12 @@ def build(
 
 def fit_scaler(config: FeatureConfig, examples: Examples) -> normalize.Scaler:
     """The scaler of training examples, fitted to the clips without their augmentations."""
-    return normalize.fit(examples.features[:, 0], examples.lengths[:, 0], int(config.kind != "vector"))
+    return normalize.fit(examples.features[:, 0], examples.lengths[:, 0], over_time(config))
+
+
+def over_time(config: FeatureConfig) -> int:
+    """1 where statistics of these features are over time, 0 where each position has its own."""
+    return int(config.kind != "vector")
 
 
 class _Maker(NamedTuple):

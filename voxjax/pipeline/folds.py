@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from voxjax.audio import normalize
-from voxjax.config import Config
+from voxjax.audio import normalize, speaker_centring
+from voxjax.config import Config, FeatureConfig
 from voxjax.data import guard, splits
 from voxjax.data.manifest import Manifest
 from voxjax.pipeline import examples, modality_inputs
@@ -25,6 +25,7 @@ class FoldData(NamedTuple):
     class_weights: Float[np.ndarray, " K"]  # float32, mean 1 over the training rows
     valid: EvalSplit
     test: EvalSplit
+    offsets: Float[np.ndarray, "speakers P C"] | None = None  # of `features.centre=speaker`, 0 outside training
 
 
 class Fold(NamedTuple):
@@ -54,10 +55,25 @@ def _fold_data(config: Config, manifest: Manifest, feature_rows: FeatureRows, sp
     train = np.flatnonzero(np.isin(rows.clip_index, split.train))
     guard.check_fitted_on_train(rows.clip_index[train], split)
     unaugmented = Examples(rows.features[train, :1], rows.lengths[train, :1], rows.clip_index[train])
-    scaler = examples.fit_scaler(feature_rows.features, unaugmented)
+    scaler, offsets = examples.fit_scaler(feature_rows.features, unaugmented), None
+    if speaker_centring.is_by_speaker(feature_rows.features):
+        offsets = _offsets(manifest, feature_rows.features, unaugmented, scaler)
+        speakers = manifest.speaker_index[unaugmented.clip_index]
+        centred = unaugmented.features.astype(np.float32) - offsets[speakers][:, None]
+        scaler = examples.fit_scaler(feature_rows.features, unaugmented._replace(features=centred))
     weights = _class_weights(manifest, rows.clip_index[train], config.class_balance)
-    evaluation = (_eval_split(manifest, rows, clips) for clips in (split.valid, split.test))
-    return FoldData(train, scaler, weights, *evaluation)
+    valid, test = (_eval_split(manifest, rows, clips) for clips in (split.valid, split.test))
+    return FoldData(train, scaler, weights, valid, test, offsets)
+
+
+def _offsets(
+    manifest: Manifest, config: FeatureConfig, rows: Examples, scaler: normalize.Scaler
+) -> Float[np.ndarray, "speakers P C"]:
+    """What is subtracted from the clips of each training speaker."""
+    clips, which = np.unique(rows.clip_index, return_inverse=True)
+    sums = speaker_centring.window_sums(rows.features[:, 0], rows.lengths[:, 0], examples.over_time(config))
+    speakers = manifest.speaker_index
+    return speaker_centring.training_offsets(scaler, sums.clip_means(which), speakers[clips], int(speakers.max()) + 1)
 
 
 def _class_weights(

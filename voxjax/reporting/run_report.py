@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from voxjax.config_schema import dotted
+from voxjax.evaluation import enrolment_curve
 from voxjax.evaluation.figures import measure, probabilities
 from voxjax.evaluation.results import ReportInput
 from voxjax.metrics import classification
-from voxjax.reporting import html, plots, tables
+from voxjax.reporting import enrolment_plot, html, plots, tables
 from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath
 from voxjax.storage.safe_text import printable
@@ -44,6 +45,12 @@ def write_report(folder: AnyPath, run: ReportInput, figures: Mapping[str, Any] |
         atomic.write(folder / "members.csv", tables.members(figures))
     if "modality_ablation" in figures:
         atomic.write(folder / "modality_ablation.csv", tables.modality_ablation(figures))
+    if "enrolment" in figures:
+        rows = figures["enrolment"]
+        about = {key: figures[key] for key in ("protocol", "corpus", "model", "seeds")}
+        curve = {**about, "note": enrolment_curve.notes(figures["protocol"])[0], "rows": rows}
+        atomic.write(folder / "enrolment.json", json.dumps(curve, indent=1, allow_nan=False) + "\n")
+        atomic.write(folder / "enrolment.png", pictures["enrolment"])
     columns = (run.clips, run.speakers, run.folds, run.truth, after, run.own_columns)
     atomic.write(folder / "predictions.csv", tables.predictions(run.labels, *columns))
     if run.audio_hashes:
@@ -68,7 +75,10 @@ def draw(run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after
     }
     if run.history:
         pictures["history"] = plots.history(run.history)
-    return {name: plots.png(figure) for name, figure in pictures.items()}
+    drawn = {name: plots.png(figure) for name, figure in pictures.items()}
+    if "enrolment" in figures:
+        drawn["enrolment"] = enrolment_plot.draw(figures["enrolment"], title)
+    return drawn
 
 
 def page(
@@ -111,6 +121,7 @@ def printout(figures: Mapping[str, Any]) -> str:
     ]
     members = [*tables.member_lines(figures), ""] if len(figures["members"]) > 1 else []
     members += [*tables.modality_ablation_lines(figures), ""] if "modality_ablation" in figures else []
+    members += [*tables.enrolment_lines(figures), ""] if "enrolment" in figures else []
     classes, confusions = tables.class_lines(figures), tables.confusion_lines(figures)
     diagnostics = ["", *(f"DIAGNOSTICS: {text}" for text in figures["diagnostics"])] if "diagnostics" in figures else []
     lines = [*head, "", *members, *classes, "", *confusions, *diagnostics, rule]

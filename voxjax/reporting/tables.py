@@ -121,6 +121,18 @@ def modality_ablation_lines(figures: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def enrolment_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Figures over the number of known clips of a test speaker as aligned text, with intervals over speakers."""
+    lines = [
+        "Known clips".ljust(14) + f"{'UAR':>8}{'95% interval':>18}{'accuracy':>10}{'95% interval':>18}{'answers':>9}"
+    ]
+    for row in figures["enrolment"]:
+        ends = ["{:.1%} to {:.1%}".format(*row[f"{name}_ci"]) for name in ("uar", "accuracy")]
+        cells = f"{row['uar']:>8.1%}{ends[0]:>18}{row['accuracy']:>10.1%}{ends[1]:>18}{row['n']:>9}"
+        lines.append(str(row["known"]).ljust(14) + cells)
+    return lines
+
+
 def class_lines(figures: Mapping[str, Any]) -> list[str]:
     """The classes as aligned text; a dash for a class without test clips."""
     width = _widest(figures["labels"])

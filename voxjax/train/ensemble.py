@@ -30,6 +30,7 @@ class MemberArrays(NamedTuple):
     total_steps: Float[Array | np.ndarray, "*M"] | np.floating
     key: Key[Array, "*M"]  # identifies the member: all its random draws derive from it
     modality_scalers: Mapping[str, Scaler] = {}  # of the modalities other than the audio, by name
+    offsets: Float[Array | np.ndarray, "*M speakers P C"] | None = None  # of `features.centre=speaker`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,7 +163,8 @@ def evaluate(
 
 def member_data(clips: step.Clips, member: MemberArrays) -> step.Data:
     """The data of one member: the shared clips, and its own statistics."""
-    return step.Data(clips, member.scaler, member.class_weights, member.total_steps, member.modality_scalers)
+    scalers = member.modality_scalers
+    return step.Data(clips, member.scaler, member.class_weights, member.total_steps, scalers, member.offsets)
 
 
 def partition_spec(mesh: Mesh, group: Group) -> PartitionSpec:

@@ -45,6 +45,7 @@ class Clips(NamedTuple):
     labels: Int[Array | np.ndarray, " clips"]  # int32
     pretrained: Params = NOTHING_PRETRAINED  # an encoder's blocks above those of the features; steps do not change them
     modality_inputs: Mapping[str, modality_batch.Sequences] = {}  # of the modalities other than the audio, by name
+    speakers: Int[Array | np.ndarray, " clips"] | None = None  # int32, where members have offsets of speakers
 
     def map_rows(self, change: Callable[[Array | np.ndarray], Array | np.ndarray]) -> "Clips":
         """The clips with a change of every array that has one row per clip."""
@@ -59,6 +60,15 @@ class Data(NamedTuple):
     class_weights: Float[Array | np.ndarray, " K"]  # mean 1 over the member's training clips
     total_steps: Float[Array | np.ndarray, ""] | np.floating
     modality_scalers: Mapping[str, normalize.Scaler] = {}  # of `clips.modality_inputs`, by name
+    # What is subtracted from the features of each speaker, 0 for those that are not trained on.
+    offsets: Float[Array | np.ndarray, "speakers P C"] | None = None
+
+    def features(self, indices: Int[Array | np.ndarray, "*B"], copy: Int[Array, ""] | int) -> Float[Array, "*B T C"]:
+        """The unscaled features of clips, centred by speaker where the member has offsets: `[*B] -> [*B, T, C]`."""
+        values = self.clips.features[indices, copy]
+        if self.offsets is None or self.clips.speakers is None:
+            return values
+        return values.astype(jnp.float32) - self.offsets[self.clips.speakers[indices]]
 
 
 class State(NamedTuple):
@@ -140,7 +150,7 @@ def batch(
     def one(key: Key[Array, ""], index: Int[Array, ""]) -> tuple[Float[Array, "T C"], Bool[Array, " T"]]:
         copy_key, distort_key, mask_key = (jax.random.fold_in(key, i) for i in range(3))
         copy = _choose_copy(copy_key, strength * hyper.offline_augment_probability, clips.lengths.shape[1])
-        clip = augment.Clip(clips.features[index, copy].astype(jnp.float32), clips.lengths[index, copy])
+        clip = augment.Clip(data.features(index, copy).astype(jnp.float32), clips.lengths[index, copy])
         clip = augment.distort(task.features, distort_key, hyper, strength, clip, task.crop)
         mask = jnp.arange(clip.frames.shape[0]) < clip.length
         values = normalize.apply(task.features, data.scaler, clip.frames, mask)
@@ -241,7 +251,7 @@ def _forward_inputs(task: Task, data: Data, indices: Int[Array | np.ndarray, " B
     clips = data.clips
     names = task.modalities
     inputs = {name: jax.tree.map(lambda x: x[indices], clips.modality_inputs[name]) for name in names}
-    return ForwardInputs(clips.features[indices, copy], clips.lengths[indices, copy], inputs)
+    return ForwardInputs(data.features(indices, copy), clips.lengths[indices, copy], inputs)
 
 
 def _with_modalities(

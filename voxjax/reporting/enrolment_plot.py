@@ -1,0 +1,36 @@
+"""The plot of figures over the number of known clips of a speaker."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from voxjax.reporting import plots
+
+
+@matplotlib.rc_context(plots.STYLE)
+def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
+    """A PNG: UAR and accuracy for each number of known clips, with their intervals over speakers.
+
+    Args:
+        rows: as from `evaluation.enrolment_curve.table`.
+        title: above the plot.
+    """
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    axes = figure.add_subplot()
+    places = range(len(rows))
+    for name, label, color in (("uar", "UAR", plots.BLUE), ("accuracy", "accuracy", plots.GREEN)):
+        values = [row[name] for row in rows]
+        low, high = zip(*(row[f"{name}_ci"] for row in rows), strict=True)
+        axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)
+        axes.plot(places, values, marker="o", color=color, label=label)
+    for place, row in zip(places, rows, strict=True):
+        higher = max(row["uar"], row["accuracy"])
+        axes.annotate(f"{row['accuracy']:.1%}", (place, higher), (0, 7), textcoords="offset points", ha="center")
+    axes.set_xticks(places, [str(row["known"]) for row in rows])
+    axes.set(xlabel="known clips of the test speaker, without labels", title=plots.wrapped(title, 6.0))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.grid(axis="y")
+    axes.legend(loc="lower right")
+    return plots.png(figure)
