@@ -1,9 +1,12 @@
 """TextGrid, EAF, WebVTT and RTTM are read back by Praat itself, ElementTree, webvtt-py and pyannote."""
 
 import dataclasses
+import pathlib
+import re
 import sys
 from xml.etree import ElementTree
 
+import pandas as pd
 import parselmouth
 import pytest
 import webvtt
@@ -15,7 +18,7 @@ from pyannote.database.util import load_rttm
 from voxjax import annotation
 from voxjax.errors import UsageError
 from voxjax.inference.segments import Segment, Timeline
-from voxjax.inference.timeline_formats import TIMELINE_FORMATS
+from voxjax.inference.timeline_formats import TIMELINE_FORMATS, csv_table
 from voxjax.inference.timeline_formats.base import check_installed
 
 LABELS = ("say \"no\" 'x'", "tab\there", "two\nlines", "Glück <&> ü", "高兴", "😀 --> 00:01", "a\\b %c_d", "\x07 bell")
@@ -221,6 +224,28 @@ def test_a_missing_package_names_the_extra(monkeypatch, name, package):
         TIMELINE_FORMATS[name].write([timeline()])
     with pytest.raises(UsageError, match="annotate"):
         check_installed(TIMELINE_FORMATS[name])
+
+
+def test_pandas_reads_the_csv_with_any_label_speaker_and_column(tmp_path):
+    own = {"Notiz; ü": 'a "b",\n\t高 --> c', "start": "7"}
+    rows = [segment(i, i + 0.5, emotion, SPEAKERS[i % 4], columns=own) for i, emotion in enumerate(LABELS)]
+    path = written(tmp_path, "csv", timeline(*rows, path='a/"x", ü\n😀.wav'), timeline(error="no such file"))
+    found = pd.read_csv(path, keep_default_na=False)
+    fixed = [*csv_table.FIRST, *LABELS[:-1], "'\x07 bell", *csv_table.LAST, "Notiz; ü", "given_start"]
+    assert list(found.columns) == fixed
+    assert list(found["emotion"][:-1]) == [*LABELS[:-1], "'\x07 bell"]
+    assert list(found["speaker"][:4]) == list(SPEAKERS) and set(found["file"][:-1]) == {'a/"x", ü\n😀.wav'}
+    assert list(found["start"][:-1].astype(float)) == list(range(8))
+    assert set(found["Notiz; ü"][:-1]) == {own["Notiz; ü"]} and set(found["given_start"][:-1]) == {"7"}
+    assert found["error"].iloc[-1] == "no such file"
+
+
+def test_the_codebook_lists_the_columns_of_the_csv():
+    page = (pathlib.Path(__file__).parents[3] / "docs/timeline-formats.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| (?:`(\w+)`|one for|your own)", page.split("## CSV")[1].split("\nIn R:")[0], re.M)
+    assert listed == [*csv_table.FIRST, "", *csv_table.LAST, ""]
+    formats = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?`) \|", page.split("## Praat")[0], re.M)))
+    assert formats == [*TIMELINE_FORMATS, "png"]
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(str.strip)
