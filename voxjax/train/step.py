@@ -63,7 +63,9 @@ class Data(NamedTuple):
     # What is subtracted from the features of each speaker, 0 for those that are not trained on.
     offsets: Float[Array | np.ndarray, "speakers P C"] | None = None
 
-    def features(self, indices: Int[Array | np.ndarray, "*B"], copy: Int[Array, ""] | int) -> Float[Array, "*B T C"]:
+    def features(
+        self, indices: Int[Array | np.ndarray, "*B"], copy: Int[Array, ""] | int
+    ) -> Float[Array | np.ndarray, "*B T C"]:
         """The unscaled features of clips, centred by speaker where the member has offsets: `[*B] -> [*B, T, C]`."""
         values = self.clips.features[indices, copy]
         if self.offsets is None or self.clips.speakers is None:
