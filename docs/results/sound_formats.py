@@ -2,8 +2,9 @@
 
 python docs/results/sound_formats.py OUT.json FOLDER...
 
-Each FOLDER holds WAV files of one corpus; every n-th of them is converted by the command `ffmpeg` at the bit rates that
-recorders and programs use, and answered by the default model. All figures are against the WAV's own answer.
+Each FOLDER holds WAV or FLAC files of 16 bits of one corpus; every n-th of them is converted by the command `ffmpeg` at
+the bit rates that recorders and programs use, and answered by the default model. All figures are against the answers to
+WAV of 16 bits.
 """
 
 import json
@@ -18,6 +19,7 @@ from voxjax import EmotionPredictor
 from voxjax.storage.provenance import provenance
 
 CLIPS = 48  # of each folder
+REFERENCE = (".wav", ["-c:a", "pcm_s16le"])
 BLACK = ["-f", "lavfi", "-i", "color=black:size=64x64:rate=10", "-shortest", "-map", "0:a", "-map", "1:v"]
 # By name: the suffix and what ffmpeg is given. A new format is a row.
 FORMATS = {
@@ -40,32 +42,33 @@ FORMATS = {
 
 
 def clips(folder):
-    """Every n-th WAV file below a folder, in the order of their names."""
-    found = sorted(folder.rglob("*.wav"))
+    """Every n-th file below a folder, in the order of their names."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix in (".wav", ".flac"))
     return found[:: max(1, len(found) // CLIPS)][:CLIPS]
 
 
-def converted(path, name, folder):
+def converted(path, how, folder):
     """A clip in another format."""
-    suffix, options = FORMATS[name]
+    suffix, options = how
     out = pathlib.Path(folder, path.stem + suffix)
     command = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(path), *options, str(out)]
     subprocess.run(command, check=True, capture_output=True)
     return out
 
 
-def probabilities(predictor, paths):
-    """The answers as `[clips, labels]`."""
-    return np.array([list(answer["probabilities"].values()) for answer in predictor.predict_many(paths)])
+def probabilities(predictor, paths, how):
+    """The answers to clips in a format as `[clips, labels]`."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [converted(path, how, folder) for path in paths]
+        return np.array([list(answer["probabilities"].values()) for answer in predictor.predict_many(files)])
 
 
 def rows(predictor, folder):
     """One row for each format."""
     paths = clips(folder)
-    wanted = probabilities(predictor, paths)
-    for name in FORMATS:
-        with tempfile.TemporaryDirectory() as place:
-            found = probabilities(predictor, [converted(path, name, place) for path in paths])
+    wanted = probabilities(predictor, paths, REFERENCE)
+    for name, how in FORMATS.items():
+        found = probabilities(predictor, paths, how)
         difference = np.abs(found - wanted)
         same = (found.argmax(axis=1) == wanted.argmax(axis=1)).mean()
         row = {"format": name, "clips": len(paths), "max": float(difference.max())}
