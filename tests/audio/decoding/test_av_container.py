@@ -10,6 +10,7 @@ import pytest
 
 from tests.containers import KINDS, contain
 from tests.encoded import RATE_HZ, decode, encode, voice, without_mean
+from voxjax.audio.decoding import mpeg4
 from voxjax.audio.io import AudioError, read
 
 RATES_HZ = {"3gp": 8_000, "amr": 8_000, "webm": 48_000, "ac3": 44_100, "flv": 44_100, "avi": 44_100}
@@ -188,3 +189,31 @@ def test_nothing_is_printed(tmp_path):
     code = f"from voxjax.audio import io\ntry: io.read({str(path)!r}, 16000)\nexcept io.AudioError: print('refused')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "refused\n" and done.stderr == ""
+
+
+def bombs():
+    """Small files whose index declares billions of samples."""
+    data = contain(noise(1.0, RATE_HZ), RATE_HZ, "m4a")
+    size, chunk, time = (data.index(name) for name in (b"stsz", b"stsc", b"stts"))
+    billions = struct.pack(">I", 2_000_000_000)
+    one_size = data[: size + 8] + b"\0\0\0\1" + billions + data[size + 16 :]
+    one_chunk = data[: chunk + 16] + b"\xff\xff\xff\xff" + data[chunk + 20 :]
+    yield one_size
+    yield one_chunk[: time + 8] + struct.pack(">III", 1, 17, 1) + one_chunk[time + 20 :]
+    fragments = bytearray(
+        contain(noise(1.0, RATE_HZ), RATE_HZ, "m4a", options={"movflags": "empty_moov+frag_keyframe"})
+    )
+    run = fragments.index(b"trun")
+    fragments[run + 4 : run + 12] = struct.pack(">I", 0) + billions
+    yield bytes(fragments)
+
+
+@pytest.mark.parametrize("data", list(bombs()), ids=["sizes", "chunks", "fragments"])
+def test_an_index_of_billions_is_refused_before_memory_is_taken(data):
+    with pytest.raises(AudioError, match="an index of at most 4000000 entries"):
+        decode(data)
+
+
+def test_hours_of_uncompressed_sound_in_quicktime_are_read():
+    """Their index declares each value, and FFmpeg makes one entry for many."""
+    assert len(decode(contain(np.tile(voice(10.0), 30), RATE_HZ, "mov"))) == 300 * RATE_HZ > mpeg4.MOST_ENTRIES

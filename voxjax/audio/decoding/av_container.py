@@ -7,13 +7,13 @@ content, and decoders of sound alone: a playlist or a reference to another file 
 import itertools
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from voxjax.audio.decoding import av_declared
+from voxjax.audio.decoding import asf, mpeg4
 from voxjax.audio.decoding.av_clock import Clock, ClockedFile
 from voxjax.audio.decoding.byte_source import ByteSource, Range
 from voxjax.audio.decoding.samples import BLOCK_SAMPLES, Blocks, check_format, cut_off, float32
@@ -33,6 +33,7 @@ _DECODERS = (
     "pcm_s32le,pcm_s8,pcm_u8,qdm2,ra_144,ra_288,real_144,real_288,sipr,speex,truehd,tta,vorbis,wavpack,wmalossless,"
     "wmapro,wmav1,wmav2,wmavoice"
 )
+_CHECKS: Mapping[str, Callable[[ByteSource, int, str], None]] = {"asf": asf.check, "mov": mpeg4.check}  # by demuxer
 _ENCRYPTED = ("enca", "encv", "drms")  # codec tags
 _TIMED = ("mov", "matroska", "asf", "flv", "mpeg", "mpegts")  # demuxers with times of packets, so that gaps show
 _STATED = ("mov", "matroska", "asf", "avi", "flv", "ape", "wv", "tta")  # demuxers with a length that is no estimate
@@ -68,8 +69,8 @@ def streams(source: ByteSource, start: int, kind: Kind, name: str, limits: Audio
     av = _library(kind, name)
     clock = Clock(limits.max_decode_s, name)
     file = ClockedFile(source, [Range(start, source.size)], clock)
-    if kind.demuxer == "asf":
-        av_declared.check_asf(source, start, name)
+    if kind.demuxer in _CHECKS:
+        _CHECKS[kind.demuxer](source, start, name)
     with _damage_named(av, kind, name):
         container = _opened(av, file, kind, limits)
     with container:
