@@ -30,7 +30,7 @@ KINDS = {
 
 
 def contain(samples, rate_hz, kind, options=None, picture=False, streams=1, gap_s=0.0):
-    """A file of one kind, with mono samples `[time]` in each of its streams of sound, and black video if wanted.
+    """A file of one kind: samples `[time]` or `[time, 2]` in each stream of sound, and black video if wanted.
 
     The second half begins `gap_s` seconds later than the first ends.
     """
@@ -43,8 +43,9 @@ def contain(samples, rate_hz, kind, options=None, picture=False, streams=1, gap_
 
 def _write(path, samples, rate_hz, how, options, picture, streams, gap_s):
     container, codec, bits = how
+    layout = "mono" if np.ndim(samples) == 1 else "stereo"
     with av.open(str(path), "w", format=container, options=options or {}) as out:
-        tracks = [out.add_stream(codec, rate=rate_hz, layout="mono") for _ in range(streams)]
+        tracks = [out.add_stream(codec, rate=rate_hz, layout=layout) for _ in range(streams)]
         video = out.add_stream("mpeg4", rate=10) if picture else None
         if video is not None:
             video.width, video.height, video.pix_fmt = 32, 32, "yuv420p"
@@ -56,9 +57,11 @@ def _write(path, samples, rate_hz, how, options, picture, streams, gap_s):
         for frame in video_frames(len(samples) / rate_hz) if picture else ():
             out.mux(video.encode(frame))
         for sound in tracks:
-            frame = av.AudioFrame.from_ndarray(np.asarray(samples, np.float32)[None], format="flt", layout="mono")
+            frame = av.AudioFrame.from_ndarray(
+                np.asarray(samples, np.float32).reshape(1, -1), format="flt", layout=layout
+            )
             frame.sample_rate, frame.time_base, frame.pts = rate_hz, Fraction(1, rate_hz), 0
-            resampler = av.AudioResampler(sound.format, "mono", rate_hz, sound.codec_context.frame_size or None)
+            resampler = av.AudioResampler(sound.format, layout, rate_hz, sound.codec_context.frame_size or None)
             packets = [sound.encode(part) for part in (*resampler.resample(frame), *resampler.resample(None), None)]
             for packet in itertools.chain(*packets):
                 if packet.pts is not None and packet.pts * packet.time_base >= len(samples) / rate_hz / 2:

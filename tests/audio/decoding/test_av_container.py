@@ -47,6 +47,16 @@ def test_sound_keeps_its_length_and_its_time(kind):
         np.testing.assert_allclose(decoded, without_mean(samples), atol=2.0**-15)
 
 
+@pytest.mark.parametrize("kind", ["mov", "alac", "mka"])
+def test_channels_are_kept_apart_until_they_are_mixed(kind):
+    """Interleaved or one after the other: the loudest of two that cancel is one channel as it was."""
+    one = noise(1.0, RATE_HZ)
+    both = np.stack([one, np.roll(one, 500)], axis=1)
+    np.testing.assert_allclose(decode(contain(both, RATE_HZ, kind)), without_mean(both.mean(axis=1)), atol=2.0**-14)
+    cancelled = np.stack([one, -0.8 * one], axis=1)
+    np.testing.assert_allclose(decode(contain(cancelled, RATE_HZ, kind)), without_mean(one), atol=2.0**-14)
+
+
 @pytest.mark.parametrize("kind", ["mp4", "webm", "avi"])
 def test_video_is_left_out(kind):
     rate_hz = RATES_HZ.get(kind, RATE_HZ)
