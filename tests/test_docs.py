@@ -59,6 +59,14 @@ def test_table_of_weight_formats_equals_its_figures():
     assert len(figures["files"]) == len(list((ROOT / "checkpoints").glob("*/[we]*.npz")))
 
 
+def test_table_of_sound_formats_equals_its_figures():
+    figures = RESULTS["sound_formats"]
+    assert between("sound_formats", "docs/sound-files.md") == collect()["sound_formats_table"](figures)
+    for rows in figures["corpora"].values():
+        lossless = [row for row in rows if row["format"] in ("WAV, 24 bits", "WAV, 32-bit float", "AIFF", "FLAC")]
+        assert len(lossless) == 4 and all(row["max"] <= 1e-5 for row in lossless)
+
+
 def test_hard_inputs_came_out_as_expected():
     rows = RESULTS["hard_inputs"]["rows"]
     assert len(rows) >= 23 and all(row["as_expected"] for row in rows)

@@ -18,6 +18,7 @@ DEVICES = HERE.parent / "many-devices.md"
 RESULTS = HERE.parent / "results.md"
 FUSION = HERE.parent / "fusion.md"
 SHARING = HERE.parent / "sharing.md"
+SOUND_FILES = HERE.parent / "sound-files.md"
 EVALUATION = HERE.parent / "evaluation.md"
 
 # The guide's five rows: title, config, its accuracy (or what it aims at), its minutes.
@@ -186,6 +187,17 @@ def weights_format_table(figures):
     return lines
 
 
+def sound_formats_table(figures):
+    """Differences of answers to one recording in many formats, of each corpus."""
+    corpora = figures["corpora"]
+    lines = ["| format | " + " | ".join(f"{name}: mean, largest, same answers" for name in corpora) + " |"]
+    lines.append("|---|" + "---|" * len(corpora))
+    for rows in zip(*corpora.values(), strict=True):
+        cells = [f"{row['mean']:.4f}, {row['max']:.2f}, {100 * row['same_answers']:.0f} %" for row in rows]
+        lines.append("| " + " | ".join([rows[0]["format"], *cells]) + " |")
+    return lines
+
+
 def modality_ablation_table(figures):
     """UAR of the same trained model with each subset of its modalities."""
     lines = ["| modalities | UAR | accuracy | clips |", "|---|---|---|---|"]
@@ -248,6 +260,8 @@ def main(arguments):
     EVALUATION.write_text(put(EVALUATION.read_text(), "domain", domain_table(domain)))
     weights = json.loads((HERE / "weights_format.json").read_text())
     SHARING.write_text(put(SHARING.read_text(), "weights_format", weights_format_table(weights)))
+    formats = json.loads((HERE / "sound_formats.json").read_text())
+    SOUND_FILES.write_text(put(SOUND_FILES.read_text(), "sound_formats", sound_formats_table(formats)))
     FUSION.write_text(put(FUSION.read_text(), "modality_ablation", modality_ablation_table(found["fusion_demo_modal"])))
 
 

@@ -7,6 +7,7 @@ the bit rates that recorders and programs use, and answered by the default model
 WAV of 16 bits.
 """
 
+import concurrent.futures
 import json
 import pathlib
 import subprocess
@@ -18,7 +19,7 @@ import numpy as np
 from voxjax import EmotionPredictor
 from voxjax.storage.provenance import provenance
 
-CLIPS = 48  # of each folder
+CLIPS = 24  # of each folder
 REFERENCE = (".wav", ["-c:a", "pcm_s16le"])
 BLACK = ["-f", "lavfi", "-i", "color=black:size=64x64:rate=10", "-shortest", "-map", "0:a", "-map", "1:v"]
 # By name: the suffix and what ffmpeg is given. A new format is a row.
@@ -36,7 +37,7 @@ FORMATS = {
     "mov (16 bits)": (".mov", ["-c:a", "pcm_s16le"]),
     "wma, 64 kb/s": (".wma", ["-c:a", "wmav2", "-b:a", "64k"]),
     "aac without a container, 64 kb/s": (".aac", ["-c:a", "aac", "-b:a", "64k"]),
-    "3gp (AMR, 8 kHz), 12.2 kb/s": (".3gp", ["-ar", "8000", "-ac", "1", "-c:a", "libopencore_amrnb", "-b:a", "12.2k"]),
+    "WAV, 8 kHz, 16 bits": (".wav", ["-ar", "8000", "-c:a", "pcm_s16le"]),
     "WAV, 8 kHz µ-law": (".wav", ["-ar", "8000", "-c:a", "pcm_mulaw"]),
 }
 
@@ -59,7 +60,8 @@ def converted(path, how, folder):
 def probabilities(predictor, paths, how):
     """The answers to clips in a format as `[clips, labels]`."""
     with tempfile.TemporaryDirectory() as folder:
-        files = [converted(path, how, folder) for path in paths]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            files = list(pool.map(lambda path: converted(path, how, folder), paths))
         return np.array([list(answer["probabilities"].values()) for answer in predictor.predict_many(files)])
 
 
