@@ -65,6 +65,8 @@ def test_table_of_sound_formats_equals_its_figures():
     for rows in figures["corpora"].values():
         lossless = [row for row in rows if row["format"] in ("WAV, 24 bits", "WAV, 32-bit float", "AIFF", "FLAC")]
         assert len(lossless) == 4 and all(row["max"] <= 1e-5 for row in lossless)
+        full_band = [row for row in rows if "8 kHz" not in row["format"]]
+        assert max(row["max"] for row in full_band) <= 0.21 and max(row["mean"] for row in full_band) < 0.025
 
 
 def test_hard_inputs_came_out_as_expected():
