@@ -25,10 +25,11 @@ class RegionFinder:
 
     Args:
         frame_s: of a frame.
+        context_s: before and after each region.
     """
 
-    def __init__(self, frame_s: float) -> None:
-        self._frame_s = frame_s
+    def __init__(self, frame_s: float, context_s: float = CONTEXT_S) -> None:
+        self._frame_s, self._context_s = frame_s, context_s
         self._frames = np.zeros(0, bool)  # those that are not in a region yet
         self._first = 0  # place of the first of these
         self._held: Region | None = None  # its context is not known before the next region is
@@ -60,7 +61,7 @@ class RegionFinder:
             settled = max(settled, total - pause if not last else total)
         self._frames, self._first = self._frames[settled:], self._first + settled
         held = self._held
-        if held is not None and (last or self._first * self._frame_s >= held.end_s + 2 * CONTEXT_S):
+        if held is not None and (last or self._first * self._frame_s >= held.end_s + 2 * self._context_s):
             found.append(held)
             self._held = None
         return found
@@ -69,15 +70,15 @@ class RegionFinder:
         """Seconds from which on the sound is still needed."""
         if self._held is not None:
             return self._held.from_s
-        return self._first * self._frame_s - CONTEXT_S
+        return self._first * self._frame_s - self._context_s
 
     def _next(self, start: int, end: int) -> list[Region]:
         """The region before, now that this one follows it."""
         start_s, end_s = (self._first + start) * self._frame_s, (self._first + end) * self._frame_s
         before, middle_s = self._held, (self._end_s + start_s) / 2
-        from_s = max(start_s - CONTEXT_S, middle_s if self._end_s else 0.0)
-        self._held, self._end_s = Region(start_s, end_s, from_s, end_s + CONTEXT_S), end_s
-        return [] if before is None else [before._replace(to_s=min(before.end_s + CONTEXT_S, middle_s))]
+        from_s = max(start_s - self._context_s, middle_s if self._end_s else 0.0)
+        self._held, self._end_s = Region(start_s, end_s, from_s, end_s + self._context_s), end_s
+        return [] if before is None else [before._replace(to_s=min(before.end_s + self._context_s, middle_s))]
 
 
 def _runs(frames: Bool[np.ndarray, " frames"], pause: int) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ from voxjax.inference import streaming, timeline_segments, timeline_windows
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.inference.segments import Segment, Span, Timeline
 from voxjax.inference.smoothing import SMOOTHING
+from voxjax.inference.speech_regions import CONTEXT_S
 from voxjax.inference.streaming import Track
 from voxjax.inference.timeline_segments import Answer
 from voxjax.inference.timeline_windows import Cut, Window
@@ -39,6 +40,7 @@ class Options:
         hop_s: greatest distance of two windows; 0 is half of a window.
         vad: a name in `voice_activity.DETECTORS`.
         smoothing: a name in `smoothing.SMOOTHING`.
+        context_s: of the sound before and after speech that an answer is computed from, too.
         separate: answers each channel apart, as a speaker of its own.
     """
 
@@ -47,6 +49,7 @@ class Options:
     vad: str = "energy"
     smoothing: str = "viterbi"
     separate: bool = False
+    context_s: float = CONTEXT_S
 
     def __post_init__(self) -> None:
         one_of("--vad", self.vad, DETECTORS)
@@ -55,6 +58,7 @@ class Options:
             in_range("--window", self.window_s, MIN_DURATION_S, math.inf)
         if self.hop_s:
             in_range("--hop", self.hop_s, 0.05, math.inf)
+        in_range("context_s", self.context_s, 0.0, 5.0)
 
 
 DEFAULTS = Options()
@@ -191,4 +195,4 @@ def _cut(predictor: EmotionPredictor, options: Options) -> Cut:
         do = "make it shorter, or 0 for the default"
         raise UsageError(mismatch("--window", f"at most the model's {longest_s:g} s", f"{options.window_s:g}", do))
     window_s = options.window_s or min(DEFAULT_WINDOW_S, longest_s)
-    return Cut(window_s, options.hop_s or window_s / 2)
+    return Cut(window_s, options.hop_s or window_s / 2, options.context_s)

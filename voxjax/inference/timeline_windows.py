@@ -9,16 +9,23 @@ import numpy as np
 from jaxtyping import Float32
 
 from voxjax.inference.segments import Span
-from voxjax.inference.speech_regions import Region, RegionFinder
+from voxjax.inference.speech_regions import CONTEXT_S, Region, RegionFinder
 from voxjax.inference.streaming import Track
 from voxjax.inference.voice_activity import FRAME_S, SECTION_S, MakeDetector
 
 
 class Cut(NamedTuple):
-    """How speech is cut into windows: not longer than `window_s`, at most `hop_s` from one to the next."""
+    """How speech is cut into windows.
+
+    Attributes:
+        window_s: of the longest window.
+        hop_s: greatest distance of one to the next.
+        context_s: of the sound before and after speech that windows hold, too.
+    """
 
     window_s: float
     hop_s: float
+    context_s: float = CONTEXT_S
 
 
 class Window(NamedTuple):
@@ -72,7 +79,7 @@ def of_speech(track: Track, rate_hz: int, cut: Cut, detector: MakeDetector) -> I
         cut: how long regions are cut.
         detector: of voice activity.
     """
-    detect, finder, tape, group = detector(rate_hz), RegionFinder(FRAME_S), _Tape(rate_hz), 0
+    detect, finder, tape, group = detector(rate_hz), RegionFinder(FRAME_S, cut.context_s), _Tape(rate_hz), 0
     for section, last in _sections(track.blocks(), round(SECTION_S * rate_hz)):
         tape.add(section, finder.needed_from_s())
         for region in finder.add(detect(section), last):
