@@ -130,17 +130,17 @@ class _Work(NamedTuple):
 
     def of_spans(self, track: Track, spans: Sequence[Span]) -> list[Segment]:
         rate_hz, longest_s = self.predictor.sample_rate_hz, self.predictor.longest_window_s
-        answers = self._answers(timeline_windows.of_spans(track, rate_hz, longest_s, spans))
-        return timeline_segments.of_spans(self.predictor, answers, spans, track.duration_s)
+        answered = self._answered(timeline_windows.of_spans(track, rate_hz, longest_s, spans))
+        return timeline_segments.of_spans(self.predictor, answered, spans, track.duration_s)
 
     def of_turns(self, track: Track, turns: Sequence[Span]) -> tuple[list[Segment], list[str]]:
         """Segments of each speaker's turns, and warnings."""
         own = joined(turns)
         windows = timeline_windows.of_turns(track, self.predictor.sample_rate_hz, self.cut, own)
         by_speaker: dict[str, list[Answer]] = {}
-        for answer in self._answers(windows):
+        for answer in self._answered(windows):
             by_speaker.setdefault(own[answer.window.group].speaker, []).append(answer)
-        segments = [one for speaker, answers in by_speaker.items() for one in self._smoothed(answers, speaker)]
+        segments = [one for speaker, own_answers in by_speaker.items() for one in self._smoothed(own_answers, speaker)]
         return segments, [] if segments else ["no turns of speakers with sound in this recording"]
 
     def of_speech(self, track: Track) -> tuple[list[Segment], list[str]]:
@@ -148,7 +148,7 @@ class _Work(NamedTuple):
         detector = DETECTORS[self.options.vad]
         windows = timeline_windows.of_speech(track, self.predictor.sample_rate_hz, self.cut, detector)
         try:
-            segments = self._smoothed(list(self._answers(windows)), track.speaker)
+            segments = self._smoothed(list(self._answered(windows)), track.speaker)
         except AudioError:
             if not self.options.separate:
                 raise
@@ -156,22 +156,38 @@ class _Work(NamedTuple):
         where = f"{track.speaker}: " if track.speaker else ""
         return segments, [] if segments else [f"{where}no speech found; --vad=none answers for all of the recording"]
 
-    def _smoothed(self, answers: Sequence[Answer], speaker: str) -> list[Segment]:
-        with_sound = [one for one in answers if one.sound_s >= SHORTEST_SOUND_S]
+    def _answered(self, windows: Iterator[Window]) -> Iterator[Answer]:
+        return answers(self.predictor, windows, self.name, self.report)
+
+    def _smoothed(self, answered: Sequence[Answer], speaker: str) -> list[Segment]:
+        with_sound = [one for one in answered if one.sound_s >= SHORTEST_SOUND_S]
         return timeline_segments.smoothed(self.predictor, with_sound, speaker, SMOOTHING[self.options.smoothing])
 
-    def _answers(self, windows: Iterator[Window]) -> Iterator[Answer]:
-        """The answer to each window, computed for many at once."""
-        while chunk := list(itertools.islice(windows, _AT_ONCE)):
-            votes = self.predictor.window_votes([one.samples for one in chunk])
-            for window, vote in zip(chunk, votes, strict=True):
-                if not np.isfinite(vote.log_probabilities).all():
-                    found = f"numbers that are not finite from the model at {window.from_s:.1f} s"
-                    do = "check the sound, or copy the model folder again"
-                    raise VoxJaxError(mismatch(self.name, "an answer", found, do))
-                sound = sound_s(window.samples, self.predictor.sample_rate_hz)
-                yield Answer(window._replace(samples=_NO_SAMPLES), vote, sound)
-            self.report(chunk[-1].to_s)
+
+def answers(
+    predictor: EmotionPredictor, windows: Iterator[Window], name: str, report: Report = lambda seconds: None
+) -> Iterator[Answer]:
+    """The answer to each window, computed for many at once.
+
+    Args:
+        predictor: the model.
+        windows: with their samples, consumed as needed.
+        name: of the recording, for messages.
+        report: called with the seconds that are done.
+
+    Raises:
+        VoxJaxError: at numbers that are not finite from the model.
+    """
+    while chunk := list(itertools.islice(windows, _AT_ONCE)):
+        votes = predictor.window_votes([one.samples for one in chunk])
+        for window, vote in zip(chunk, votes, strict=True):
+            if not np.isfinite(vote.log_probabilities).all():
+                found = f"numbers that are not finite from the model at {window.from_s:.1f} s"
+                do = "check the sound, or copy the model folder again"
+                raise VoxJaxError(mismatch(name, "an answer", found, do))
+            sound = sound_s(window.samples, predictor.sample_rate_hz)
+            yield Answer(window._replace(samples=_NO_SAMPLES), vote, sound)
+        report(chunk[-1].to_s)
 
 
 def joined(turns: Sequence[Span]) -> list[Span]:

@@ -39,7 +39,7 @@ def confusion(truth: Int[np.ndarray, " F"], predicted: Int[np.ndarray, " F"], cl
 
 
 def recall(counts: Float[np.ndarray, "... K K+1"] | Int[np.ndarray, "... K K+1"]) -> Float[np.ndarray, "..."]:
-    """UAR: the mean over classes that occur of the fraction of their frames that is right: `[..., K, K + 1] -> [...]`."""
+    """UAR: the mean over classes that occur of the fraction of their frames that is right."""
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     total = counts.sum(axis=-1)
     return (right / np.maximum(total, 1)).sum(axis=-1) / np.maximum((total > 0).sum(axis=-1), 1)

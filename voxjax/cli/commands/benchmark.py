@@ -1,6 +1,7 @@
-"""Measures VoxJAX: speed, and what its check of unlike recordings notices; one JSON line per figure.
+"""Measures VoxJAX: speed, what its check of unlike recordings notices, and its timelines; one JSON line per figure.
 
 voxjax benchmark --suite=ensemble --config=ensemble
+voxjax benchmark --suite=timeline --config=whisper_discriminant --config.protocol=speaker5 --data_dir=DATA --folds=5
 voxjax benchmark --suite=domain --config=whisper_discriminant --config.protocol=speaker5 --data_dir=DATA --folds=5
 """
 
@@ -8,12 +9,16 @@ import json
 
 from absl import flags
 
-from voxjax.benchmarks import domain_shift, ensemble_step
+from voxjax.benchmarks import domain_shift, ensemble_step, timeline_accuracy
 from voxjax.cli import encoder_flags, entrypoint
 from voxjax.config import Config
 from voxjax.pipeline.run_spec import resolve
 
-SUITES = {"ensemble": ensemble_step.over_members, "domain": domain_shift.unlike_recordings}
+SUITES = {
+    "ensemble": ensemble_step.over_members,
+    "domain": domain_shift.unlike_recordings,
+    "timeline": timeline_accuracy.unseen_speakers,
+}
 
 SUITE = flags.DEFINE_enum("suite", "ensemble", list(SUITES), "What is measured.")
 ROUNDS = flags.DEFINE_integer("rounds", 20, "How often each is timed.", lower_bound=1)

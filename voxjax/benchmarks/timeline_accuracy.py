@@ -1,0 +1,265 @@
+"""How well timelines of unseen speakers agree with what was joined to their recordings."""
+
+import dataclasses
+import functools
+import itertools
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int
+
+from voxjax.benchmarks.ensemble_step import BenchmarkPlan
+from voxjax.experiments import train
+from voxjax.inference import streaming, timeline_segments, timeline_windows
+from voxjax.inference import timeline as timelines
+from voxjax.inference.predictor import EmotionPredictor
+from voxjax.inference.segments import Segment, Span
+from voxjax.inference.smoothing import Smooth, median, viterbi, without
+from voxjax.inference.timeline_windows import Cut
+from voxjax.inference.voice_activity import DETECTORS
+from voxjax.metrics import segmentation
+from voxjax.metrics.segmentation import Stretch
+from voxjax.pipeline import dataset as datasets
+from voxjax.pipeline.folds import make_fold
+from voxjax.pipeline.run_spec import RunSpec, resolve
+from voxjax.storage.provenance import provenance
+
+FRAME_S = 0.02
+TOLERANCE_S = 0.5  # of a boundary
+PAUSE_S = (0.3, 2.0)  # between two clips, drawn evenly
+NOISE = 1e-4  # standard deviation in the pauses: -80 dBFS
+_SPOKEN_DB = 35.0  # below a clip's loudest frame: what is louder is speech
+_LONGEST_RUN = 5  # clips of one emotion in a row, in recordings of the kind "runs"
+NAIVE_S = 4.0  # of the fixed windows of the naive reading
+
+CUTS = {  # window, hop and context in seconds, of which one is chosen
+    "4 s, context 0.2 s": Cut(4.0, 2.0, 0.2),
+    "4 s, context 0.6 s": Cut(4.0, 2.0, 0.6),
+    "1.5 s, context 0.2 s": Cut(1.5, 0.75, 0.2),
+}
+SMOOTHINGS: dict[str, Smooth] = {
+    "none": without.smooth,
+    **{
+        f"viterbi, cost {cost:g}, memory {memory_s:g} s": functools.partial(
+            viterbi.smooth, change_cost=cost, memory_s=memory_s
+        )
+        for cost in (0.5, 1.0, 2.0, 4.0)
+        for memory_s in (0.3, 1.0, 3.0)
+    },
+    **{
+        f"median of {2 * neighbours + 1}": functools.partial(median.smooth, neighbours=neighbours)
+        for neighbours in (1, 2)
+    },
+}
+Choice = tuple[str, str]  # names of a cut and a smoothing
+CHOICES: list[Choice] = list(itertools.product(CUTS, SMOOTHINGS))
+
+
+class Recording(NamedTuple):
+    """Clips joined with pauses, and what is said where."""
+
+    samples: Float32[np.ndarray, " time"]
+    truth: list[Stretch]  # the speech of each clip
+    speakers: list[int]  # of each stretch
+    kind: str
+
+
+class Counts(NamedTuple):
+    """Agreement of segments with the truth, summed over recordings."""
+
+    confusion: Int[np.ndarray, "S K K+1"]
+    other: Int[
+        np.ndarray, " 8"
+    ]  # hits, true and found boundaries; the same of changes; frames without speech, answered
+
+    def __add__(self, more: Any) -> "Counts":
+        return Counts(self.confusion + more.confusion, self.other + more.other)
+
+
+def unseen_speakers(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
+    """Frame-level UAR and the F1 of boundaries, of timelines and of the naive reading, over folds by speaker.
+
+    The recording of a fold is its test clips in shuffled order, or in runs of up to five clips of one emotion, with
+    pauses of faint noise; its model is trained on the other folds' speakers. Cut and smoothing of a fold are those that
+    do best in the other folds. The naive reading answers fixed windows one by one.
+
+    Args:
+        spec: of a run by speaker.
+        plan: how many folds, from the config's on.
+
+    Yields:
+        Figures of each kind of recording and reading; then those of all choices, pooled over folds.
+    """
+    found: list[Mapping[tuple[str, Choice], Counts]] = []
+    for fold in range(spec.config.fold, spec.config.fold + plan.folds):
+        own = resolve(dataclasses.replace(spec.config, fold=fold), spec.paths)
+        with tempfile.TemporaryDirectory() as folder:
+            train.train(own, Path(folder) / "run", "new")
+            predictor = EmotionPredictor(Path(folder) / "run/model")
+        found.append(_of_fold(own, predictor))
+    kinds = sorted({kind for kind, _ in found[0]})
+    common = {"suite": "timeline", "model": spec.config.name, "protocol": spec.config.protocol, "folds": plan.folds}
+    common |= {"seed": spec.config.seed, "tolerance_s": TOLERANCE_S}
+    chosen = [_best(found[:i] + found[i + 1 :] or found, kinds) for i in range(len(found))]
+    for kind in kinds:
+        readings = {
+            "timeline": sum((one[kind, choice] for one, choice in zip(found, chosen, strict=True)), start=_NOTHING),
+            "naive": sum((one[kind, ("naive", "none")] for one in found), start=_NOTHING),
+        }
+        for reading, counts in readings.items():
+            chose = {"chosen": [", ".join(one) for one in chosen]} if reading == "timeline" else {}
+            yield {**common, "kind": kind, "reading": reading, **_figures(counts), **chose, **provenance()}
+    for choice in CHOICES:
+        pooled = {kind: sum((one[kind, choice] for one in found), start=_NOTHING) for kind in kinds}
+        brief = {kind: _brief(counts) for kind, counts in pooled.items()}
+        yield {"suite": "timeline choices", "cut": choice[0], "smoothing": choice[1], **brief}
+    default = _best(found, kinds)
+    yield {"suite": "timeline default", "cut": default[0], "smoothing": default[1]}
+
+
+class _Nothing:
+    """The start of a sum of counts."""
+
+    def __add__(self, counts: Counts) -> Counts:
+        return counts
+
+
+_NOTHING: Any = _Nothing()
+
+
+def _best(found: Sequence[Mapping[tuple[str, Choice], Counts]], kinds: Sequence[str]) -> Choice:
+    """The choice with the greatest sum of UAR and F1 of changes, over all kinds of recordings."""
+
+    def worth(choice: Choice) -> float:
+        pooled = (sum((one[kind, choice] for one in found), start=_NOTHING) for kind in kinds)
+        return sum(brief["uar"] + brief["change_f1"] for brief in map(_brief, pooled))
+
+    return max(CHOICES, key=worth)
+
+
+def _of_fold(spec: RunSpec, predictor: EmotionPredictor) -> dict[tuple[str, Choice], Counts]:
+    """Counts by kind of recording and choice, those of the naive reading under ("naive", "none")."""
+    counts = {}
+    for recording in _recordings(spec, predictor.labels):
+        score = functools.partial(_counts, recording, speakers=spec_speakers(spec), classes=len(predictor.labels))
+        with streaming.opened((recording.samples, predictor.sample_rate_hz), predictor.sample_rate_hz) as [track]:
+            for name, cut in CUTS.items():
+                windows = timeline_windows.of_speech(track, predictor.sample_rate_hz, cut, DETECTORS["energy"])
+                answers = list(timelines.answers(predictor, windows, name))
+                for smoothing, smooth in SMOOTHINGS.items():
+                    segments = timeline_segments.smoothed(predictor, answers, "", smooth)
+                    counts[recording.kind, (name, smoothing)] = score(_stretches(predictor, segments))
+            counts[recording.kind, ("naive", "none")] = score(_naive(predictor, track))
+    return counts
+
+
+def _naive(predictor: EmotionPredictor, track: streaming.Track) -> list[Stretch]:
+    """Fixed windows, each answered by itself; neighbours of one emotion are one stretch."""
+    edges = [*np.arange(0.0, track.duration_s - 0.1, NAIVE_S).tolist(), track.duration_s]
+    spans = [Span(a, b) for a, b in itertools.pairwise(edges)]
+    windows = timeline_windows.of_spans(track, predictor.sample_rate_hz, NAIVE_S, spans)
+    found: list[Stretch] = []
+    for answer in timelines.answers(predictor, windows, "naive"):
+        label = int(answer.vote.log_probabilities.argmax())
+        if found and found[-1].label == label:
+            found[-1] = found[-1]._replace(end_s=answer.window.to_s)
+        else:
+            found.append(Stretch(answer.window.from_s, answer.window.to_s, label))
+    return found
+
+
+def _stretches(predictor: EmotionPredictor, segments: Sequence[Segment]) -> list[Stretch]:
+    place = {label: i for i, label in enumerate(predictor.labels)}
+    return [Stretch(one.start_s, one.end_s, place[one.emotion]) for one in segments if one.emotion is not None]
+
+
+def spec_speakers(spec: RunSpec) -> int:
+    """How many speakers the corpus has."""
+    return len({clip.speaker for clip in datasets.load(spec).manifest.clips})
+
+
+def _recordings(spec: RunSpec, labels: Sequence[str]) -> Iterator[Recording]:
+    """The test clips of a fold, joined in two orders."""
+    dataset = datasets.load(spec)
+    test = make_fold(spec, dataset, spec.config.fold, spec.config.seed).split.test
+    speakers = sorted({clip.speaker for clip in dataset.manifest.clips})
+    emotions = [labels.index(dataset.manifest.clips[i].emotion) for i in test]
+    random = np.random.default_rng([spec.config.seed, spec.config.fold])
+    shuffled = random.permutation(len(test))
+    for kind, order in (("shuffled", shuffled), ("runs", _in_runs([emotions[i] for i in shuffled], shuffled, random))):
+        parts: list[np.ndarray] = []
+        truth: list[Stretch] = []
+        at = 0
+        for i in order:
+            samples = dataset.clip_store.clip(int(test[i]))
+            first, last = spoken(samples, spec.sample_rate_hz)
+            truth.append(Stretch((at + first) / spec.sample_rate_hz, (at + last) / spec.sample_rate_hz, emotions[i]))
+            pause = random.normal(scale=NOISE, size=round(random.uniform(*PAUSE_S) * spec.sample_rate_hz))
+            parts += [samples, pause.astype(np.float32)]
+            at += len(samples) + len(pause)
+        names = [dataset.manifest.clips[int(test[i])].speaker for i in order]
+        yield Recording(np.concatenate(parts), truth, [speakers.index(name) for name in names], kind)
+
+
+def _in_runs(emotions: Sequence[int], order: Int[np.ndarray, " clips"], random: np.random.Generator) -> list[int]:
+    """The clips in runs of 1 to 5 clips of one emotion, the runs in random order."""
+    runs: list[list[int]] = []
+    for emotion in sorted(set(emotions)):
+        own = [int(i) for i, one in zip(order, emotions, strict=True) if one == emotion]
+        while own:
+            length = int(random.integers(1, _LONGEST_RUN + 1))
+            runs.append(own[:length])
+            own = own[length:]
+    return [i for k in random.permutation(len(runs)) for i in runs[k]]
+
+
+def spoken(samples: Float32[np.ndarray, " time"], rate_hz: int) -> tuple[int, int]:
+    """The first sample of a clean clip's speech and one past its last: frames within 35 dB of the loudest."""
+    frame = round(FRAME_S * rate_hz)
+    blocks = samples[: len(samples) // frame * frame].reshape(-1, frame)
+    power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    loud = np.flatnonzero(power > power.max() * 10.0 ** (-_SPOKEN_DB / 10.0))
+    return int(loud[0]) * frame, (int(loud[-1]) + 1) * frame
+
+
+def _counts(recording: Recording, found: Sequence[Stretch], speakers: int, classes: int) -> Counts:
+    """Agreement of what was found with the truth."""
+    frames = int(recording.truth[-1].end_s / FRAME_S) + 1
+    truth, predicted = (segmentation.frame_labels(one, frames, FRAME_S) for one in (recording.truth, found))
+    whose = [one._replace(label=speaker) for one, speaker in zip(recording.truth, recording.speakers, strict=True)]
+    speaker = segmentation.frame_labels(whose, frames, FRAME_S)
+    confusions = [
+        segmentation.confusion(np.where(speaker == i, truth, segmentation.NONE), predicted, classes)
+        for i in range(speakers)
+    ]
+    other: list[int] = []
+    for places in (segmentation.boundaries, segmentation.changes):
+        true, own = places(recording.truth), places(found)
+        other += [segmentation.hits(true, own, TOLERANCE_S), len(true), len(own)]
+    pause = truth == segmentation.NONE
+    other += [int(pause.sum()), int((predicted[pause] != segmentation.NONE).sum())]
+    return Counts(np.stack(confusions), np.array(other))
+
+
+def _brief(counts: Counts) -> dict[str, float]:
+    numbers = counts.other.tolist()
+    return {
+        "uar": float(segmentation.recall(counts.confusion.sum(axis=0))),
+        "boundary_f1": segmentation.f1(*numbers[:3]),
+        "change_f1": segmentation.f1(*numbers[3:6]),
+        "pauses_answered": numbers[7] / max(1, numbers[6]),
+    }
+
+
+def _figures(counts: Counts) -> dict[str, Any]:
+    present = counts.confusion[counts.confusion.sum(axis=(1, 2)) > 0]
+    hours = (counts.confusion.sum() + counts.other[6]) * FRAME_S / 3600
+    return {
+        "speakers": len(present),
+        "hours": float(hours),
+        **_brief(counts),
+        "uar_ci": segmentation.recall_interval(present),
+    }
