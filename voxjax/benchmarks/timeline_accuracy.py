@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from voxjax.inference import timeline as timelines
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.inference.segments import Segment, Span
 from voxjax.inference.smoothing import Smooth, median, viterbi, without
+from voxjax.inference.timeline_segments import Answer
 from voxjax.inference.timeline_windows import Cut
 from voxjax.inference.voice_activity import DETECTORS
 from voxjax.metrics import segmentation
@@ -62,9 +64,10 @@ class Recording(NamedTuple):
     """Clips joined with pauses, and what is said where."""
 
     samples: Float32[np.ndarray, " time"]
+    rate_hz: int
+    starts_s: list[float]  # of each clip; its pause follows it
     truth: list[Stretch]  # the speech of each clip
-    speakers: list[int]  # of each stretch
-    kind: str
+    speakers: list[int]  # of each clip
 
 
 class Counts(NamedTuple):
@@ -82,9 +85,10 @@ class Counts(NamedTuple):
 def unseen_speakers(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
     """Frame-level UAR and the F1 of boundaries, of timelines and of the naive reading, over folds by speaker.
 
-    The recording of a fold is its test clips in shuffled order, or in runs of up to five clips of one emotion, with
-    pauses of faint noise; its model is trained on the other folds' speakers. Cut and smoothing of a fold are those that
-    do best in the other folds. The naive reading answers fixed windows one by one.
+    The recording of a fold is its test clips in shuffled order with pauses of faint noise; its model is trained on the
+    other folds' speakers. In recordings of the kind "runs" the same clips, with the answers to their windows, follow
+    each other in runs of up to five clips of one emotion. Cut and smoothing of a fold are those that do best in the
+    other folds. The naive reading answers fixed windows one by one.
 
     Args:
         spec: of a run by speaker.
@@ -100,15 +104,17 @@ def unseen_speakers(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, An
             train.train(own, Path(folder) / "run", "new")
             predictor = EmotionPredictor(Path(folder) / "run/model")
         found.append(_of_fold(own, predictor))
-    kinds = sorted({kind for kind, _ in found[0]})
+        logging.getLogger("voxjax").info("fold %d is answered", fold)
+    kinds = ["shuffled", "runs"]
     common = {"suite": "timeline", "model": spec.config.name, "protocol": spec.config.protocol, "folds": plan.folds}
     common |= {"seed": spec.config.seed, "tolerance_s": TOLERANCE_S}
     chosen = [_best(found[:i] + found[i + 1 :] or found, kinds) for i in range(len(found))]
     for kind in kinds:
         readings = {
             "timeline": sum((one[kind, choice] for one, choice in zip(found, chosen, strict=True)), start=_NOTHING),
-            "naive": sum((one[kind, ("naive", "none")] for one in found), start=_NOTHING),
         }
+        if (kind, ("naive", "none")) in found[0]:
+            readings["naive"] = sum((one[kind, ("naive", "none")] for one in found), start=_NOTHING)
         for reading, counts in readings.items():
             chose = {"chosen": [", ".join(one) for one in chosen]} if reading == "timeline" else {}
             yield {**common, "kind": kind, "reading": reading, **_figures(counts), **chose, **provenance()}
@@ -143,17 +149,45 @@ def _best(found: Sequence[Mapping[tuple[str, Choice], Counts]], kinds: Sequence[
 def _of_fold(spec: RunSpec, predictor: EmotionPredictor) -> dict[tuple[str, Choice], Counts]:
     """Counts by kind of recording and choice, those of the naive reading under ("naive", "none")."""
     counts = {}
-    for recording in _recordings(spec, predictor.labels):
-        score = functools.partial(_counts, recording, speakers=spec_speakers(spec), classes=len(predictor.labels))
-        with streaming.opened((recording.samples, predictor.sample_rate_hz), predictor.sample_rate_hz) as [track]:
-            for name, cut in CUTS.items():
-                windows = timeline_windows.of_speech(track, predictor.sample_rate_hz, cut, DETECTORS["energy"])
-                answers = list(timelines.answers(predictor, windows, name))
-                for smoothing, smooth in SMOOTHINGS.items():
-                    segments = timeline_segments.smoothed(predictor, answers, "", smooth)
-                    counts[recording.kind, (name, smoothing)] = score(_stretches(predictor, segments))
-            counts[recording.kind, ("naive", "none")] = score(_naive(predictor, track))
+    shuffled, order, speakers = _recording(spec, predictor.labels)
+    runs = _reordered(shuffled, order)
+    with streaming.opened((shuffled.samples, predictor.sample_rate_hz), predictor.sample_rate_hz) as [track]:
+        naive = _naive(predictor, track)
+        for name, cut in CUTS.items():
+            windows = timeline_windows.of_speech(track, predictor.sample_rate_hz, cut, DETECTORS["energy"])
+            answers = list(timelines.answers(predictor, windows, name))
+            moved = _moved(answers, shuffled, runs, order)
+            for smoothing, smooth in SMOOTHINGS.items():
+                for kind, recording, own in (("shuffled", shuffled, answers), ("runs", runs, moved)):
+                    segments = timeline_segments.smoothed(predictor, own, "", smooth)
+                    found = _stretches(predictor, segments)
+                    counts[kind, (name, smoothing)] = _counts(recording, found, speakers, len(predictor.labels))
+    counts["shuffled", ("naive", "none")] = _counts(shuffled, naive, speakers, len(predictor.labels))
     return counts
+
+
+def _reordered(recording: Recording, order: Sequence[int]) -> Recording:
+    """What is said where, without the sound, when the clips follow each other in another order."""
+    total_s = len(recording.samples) / recording.rate_hz
+    lengths = np.diff([*recording.starts_s, total_s])[list(order)]
+    starts = np.cumsum([0.0, *lengths[:-1]]).tolist()
+    truth = []
+    for start_s, i in zip(starts, order, strict=True):
+        shift_s, one = start_s - recording.starts_s[i], recording.truth[i]
+        truth.append(one._replace(start_s=one.start_s + shift_s, end_s=one.end_s + shift_s))
+    return recording._replace(starts_s=starts, truth=truth, speakers=[recording.speakers[i] for i in order])
+
+
+def _moved(answers: Sequence[Answer], before: Recording, after: Recording, order: Sequence[int]) -> list[Answer]:
+    """Answers at the places of their clips in another order."""
+    place = {clip: k for k, clip in enumerate(order)}
+    found = []
+    for one in answers:
+        clip = int(np.searchsorted(before.starts_s, (one.window.start_s + one.window.end_s) / 2) - 1)
+        shift_s = after.starts_s[place[clip]] - before.starts_s[clip]
+        window = one.window._replace(start_s=one.window.start_s + shift_s, end_s=one.window.end_s + shift_s)
+        found.append(one._replace(window=window))
+    return found
 
 
 def _naive(predictor: EmotionPredictor, track: streaming.Track) -> list[Stretch]:
@@ -176,39 +210,34 @@ def _stretches(predictor: EmotionPredictor, segments: Sequence[Segment]) -> list
     return [Stretch(one.start_s, one.end_s, place[one.emotion]) for one in segments if one.emotion is not None]
 
 
-def spec_speakers(spec: RunSpec) -> int:
-    """How many speakers the corpus has."""
-    return len({clip.speaker for clip in datasets.load(spec).manifest.clips})
-
-
-def _recordings(spec: RunSpec, labels: Sequence[str]) -> Iterator[Recording]:
-    """The test clips of a fold, joined in two orders."""
+def _recording(spec: RunSpec, labels: Sequence[str]) -> tuple[Recording, list[int], int]:
+    """The test clips of a fold, shuffled; an order of them in runs; how many speakers the corpus has."""
     dataset = datasets.load(spec)
-    test = make_fold(spec, dataset, spec.config.fold, spec.config.seed).split.test
-    speakers = sorted({clip.speaker for clip in dataset.manifest.clips})
-    emotions = [labels.index(dataset.manifest.clips[i].emotion) for i in test]
     random = np.random.default_rng([spec.config.seed, spec.config.fold])
-    shuffled = random.permutation(len(test))
-    for kind, order in (("shuffled", shuffled), ("runs", _in_runs([emotions[i] for i in shuffled], shuffled, random))):
-        parts: list[np.ndarray] = []
-        truth: list[Stretch] = []
-        at = 0
-        for i in order:
-            samples = dataset.clip_store.clip(int(test[i]))
-            first, last = spoken(samples, spec.sample_rate_hz)
-            truth.append(Stretch((at + first) / spec.sample_rate_hz, (at + last) / spec.sample_rate_hz, emotions[i]))
-            pause = random.normal(scale=NOISE, size=round(random.uniform(*PAUSE_S) * spec.sample_rate_hz))
-            parts += [samples, pause.astype(np.float32)]
-            at += len(samples) + len(pause)
-        names = [dataset.manifest.clips[int(test[i])].speaker for i in order]
-        yield Recording(np.concatenate(parts), truth, [speakers.index(name) for name in names], kind)
+    test = random.permutation(make_fold(spec, dataset, spec.config.fold, spec.config.seed).split.test).tolist()
+    clips = dataset.manifest.clips
+    speakers = sorted({clip.speaker for clip in clips})
+    rate_hz = spec.sample_rate_hz
+    parts: list[np.ndarray] = []
+    starts, truth, at = [], [], 0
+    for i in test:
+        samples = dataset.clip_store.clip(i)
+        first, last = spoken(samples, rate_hz)
+        starts.append(at / rate_hz)
+        truth.append(Stretch((at + first) / rate_hz, (at + last) / rate_hz, labels.index(clips[i].emotion)))
+        pause = random.normal(scale=NOISE, size=round(random.uniform(*PAUSE_S) * rate_hz)).astype(np.float32)
+        parts += [samples, pause]
+        at += len(samples) + len(pause)
+    whose = [speakers.index(clips[i].speaker) for i in test]
+    recording = Recording(np.concatenate(parts), rate_hz, starts, truth, whose)
+    return recording, _in_runs([one.label for one in truth], random), len(speakers)
 
 
-def _in_runs(emotions: Sequence[int], order: Int[np.ndarray, " clips"], random: np.random.Generator) -> list[int]:
-    """The clips in runs of 1 to 5 clips of one emotion, the runs in random order."""
+def _in_runs(emotions: Sequence[int], random: np.random.Generator) -> list[int]:
+    """An order of clips in runs of 1 to 5 clips of one emotion, the runs in random order."""
     runs: list[list[int]] = []
     for emotion in sorted(set(emotions)):
-        own = [int(i) for i, one in zip(order, emotions, strict=True) if one == emotion]
+        own = [i for i, one in enumerate(emotions) if one == emotion]
         while own:
             length = int(random.integers(1, _LONGEST_RUN + 1))
             runs.append(own[:length])
@@ -235,10 +264,11 @@ def _counts(recording: Recording, found: Sequence[Stretch], speakers: int, class
         segmentation.confusion(np.where(speaker == i, truth, segmentation.NONE), predicted, classes)
         for i in range(speakers)
     ]
-    other: list[int] = []
-    for places in (segmentation.boundaries, segmentation.changes):
-        true, own = places(recording.truth), places(found)
-        other += [segmentation.hits(true, own, TOLERANCE_S), len(true), len(own)]
+    (starts, ends), (found_starts, found_ends) = map(segmentation.boundaries, (recording.truth, found))
+    hits = sum(segmentation.hits(*pair, TOLERANCE_S) for pair in ((starts, found_starts), (ends, found_ends)))
+    true, own = segmentation.changes(recording.truth), segmentation.changes(found)
+    other = [hits, 2 * len(starts), 2 * len(found_starts)]
+    other += [segmentation.hits(true, own, TOLERANCE_S), len(true), len(own)]
     pause = truth == segmentation.NONE
     other += [int(pause.sum()), int((predicted[pause] != segmentation.NONE).sum())]
     return Counts(np.stack(confusions), np.array(other))

@@ -19,6 +19,17 @@ def of(distance: float) -> list[str]:
     ]
 
 
+def about_length(windows: int) -> list[str]:
+    """Warnings about a recording that is longer than the longest window.
+
+    Args:
+        windows: whose answers were averaged.
+    """
+    if windows < 2:
+        return []
+    return [f"one answer for all of it, an average over {windows} windows: 'voxjax timeline FILE' shows it over time"]
+
+
 def about_threshold(threshold: float, target_accuracy: float, classes: int) -> None:
     """Logs a warning where a rejection threshold can't reject anything.
 

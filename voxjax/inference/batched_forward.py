@@ -26,7 +26,7 @@ from voxjax.models.forward import ForwardInputs, embedding, forward
 
 _BATCH_ROWS = (1, 16)  # rows of a compiled batch: one for a single file, many for a folder
 _EMPTY = np.zeros((0, 1), np.float32)  # a modality that a clip does not have
-_LENGTHS = (0.25, 0.5, 1.0)  # fractions of the longest window that batches are padded to
+_LENGTHS = (0.25, 0.375, 0.5, 0.75, 1.0)  # fractions of the longest window that batches are padded to
 
 
 class LoadedMember(NamedTuple):

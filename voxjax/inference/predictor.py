@@ -38,6 +38,7 @@ class _Clip(NamedTuple):
     ]  # one list per feature set; one empty window where there is no sound
     modality_inputs: Mapping[str, Float[np.ndarray, "_ _"]]  # float32 [T, D] each
     error: VoxJaxError | None
+    parts: int = 1  # windows of the feature set that has most
 
     @property
     def modalities(self) -> list[str]:
@@ -234,8 +235,8 @@ class EmotionPredictor:
     def _clip(self, samples: Float[np.ndarray, " time"], values: Mapping[str, Float[np.ndarray, "_ _"]]) -> _Clip:
         """A clip from its sound, cut into windows, and its other modalities."""
         configs = [feature_set.features for feature_set in self._feature_sets]
-        windows = (features.windows(config, features.prepare(config, samples)) for config in configs)
-        return _Clip(len(samples) / self.sample_rate_hz, tuple(windows), values, None)
+        windows = tuple(features.windows(config, features.prepare(config, samples)) for config in configs)
+        return _Clip(len(samples) / self.sample_rate_hz, windows, values, None, max(map(len, windows)))
 
     def _check_inputs(self, source: Source, modality_inputs: ModalityInputs) -> None:
         """Checks that members take these modalities, and that there is any input."""
@@ -292,4 +293,5 @@ class EmotionPredictor:
     def _result(self, vote: Vote, clip: _Clip) -> Result:
         """The answer to one clip."""
         settings = AnswerSettings(self.model, self.labels, self.temperature, self.reject_below, bool(self.modalities))
-        return answers.answer(settings, vote, ClipFacts(clip.duration_s, clip.modalities, ()))
+        warnings = answer_warnings.about_length(clip.parts)
+        return answers.answer(settings, vote, ClipFacts(clip.duration_s, clip.modalities, warnings))

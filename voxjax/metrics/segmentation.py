@@ -38,7 +38,7 @@ def confusion(truth: Int[np.ndarray, " F"], predicted: Int[np.ndarray, " F"], cl
     return counts.reshape(classes, classes + 1)
 
 
-def recall(counts: Float[np.ndarray, "... K K+1"] | Int[np.ndarray, "... K K+1"]) -> Float[np.ndarray, "..."]:
+def recall(counts: Float[np.ndarray, "... K K+1"] | Int[np.ndarray, "... K K+1"]) -> np.ndarray | np.floating:
     """UAR: the mean over classes that occur of the fraction of their frames that is right."""
     right = np.diagonal(counts, axis1=-2, axis2=-1)
     total = counts.sum(axis=-1)
@@ -54,9 +54,9 @@ def recall_interval(counts: Int[np.ndarray, "S K K+1"], draws: int = 2_000, seed
     return float(low), float(high)
 
 
-def boundaries(stretches: Sequence[Stretch]) -> list[float]:
-    """Where a stretch starts or ends, each place once."""
-    return sorted({place for one in stretches for place in (one.start_s, one.end_s)})
+def boundaries(stretches: Sequence[Stretch]) -> tuple[list[float], list[float]]:
+    """Where stretches start and where they end, each in order."""
+    return sorted(one.start_s for one in stretches), sorted(one.end_s for one in stretches)
 
 
 def changes(stretches: Sequence[Stretch]) -> list[float]:
