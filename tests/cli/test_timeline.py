@@ -35,8 +35,8 @@ def folder(tmp_path_factory):
     return root
 
 
-def voxjax(folder, *arguments):
-    command = [sys.executable, "-m", "voxjax", "timeline", *arguments, f"--model={folder / 'model'}"]
+def voxjax(folder, *arguments, command=("timeline",)):
+    command = [sys.executable, "-m", "voxjax", *command, *arguments, f"--model={folder / 'model'}"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr
 
@@ -56,6 +56,9 @@ def test_a_folder_as_csv_with_given_segments(folder):
 
 def test_turns_of_an_rttm_file_as_json(folder):
     code, out, err = voxjax(folder, "talks/a.wav", "--rttm=turns.rttm", "--format=json")
+    assert (
+        voxjax(folder, "talks/a.wav", "--rttm=turns.rttm", "--format=json", command=("predict", "--timeline"))[1] == out
+    )
     assert (code, err) == (0, "")
     [found] = json.loads(out)
     assert [(one["speaker"], one["start_s"], one["end_s"]) for one in found["segments"]] == [

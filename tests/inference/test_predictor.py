@@ -90,6 +90,11 @@ def probabilities(answer):
     return np.array(list(answer["probabilities"].values()))
 
 
+def test_an_average_over_windows_says_so(predictor):
+    long, short = predictor.predict((voice(2.5), RATE_HZ)), predictor.predict((voice(0.9), RATE_HZ))
+    assert "an average over 3 windows: 'voxjax timeline FILE'" in long["warnings"][0] and short["warnings"] == []
+
+
 def test_predictions_equal_those_of_the_single_steps(model, predictor):
     samples = voice(0.7)
     samples -= samples.mean(dtype=np.float64)

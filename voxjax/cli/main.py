@@ -56,6 +56,9 @@ def run(name: str) -> None:
     Raises:
         SystemExit: with its exit code.
     """
+    if name == "predict" and "--timeline" in sys.argv[1:]:
+        name = "timeline"
+        sys.argv.remove("--timeline")
     gc.disable()  # nothing that an import makes is garbage: looking for it takes a tenth of a short command
     command = importlib.import_module(f"voxjax.cli.commands.{name}")
     gc.freeze()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _ARRAYS = "npz"
 
+flags.DEFINE_boolean("timeline", False, "Emotions over time: the command 'voxjax timeline', with its flags.")
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the default model if not given.")
 FORMAT = flags.DEFINE_enum(
     "format",
