@@ -60,6 +60,8 @@ CONFINED = {
     "praatio": ("voxjax.inference.timeline_formats.textgrid",),
     "pympi": ("voxjax.inference.timeline_formats.eaf",),
     "safetensors": ("voxjax.encoders.tensors", "voxjax.artifacts.array_files"),
+    "onnx": ("voxjax.deploy.jaxpr_to_onnx",),
+    "onnxruntime": ("voxjax.deploy.onnx_file",),
     "urllib3": ("voxjax.downloads.http",),
     "huggingface_hub": ("voxjax.downloads.hub",),
     "jinja2": ("voxjax.reporting.html",),

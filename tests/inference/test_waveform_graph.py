@@ -8,16 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from voxjax import models
+from tests import untrained
 from voxjax.artifacts import model_folder
 from voxjax.audio import features
 from voxjax.audio.normalize import Scaler
-from voxjax.config import FrameFeatures
 from voxjax.errors import UsageError
 from voxjax.inference import waveform_graph
 
 CHECKPOINTS = pathlib.Path(__file__).resolve().parents[2] / "checkpoints"
-SMALL = FrameFeatures(sample_rate_hz=4_000, mel_high_hz=2_000.0, max_duration_s=0.5)  # windows of 2,000 samples
 
 
 def bursts(*parts):
@@ -41,7 +39,7 @@ def bursts(*parts):
     ids=len,
 )
 def test_windows_are_those_of_the_predictor(samples, level):
-    config = dataclasses.replace(SMALL, level=level)
+    config = dataclasses.replace(untrained.FEATURES, level=level)
     cut = waveform_graph.windows(config, jnp.asarray(samples))
     wanted = features.windows(config, features.prepare(config, samples))
     assert cut.samples.shape[0] == -(-len(samples) // config.max_samples)
@@ -62,20 +60,8 @@ def optimized():
     return model_folder.load(CHECKPOINTS / "optimized")
 
 
-def untrained():
-    """A small network with random weights."""
-    options = {"filters": [4], "dense": [4], "pooling": "mean"}
-    network = models.build("cnn", options, 2)
-    shape = (1, 30, SMALL.mels)
-    variables = network.init(jax.random.key(0), jnp.zeros(shape), jnp.ones(shape[:2], bool))
-    scaler = Scaler(np.full((1, SMALL.mels), -50.0, np.float32), np.full((1, SMALL.mels), 20.0, np.float32))
-    member = model_folder.TrainedMember("cnn", options, 1.0, variables._asdict(), scaler)
-    feature_sets = (model_folder.TrainedFeatures(SMALL),)
-    return model_folder.TrainedModel("cnn", options, ("a", "b"), feature_sets, 1.0, [member], {})
-
-
 def test_the_gradient_reaches_the_part_of_the_waveform_that_is_used():
-    graph = waveform_graph.waveform_graph("untrained", untrained())
+    graph = waveform_graph.waveform_graph("untrained", untrained.model())
     samples = bursts(0, 2_048, 3_000)  # in hops of 64 samples
     value_and_gradient = jax.jit(jax.value_and_grad(lambda x: graph.log_probabilities(graph.weights, x)[0]))
     value, gradient = value_and_gradient(samples)
