@@ -24,9 +24,10 @@ from voxjax.metrics.domain_distance import Density
 from voxjax.modalities.batch import Sequences
 from voxjax.models.forward import ForwardInputs, embedding, forward
 
-_BATCH_ROWS = (1, 16)  # rows of a compiled batch: one for a single file, many for a folder
+_BATCH_ROWS = (1, 16, 8)  # of a compiled batch: for a single window, for many short and for many long ones
+_SHORT = 0.25  # of the longest window: larger batches of longer ones would take more memory and no less time
 _EMPTY = np.zeros((0, 1), np.float32)  # a modality that a clip does not have
-_LENGTHS = (0.25, 0.375, 0.5, 0.75, 1.0)  # fractions of the longest window that batches are padded to
+_LENGTHS = (0.25, 0.5, 1.0)  # fractions of the longest window that batches are padded to
 
 
 class LoadedMember(NamedTuple):
@@ -140,11 +141,12 @@ def _batches(
 ) -> Iterator[tuple[Int[np.ndarray, " own"], ForwardInputs]]:
     """Batches of few shapes, each with the indices of its windows; unused rows follow these."""
     sizes = np.array([_padded(feature_set.features, len(window.samples)) for window in windows], np.int64)
-    if len(windows) <= _BATCH_ROWS[-1]:
+    if len(windows) <= max(_BATCH_ROWS):
         sizes[:] = sizes.max(initial=0)  # a single batch, and so one compilation, for a few files
     for size in np.unique(sizes):
         which = np.flatnonzero(sizes == size)
-        rows = _BATCH_ROWS[min(len(which), 2) - 1]
+        long = size > _SHORT * feature_set.features.max_samples
+        rows = _BATCH_ROWS[0 if len(which) < 2 else 1 + long]
         for start in range(0, len(which), rows):
             own = which[start : start + rows]
             yield own, _batch(feature_set, [windows[i] for i in own], rows, int(size))

@@ -7,7 +7,7 @@ from jaxtyping import Bool
 
 SHORTEST_PAUSE_S = 0.3  # shorter ones belong to the speech around them
 SHORTEST_SPEECH_S = 0.2  # shorter ones are clicks
-CONTEXT_S = 0.2  # before and after a region, which windows hold too, as detectors miss quiet ends of words
+CONTEXT_S = 0.6  # before and after a region, which windows hold too: ends of words, breath, and pauses as in training
 LONGEST_S = 30.0  # a longer region is cut, so that memory is bounded
 
 

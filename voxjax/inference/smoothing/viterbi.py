@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-CHANGE_COST = 1.0  # nats, for a change without a pause
+CHANGE_COST = 4.0  # nats, for a change without a pause
 MEMORY_S = 1.0  # of a pause, after which a change costs 1 / e of it
 
 
