@@ -42,7 +42,7 @@ def recording(places=PLACES, duration_s=7.0):
 
 
 def test_planted_segments_are_found(predictor):
-    found = timeline(predictor, (recording(), RATE_HZ), Options(smoothing="none"))
+    found = timeline(predictor, (recording(), RATE_HZ), Options(smoothing="none", context_s=0.0))
     assert found.duration_s == 7.0 and found.warnings == () and found.labels == test_predictor.LABELS
     assert [(one.start_s, one.end_s) for one in found.segments] == [
         pytest.approx((start, start + length), abs=0.08) for start, length, _ in PLACES
