@@ -14,6 +14,7 @@ COMMANDS = {
     "evaluate": "report on a trained model over any corpus",
     "predict": "emotions of sound files",
     "timeline": "emotions over time, of recordings of any length",
+    "explain": "show which moments and frequency bands moved an answer",
     "export": "write a model as one file for another runtime",
     "download": "fetch a corpus or a pretrained encoder",
     "inspect": "check the quality of a corpus",

@@ -87,6 +87,7 @@ class EmotionPredictor:
         self.identity = trained.identity
         self.temperature = trained.temperature
         self.sample_rate_hz = trained.feature_sets[0].features.sample_rate_hz  # all feature sets have it
+        self.feature_configs = tuple(one.features for one in trained.feature_sets)
         self.longest_window_s = min(one.features.max_duration_s for one in trained.feature_sets)
         used = sorted({member.feature_set for member in trained.members})
         self._feature_sets = tuple(batched_forward.load_feature_set(self.model, trained, i) for i in used)

@@ -6,7 +6,8 @@ every length: `jax.jit` and `jax.grad` are put around it by the caller, and `vox
 Sizes: `time` samples, `W` windows, `S` samples of a window, `M` members, `K` classes.
 """
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -23,6 +24,7 @@ from voxjax.errors import UsageError, mismatch
 from voxjax.models.forward import ForwardInputs, forward
 
 Samples = Float[Array | np.ndarray, " time"]
+Extent = tuple[Int[Array | np.ndarray, ""] | int, Int[Array | np.ndarray, ""] | int]  # first sample, number of samples
 
 
 class WaveformGraph(NamedTuple):
@@ -31,15 +33,17 @@ class WaveformGraph(NamedTuple):
     `log_probabilities(weights, samples)` takes float32 `[time]` at `sample_rate_hz`, mono, full scale 1, of at least
     0.1 s, and returns float32 `[K]`: logarithms of the calibrated probabilities of `labels`. It is pure and
     differentiable; a program is compiled for each length, unless `jax.export` makes the length symbolic. It does not
-    check the sound: at silence and at NaN it returns what the arithmetic gives.
+    check the sound: at silence and at NaN it returns what the arithmetic gives. A third argument, an `Extent` for each
+    of `features`, is the part of the samples that is used, in place of what trimming leaves.
 
     `weights` is a tree of arrays, in half precision where that loses nothing.
     """
 
     labels: tuple[str, ...]
     sample_rate_hz: int
+    features: tuple[FeatureConfig, ...]
     weights: Params
-    log_probabilities: Callable[[Params, Samples], Float[Array, " K"]]
+    log_probabilities: Callable[..., Float[Array, " K"]]
 
 
 class Windows(NamedTuple):
@@ -70,17 +74,21 @@ def waveform_graph(name: str, trained: TrainedModel) -> WaveformGraph:
     votes = np.array([member.weight for group in own for member in group], np.float64)
     log_votes = np.log(votes / votes.sum()).astype(np.float32)
 
-    def log_probabilities(weights: Params, samples: Samples) -> Float[Array, " K"]:
+    def log_probabilities(
+        weights: Params, samples: Samples, extents: Sequence[Extent] | None = None
+    ) -> Float[Array, " K"]:
         weights = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(jnp.float32), weights)
         sound = without_offset(jnp.asarray(samples, jnp.float32))
-        rows = zip(configs, networks, weights["feature_sets"], strict=True)
-        logits = jnp.concatenate([_logits(config, group, arrays, sound) for config, group, arrays in rows])  # [M, K]
+        extent_of: Iterable[Extent | None] = itertools.repeat(None) if extents is None else extents
+        cuts = [windows(config, sound, extent) for config, extent in zip(configs, extent_of, strict=False)]
+        rows = zip(configs, networks, weights["feature_sets"], cuts, strict=True)
+        logits = jnp.concatenate([_logits(*row) for row in rows])  # [M, K]
         voted = jax.nn.logsumexp(jax.nn.log_softmax(logits) + log_votes[:, None], axis=0)
         return jax.nn.log_softmax(voted / trained.temperature)
 
     weights = {"feature_sets": [_weights(trained.feature_sets[i], group) for i, group in zip(used, own, strict=True)]}
     rate_hz = trained.feature_sets[0].features.sample_rate_hz  # all feature sets have it
-    return WaveformGraph(trained.labels, rate_hz, jax.tree.map(_halved, weights), log_probabilities)
+    return WaveformGraph(trained.labels, rate_hz, tuple(configs), jax.tree.map(_halved, weights), log_probabilities)
 
 
 def without_offset(samples: Float[Array, " time"]) -> Float[Array, " time"]:
@@ -90,15 +98,22 @@ def without_offset(samples: Float[Array, " time"]) -> Float[Array, " time"]:
     return samples
 
 
-def windows(config: FeatureConfig, samples: Float[Array, " time"]) -> Windows:
-    """What `audio.features.prepare` and `windows` make of a clip: trimmed, at its level, in near-equal windows."""
-    first, length = trimmed(config, samples)
+def windows(config: FeatureConfig, samples: Float[Array, " time"], extent: Extent | None = None) -> Windows:
+    """What `audio.features.prepare` and `windows` make of a clip: trimmed, at its level, in near-equal windows.
+
+    Args:
+        config: the features.
+        samples: of the clip.
+        extent: the part that is used; None trims. With it, windows are not longer than the samples.
+    """
+    size = config.max_samples if extent is None else min(config.max_samples, samples.shape[0])
+    first, length = trimmed(config, samples) if extent is None else map(jnp.int32, extent)
     count = jax.lax.div(length + config.max_samples - 1, jnp.int32(config.max_samples))
     each, longer = jax.lax.div(length, count), jax.lax.rem(length, count)  # the first `longer` have one sample more
     number = jnp.arange(-(-samples.shape[0] // config.max_samples), dtype=jnp.int32)
     starts = first + number * each + jnp.minimum(number, longer)
     lengths = jnp.where(number < count, each + (number < longer).astype(jnp.int32), 0)
-    place = jnp.arange(config.max_samples, dtype=jnp.int32)
+    place = jnp.arange(size, dtype=jnp.int32)
     cut = jnp.take(samples, starts[:, None] + place[None, :], mode="clip")  # [W, S]
     cut = jnp.where(place[None, :] < lengths[:, None], cut, 0.0)
     if config.level == "peak":
@@ -120,10 +135,9 @@ def trimmed(config: FeatureConfig, samples: Float[Array, " time"]) -> tuple[Int[
 
 
 def _logits(
-    config: FeatureConfig, networks: list[models.Network], weights: Params, samples: Float[Array, " time"]
+    config: FeatureConfig, networks: list[models.Network], weights: Params, cut: Windows
 ) -> Float[Array, "M K"]:
     """Mean logits over the clip's windows of the members that share a feature set."""
-    cut = windows(config, samples)
     inside: Bool[Array, " W"] = cut.lengths > 0
     encoder = weights["encoder"]
     features, positions = extractor(config, encoder)(cut.samples, jnp.maximum(cut.lengths, 1))
