@@ -159,9 +159,7 @@ def test_wrong_use_is_one_line(predictor, explainer):
         explainer.explain((sound(), RATE_HZ), "angri")
     with pytest.raises(UsageError, match="method: expected one of occlusion, gradients, both"):
         Explainer(predictor, "gradient_x")
-    with pytest.raises(
-        AudioError, match=r"at most 30 s, found 31.0 s; name the part .* with --start and --end"
-    ):
+    with pytest.raises(AudioError, match=r"at most 30 s, found 31.0 s; name the part .* with --start and --end"):
         explainer.explain((sound(31.0), RATE_HZ))
     with pytest.raises(AudioError, match=r"choose --start and --end within its 1\.0 s"):
         explainer.explain((sound(), RATE_HZ), start_s=2.0)
