@@ -24,8 +24,9 @@ from voxjax.storage.provenance import provenance
 
 CLIPS = {"ravdess": 48, "emodb": 24}
 KNOWN = {"ravdess": True, "emodb": False}  # whether the model was trained on the corpus
-SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
-DRAWS = 5
+SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+DRAWS = 4
+STEPS = 24  # of gradients
 SEED = 0
 RESAMPLES = 10_000
 
@@ -50,9 +51,9 @@ def curves(predictor, program, samples, random):
     clip = spectral_patches.patched(samples, rate_hz, Division(), -(-len(samples) // step) * step)
     parts = [features.trimmed(config, samples) for config in predictor.feature_configs]
     tried = spectral_patches.changeable(clip, slice(min(p.start for p in parts), max(p.stop for p in parts)))
-    nothing = np.zeros((1, len(tried)), bool)
-    label = int(occlusion.log_probabilities(predictor, clip, nothing)[0].argmax())
-    gradients = spectral_patches.patch_sums(clip, program.integrated(clip, samples, label).cells).ravel()
+    whole = occlusion.log_probabilities(predictor, clip, np.zeros((1, len(tried)), bool))
+    label = int(whole[0].argmax())
+    gradients = spectral_patches.patch_sums(clip, program.integrated(clip, samples, label, STEPS).cells).ravel()
     scores = {
         "occlusion": occlusion.effects(predictor, clip, label, tried),
         "gradients": gradients,
@@ -63,14 +64,14 @@ def curves(predictor, program, samples, random):
     removed = []
     for score in scores.values():
         order = own[np.argsort(-score[own], kind="stable")]
-        for part in SHARES:
+        for part in SHARES[1:]:
             row = np.zeros(len(tried), bool)
             row[order[: round(part * len(own))]] = True
             removed.append(row)
-    votes = occlusion.log_probabilities(predictor, clip, np.array(removed))
+    votes = np.concatenate([whole, occlusion.log_probabilities(predictor, clip, np.array(removed))])
     found = np.array([np.log(soft_voting.softmax(one / predictor.temperature)[label]) for one in votes])
-    found = found.reshape(len(scores), len(SHARES))
-    named = dict(zip(scores, found, strict=True))
+    rows = found[1:].reshape(len(scores), len(SHARES) - 1)
+    named = {name: np.append(found[0], row) for name, row in zip(scores, rows, strict=True)}
     by_chance = np.mean([named.pop(f"random {i}") for i in range(DRAWS)], axis=0)
     return {**named, "random": by_chance}
 
@@ -116,7 +117,13 @@ def main():
     program = GradientProgram(predictor)
     rows = [corpus_row(predictor, program, name, data_dir) for name in CLIPS]
     command = "python docs/results/faithfulness.py DATA_DIR docs/results/faithfulness.json"
-    common = {"model": "whisper_statistics", "seed": SEED, "draws": DRAWS, "division": Division()._asdict()}
+    common = {
+        "model": "whisper_statistics",
+        "seed": SEED,
+        "draws": DRAWS,
+        "steps": STEPS,
+        "division": Division()._asdict(),
+    }
     content = {**provenance(), "command": command, **common, "shares": SHARES, "rows": rows}
     out.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
