@@ -152,7 +152,7 @@ def batch(
     def one(key: Key[Array, ""], index: Int[Array, ""]) -> tuple[Float[Array, "T C"], Bool[Array, " T"]]:
         copy_key, distort_key, mask_key = (jax.random.fold_in(key, i) for i in range(3))
         copy = _choose_copy(copy_key, strength * hyper.offline_augment_probability, clips.lengths.shape[1])
-        clip = augment.Clip(data.features(index, copy).astype(jnp.float32), clips.lengths[index, copy])
+        clip = augment.Clip(jnp.asarray(data.features(index, copy), jnp.float32), clips.lengths[index, copy])
         clip = augment.distort(task.features, distort_key, hyper, strength, clip, task.crop)
         mask = jnp.arange(clip.frames.shape[0]) < clip.length
         values = normalize.apply(task.features, data.scaler, clip.frames, mask)
