@@ -22,6 +22,7 @@ from voxjax.encoders.tensors import Params
 from voxjax.errors import UsageError, mismatch
 from voxjax.evaluation.fold_predictions import FoldPredictions
 from voxjax.metrics import classification, soft_voting
+from voxjax.models import lda
 from voxjax.models.forward import ForwardInputs, forward
 from voxjax.pipeline import examples
 from voxjax.pipeline.dataset import Dataset, FeatureRows
@@ -39,6 +40,7 @@ class Tested(NamedTuple):
     draw: Draw
     person: str
     predicted: Int[np.ndarray, " tested"]
+    labelled: Int[np.ndarray, " tested"] | None  # with the labels of the enrolled clips; None without discriminants
 
 
 class _Rows(NamedTuple):
@@ -100,11 +102,57 @@ def predict(
                 )
                 for m, member in enumerate(spec.members)
             ]
-            voted = soft_voting.soft_vote(special.log_softmax(np.array(logits, np.float64), -1), prediction.weights)
-            ends = np.cumsum([len(draw.tested) for draw in drawn])
-            parts = np.split(voted.argmax(-1), ends[:-1])
-            found += [Tested(draw, person, part) for draw, part in zip(drawn, parts, strict=True)]
+            ends = np.cumsum([len(draw.tested) for draw in drawn])[:-1]
+            parts = np.split(_voted(logits, prediction), ends)
+            with_labels: Sequence[np.ndarray | None] = [None] * len(drawn)
+            if all(member.architecture == "lda" for member in spec.members):
+                best = [run.members[first + m].best for m in range(len(spec.members))]
+                moved = [
+                    _with_labels(one.params, own, clips, drawn, dataset.manifest.targets)
+                    for one, own in zip(best, logits, strict=True)
+                ]
+                with_labels = np.split(_voted(moved, prediction), ends)
+            found += [Tested(*row) for row in zip(drawn, [person] * len(drawn), parts, with_labels, strict=True)]
     return found
+
+
+def _voted(logits: Sequence[Float[np.ndarray, "n K"]], prediction: FoldPredictions) -> Int[np.ndarray, " n"]:
+    """The classes that the members vote for."""
+    own = special.log_softmax(np.array(logits, np.float64), axis=-1)
+    return soft_voting.soft_vote(own, prediction.weights).argmax(-1)
+
+
+def _with_labels(
+    params: Params,
+    logits: Float[np.ndarray, "tested K"],
+    clips: splits.Indices,
+    drawn: Sequence[Draw],
+    targets: Int[np.ndarray, " manifest"],
+) -> Float[np.ndarray, "tested K"]:
+    """Logits of a discriminant whose class means are moved by the labelled clips of each draw.
+
+    A person's scaler adds the same numbers to the logits of all clips, so those of the enrolled clips follow from the
+    first draw, which has no known clips and tests all of them.
+
+    Args:
+        params: of the discriminant.
+        logits: of the tested clips of all draws, one after the other, without labels.
+        clips: of the person.
+        drawn: the draws.
+        targets: the class of each clip of the manifest.
+    """
+    bias, gram = (np.asarray(params[name], np.float64) for name in ("bias", "gram"))
+    strangers, start, parts = logits[: len(clips)], 0, []
+    for draw in drawn:
+        own = logits[start : start + len(draw.tested)]
+        start += len(draw.tested)
+        if len(draw.enrolled):
+            shift = (own - strangers[np.searchsorted(clips, draw.tested)]).mean(axis=0)
+            enrolled = strangers[np.searchsorted(clips, draw.enrolled)] + shift
+            update = lda.class_mean_update(bias, gram, enrolled, targets[draw.enrolled])
+            own = (own - bias) @ update.matrix + update.bias
+        parts.append(own)
+    return np.concatenate(parts)
 
 
 def table(dataset: Dataset, tested: Sequence[Tested]) -> list[dict[str, Any]]:
@@ -112,31 +160,44 @@ def table(dataset: Dataset, tested: Sequence[Tested]) -> list[dict[str, Any]]:
 
     Returns:
         `known`, the number of clips that enrol, or "all"; `uar` and `accuracy` with `uar_ci` and `accuracy_ci`; `n`,
-        the answers; `speakers`; `per_speaker`, the accuracy of each.
+        the answers; `speakers`; `per_speaker`, the accuracy of each; for discriminants `labelled`: `uar`, `accuracy`
+        and their intervals where the labels of the enrolled clips are known, too.
     """
-    classes = len(dataset.manifest.labels)
     rows = []
     for count in COUNTS:
         own = [one for one in tested if one.draw.known == count]
         if not own:
             continue
         truth = dataset.manifest.targets[np.concatenate([one.draw.tested for one in own])]
-        predicted = np.concatenate([one.predicted for one in own])
         groups = [one.person for one in own for _ in one.predicted]
-        by_person = classification.confusion_by_group(truth, predicted, groups, classes)
-        units = np.stack(list(by_person.values()))
-        rows.append(
-            {
-                "known": "all" if count == ALL else count,
-                **classification.scores(units.sum(axis=0)),
-                "uar_ci": classification.interval(units, classification.uar),
-                "accuracy_ci": classification.interval(units, classification.accuracy),
-                "n": len(truth),
-                "speakers": len(units),
-                "per_speaker": {name: float(classification.accuracy(one)) for name, one in by_person.items()},
-            }
-        )
+        by_person = _by_person(dataset, truth, np.concatenate([one.predicted for one in own]), groups)
+        row: dict[str, Any] = {
+            "known": "all" if count == ALL else count,
+            **_figures(np.stack(list(by_person.values()))),
+            "n": len(truth),
+            "speakers": len(by_person),
+            "per_speaker": {name: float(classification.accuracy(one)) for name, one in by_person.items()},
+        }
+        labelled = [one.labelled for one in own if one.labelled is not None]
+        if labelled:
+            units = _by_person(dataset, truth, np.concatenate(labelled), groups)
+            row["labelled"] = _figures(np.stack(list(units.values())))
+        rows.append(row)
     return rows
+
+
+def _by_person(
+    dataset: Dataset, truth: np.ndarray, predicted: np.ndarray, people: Sequence[str]
+) -> dict[str, Int[np.ndarray, "K K"]]:
+    return classification.confusion_by_group(truth, predicted, people, len(dataset.manifest.labels))
+
+
+def _figures(units: Int[np.ndarray, "speakers K K"]) -> dict[str, Any]:
+    return {
+        **classification.scores(units.sum(axis=0)),
+        "uar_ci": classification.interval(units, classification.uar),
+        "accuracy_ci": classification.interval(units, classification.accuracy),
+    }
 
 
 def notes(protocol: str) -> list[str]:

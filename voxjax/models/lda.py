@@ -6,6 +6,7 @@ classifier (Ng and Jordan 2001).
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -14,10 +15,15 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.config import in_range
+from voxjax.encoders.tensors import Params
 from voxjax.models.encoder_statistics import statistics
 from voxjax.models.layers import DropoutRates
 
 _PARTS = 4  # of the clips, each held out once to choose the temperature
+PRIOR_LABELLED = (
+    4.0  # labelled clips that a class mean of the corpus counts as, chosen as `speaker_centring.PRIOR_CLIPS`
+)
+_LEAST_EIGENVALUE = 1e-4  # of the class means' products, relative to the largest: their mean is near 0
 _TEMPERATURES = np.exp2(np.arange(41) / 4.0).astype(np.float32)
 
 
@@ -44,6 +50,8 @@ class LinearDiscriminant(nn.Module):
         x = statistics(x, mask)  # [B, S]
         kernel = self.param("kernel", nn.initializers.zeros, (x.shape[-1], self.classes))
         bias = self.param("bias", nn.initializers.zeros, (self.classes,))
+        if self.is_initializing():  # used by enrolment alone, and absent from models of before
+            self.param("gram", nn.initializers.zeros, (self.classes, self.classes))
         return x @ kernel + bias[None]
 
     def fit(
@@ -53,7 +61,7 @@ class LinearDiscriminant(nn.Module):
         x, of_class = statistics(x, mask), jax.nn.one_hot(labels, self.classes)
         kernel, bias = fit_lda(x, of_class, self.options.shrinkage)
         scale = temperature(x, of_class, self.options.shrinkage)
-        return {"kernel": kernel / scale, "bias": bias / scale}
+        return {"kernel": kernel / scale, "bias": bias / scale, "gram": class_means(x, of_class) @ kernel / scale}
 
 
 def fit_lda(
@@ -72,10 +80,7 @@ def fit_lda(
     """
     count = jnp.sum(of_class, axis=0)
     total = jnp.sum(count)
-    overall_mean = jnp.sum(of_class, axis=1) @ x / total
-    means = jnp.where(
-        count[:, None] > 0, of_class.T @ x / jnp.maximum(count, 1.0)[:, None], overall_mean[None]
-    )  # [K, S]
+    means = class_means(x, of_class)  # [K, S]
     included = jnp.sum(of_class, axis=1, keepdims=True)
     inner = (included * x - of_class @ means) * jnp.sqrt((1.0 - shrinkage) / total)  # [clips, S]
     if len(x) < x.shape[1]:
@@ -85,6 +90,55 @@ def fit_lda(
         kernel = _solve(shrinkage * jnp.eye(x.shape[1], dtype=x.dtype) + inner.T @ inner, means.T)
     log_prior = jnp.log(jnp.maximum(count, 0.5) / total)
     return kernel, log_prior - 0.5 * jnp.sum(means.T * kernel, axis=0)
+
+
+def class_means(x: Float[Array, "clips S"], of_class: Float[Array, "clips K"]) -> Float[Array, "K S"]:
+    """The mean of each class, that of all clips for a class without any; arguments as for `fit_lda`."""
+    count = jnp.sum(of_class, axis=0)
+    overall_mean = jnp.sum(of_class, axis=1) @ x / jnp.sum(count)
+    return jnp.where(count[:, None] > 0, of_class.T @ x / jnp.maximum(count, 1.0)[:, None], overall_mean[None])
+
+
+def for_labelled_clips(
+    params: Params, logits: Float[np.ndarray, "clips K"], labels: Int[np.ndarray, " clips"]
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """The weights for one person, of whom some clips are labelled: the class means are moved towards the person's.
+
+    A class of n labelled clips takes the mean (n * the person's + 4 * the corpus's) / (n + 4), the maximum a posteriori
+    estimate under a Gaussian prior (Gauvain and Lee 1994), within the space of the discriminant directions.
+
+    Args:
+        params: of a fit, with `gram`, the products of the class means under the inverse covariance.
+        logits: of the labelled clips under these weights.
+        labels: integers, their classes.
+    """
+    kernel, bias, gram = (np.asarray(params[name], np.float64) for name in ("kernel", "bias", "gram"))
+    update = class_mean_update(bias, gram, logits, labels)
+    changed = {"kernel": kernel @ update.matrix, "bias": update.bias, "gram": gram}
+    return {name: value.astype(np.float32) for name, value in changed.items()}
+
+
+class LogitUpdate(NamedTuple):
+    """New logits are `(logits - old bias) @ matrix + bias`."""
+
+    matrix: Float[np.ndarray, "K K"]
+    bias: Float[np.ndarray, " K"]
+
+
+def class_mean_update(
+    bias: Float[np.ndarray, " K"],
+    gram: Float[np.ndarray, "K K"],
+    logits: Float[np.ndarray, "clips K"],
+    labels: Int[np.ndarray, " clips"],
+) -> LogitUpdate:
+    """`for_labelled_clips` as an update of the logits; arguments as there, float64."""
+    scores, means = logits - bias, gram.copy()  # projected on the discriminant directions, [clips, K] and [K, K]
+    for label in np.unique(labels):
+        own = scores[labels == label]
+        means[label] += len(own) / (len(own) + PRIOR_LABELLED) * (own.mean(axis=0) - gram[label])
+    inverse = np.linalg.pinv(gram, rcond=_LEAST_EIGENVALUE, hermitian=True)
+    log_prior = bias + 0.5 * np.diag(gram)
+    return LogitUpdate(inverse @ means.T, log_prior - 0.5 * np.einsum("ki,ij,kj->k", means, inverse, means))
 
 
 def temperature(x: Float[Array, "clips S"], of_class: Float[Array, "clips K"], shrinkage: float) -> Float[Array, ""]:

@@ -25,11 +25,15 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
         low, high = zip(*(row[f"{name}_ci"] for row in rows), strict=True)
         axes.fill_between(places, low, high, color=color, alpha=0.15, linewidth=0)
         axes.plot(places, values, marker="o", color=color, label=label)
+    labelled = [(place, row["labelled"]["accuracy"]) for place, row in enumerate(rows) if "labelled" in row]
+    if labelled:
+        label = "accuracy, their labels known, too"
+        axes.plot(*zip(*labelled, strict=True), marker="s", linestyle="--", color=plots.ORANGE, label=label)
     for place, row in zip(places, rows, strict=True):
         higher = max(row["uar"], row["accuracy"])
         axes.annotate(f"{row['accuracy']:.1%}", (place, higher), (0, 7), textcoords="offset points", ha="center")
     axes.set_xticks(places, [str(row["known"]) for row in rows])
-    axes.set(xlabel="known clips of the test speaker, without labels", title=plots.wrapped(title, 6.0))
+    axes.set(xlabel="known clips of the test speaker", title=plots.wrapped(title, 6.0))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.grid(axis="y")
     axes.legend(loc="lower right")

@@ -123,13 +123,15 @@ def modality_ablation_lines(figures: Mapping[str, Any]) -> list[str]:
 
 def enrolment_lines(figures: Mapping[str, Any]) -> list[str]:
     """Figures over the number of known clips of a test speaker as aligned text, with intervals over speakers."""
-    lines = [
-        "Known clips".ljust(14) + f"{'UAR':>8}{'95% interval':>18}{'accuracy':>10}{'95% interval':>18}{'answers':>9}"
-    ]
-    for row in figures["enrolment"]:
-        ends = ["{:.1%} to {:.1%}".format(*row[f"{name}_ci"]) for name in ("uar", "accuracy")]
-        cells = f"{row['uar']:>8.1%}{ends[0]:>18}{row['accuracy']:>10.1%}{ends[1]:>18}{row['n']:>9}"
-        lines.append(str(row["known"]).ljust(14) + cells)
+    heads = ("UAR", "95% interval", "accuracy", "95% interval", "answers")
+    lines = ["Known clips".ljust(16) + "".join(f"{head:>16}" for head in heads)]
+    rows = figures["enrolment"]
+    named = [(str(row["known"]), row, row["n"]) for row in rows]
+    named += [(f"{row['known']} labelled", row["labelled"], row["n"]) for row in rows[1:] if "labelled" in row]
+    for name, row, answers in named:
+        ends = {key: "{:.1%} to {:.1%}".format(*row[f"{key}_ci"]) for key in ("uar", "accuracy")}
+        cells = (f"{row['uar']:.1%}", ends["uar"], f"{row['accuracy']:.1%}", ends["accuracy"], str(answers))
+        lines.append(name.ljust(16) + "".join(f"{cell:>16}" for cell in cells))
     return lines
 
 
