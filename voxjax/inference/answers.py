@@ -1,12 +1,14 @@
 """The answer to one clip: what `EmotionPredictor.predict` returns, from the vote of the members."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from voxjax.errors import VoxJaxError, mismatch
 from voxjax.inference import answer_warnings
 from voxjax.metrics import soft_voting
 from voxjax.modalities.names import AUDIO
@@ -67,6 +69,15 @@ def answer(settings: AnswerSettings, vote: Vote, clip: ClipFacts) -> Result:
         **({"modalities": list(clip.modalities)} if settings.names_modalities else {}),
         **({} if vote.embedding is None else {"embedding": vote.embedding}),
     }
+
+
+def checked(source: object, vote: Vote) -> Vote | VoxJaxError:
+    """The vote, or an error where it is not finite."""
+    if np.isfinite(vote.log_probabilities).all():
+        return vote
+    name = str(source) if isinstance(source, (str, os.PathLike)) else "the sound"
+    found = "numbers that are not finite from the model"
+    return VoxJaxError(mismatch(name, "an answer", found, "check the sound, or copy the model folder again"))
 
 
 def used_modalities(duration_s: float, modality_inputs: Mapping[str, object]) -> list[str]:

@@ -1,23 +1,29 @@
 """Enrolment: clips of one person, whose emotions need not be known, move that person's features to the corpus's centre.
 
-The arithmetic is `audio.speaker_centring`; cross-validation under the protocol `enrolled` uses the same.
+The arithmetic is `audio.speaker_centring` and, for labelled clips, `models.lda`; cross-validation under the protocol
+`enrolled` uses the same.
 """
 
 import dataclasses
 import logging
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float, Int
 
 from voxjax.audio import speaker_centring
 from voxjax.audio.normalize import Scaler
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.inference import batched_forward
-from voxjax.inference.batched_forward import LoadedFeatureSet, Window
+from voxjax.inference.batched_forward import LoadedFeatureSet, LoadedMember, Window
+from voxjax.models import lda
 
-_FEWEST_CLIPS = 3  # fewer say more about their sentences than about the person
+_FEWEST_CLIPS = 3  # fewer hold too few sentences and emotions
 _ONE_EMOTION = 0.7  # of the clips, from which on they look like one emotion
+
+ClipWindows = Sequence[Float[np.ndarray, " _"]]  # float32, of one clip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,15 +33,45 @@ class Enrolment:
     hashes: frozenset[str]  # of the clips' samples
     warnings: tuple[str, ...]  # sentences on what the clips can't support
 
-    @property
-    def clips(self) -> int:
-        """The number of different clips."""
-        return len(self.hashes)
-
     def about(self, sample_hash: str) -> list[str]:
         """Warnings about the answer to a clip with this hash."""
-        known = "this clip is among those that enrolled the person: the answer says nothing about accuracy on new ones"
+        known = "this clip is among those that enrolled the person: its answer shows nothing about new clips"
         return [*self.warnings, *([known] if sample_hash in self.hashes else [])]
+
+
+class KnownClips(NamedTuple):
+    """Different clips of a person, in the order given."""
+
+    clips: list[Any]  # as the predictor reads them
+    hashes: frozenset[str]
+    labels: list[str]  # empty where they are not known
+    classes: Int[np.ndarray, " clips"] | None  # the same as indices; None where they are not known
+
+
+def distinct(clips: Sequence[Any], labels: Sequence[str] | None, known: Sequence[str]) -> KnownClips:
+    """The clips without those of the same sound.
+
+    Args:
+        clips: as the predictor reads them, with `error` and `sample_hash`.
+        labels: of each, or None.
+        known: the labels of the model.
+
+    Raises:
+        VoxJaxError: the first error of a clip; at another number of labels, or one that the model does not have.
+    """
+    for error in (clip.error for clip in clips if clip.error):
+        raise error
+    places = list({clip.sample_hash: i for i, clip in reversed(list(enumerate(clips)))}.values())[::-1]
+    chosen, hashes = [clips[i] for i in places], frozenset(clip.sample_hash for clip in clips)
+    if labels is None:
+        return KnownClips(chosen, hashes, [], None)
+    unknown = sorted({*labels} - {*known})
+    if len(labels) != len(clips) or unknown:
+        found = ", ".join(unknown) if unknown else f"{len(labels)} for {len(clips)} clips"
+        do = "rename the labels, or leave all of them out"
+        raise VoxJaxError(mismatch("labels of enrolling clips", "one of " + ", ".join(known) + " each", found, do))
+    own = [labels[i] for i in places]
+    return KnownClips(chosen, hashes, own, np.array([list(known).index(label) for label in own], np.int64))
 
 
 def check_possible(model: str, feature_sets: Sequence[LoadedFeatureSet], modalities: Sequence[str]) -> None:
@@ -47,55 +83,87 @@ def check_possible(model: str, feature_sets: Sequence[LoadedFeatureSet], modalit
     if modalities:
         found = "one that fuses " + ", ".join(modalities)
         raise VoxJaxError(mismatch(f"{model}, enrolment", "a model of sound alone", found, "use another model"))
-    if not any(speaker_centring.has_effect(feature_set.features) for feature_set in feature_sets):
+    if not any(speaker_centring.has_effect(one.features) for one in feature_sets):
         found = "features without the corpus's mean (features.centre is clip or none)"
         do = "use a model trained with features.centre=speaker or corpus"
         raise VoxJaxError(mismatch(f"{model}, enrolment", "features that a person's mean can centre", found, do))
 
 
 def for_person(
-    feature_sets: Sequence[LoadedFeatureSet], windows: Sequence[Sequence[Sequence[np.ndarray]]]
+    model: str,
+    feature_sets: Sequence[LoadedFeatureSet],
+    windows: Sequence[Sequence[ClipWindows]],
+    classes: Int[np.ndarray, " clips"] | None,
 ) -> tuple[LoadedFeatureSet, ...]:
-    """The feature sets with scalers of one person.
+    """The feature sets with scalers of one person and, where the clips are labelled, class means of the person.
 
     Args:
-        feature_sets: of a model.
-        windows: of each feature set, the windows of each clip of the person: float32 `[time]` each.
+        model: the folder, for errors.
+        feature_sets: of the model.
+        windows: of each feature set, the windows of each clip.
+        classes: of the clips; None without labels.
+
+    Raises:
+        VoxJaxError: at labels for members that are no discriminants, or of before they kept what labels need.
     """
-    return tuple(_enrolled(one, clips) for one, clips in zip(feature_sets, windows, strict=True))
+    if not len(windows[0]):
+        return tuple(feature_sets)
+    return tuple(_enrolled(model, *pair, classes) for pair in zip(feature_sets, windows, strict=True))
 
 
-def warnings(emotions: Sequence[str]) -> tuple[str, ...]:
-    """What enrolling clips can't support, as sentences, from the emotion of each: as labelled, or as predicted."""
-    found = []
-    if len(emotions) < _FEWEST_CLIPS:
-        found.append(
-            f"the person is enrolled with {len(emotions)} of at least {_FEWEST_CLIPS} clips: they change the answer "
-            "little, and not always for the better"
-        )
-        return tuple(found)
-    names, counts = np.unique(np.array(emotions), return_counts=True)
-    if counts.max() >= _ONE_EMOTION * len(emotions):
-        found.append(
-            f"{counts.max()} of {len(emotions)} enrolling clips look like {names[counts.argmax()]}: their common "
-            "emotion is taken for the person's voice; enrol with mixed emotions, or not at all"
-        )
-    return tuple(found)
-
-
-def log(enrolment: Enrolment) -> None:
-    """Logs the warnings of an enrolment."""
-    for text in enrolment.warnings:
+def of(hashes: frozenset[str], emotions: Sequence[str]) -> Enrolment:
+    """The enrolment by these clips, whose warnings are logged; `emotions` are as labelled, else as predicted."""
+    made = Enrolment(hashes, tuple(_warnings(emotions)) if hashes else ())
+    for text in made.warnings:
         logging.getLogger("voxjax").warning("enrolment: %s", text)
+    return made
 
 
-def _enrolled(feature_set: LoadedFeatureSet, clips: Sequence[Sequence[np.ndarray]]) -> LoadedFeatureSet:
-    """A feature set with the scaler of a person; unchanged where a person's mean has no effect."""
-    if not speaker_centring.has_effect(feature_set.features):
-        return feature_set
+def _warnings(emotions: Sequence[str]) -> list[str]:
+    """What enrolling clips can't support, as sentences."""
+    if len(emotions) < _FEWEST_CLIPS:
+        return [
+            f"the person is enrolled with {len(emotions)} clips, of at least {_FEWEST_CLIPS}: they change the answer "
+            "little, and not always for the better"
+        ]
+    names, counts = np.unique(np.array(emotions), return_counts=True)
+    if counts.max() < _ONE_EMOTION * len(emotions):
+        return []
+    return [
+        f"{counts.max()} of {len(emotions)} enrolling clips look like {names[counts.argmax()]}: their common emotion "
+        "is taken for the person's voice; enrol with mixed emotions, or not at all"
+    ]
+
+
+def _enrolled(
+    model: str,
+    feature_set: LoadedFeatureSet,
+    clips: Sequence[ClipWindows],
+    classes: Int[np.ndarray, " clips"] | None,
+) -> LoadedFeatureSet:
     windows = [Window(samples, {}) for clip in clips for samples in clip]
     clip_index = np.repeat(np.arange(len(clips)), [len(clip) for clip in clips])
-    means = batched_forward.sums(feature_set, windows).clip_means(clip_index)
-    own = speaker_centring.for_person(Scaler(*jax.device_get(feature_set.scaler)), means)
-    members = tuple(member._replace(scaler=jax.device_put(own)) for member in feature_set.members)
-    return feature_set._replace(members=members)
+    moved = feature_set
+    if speaker_centring.has_effect(feature_set.features):
+        means = batched_forward.sums(feature_set, windows).clip_means(clip_index)
+        own = speaker_centring.for_person(Scaler(*jax.device_get(feature_set.scaler)), means)
+        members = (member._replace(scaler=jax.device_put(own)) for member in feature_set.members)
+        moved = feature_set._replace(members=tuple(members))
+    if classes is None:
+        return moved
+    found = batched_forward.outputs(moved, windows).logits.astype(np.float64)  # [windows, M, K]
+    logits = np.stack([found[clip_index == i].mean(axis=0) for i in range(len(clips))])
+    labelled = (_with_labels(model, one, logits[:, m], classes) for m, one in enumerate(moved.members))
+    return moved._replace(members=tuple(labelled))
+
+
+def _with_labels(
+    model: str, member: LoadedMember, logits: Float[np.ndarray, "clips K"], classes: Int[np.ndarray, " clips"]
+) -> LoadedMember:
+    params = jax.device_get(member.variables.params)
+    if "gram" not in params:
+        found = "another architecture, or a discriminant of before enrolment"
+        do = "leave the labels out, or train one with --config=whisper_discriminant"
+        raise VoxJaxError(mismatch(f"{model}, labelled clips", "a linear discriminant", found, do))
+    changed = jax.device_put(lda.for_labelled_clips(params, logits, classes))
+    return member._replace(variables=member.variables._replace(params=changed))

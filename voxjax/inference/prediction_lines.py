@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from voxjax.data import broken_clips
 from voxjax.errors import UsageError, VoxJaxError, mismatch
-from voxjax.inference import source_list
+from voxjax.inference import enrolment_list, source_list
+from voxjax.inference.enrolment_list import People
 from voxjax.inference.formats import Answer, Format, Layout
 from voxjax.inference.predictor import EmotionPredictor, Source
 from voxjax.inference.source_list import Entry
@@ -29,6 +30,7 @@ class Request:
     broken_clips: str = "mark"  # a name in `POLICIES`
     raw_cells: bool = False  # leaves cells that a spreadsheet would evaluate as they are
     lists: Sequence[str] = ()  # as for `source_list.find`
+    enrol: str | None = None  # as for `enrolment_list.enrol`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Plan:
     request: Request
     layout: Layout
     entries: Sequence[Entry]
+    people: People | None = None  # who are enrolled
 
 
 class Block(NamedTuple):
@@ -53,7 +56,7 @@ def plan(predictor: EmotionPredictor, request: Request) -> Plan:
 
     Raises:
         UsageError: at modality inputs with several sound files.
-        VoxJaxError: at a list that can't be read.
+        VoxJaxError: at a list that can't be read, and as `enrolment_list.enrol`.
     """
     found = source_list.find(request.arguments, request.lists)
     entries = found.entries
@@ -63,7 +66,8 @@ def plan(predictor: EmotionPredictor, request: Request) -> Plan:
     if request.modality_inputs and not request.arguments:
         entries = [Entry("-", "", {})]
     width = min(_WIDEST, max((len(readable(entry.name)) for entry in entries), default=0))
-    return Plan(request, Layout(predictor.labels, width, request.raw_cells, found.columns), entries)
+    people = None if request.enrol is None else enrolment_list.enrol(predictor, request.enrol)
+    return Plan(request, Layout(predictor.labels, width, request.raw_cells, found.columns), entries, people)
 
 
 def blocks(predictor: EmotionPredictor, wanted: Plan, start: int = 0) -> Iterator[Block]:
@@ -98,16 +102,20 @@ def answers(
         VoxJaxError: at a file that can't be read, if the policy is "stop".
     """
     entries = wanted.entries[start:]
-    sources: list[str | None] = [entry.path or None for entry in entries]
-    inputs = [wanted.request.modality_inputs] if wanted.request.modality_inputs and sources else None
-    done = 0
-    for chunk in predictor.predict_chunks(sources, _error, inputs, embeddings):
-        own = entries[done : done + len(chunk)]
-        done += len(chunk)
-        joined = [_joined(entry, answer) for entry, answer in zip(own, chunk, strict=True)]
-        if wanted.request.broken_clips == "stop" and (failures := failed(joined)):
-            raise VoxJaxError(failures[0])
-        yield joined
+    runs = wanted.people.runs(entries) if wanted.people else [(predictor, entries)]
+    for own_predictor, run in runs:
+        done = 0
+        sources: list[str | None] = [entry.path or None for entry in run]
+        inputs = [wanted.request.modality_inputs] if wanted.request.modality_inputs and sources else None
+        for chunk in own_predictor.predict_chunks(sources, _error, inputs, embeddings):
+            own = run[done : done + len(chunk)]
+            done += len(chunk)
+            joined = [_joined(entry, answer) for entry, answer in zip(own, chunk, strict=True)]
+            if wanted.people and own_predictor is wanted.people.strangers:
+                _mark_strangers(joined)
+            if wanted.request.broken_clips == "stop" and (failures := failed(joined)):
+                raise VoxJaxError(failures[0])
+            yield joined
 
 
 def failed(answered: Sequence[Answer]) -> list[str]:
@@ -161,6 +169,13 @@ def count_failures(wanted: Plan, failures: Sequence[str], count: int) -> int:
         raise VoxJaxError(next(iter(failures), none))
     broken_clips.handle(failures, "skip")
     return 0
+
+
+def _mark_strangers(answered: Sequence[Answer]) -> None:
+    """Adds a warning to the answers to people who are not enrolled."""
+    for one in answered:
+        if "warnings" in one:
+            one["warnings"] = [*one["warnings"], "the speaker is not enrolled: answered as for a stranger"]
 
 
 def _joined(entry: Entry, answer: Answer) -> Answer:

@@ -1,5 +1,6 @@
 """The predictor: emotions of recordings from a model folder."""
 
+import copy
 import itertools
 import math
 import os
@@ -13,10 +14,19 @@ from voxjax import modalities, models
 from voxjax.artifacts import model_folder
 from voxjax.audio import features, io
 from voxjax.audio.limits import AudioLimits
+from voxjax.audio.sample_hash import sample_hash
 from voxjax.config import in_range
 from voxjax.downloads import hub
 from voxjax.errors import UsageError, VoxJaxError, mismatch
-from voxjax.inference import answer_warnings, answers, batched_forward, reject_option, source_chunks
+from voxjax.inference import (
+    answer_warnings,
+    answers,
+    batched_forward,
+    enrolment,
+    modality_reading,
+    reject_option,
+    source_chunks,
+)
 from voxjax.inference.answers import AnswerSettings, ClipFacts, Result, Vote
 from voxjax.inference.batched_forward import LoadedFeatureSet, Window, WindowOutputs
 from voxjax.inference.shipped_model import default_model
@@ -39,6 +49,7 @@ class _Clip(NamedTuple):
     modality_inputs: Mapping[str, Float[np.ndarray, "_ _"]]  # float32 [T, D] each
     error: VoxJaxError | None
     parts: int = 1  # windows of the feature set that has most
+    sample_hash: str = ""  # empty without sound
 
     @property
     def modalities(self) -> list[str]:
@@ -98,6 +109,7 @@ class EmotionPredictor:
         self._columns = {name: names for m in trained.members for name, names in m.columns.items()}
         self._weights = np.array([member.weight for member in members])
         self._fused = [{AUDIO, *one.fused} for one in loaded]
+        self.enrolment: enrolment.Enrolment | None = None  # of the person whom `enrolled` makes a predictor for
         if target_accuracy is not None and reject_below:
             do = "leave one out"
             raise UsageError(mismatch("EmotionPredictor", "reject_below or target_accuracy", "both", do))
@@ -190,6 +202,29 @@ class EmotionPredictor:
         """The votes on stretches of sound at the model's rate, each as if it were a recording."""
         return self._vote([self._clip(samples, {}) for samples in windows], embeddings=False)
 
+    def enrolled(self, clips: Iterable[Source], labels: Sequence[str] | None = None) -> "EmotionPredictor":
+        """A predictor for one person, who is known by these clips; this one does not change.
+
+        What the clips can't support is logged, and stands in `warnings` of each answer. Without clips answers stay.
+
+        Args:
+            clips: of the person, with mixed emotions; as for `predict`. The same sound counts once.
+            labels: the emotion of each, for a discriminant.
+
+        Raises:
+            AudioError: at sound that can't be used.
+            VoxJaxError: at a model that no person's mean changes or that fuses other modalities, or at labels that it
+                can't use.
+        """
+        enrolment.check_possible(self.model, self._feature_sets, list(self.modalities))
+        known = enrolment.distinct([self._read((source, {})) for source in clips], labels, self.labels)
+        made, sets = copy.copy(self), range(len(self._feature_sets))
+        emotions = known.labels or [self.labels[v.log_probabilities.argmax()] for v in self._vote(known.clips, False)]
+        made.enrolment = enrolment.of(known.hashes, emotions)
+        windows = [[clip.windows[i] for clip in known.clips] for i in sets]
+        made._feature_sets = enrolment.for_person(self.model, self._feature_sets, windows, known.classes)
+        return made
+
     def threshold(self, target_accuracy: float) -> float:
         """The confidence above which validation clips were answered with this accuracy.
 
@@ -215,7 +250,7 @@ class EmotionPredictor:
             votes = iter(self._vote([clip for _, clip in chunk if clip.error is None], embeddings))
             answered = [(source, clip._replace(windows=())) for source, clip in chunk]
             chunk.clear()  # sound is not held while answers are used and the next sources are read
-            yield [(source, clip, clip.error or self._checked(source, next(votes))) for source, clip in answered]
+            yield [(source, clip, clip.error or answers.checked(source, next(votes))) for source, clip in answered]
 
     def _read(self, given: tuple[Source, ModalityInputs]) -> _Clip:
         """One source; any error while it is read is its own."""
@@ -224,11 +259,11 @@ class EmotionPredictor:
         return _Clip(0.0, (), {}, clip) if isinstance(clip, VoxJaxError) else clip
 
     def _read_clip(self, source: Source, modality_inputs: ModalityInputs) -> _Clip:
-        self._check_inputs(source, modality_inputs)
+        modality_reading.check(self.model, self.modalities, source is not None, modality_inputs)
         samples = np.zeros(0, np.float32) if source is None else io.read(source, self.sample_rate_hz, self.limits)
         duration_s = len(samples) / self.sample_rate_hz
         longest_s = duration_s or math.inf
-        values = {name: self._modality(name, value, longest_s) for name, value in modality_inputs.items()}
+        values = modality_reading.read(self.model, self.modalities, self._columns, modality_inputs, longest_s)
         if source is None:
             return _Clip(0.0, tuple([samples] for _ in self._feature_sets), values, None)
         return self._clip(samples, values)
@@ -237,24 +272,8 @@ class EmotionPredictor:
         """A clip from its sound, cut into windows, and its other modalities."""
         configs = [feature_set.features for feature_set in self._feature_sets]
         windows = tuple(features.windows(config, features.prepare(config, samples)) for config in configs)
-        return _Clip(len(samples) / self.sample_rate_hz, windows, values, None, max(map(len, windows)))
-
-    def _check_inputs(self, source: Source, modality_inputs: ModalityInputs) -> None:
-        """Checks that members take these modalities, and that there is any input."""
-        known = ", ".join(self.modalities) or "sound alone"
-        if unknown := [name for name in modality_inputs if name not in self.modalities]:
-            do = "leave it out, or use a model that was trained with it"
-            raise VoxJaxError(mismatch(f"{self.model}, modalities", known, ", ".join(unknown), do))
-        if source is None and not modality_inputs:
-            expected = "sound" + (f", or any of {known}" if self.modalities else "")
-            raise VoxJaxError(mismatch(self.model, expected, "nothing", "give at least one"))
-
-    def _modality(self, name: str, value: modalities.Value, duration_s: float) -> Float[np.ndarray, "T D"]:
-        """One modality of a clip: float32 `[T, D]`."""
-        read = modalities.read(name, value, duration_s)
-        names = self._columns[name] if name in self._columns else ()
-        modalities.check_same_columns(f"{name}, for {self.model}", read, self.modalities[name], names)
-        return read.values
+        hashed = sample_hash(samples) if len(samples) else ""
+        return _Clip(len(samples) / self.sample_rate_hz, windows, values, None, max(map(len, windows)), hashed)
 
     def _vote(self, clips: Sequence[_Clip], embeddings: bool) -> list[Vote]:
         """The vote on each clip of the members that have any input."""
@@ -283,16 +302,9 @@ class EmotionPredictor:
         parts = [slice(end - n, end) for n, end in zip(counts, np.cumsum(counts), strict=True)]
         return WindowOutputs(*(np.stack([values[part].mean(axis=0) for part in parts]) for values in found))
 
-    def _checked(self, source: Source, vote: Vote) -> Vote | VoxJaxError:
-        """The vote, or an error where it is not finite."""
-        if np.isfinite(vote.log_probabilities).all():
-            return vote
-        name = str(source) if isinstance(source, (str, os.PathLike)) else "the sound"
-        found = "numbers that are not finite from the model"
-        return VoxJaxError(mismatch(name, "an answer", found, "check the sound, or copy the model folder again"))
-
     def _result(self, vote: Vote, clip: _Clip) -> Result:
         """The answer to one clip."""
+        about = self.enrolment.about(clip.sample_hash) if self.enrolment else ()
         settings = AnswerSettings(self.model, self.labels, self.temperature, self.reject_below, bool(self.modalities))
-        warnings = answer_warnings.about_length(clip.parts)
+        warnings = [*answer_warnings.about_length(clip.parts), *about]
         return answers.answer(settings, vote, ClipFacts(clip.duration_s, clip.modalities, warnings))

@@ -38,6 +38,12 @@ LISTS = flags.DEFINE_multi_string(
     "A text file with one path a line, or a CSV file with a column path or file, whose other columns are carried into "
     "the answers; - for standard input. Arguments that end in .txt, .csv or .tsv are lists too.",
 )
+ENROL = flags.DEFINE_string(
+    "enrol",
+    None,
+    "Known clips of the person who speaks: a folder, whose clips need no labels; or a CSV file with a column path and "
+    "any of speaker, by which lists name people, and label.",
+)
 REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
 MODALITY_INPUTS = {  # of one clip
     "text": flags.DEFINE_string("text", None, "Transcript of the one clip, for a model that fuses text."),
@@ -86,7 +92,7 @@ def main(paths: Sequence[str]) -> int:
     predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value, limits)
     style = FORMATS["text" if FORMAT.value == _ARRAYS else FORMAT.value]
     request = prediction_lines.Request(
-        paths, style, modality_inputs(), BROKEN_CLIPS.value, RAW_CELLS.value, LISTS.value
+        paths, style, modality_inputs(), BROKEN_CLIPS.value, RAW_CELLS.value, LISTS.value, ENROL.value
     )
     wanted = prediction_lines.plan(predictor, request)
     failed = _to_terminal(predictor, wanted) if OUT.value is None else _to_file(predictor, wanted, OUT.value)
@@ -138,7 +144,7 @@ def _rows(blocks: "Iterator[Block]", failures: list[str], advance: Callable[[int
 
 def _settings() -> Mapping[str, object]:
     """Values of the flags that answers depend on, by name."""
-    own = (FORMAT, REJECT_BELOW, TARGET_ACCURACY, MAX_MINUTES, BROKEN_CLIPS, RAW_CELLS)
+    own = (FORMAT, ENROL, REJECT_BELOW, TARGET_ACCURACY, MAX_MINUTES, BROKEN_CLIPS, RAW_CELLS)
     given = {f"--{name}": value for name, value in modality_inputs().items()}
     return {f"--{flag.name}": flag.value for flag in own} | given
 
