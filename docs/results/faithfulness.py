@@ -22,7 +22,7 @@ from voxjax.metrics import soft_voting
 from voxjax.storage.paths import cache_dir
 from voxjax.storage.provenance import provenance
 
-CLIPS = {"ravdess": 48, "emodb": 24}
+CLIPS = {"ravdess": 40, "emodb": 14}
 KNOWN = {"ravdess": True, "emodb": False}  # whether the model was trained on the corpus
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 DRAWS = 4
