@@ -1,6 +1,7 @@
 """Timelines as lines of text for the terminal."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from voxjax.inference.formats.base import UNCERTAIN
 from voxjax.inference.segments import Segment, Timeline
@@ -9,7 +10,11 @@ from voxjax.storage.safe_text import printable
 
 
 def write(timelines: Sequence[Timeline]) -> bytes:
-    """A line for each recording and, below it, one for each segment: time, speaker, emotion, confidence, warnings."""
+    """A line for each recording, one for each segment (time, speaker, emotion, confidence), one for each warning.
+
+    Segments refer to warnings by numbers, as most segments of a recording share them; the figures in a warning, which
+    differ, are in the other formats.
+    """
     return "".join(f"{printable(line)}\n" for timeline in timelines for line in _lines(timeline)).encode()
 
 
@@ -20,18 +25,34 @@ def _lines(timeline: Timeline) -> list[str]:
     head = f"{timeline.path}  {clock(timeline.duration_s)}, {count} segment{'' if count == 1 else 's'}"
     width = max(map(len, [*timeline.labels, UNCERTAIN]))
     speakers = max((len(segment.speaker) for segment in timeline.segments), default=0)
-    rows = [_row(segment, width, speakers) for segment in timeline.segments]
+    notes = _notes(timeline.segments)
+    rows = [_row(segment, width, speakers, notes) for segment in timeline.segments]
+    rows += [
+        f"  [{number}] {text} ({sum(text in _texts(segment) for segment in timeline.segments)} of {count})"
+        for text, number in notes.items()
+    ]
     return [head + "".join(f"  warning: {text}" for text in timeline.warnings), *rows]
 
 
-def _row(segment: Segment, width: int, speakers: int) -> str:
+def _row(segment: Segment, width: int, speakers: int, notes: Mapping[str, int]) -> str:
     speaker = f"{segment.speaker:<{speakers}}  " if speakers else ""
     place = f"  {clock(segment.start_s)} - {clock(segment.end_s)}  {speaker}"
     if segment.error:
         return f"{place}error: {segment.error}"
     emotion = UNCERTAIN if segment.emotion is None else segment.emotion
-    warnings = "".join(f"  warning: {text}" for text in segment.warnings)
-    return f"{place}{emotion:<{width}}  {100 * segment.confidence:3.0f} %{warnings}"
+    numbers = "".join(f" [{notes[text]}]" for text in _texts(segment))
+    return f"{place}{emotion:<{width}}  {100 * segment.confidence:3.0f} %{numbers}"
+
+
+def _notes(segments: Sequence[Segment]) -> dict[str, int]:
+    """The number of each warning, from 1 in the order in which they appear."""
+    texts = dict.fromkeys(text for segment in segments if not segment.error for text in _texts(segment))
+    return {text: number for number, text in enumerate(texts, 1)}
+
+
+def _texts(segment: Segment) -> list[str]:
+    """The warnings of a segment without what is in brackets: the figures, which differ between segments."""
+    return [re.sub(r" \([^()]*\)", "", text) for text in segment.warnings]
 
 
 def clock(seconds: float) -> str:
