@@ -53,6 +53,14 @@ def test_table_of_unlike_recordings_equals_its_figures():
     assert figures[0]["kind"] == "new speakers" and len(figures) == 6
 
 
+@pytest.mark.parametrize("corpus", ["ravdess", "emodb"])
+def test_table_of_enrolment_equals_its_figures(corpus):
+    figures = RESULTS[f"enrolled_{corpus}"]
+    tool = runpy.run_path(str(ROOT / "docs/results/enrolment.py"))
+    assert between(f"enrolled_{corpus}", "docs/enrolment.md") == tool["table"](figures).splitlines()
+    assert figures["protocol"].startswith("enrolled") and figures["seeds"] == [0, 1, 2]
+
+
 def test_table_of_weight_formats_equals_its_figures():
     figures = RESULTS["weights_format"]
     assert between("weights_format", "docs/sharing.md") == collect()["weights_format_table"](figures)

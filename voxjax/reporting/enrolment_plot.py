@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
 
 from voxjax.reporting import plots
 
@@ -30,10 +31,11 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
         label = "accuracy, their labels known, too"
         axes.plot(*zip(*labelled, strict=True), marker="s", linestyle="--", color=plots.ORANGE, label=label)
     for place, row in zip(places, rows, strict=True):
-        higher = max(row["uar"], row["accuracy"])
-        axes.annotate(f"{row['accuracy']:.1%}", (place, higher), (0, 7), textcoords="offset points", ha="center")
+        lower = min(row["uar"], row["accuracy"])
+        axes.annotate(f"{row['accuracy']:.1%}", (place, lower), (0, -18), textcoords="offset points", ha="center")
     axes.set_xticks(places, [str(row["known"]) for row in rows])
     axes.set(xlabel="known clips of the test speaker", title=plots.wrapped(title, 6.0))
+    axes.yaxis.set_major_locator(MultipleLocator(0.05))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.grid(axis="y")
     axes.legend(loc="lower right")
