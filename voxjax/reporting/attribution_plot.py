@@ -33,6 +33,10 @@ def draw(name: str, explanation: Explanation) -> bytes:
     figure = Figure(figsize=(9.0, 0.5 + _HEIGHT * len(methods)), layout="constrained")
     label = fonts.drawable(explanation.label)
     title = f"{fonts.drawable(name)}: {label}, {explanation.probability:.0%}"
+    probabilities = explanation.answer["probabilities"]
+    answer = max(probabilities, key=probabilities.__getitem__)
+    if answer != explanation.label:
+        title += f" (the answer is {fonts.drawable(answer)}, {probabilities[answer]:.0%})"
     figure.suptitle(plots.wrapped(title, 9.0), x=0.01, ha="left", weight="bold")
     parts = figure.subfigures(len(methods), 1, squeeze=False)[:, 0]
     for part, attribution in zip(parts, methods, strict=True):
