@@ -77,6 +77,20 @@ def test_table_of_sound_formats_equals_its_figures():
         assert max(row["max"] for row in full_band) <= 0.21 and max(row["mean"] for row in full_band) < 0.025
 
 
+@pytest.mark.parametrize(
+    ("name", "page", "table", "result"),
+    [
+        ("timeline", "docs/evaluation.md", "timeline_table", "timeline"),
+        ("timeline_choices", "docs/evaluation.md", "timeline_choices_table", "timeline"),
+        ("timeline_speed", "docs/timeline.md", "timeline_speed_table", "timeline_speed"),
+        ("voice_activity", "docs/timeline.md", "voice_activity_table", "voice_activity"),
+    ],
+)
+def test_tables_of_timelines_equal_their_figures(name, page, table, result):
+    lines = between(name, page)
+    assert lines == collect()[table](RESULTS[result]) and len(lines) > 4
+
+
 def test_hard_inputs_came_out_as_expected():
     rows = RESULTS["hard_inputs"]["rows"]
     assert len(rows) >= 23 and all(row["as_expected"] for row in rows)

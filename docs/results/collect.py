@@ -20,6 +20,7 @@ FUSION = HERE.parent / "fusion.md"
 SHARING = HERE.parent / "sharing.md"
 SOUND_FILES = HERE.parent / "sound-files.md"
 EVALUATION = HERE.parent / "evaluation.md"
+TIMELINE = HERE.parent / "timeline.md"
 
 # The guide's five rows: title, config, its accuracy (or what it aims at), its minutes.
 GUIDE = (
@@ -173,6 +174,61 @@ def domain_table(figures):
     return lines
 
 
+def timeline_table(figures):
+    """Timelines of unseen speakers; `figures` are the lines of `benchmark --suite=timeline`."""
+    lines = [
+        "| recordings | reading | frame-level UAR | boundary F1 | change F1 | pauses answered |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in figures:
+        if one["suite"] == "timeline":
+            low, high = (100 * end for end in one["uar_ci"])
+            cells = [one["kind"], one["reading"], f"{100 * one['uar']:.1f} % ({low:.1f} to {high:.1f})"]
+            cells += [f"{100 * one[key]:.1f} %" for key in ("boundary_f1", "change_f1", "pauses_answered")]
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def timeline_choices_table(figures):
+    """How windows and smoothing change timelines: one row for each cut and form of smoothing, all folds pooled."""
+    lines = ["| windows | smoothing | shuffled: UAR, change F1 | runs: UAR, change F1 |", "|---|---|---|---|"]
+    for one in figures:
+        if one["suite"] == "timeline choices" and ("memory 0.3" not in one["smoothing"]):
+            cells = [one["cut"], one["smoothing"]]
+            cells += [
+                f"{100 * one[kind]['uar']:.1f} %, {100 * one[kind]['change_f1']:.1f} %" for kind in ("shuffled", "runs")
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def timeline_speed_table(figures):
+    """Time and memory of timelines; `figures` are those of timeline_speed.py."""
+    lines = ["| recording | clips | time | memory above the loaded model |", "|---|---|---|---|"]
+    for one in figures["rows"]:
+        cells = [
+            f"{one['minutes']} min",
+            f"{one['clips']:,}",
+            f"{one['seconds']:.0f} s",
+            f"{one['above_model_mb']:.0f} MB",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def voice_activity_table(figures):
+    """Frame errors of the detectors of voice activity; `figures` are those of voice_activity.py."""
+    corpora = list(dict.fromkeys(row["corpus"] for row in figures["rows"]))
+    pairs = [(corpus, detector) for corpus in corpora for detector in ("energy", "silero")]
+    heads = [f"{detector}, {corpus}" for corpus, detector in pairs]
+    lines = ["| noise | " + " | ".join(heads) + " |", "|---" * (1 + len(heads)) + "|"]
+    known = {(row["noise"], row["corpus"], row["detector"]): row["error"] for row in figures["rows"]}
+    for noise in dict.fromkeys(row["noise"] for row in figures["rows"]):
+        cells = [noise, *(f"{100 * known[noise, *pair]:.1f} %" for pair in pairs)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
 def rates(part):
     """Accuracy and ECE of some answers."""
     return f"{100 * part['accuracy']:.1f} %, {100 * part['ece']:.1f} % ({part['n']:,})"
@@ -258,6 +314,13 @@ def main(arguments):
     DEVICES.write_text(put(DEVICES.read_text(), "speed", speed_table(speed)))
     domain = json.loads((HERE / "domain_shift.json").read_text())
     EVALUATION.write_text(put(EVALUATION.read_text(), "domain", domain_table(domain)))
+    timeline = json.loads((HERE / "timeline.json").read_text())
+    text = put(EVALUATION.read_text(), "timeline", timeline_table(timeline))
+    EVALUATION.write_text(put(text, "timeline_choices", timeline_choices_table(timeline)))
+    spent = json.loads((HERE / "timeline_speed.json").read_text())
+    text = put(TIMELINE.read_text(), "timeline_speed", timeline_speed_table(spent))
+    activity = json.loads((HERE / "voice_activity.json").read_text())
+    TIMELINE.write_text(put(text, "voice_activity", voice_activity_table(activity)))
     weights = json.loads((HERE / "weights_format.json").read_text())
     SHARING.write_text(put(SHARING.read_text(), "weights_format", weights_format_table(weights)))
     formats = json.loads((HERE / "sound_formats.json").read_text())
