@@ -107,9 +107,9 @@ def main(data, out):
         samples, truth = joined(chosen, random)
         kinds, context = noises(data, random)
         for kind, row in kinds.items():
-            heard = samples if row is None else corruptions.corrupt(row, samples, context)
+            given = samples if row is None else corruptions.corrupt(row, samples, context)
             for name in ("energy", "silero"):
-                figures = measured(DETECTORS[name], heard, truth)
+                figures = measured(DETECTORS[name], given, truth)
                 rows.append({"corpus": corpus, "noise": kind, "detector": name, **figures})
                 print(json.dumps(rows[-1]), flush=True)
     about = {"seed": SEED, "clips": CLIPS, "rows": rows, **provenance()}
