@@ -6,10 +6,12 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 
 from tests import runs
 from tests.voices import write_folder
 from voxjax.config import Config, FrameFeatures, OfflineAugmentConfig, TrainConfig
+from voxjax.data import synthetic
 from voxjax.errors import UsageError
 from voxjax.experiments import crossval
 from voxjax.pipeline.folds import make_fold
@@ -23,12 +25,18 @@ SMALL = Config(
     offline_augment=OfflineAugmentConfig(augmentation_factor=0),
     train=TrainConfig(valid_fraction=0.3),
 )
+QUIET = synthetic.SPEAKERS[0].name
 PLAN = crossval.CrossvalPlan(seeds=1, parallel_folds="all")
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("corpus"), takes=3)
+    """Three speakers; the first has a microphone that is 12 dB quieter."""
+    root = write_folder(tmp_path_factory.mktemp("corpus"), takes=3)
+    for path in root.glob(f"folder/*/{QUIET}/*.wav"):
+        samples, rate_hz = soundfile.read(path)
+        soundfile.write(path, 0.25 * samples, rate_hz, subtype="FLOAT")
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +67,12 @@ def test_without_known_clips_the_answers_are_those_of_strangers(run):
         right.setdefault(row["speaker"], []).append(predicted == row["truth"])
     accuracies = [np.mean(own) for own in right.values()]
     assert sorted(first["per_speaker"].values()) == pytest.approx(sorted(accuracies))
+
+
+def test_a_planted_offset_of_a_speaker_is_removed(run):
+    by_known = {row["known"]: row["per_speaker"] for row in run[0]["enrolment"]}
+    name = next(one for one in by_known[0] if QUIET.lower() in one.lower())
+    assert by_known["all"][name] > by_known[0][name] + 0.2
 
 
 def test_members_are_trained_on_features_centred_by_speaker(corpus, run):
