@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from voxjax import modalities, models
 from voxjax.artifacts import model_folder
-from voxjax.audio import features, io
+from voxjax.audio import features, io, quality_checks
 from voxjax.audio.limits import AudioLimits
 from voxjax.audio.sample_hash import sample_hash
 from voxjax.config import in_range
@@ -50,6 +50,7 @@ class _Clip(NamedTuple):
     error: VoxJaxError | None
     parts: int = 1  # windows of the feature set that has most
     sample_hash: str = ""  # empty without sound
+    warnings: Sequence[str] = ()  # about the sound
 
     @property
     def modalities(self) -> list[str]:
@@ -306,5 +307,5 @@ class EmotionPredictor:
         """The answer to one clip."""
         about = self.enrolment.about(clip.sample_hash) if self.enrolment else ()
         settings = AnswerSettings(self.model, self.labels, self.temperature, self.reject_below, bool(self.modalities))
-        warnings = [*answer_warnings.about_length(clip.parts), *about]
+        warnings = [*clip.warnings, *answer_warnings.about_length(clip.parts), *about]
         return answers.answer(settings, vote, ClipFacts(clip.duration_s, clip.modalities, warnings))
