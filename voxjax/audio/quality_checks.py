@@ -31,7 +31,7 @@ class Measurements(NamedTuple):
     """What is measured on a recording."""
 
     duration_s: float
-    level_db: float  # of the louder frames, relative to full scale
+    level_db: float  # of the loud frames, relative to full scale
     near_peak: float  # fraction of samples within 2 % of the highest
     high_band_db: float  # power above 4.2 kHz relative to that from 300 to 3,400 Hz, in loud frames
     voiced_s: float  # seconds of loud frames with a pitch
@@ -87,8 +87,8 @@ def measure(samples: Float[np.ndarray, " time"], rate_hz: int) -> Measurements:
     frame = round(_FRAME_S * rate_hz)
     frames = np.concatenate([_frames(block, frame) for block in blocks])
     power = np.mean(np.square(frames), axis=1)
-    level = float(np.quantile(power, 0.9))
-    loud = power > power.max() * 10.0 ** (-_LOUD_DB / 10.0)
+    loud = power >= power.max() * 10.0 ** (-_LOUD_DB / 10.0)
+    level = float(power[loud].mean())
     spectra = np.square(np.abs(np.fft.rfft(frames[loud] * np.hanning(frame).astype(np.float32), 2 * frame)))
     scale = len(samples) / (len(frames) * frame)  # where not all of it is measured
     return Measurements(

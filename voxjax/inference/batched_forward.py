@@ -27,7 +27,10 @@ from voxjax.models.forward import ForwardInputs, embedding, forward
 _BATCH_ROWS = (1, 16, 8)  # of a compiled batch: for a single window, for many short and for many long ones
 _SHORT = 0.25  # of the longest window: larger batches of longer ones would take more memory and no less time
 _EMPTY = np.zeros((0, 1), np.float32)  # a modality that a clip does not have
-_LENGTHS = (0.25, 0.5, 1.0)  # fractions of the longest window that batches are padded to
+# Fractions of the longest window that batches are padded to: of few windows in few programs, which take seconds to
+# compile; of many in more of them, which compute less padding.
+_LENGTHS = (0.25, 0.5, 1.0)
+_MANY_LENGTHS = (0.25, 0.375, 0.5, 0.75, 1.0)
 
 
 class LoadedMember(NamedTuple):
@@ -140,16 +143,17 @@ def _batches(
     feature_set: LoadedFeatureSet, windows: Sequence[Window]
 ) -> Iterator[tuple[Int[np.ndarray, " own"], ForwardInputs]]:
     """Batches of few shapes, each with the indices of its windows; unused rows follow these."""
-    sizes = np.array([_padded(feature_set.features, len(window.samples)) for window in windows], np.int64)
-    if len(windows) <= max(_BATCH_ROWS):
-        sizes[:] = sizes.max(initial=0)  # a single batch, and so one compilation, for a few files
-    for size in np.unique(sizes):
-        which = np.flatnonzero(sizes == size)
-        long = size > _SHORT * feature_set.features.max_samples
-        rows = _BATCH_ROWS[0 if len(which) < 2 else 1 + long]
-        for start in range(0, len(which), rows):
-            own = which[start : start + rows]
-            yield own, _batch(feature_set, [windows[i] for i in own], rows, int(size))
+    lengths = np.array([len(window.samples) for window in windows], np.int64)
+    parts = _LENGTHS if len(windows) <= max(_BATCH_ROWS) else _MANY_LENGTHS
+    single, of_short, of_long = _BATCH_ROWS
+    order = np.argsort(lengths, kind="stable")  # so that windows of a batch have similar lengths
+    start = 0
+    while start < len(order):
+        short = lengths[order[start : start + of_short]].max() <= _SHORT * feature_set.features.max_samples
+        rows = single if len(windows) == 1 else of_short if short else of_long
+        own = order[start : start + rows]
+        start += rows
+        yield own, _batch(feature_set, [windows[i] for i in own], rows, _padded(feature_set, lengths[own].max(), parts))
 
 
 def _batch(feature_set: LoadedFeatureSet, windows: Sequence[Window], rows: int, size: int) -> ForwardInputs:
@@ -213,6 +217,7 @@ _forward = jax.jit(forward, static_argnames=_STATIC)
 _embedding = jax.jit(embedding, static_argnames=_STATIC)  # of its own, so that logits have the same bits without it
 
 
-def _padded(config: FeatureConfig, samples: int) -> int:
+def _padded(feature_set: LoadedFeatureSet, samples: int, parts: Sequence[float]) -> int:
     """The shortest of the compiled lengths that holds this many samples."""
-    return next(size for part in _LENGTHS if (size := math.ceil(part * config.max_samples)) >= samples)
+    longest = feature_set.features.max_samples
+    return next(size for part in parts if (size := math.ceil(part * longest)) >= samples)

@@ -267,7 +267,8 @@ class EmotionPredictor:
         values = modality_reading.read(self.model, self.modalities, self._columns, modality_inputs, longest_s)
         if source is None:
             return _Clip(0.0, tuple([samples] for _ in self._feature_sets), values, None)
-        return self._clip(samples, values)
+        unusual = quality_checks.warnings(quality_checks.measure(samples, self.sample_rate_hz))
+        return self._clip(samples, values)._replace(warnings=unusual)
 
     def _clip(self, samples: Float[np.ndarray, " time"], values: Mapping[str, Float[np.ndarray, "_ _"]]) -> _Clip:
         """A clip from its sound, cut into windows, and its other modalities."""
