@@ -52,7 +52,7 @@ CHECKS = {
         lambda m: f"only {m.duration_s:.1f} s long: too short to tell an emotion from",
     ),
     "too quiet": Check(
-        lambda m: m.level_db < -53.0,
+        lambda m: m.level_db < -54.0,
         lambda m: f"very quiet ({m.level_db:.0f} dB of full scale): noise and rounding may hide the voice",
     ),
     "clipped": Check(
