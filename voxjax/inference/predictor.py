@@ -262,8 +262,7 @@ class EmotionPredictor:
     def _read_clip(self, source: Source, modality_inputs: ModalityInputs) -> _Clip:
         modality_reading.check(self.model, self.modalities, source is not None, modality_inputs)
         samples = np.zeros(0, np.float32) if source is None else io.read(source, self.sample_rate_hz, self.limits)
-        duration_s = len(samples) / self.sample_rate_hz
-        longest_s = duration_s or math.inf
+        longest_s = len(samples) / self.sample_rate_hz or math.inf
         values = modality_reading.read(self.model, self.modalities, self._columns, modality_inputs, longest_s)
         if source is None:
             return _Clip(0.0, tuple([samples] for _ in self._feature_sets), values, None)
