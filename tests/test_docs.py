@@ -91,6 +91,17 @@ def test_tables_of_timelines_equal_their_figures(name, page, table, result):
     assert lines == collect()[table](RESULTS[result]) and len(lines) > 4
 
 
+def test_table_of_faithfulness_equals_its_figures():
+    figures = RESULTS["faithfulness"]
+    assert between("faithfulness", "docs/explain.md") == collect()["faithfulness_table"](figures)
+    assert "dirty" not in figures["commit"] and {row["corpus"] for row in figures["rows"]} == {"ravdess", "emodb"}
+    for row in figures["rows"]:  # as the page says
+        orders = row["orders"]
+        assert orders["occlusion"]["clips_above_random"] == orders["gradients"]["clips_above_random"] == 1.0
+        assert orders["occlusion"]["more_than_loudest"]["ci"][0] > 0
+        assert (orders["gradients"]["more_than_loudest"]["ci"][0] > 0) != row["known_to_the_model"]
+
+
 def test_hard_inputs_came_out_as_expected():
     rows = RESULTS["hard_inputs"]["rows"]
     assert len(rows) >= 23 and all(row["as_expected"] for row in rows)

@@ -19,6 +19,7 @@ RESULTS = HERE.parent / "results.md"
 FUSION = HERE.parent / "fusion.md"
 SHARING = HERE.parent / "sharing.md"
 SOUND_FILES = HERE.parent / "sound-files.md"
+EXPLAIN = HERE.parent / "explain.md"
 EVALUATION = HERE.parent / "evaluation.md"
 TIMELINE = HERE.parent / "timeline.md"
 
@@ -47,6 +48,12 @@ PICTURE = {  # result: its label in the README's picture
     "ensemble_speaker5": "Ensemble",
     "whisper_statistics_speaker5": "Whisper tiny.en, statistics",
     "whisper_discriminant_base_speaker5": "Whisper base, discriminant",
+}
+FAITHFULNESS_ORDERS = {
+    "occlusion": "raised most, by occlusion",
+    "gradients": "raised most, by integrated gradients",
+    "loudest": "the loudest",
+    "random": "at random",
 }
 UNITS = {"s": "s", "ms": "ms", "mib": "MiB"}
 
@@ -254,6 +261,31 @@ def sound_formats_table(figures):
     return lines
 
 
+def faithfulness_table(figures):
+    """How far an answer's log-probability falls where patches are deleted in an order; from faithfulness.json."""
+    shares = [figures["shares"].index(part) for part in (0.2, 0.5)]
+    lines = [
+        "| clips | deleted first | mean fall, nats | more than at random | more than the loudest | 20 % deleted "
+        "| 50 % deleted |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in figures["rows"]:
+        known = "known to the model" if row["known_to_the_model"] else "unseen"
+        for order, found in row["orders"].items():
+            cells = [f"{row['clips']} of {row['corpus']}, {known}", FAITHFULNESS_ORDERS[order]]
+            cells.append(with_interval(found["fall"]))
+            for other in ("random", "loudest"):
+                cells.append("" if order == other else with_interval(found[f"more_than_{other}"]))
+            cells += [f"{found['curve'][0] - found['curve'][i]:.2f}" for i in shares]
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def with_interval(found):
+    """A mean with its 95 % interval."""
+    return f"{found['mean']:.2f} ({found['ci'][0]:.2f} to {found['ci'][1]:.2f})"
+
+
 def modality_ablation_table(figures):
     """UAR of the same trained model with each subset of its modalities."""
     lines = ["| modalities | UAR | accuracy | clips |", "|---|---|---|---|"]
@@ -325,6 +357,8 @@ def main(arguments):
     SHARING.write_text(put(SHARING.read_text(), "weights_format", weights_format_table(weights)))
     formats = json.loads((HERE / "sound_formats.json").read_text())
     SOUND_FILES.write_text(put(SOUND_FILES.read_text(), "sound_formats", sound_formats_table(formats)))
+    faithfulness = json.loads((HERE / "faithfulness.json").read_text())
+    EXPLAIN.write_text(put(EXPLAIN.read_text(), "faithfulness", faithfulness_table(faithfulness)))
     FUSION.write_text(put(FUSION.read_text(), "modality_ablation", modality_ablation_table(found["fusion_demo_modal"])))
 
 
