@@ -10,6 +10,7 @@ import pytest
 
 from tests import test_imports
 from voxjax import labels
+from voxjax.audio import quality_checks
 from voxjax.cli import main, renamed_keys
 from voxjax.data import corpora
 from voxjax.downloads import sources
@@ -100,6 +101,22 @@ def test_table_of_faithfulness_equals_its_figures():
         assert orders["occlusion"]["clips_above_random"] == orders["gradients"]["clips_above_random"] == 1.0
         assert orders["occlusion"]["more_than_loudest"]["ci"][0] > 0
         assert (orders["gradients"]["more_than_loudest"]["ci"][0] > 0) != row["known_to_the_model"]
+
+
+def test_table_of_warnings_about_sound_equals_its_figures():
+    rows = RESULTS["audio_warnings"]["rows"]
+    assert between("audio_warnings", "docs/commands.md") == collect()["audio_warnings_table"](rows)
+    assert {row["meant"] for row in rows} == {"", *quality_checks.CHECKS}
+    assert sum(row["any_warning"] for row in rows[:2]) < 0.02 * sum(row["n"] for row in rows[:2])
+
+
+def test_killed_calls_ended_as_unbroken_ones():
+    rows = RESULTS["resume"]["rows"]
+    assert [row["format"] for row in rows] == ["csv", "jsonl"]
+    for row in rows:
+        assert (
+            row["equal_to_an_unbroken_call"] and not row["answered_twice"] and row["answers"] == row["files"] == 2_000
+        )
 
 
 def test_hard_inputs_came_out_as_expected():

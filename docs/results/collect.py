@@ -169,6 +169,16 @@ def speed_table(figures):
     return lines
 
 
+def audio_warnings_table(rows):
+    """How many clips of each set have the warning that is meant, and any."""
+    lines = ["| clips | number | have the warning that is meant | have any |", "|---|---|---|---|"]
+    for row in rows:
+        n, meant = row["n"], row["meant"]
+        right = f"{meant}: {100 * row['found'][meant] / n:.1f} %" if meant else "none is"
+        lines.append(f"| {row['clips']} | {n:,} | {right} | {100 * row['any_warning'] / n:.1f} % |")
+    return lines
+
+
 def domain_table(figures):
     """What the check of unlike recordings notices; `figures` are the lines of `benchmark --suite=domain`."""
     head = "| recordings | answers | noticed | accuracy, ECE of all | accuracy, ECE of those not noticed |"
