@@ -58,6 +58,7 @@ CONFINED = {
         "voxjax.reporting.timeline_plot",
         "voxjax.reporting.fonts",
     ),
+    **dict.fromkeys(("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client"), ("voxjax.deploy.service",)),
     "absl": ("voxjax.cli", "voxjax.pipeline.encoder_weights"),
     "praatio": ("voxjax.inference.timeline_formats.textgrid",),
     "pympi": ("voxjax.inference.timeline_formats.eaf",),

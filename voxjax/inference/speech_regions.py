@@ -26,10 +26,11 @@ class RegionFinder:
     Args:
         frame_s: of a frame.
         context_s: before and after each region.
+        longest_s: of a region; a longer one is cut.
     """
 
-    def __init__(self, frame_s: float, context_s: float = CONTEXT_S) -> None:
-        self._frame_s, self._context_s = frame_s, context_s
+    def __init__(self, frame_s: float, context_s: float = CONTEXT_S, longest_s: float = LONGEST_S) -> None:
+        self._frame_s, self._context_s, self._longest_s = frame_s, context_s, longest_s
         self._frames = np.zeros(0, bool)  # those that are not in a region yet
         self._first = 0  # place of the first of these
         self._held: Region | None = None  # its context is not known before the next region is
@@ -45,17 +46,19 @@ class RegionFinder:
         self._frames = np.concatenate([self._frames, frames])
         found: list[Region] = []
         total = len(self._frames)
-        pause, most = round(SHORTEST_PAUSE_S / self._frame_s), round(LONGEST_S / self._frame_s)
+        pause, most = round(SHORTEST_PAUSE_S / self._frame_s), round(self._longest_s / self._frame_s)
         settled = 0  # frames that are done
         for start, end in _runs(self._frames, pause):
             while end - start > most:
                 found += self._next(start, start + most)
                 start = settled = start + most
             if end + pause > total and not last:
+                if self._is_speech(start, end):
+                    found += self._released(start)
                 settled = start
                 break
             settled = end
-            if (end - start) * self._frame_s >= SHORTEST_SPEECH_S - 1e-9:
+            if self._is_speech(start, end):
                 found += self._next(start, end)
         else:
             settled = max(settled, total - pause if not last else total)
@@ -72,13 +75,23 @@ class RegionFinder:
             return self._held.from_s
         return self._first * self._frame_s - self._context_s
 
+    def _is_speech(self, start: int, end: int) -> bool:
+        """Whether a stretch is long enough to be a region."""
+        return (end - start) * self._frame_s >= SHORTEST_SPEECH_S - 1e-9
+
+    def _released(self, start: int) -> list[Region]:
+        """The region before, now that the start of the next one is known."""
+        before, self._held = self._held, None
+        middle_s = (self._end_s + (self._first + start) * self._frame_s) / 2
+        return [] if before is None else [before._replace(to_s=min(before.end_s + self._context_s, middle_s))]
+
     def _next(self, start: int, end: int) -> list[Region]:
         """The region before, now that this one follows it."""
         start_s, end_s = (self._first + start) * self._frame_s, (self._first + end) * self._frame_s
-        before, middle_s = self._held, (self._end_s + start_s) / 2
-        from_s = max(start_s - self._context_s, middle_s if self._end_s else 0.0)
+        from_s = max(start_s - self._context_s, (self._end_s + start_s) / 2 if self._end_s else 0.0)
+        before = self._released(start)
         self._held, self._end_s = Region(start_s, end_s, from_s, end_s + self._context_s), end_s
-        return [] if before is None else [before._replace(to_s=min(before.end_s + self._context_s, middle_s))]
+        return before
 
 
 def _runs(frames: Bool[np.ndarray, " frames"], pause: int) -> list[tuple[int, int]]:

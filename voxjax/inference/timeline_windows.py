@@ -48,7 +48,7 @@ class Window(NamedTuple):
     samples: Float32[np.ndarray, " time"] = np.zeros(0, np.float32)
 
 
-class _Tape:
+class Tape:
     """The last part of a stream of samples, by its place in seconds."""
 
     def __init__(self, rate_hz: int) -> None:
@@ -79,7 +79,7 @@ def of_speech(track: Track, rate_hz: int, cut: Cut, detector: MakeDetector) -> I
         cut: how long regions are cut.
         detector: of voice activity.
     """
-    detect, finder, tape, group = detector(rate_hz), RegionFinder(FRAME_S, cut.context_s), _Tape(rate_hz), 0
+    detect, finder, tape, group = detector(rate_hz), RegionFinder(FRAME_S, cut.context_s), Tape(rate_hz), 0
     for section, last in _sections(track.blocks(), round(SECTION_S * rate_hz)):
         tape.add(section, finder.needed_from_s())
         for region in finder.add(detect(section), last):
@@ -130,7 +130,7 @@ def _filled(track: Track, rate_hz: int, planned: Sequence[Window]) -> Iterator[W
     """Planned windows with their samples, in the order in which they end."""
     waiting = sorted(planned, key=lambda one: one.to_s)
     starts = np.minimum.accumulate([one.from_s for one in reversed(waiting)])[::-1]  # of this and all later windows
-    tape, done = _Tape(rate_hz), 0
+    tape, done = Tape(rate_hz), 0
     for block, last in _with_last(track.blocks()):
         if done == len(waiting):
             return

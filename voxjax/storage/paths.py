@@ -80,6 +80,11 @@ def weights_dir() -> Path | None:
     return Path(os.environ["VOXJAX_WEIGHTS"]) if "VOXJAX_WEIGHTS" in os.environ else None
 
 
+def service_token() -> str | None:
+    """The bearer token of `voxjax serve`: the environment variable `VOXJAX_SERVE_TOKEN`; None where it is not set."""
+    return os.environ["VOXJAX_SERVE_TOKEN"] if "VOXJAX_SERVE_TOKEN" in os.environ else None
+
+
 def cache_dir() -> Path:
     """The folder of cached files, which can be computed or downloaded again; it is created.
 

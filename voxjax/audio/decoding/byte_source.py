@@ -71,6 +71,9 @@ class SplicedFile(io.RawIOBase):
         self._position = 0
         self.error: OSError | None = None
 
+    def __repr__(self) -> str:
+        return "the file"  # in messages of libsndfile
+
     def readable(self) -> bool:
         return True
 

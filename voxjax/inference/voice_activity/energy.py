@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 from jaxtyping import Bool, Float, Float32
 
-from voxjax.inference.voice_activity.base import FRAME_S, Detector
+from voxjax.inference.voice_activity.base import FRAME_S, SECTION_S, Detector
 
 _EDGES_HZ = (150, 300, 500, 800, 1_200, 1_800, 2_600, 4_000)  # of the bands, where voices are strongest
 _PERCENTILE = 10.0  # of a section's frames that are background
@@ -27,14 +27,15 @@ def detector(rate_hz: int) -> Detector:
     bands = [np.flatnonzero((hz >= low) & (hz < high)) for low, high in itertools.pairwise(_EDGES_HZ)]
     bands = [band for band in bands if len(band)]
     window = np.hanning(frame).astype(np.float32)
-    earlier: list[np.ndarray] = []  # levels of the section before
+    earlier: list[np.ndarray] = []  # levels of the last section, or of as much sound in shorter ones
+    memory = round(SECTION_S * rate_hz) // frame
 
     def detect(samples: Float32[np.ndarray, " time"]) -> Bool[np.ndarray, " frames"]:
         levels = _levels(samples, frame, window, bands)
         if not len(levels):
             return np.zeros(0, bool)
         around = np.concatenate([*earlier, levels])
-        earlier[:] = [levels]
+        earlier[:] = [around[-memory:]]
         background = np.maximum(np.percentile(around, _PERCENTILE, axis=0), _LOWEST_DB)
         above = np.clip(levels - background, 0.0, _MOST_DB).mean(axis=1)
         loud = levels.max(axis=1) >= around.max() - _BELOW_PEAK_DB
