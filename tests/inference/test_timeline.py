@@ -75,6 +75,18 @@ def test_spans_that_have_no_answer_say_why_and_none_is_lost(predictor):
     assert open_end.end_s == 7.0 and not open_end.error and open_end.warnings == []
 
 
+def test_warnings_about_sound_stand_in_the_segments_that_they_are_about(predictor):
+    noise = 0.05 * np.random.default_rng(0).standard_normal(2 * RATE_HZ).astype(np.float32)
+    samples = np.concatenate([recording(), noise])
+    spans = [Span(3.0, 3.6), Span(7.0, 9.0), Span(7.2, 7.5)]
+    sound, hiss, short = (
+        [text.split(" (")[0] for text in one.warnings]
+        for one in timeline(predictor, (samples, RATE_HZ), spans=spans).segments
+    )
+    assert "no speech found" not in sound and "no speech found" in hiss
+    assert any(text.startswith("only 0.3 s long") for text in short)
+
+
 def test_a_silent_span_is_an_error(predictor):
     samples = np.concatenate([np.zeros(RATE_HZ, np.float32), voice(1.0), -voice(1.0)])  # mean 0
     silent, sound = timeline(predictor, (samples, RATE_HZ), spans=[Span(0.0, 1.0), Span(1.0, 2.0)]).segments
@@ -218,6 +230,7 @@ def test_json_is_one_document_and_json_lines_one_object_a_segment():
 def test_text_has_a_line_for_each_segment():
     lines = written("text").splitlines()
     assert lines[0] == "a.wav  0:00:03.0, 3 segments"
-    assert lines[1] == "  0:00:00.5 - 0:00:01.2  Ann  happy       75 %  warning: unlike"
+    assert lines[1] == "  0:00:00.5 - 0:00:01.2  Ann  happy       75 % [1]"
     assert "uncertain   50 %" in lines[2] and lines[3].endswith("error: beyond")
-    assert lines[4] == "b\\n.wav  error: no sound"
+    assert lines[4] == "  [1] unlike (1 of 3)"
+    assert lines[5] == "b\\n.wav  error: no sound"

@@ -5,7 +5,7 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -30,6 +30,7 @@ from voxjax.inference import (
 from voxjax.inference.answers import AnswerSettings, ClipFacts, Result, Vote
 from voxjax.inference.batched_forward import LoadedFeatureSet, Window, WindowOutputs
 from voxjax.inference.shipped_model import default_model
+from voxjax.inference.windowed_clip import WindowedClip
 from voxjax.metrics import soft_voting
 from voxjax.modalities.names import AUDIO
 
@@ -39,26 +40,7 @@ ModalityInputs = Mapping[str, modalities.Value]  # of one recording, by modality
 _LIMITS = AudioLimits()
 
 
-class _Clip(NamedTuple):
-    """A source that was read, or the error of reading it."""
-
-    duration_s: float
-    windows: tuple[
-        list[Float[np.ndarray, " _"]], ...
-    ]  # one list per feature set; one empty window where there is no sound
-    modality_inputs: Mapping[str, Float[np.ndarray, "_ _"]]  # float32 [T, D] each
-    error: VoxJaxError | None
-    parts: int = 1  # windows of the feature set that has most
-    sample_hash: str = ""  # empty without sound
-    warnings: Sequence[str] = ()  # about the sound
-
-    @property
-    def modalities(self) -> list[str]:
-        """Those that it has, with the audio."""
-        return answers.used_modalities(self.duration_s, self.modality_inputs)
-
-
-_Voted = tuple[Source, _Clip, Vote | VoxJaxError]
+_Voted = tuple[Source, WindowedClip, Vote | VoxJaxError]
 
 
 def stop(source: Source, error: VoxJaxError) -> Result:
@@ -253,30 +235,32 @@ class EmotionPredictor:
             chunk.clear()  # sound is not held while answers are used and the next sources are read
             yield [(source, clip, clip.error or answers.checked(source, next(votes))) for source, clip in answered]
 
-    def _read(self, given: tuple[Source, ModalityInputs]) -> _Clip:
+    def _read(self, given: tuple[Source, ModalityInputs]) -> WindowedClip:
         """One source; any error while it is read is its own."""
         name = str(given[0]) if isinstance(given[0], (str, os.PathLike)) else "the sound"
         clip = io.attempt(name, lambda: self._read_clip(*given))
-        return _Clip(0.0, (), {}, clip) if isinstance(clip, VoxJaxError) else clip
+        return WindowedClip(0.0, (), {}, clip) if isinstance(clip, VoxJaxError) else clip
 
-    def _read_clip(self, source: Source, modality_inputs: ModalityInputs) -> _Clip:
+    def _read_clip(self, source: Source, modality_inputs: ModalityInputs) -> WindowedClip:
         modality_reading.check(self.model, self.modalities, source is not None, modality_inputs)
         samples = np.zeros(0, np.float32) if source is None else io.read(source, self.sample_rate_hz, self.limits)
         longest_s = len(samples) / self.sample_rate_hz or math.inf
         values = modality_reading.read(self.model, self.modalities, self._columns, modality_inputs, longest_s)
         if source is None:
-            return _Clip(0.0, tuple([samples] for _ in self._feature_sets), values, None)
+            return WindowedClip(0.0, tuple([samples] for _ in self._feature_sets), values, None)
         unusual = quality_checks.warnings(quality_checks.measure(samples, self.sample_rate_hz))
         return self._clip(samples, values)._replace(warnings=unusual)
 
-    def _clip(self, samples: Float[np.ndarray, " time"], values: Mapping[str, Float[np.ndarray, "_ _"]]) -> _Clip:
+    def _clip(
+        self, samples: Float[np.ndarray, " time"], values: Mapping[str, Float[np.ndarray, "_ _"]]
+    ) -> WindowedClip:
         """A clip from its sound, cut into windows, and its other modalities."""
         configs = [feature_set.features for feature_set in self._feature_sets]
         windows = tuple(features.windows(config, features.prepare(config, samples)) for config in configs)
         hashed = sample_hash(samples) if len(samples) else ""
-        return _Clip(len(samples) / self.sample_rate_hz, windows, values, None, max(map(len, windows)), hashed)
+        return WindowedClip(len(samples) / self.sample_rate_hz, windows, values, None, max(map(len, windows)), hashed)
 
-    def _vote(self, clips: Sequence[_Clip], embeddings: bool) -> list[Vote]:
+    def _vote(self, clips: Sequence[WindowedClip], embeddings: bool) -> list[Vote]:
         """The vote on each clip of the members that have any input."""
         if not clips:
             return []
@@ -294,7 +278,7 @@ class EmotionPredictor:
         ]
 
     def _mean_outputs(
-        self, feature_set: LoadedFeatureSet, i: int, clips: Sequence[_Clip], embeddings: bool
+        self, feature_set: LoadedFeatureSet, i: int, clips: Sequence[WindowedClip], embeddings: bool
     ) -> WindowOutputs:
         """Mean over each clip's windows in feature set `i`: logits `[clips, M, K]`, M those of the feature set."""
         windows = [Window(samples, clip.modality_inputs) for clip in clips for samples in clip.windows[i]]
@@ -303,7 +287,7 @@ class EmotionPredictor:
         parts = [slice(end - n, end) for n, end in zip(counts, np.cumsum(counts), strict=True)]
         return WindowOutputs(*(np.stack([values[part].mean(axis=0) for part in parts]) for values in found))
 
-    def _result(self, vote: Vote, clip: _Clip) -> Result:
+    def _result(self, vote: Vote, clip: WindowedClip) -> Result:
         """The answer to one clip."""
         about = self.enrolment.about(clip.sample_hash) if self.enrolment else ()
         settings = AnswerSettings(self.model, self.labels, self.temperature, self.reject_below, bool(self.modalities))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from voxjax.audio import io
+from voxjax.audio import io, quality_checks
 from voxjax.audio.limits import AudioError
 from voxjax.audio.mixing import MIN_DURATION_S, SHORTEST_SOUND_S, sound_s
 from voxjax.config import in_range, one_of
@@ -186,8 +186,15 @@ def answers(
                 do = "check the sound, or copy the model folder again"
                 raise VoxJaxError(mismatch(name, "an answer", found, do))
             sound = sound_s(window.samples, predictor.sample_rate_hz)
-            yield Answer(window._replace(samples=_NO_SAMPLES), vote, sound)
+            yield Answer(window._replace(samples=_NO_SAMPLES), vote, sound, _unusual(window, sound, predictor))
         report(chunk[-1].to_s)
+
+
+def _unusual(window: Window, sound_s: float, predictor: EmotionPredictor) -> list[str]:
+    """Warnings about the sound of a window; none about silence, which has no answer."""
+    if sound_s < SHORTEST_SOUND_S:
+        return []
+    return quality_checks.warnings(quality_checks.measure(window.samples, predictor.sample_rate_hz))
 
 
 def joined(turns: Sequence[Span]) -> list[Span]:

@@ -29,11 +29,13 @@ class Answer(NamedTuple):
         window: what was answered.
         vote: on it, before the temperature.
         sound_s: seconds of it that are not silence.
+        warnings: about its sound.
     """
 
     window: Window
     vote: Vote
     sound_s: float
+    warnings: Sequence[str] = ()
 
 
 def smoothed(predictor: EmotionPredictor, answers: Iterable[Answer], speaker: str, smooth: Smooth) -> list[Segment]:
@@ -100,7 +102,7 @@ def _of_span(predictor: EmotionPredictor, answers: Sequence[Answer], span: Span,
     warnings = []
     if duration_s + _SLACK_S < span.end_s < math.inf:
         warnings = [f"ends {span.end_s - duration_s:.2f} s after the recording: answered as far as there is sound"]
-    answered = _segment(predictor, probabilities, int(probabilities.argmax()), _distance(answers))
+    answered = _segment(predictor, probabilities, int(probabilities.argmax()), answers)
     return dataclasses.replace(
         answered,
         start_s=span.start_s,
@@ -115,16 +117,17 @@ def _of_windows(predictor: EmotionPredictor, answers: Sequence[Answer], label: i
     """The segment of windows that have one class."""
     weights = np.array([one.window.end_s - one.window.start_s for one in answers])
     each = [np.exp(_calibrated(predictor, one.vote.log_probabilities)) for one in answers]
-    found = _segment(predictor, np.average(each, axis=0, weights=weights), label, _distance(answers))
+    found = _segment(predictor, np.average(each, axis=0, weights=weights), label, answers)
     start_s, end_s = answers[0].window.start_s, answers[-1].window.end_s
     return dataclasses.replace(found, start_s=start_s, end_s=end_s, speaker=speaker)
 
 
 def _segment(
-    predictor: EmotionPredictor, probabilities: Float[np.ndarray, " K"], label: int, distance: float
+    predictor: EmotionPredictor, probabilities: Float[np.ndarray, " K"], label: int, answers: Sequence[Answer]
 ) -> Segment:
-    """A segment without its place."""
-    confidence = float(probabilities[label])
+    """A segment without its place, with the warnings about the sound of its longest window."""
+    confidence, distance = float(probabilities[label]), _distance(answers)
+    longest = max(answers, key=lambda one: one.window.to_s - one.window.from_s)
     return Segment(
         start_s=0.0,
         end_s=0.0,
@@ -133,7 +136,7 @@ def _segment(
         confidence=confidence,
         probabilities=dict(zip(predictor.labels, probabilities.tolist(), strict=True)),
         distance=distance if math.isfinite(distance) else None,
-        warnings=answer_warnings.of(distance),
+        warnings=[*longest.warnings, *answer_warnings.of(distance)],
     )
 
 
