@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 import httpx
@@ -49,9 +50,9 @@ def clips():
 def served():
     """The process and the address of a service that is ready."""
     command = [sys.executable, "-m", "voxjax", "serve", f"--model={MODEL}", "--port=0", *LIMITS]
-    with open("service.log", "w+", encoding="utf-8") as log, subprocess.Popen(command, stdout=log) as process:
+    with tempfile.NamedTemporaryFile() as log, subprocess.Popen(command, stdout=log) as process:
         try:
-            while '"listening"' not in (text := pathlib.Path("service.log").read_text(encoding="utf-8")):
+            while '"listening"' not in (text := pathlib.Path(log.name).read_text(encoding="utf-8")):
                 time.sleep(0.2)
             url = json.loads(text.splitlines()[0])["address"]
             while httpx.get(f"{url}/ready").status_code != 200:
@@ -59,7 +60,6 @@ def served():
             yield process, url
         finally:
             process.kill()
-    pathlib.Path("service.log").unlink()
 
 
 def ask(client, url, file):
@@ -156,7 +156,9 @@ def made_up(url):
     if program is None:
         return None
     flags = ["--max-examples=100", "--checks=all", "--exclude-checks=positive_data_acceptance", "--seed=0"]
-    done = subprocess.run([program, "run", f"{url}/openapi.json", *flags], capture_output=True, text=True)
+    command = [program, "run", f"{url}/openapi.json", *flags]
+    with tempfile.TemporaryDirectory() as folder:  # it leaves files
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     cases = re.search(r"(\d+) generated", done.stdout)
     return {"flags": flags, "exit_code": done.returncode, "cases": int(cases[1]) if cases else 0}
 

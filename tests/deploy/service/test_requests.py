@@ -147,6 +147,13 @@ def test_too_large_bodies_are_refused_whether_their_length_is_declared_or_not(ur
     assert service.requests == 0
 
 
+def test_what_is_no_http_request_gets_json_too(address):
+    with socket.create_connection(address, 5.0) as one:
+        one.sendall(b"nonsense\r\n\r\n")
+        answer = b"".join(iter(lambda: one.recv(1_000), b""))
+    assert answer.startswith(b"HTTP/1.1 400") and "error" in json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
 def test_slow_clients_are_sent_away(address):
     with socket.create_connection(address, 5.0) as head, socket.create_connection(address, 5.0) as body:
         head.sendall(b"GET /health HTT")
@@ -203,6 +210,9 @@ def test_with_a_token_answers_and_metrics_need_it(predictor):
                 assert response.headers["www-authenticate"] == "Bearer"
             error_of(httpx.get(f"{url}/metrics", headers=given), 401)
             error_of(httpx.get(f"{url}/v1/nothing", headers=given), 401)
+        document = httpx.get(f"{url}/openapi.json").json()
+        needed = {path for path, one in document["paths"].items() if next(iter(one.values()))["security"]}
+        assert needed == {"/v1/predict", "/v1/timeline", "/metrics"}
         right = {"authorization": f"Bearer {token}"}
         assert httpx.post(f"{url}/v1/predict", content=sound(), headers={**AUDIO, **right}).status_code == 200
         assert httpx.get(f"{url}/metrics", headers=right).status_code == 200

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from voxjax.deploy.service import metrics, refusals, schemas, stream, upload
-from voxjax.deploy.service.gate import Gate
+from voxjax.deploy.service.gate import PROTECTED, Gate
 from voxjax.deploy.service.refusals import Refusal
 from voxjax.deploy.service.service import Service, TimelineWork, timeline_options
 from voxjax.errors import VoxJaxError
@@ -71,7 +71,18 @@ def build(service: Service) -> Gate:
     async def stream_(websocket: WebSocket) -> None:
         await stream.serve(service, websocket)
 
+    if service.token is not None:
+        _state_token(app)
     return Gate(app, service)
+
+
+def _state_token(app: FastAPI) -> None:
+    """States in the OpenAPI document which routes need the token; `Gate` checks it."""
+    document = app.openapi()
+    document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            operation["security"] = [{"token": []}] if path.startswith(PROTECTED) else []
 
 
 def _add_answers(app: FastAPI, service: Service) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -136,6 +138,18 @@ class _PromptProtocol(H11Protocol):
             self._late.cancel()
         elif self._late.cancelled():
             self._late = self._timer()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is no HTTP request, in the shape of all errors."""
+        body = json.dumps({"error": msg}).encode()
+        head = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        for event in (h11.Response(status_code=400, headers=head), h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _timer(self) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(self.head_s, self._close_if_idle)
