@@ -124,6 +124,20 @@ def test_hard_inputs_came_out_as_expected():
     assert len(rows) >= 23 and all(row["as_expected"] for row in rows)
 
 
+def test_the_service_came_out_as_its_page_says():
+    figures, text = RESULTS["service"], " ".join((ROOT / "docs/service.md").read_text().split())
+    load, memory = figures["load"], figures["long"]["memory_mb_every_200"]
+    assert load["requests"] == load["answered"] == load["same_emotion"] == 600
+    assert load["largest_difference_of_a_probability"] < 2e-7
+    for speeds in (load["requests_per_s_at_once"], load["requests_per_s_one_by_one"]):
+        assert f"{min(speeds)} to {max(speeds)}" in text
+    assert f"between {min(memory):.0f} and {max(memory):.0f} MB" in text and len(memory) == 11
+    assert figures["long"]["statuses"] == {"200": 1800, "422": 200}
+    assert set(figures["bad"].values()) == {422, 413, 408} and "dirty" not in figures["commit"]
+    assert figures["schemathesis"]["exit_code"] == figures["server_errors"] == figures["exit_code"] == 0
+    assert f"{figures['schemathesis']['cases']} cases" in text and figures["healthy_at_the_end"]
+
+
 def test_the_picture_shows_the_results():
     """Figures are drawn as paths, so the size of the redrawn picture is compared."""
     rows = collect()["picture_rows"](RUNS)
