@@ -75,11 +75,13 @@ def test_the_folder_has_all_encoders_and_predicts_as_reported(whole, monkeypatch
     folder = root / "run/model"
     description = json.loads((folder / "model.json").read_text())
     assert [row["feature_set"] for row in description["members"]] == [0, 1, 2, 0]
-    assert {path.name for path in folder.glob("*.npz")} == {
-        "weights.npz",
+    assert {path.name for path in folder.iterdir()} == {
+        "README.md",
+        "model.json",
         "identity.npz",
-        "encoder1.npz",
-        "encoder2.npz",
+        "weights.safetensors",
+        "encoder1.safetensors",
+        "encoder2.safetensors",
     }
     reported = predictions(root / "run")
     predictor = EmotionPredictor(folder)

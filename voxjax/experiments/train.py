@@ -53,9 +53,9 @@ def train(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
 
 
 def _save(folder: AnyPath, model: TrainedModel, figures: Mapping[str, Any]) -> None:
-    """Writes the model folder and its card."""
-    save(folder, model)
+    """Writes the model folder and its card; `model.json`, which makes a folder a model, comes last."""
     atomic.write(folder / "README.md", model_card.card(model.meta, figures))
+    save(folder, model)
 
 
 def trained_model(spec: RunSpec, dataset: Dataset, fold: Fold, outcome: session.Outcome) -> TrainedModel:
