@@ -24,7 +24,7 @@ from voxjax.inference.timeline_windows import Cut, Window
 from voxjax.inference.voice_activity import DETECTORS
 
 DEFAULT_WINDOW_S = 4.0
-_AT_ONCE = 128  # windows that are answered together: 50 MB of sound at most
+_AT_ONCE = 64  # windows that are answered together: 25 MB of sound at most
 _NO_SAMPLES = np.zeros(0, np.float32)
 
 Report = Callable[[float], object]
