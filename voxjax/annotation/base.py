@@ -82,11 +82,6 @@ def quoted(value: str) -> str:
     return f"'{text[: _LONGEST_VALUE - 1]}…'" if len(text) > _LONGEST_VALUE else f"'{text}'"
 
 
-def line_of(text: str, place: int) -> int:
-    """The line of a place in a text, from 1."""
-    return text.count("\n", 0, place) + 1
-
-
 def chosen_tier(name: str, tier: str, tiers: Sequence[str]) -> int:
     """The index of the tier to read: the one that the user has named, else the only one.
 

@@ -44,9 +44,7 @@ class Mono:
         Raises:
             AudioError: at another rate than before, values that can't be sound, and beyond the limits.
         """
-        if self.rate_hz not in (0, blocks.rate_hz):
-            found = f"{self.rate_hz} Hz, then {blocks.rate_hz} Hz"
-            raise AudioError(mismatch(self.name, "one sample rate", found, "cut it into files of one rate"))
+        check_same_rate(self.rate_hz, blocks.rate_hz, self.name)
         self.rate_hz = blocks.rate_hz
         powers = Powers(blocks.channels)
         for block in blocks.blocks:
@@ -62,9 +60,7 @@ class Mono:
         Raises:
             AudioError: where it is too short or silent, or has values that are not finite.
         """
-        if self.samples < MIN_DURATION_S * self.rate_hz or not self.rate_hz:
-            found = f"{self.samples / max(1, self.rate_hz):.3f} s"
-            raise AudioError(mismatch(self.name, f"at least {MIN_DURATION_S} s", found, "use a longer clip"))
+        check_long_enough(self.samples, self.rate_hz, self.name)
         self._buffer.resize(self.samples, refcheck=False)
         samples, self._buffer = self._buffer, np.empty(0, np.float32)
         offset = self._sum / self.samples
@@ -174,6 +170,20 @@ class Powers:
         if mean >= _CANCELLED * channels.sum() / len(channels) ** 2:
             return None
         return int(np.argmax(channels >= _AS_LOUD * channels.max()))
+
+
+def check_same_rate(before_hz: int, rate_hz: int, name: str) -> None:
+    """Checks that a stream has the rate of those before it; `before_hz` is 0 where it is the first."""
+    if before_hz not in (0, rate_hz):
+        found = f"{before_hz} Hz, then {rate_hz} Hz"
+        raise AudioError(mismatch(name, "one sample rate", found, "cut it into files of one rate"))
+
+
+def check_long_enough(samples: int, rate_hz: int, name: str) -> None:
+    """Checks that a signal is at least `MIN_DURATION_S` long; `rate_hz` is 0 where it has no stream."""
+    if samples < MIN_DURATION_S * rate_hz or not rate_hz:
+        found = f"{samples / max(1, rate_hz):.3f} s"
+        raise AudioError(mismatch(name, f"at least {MIN_DURATION_S} s", found, "use a longer clip"))
 
 
 def check_values(block: np.ndarray, name: str, limits: AudioLimits) -> None:

@@ -1,6 +1,7 @@
 """The predictor: emotions of recordings from a model folder."""
 
 import copy
+import functools
 import itertools
 import math
 import os
@@ -200,7 +201,8 @@ class EmotionPredictor:
                 can't use.
         """
         enrolment.check_possible(self.model, self._feature_sets, list(self.modalities))
-        known = enrolment.distinct([self._read((source, {})) for source in clips], labels, self.labels)
+        read = [self._read((source, {}), hashed=True) for source in clips]
+        known = enrolment.distinct(read, labels, self.labels)
         made, sets = copy.copy(self), range(len(self._feature_sets))
         emotions = known.labels or [self.labels[v.log_probabilities.argmax()] for v in self._vote(known.clips, False)]
         made.enrolment = enrolment.of(known.hashes, emotions)
@@ -229,19 +231,20 @@ class EmotionPredictor:
             if modality_inputs is None
             else zip(sources, modality_inputs, strict=True)
         )
-        for chunk in source_chunks.read_in_chunks(pairs, self._read):
+        read = functools.partial(self._read, hashed=self.enrolment is not None)
+        for chunk in source_chunks.read_in_chunks(pairs, read):
             votes = iter(self._vote([clip for _, clip in chunk if clip.error is None], embeddings))
             answered = [(source, clip._replace(windows=())) for source, clip in chunk]
             chunk.clear()  # sound is not held while answers are used and the next sources are read
             yield [(source, clip, clip.error or answers.checked(source, next(votes))) for source, clip in answered]
 
-    def _read(self, given: tuple[Source, ModalityInputs]) -> WindowedClip:
-        """One source; any error while it is read is its own."""
+    def _read(self, given: tuple[Source, ModalityInputs], hashed: bool) -> WindowedClip:
+        """One source, with the hash of its samples where it is needed; any error while it is read is its own."""
         name = str(given[0]) if isinstance(given[0], (str, os.PathLike)) else "the sound"
-        clip = io.attempt(name, lambda: self._read_clip(*given))
+        clip = io.attempt(name, lambda: self._read_clip(*given, hashed))
         return WindowedClip(0.0, (), {}, clip) if isinstance(clip, VoxJaxError) else clip
 
-    def _read_clip(self, source: Source, modality_inputs: ModalityInputs) -> WindowedClip:
+    def _read_clip(self, source: Source, modality_inputs: ModalityInputs, hashed: bool) -> WindowedClip:
         modality_reading.check(self.model, self.modalities, source is not None, modality_inputs)
         samples = np.zeros(0, np.float32) if source is None else io.read(source, self.sample_rate_hz, self.limits)
         longest_s = len(samples) / self.sample_rate_hz or math.inf
@@ -249,7 +252,8 @@ class EmotionPredictor:
         if source is None:
             return WindowedClip(0.0, tuple([samples] for _ in self._feature_sets), values, None)
         unusual = quality_checks.warnings(quality_checks.measure(samples, self.sample_rate_hz))
-        return self._clip(samples, values)._replace(warnings=unusual)
+        own_hash = sample_hash(samples) if hashed else ""
+        return self._clip(samples, values)._replace(warnings=unusual, sample_hash=own_hash)
 
     def _clip(
         self, samples: Float[np.ndarray, " time"], values: Mapping[str, Float[np.ndarray, "_ _"]]
@@ -257,8 +261,7 @@ class EmotionPredictor:
         """A clip from its sound, cut into windows, and its other modalities."""
         configs = [feature_set.features for feature_set in self._feature_sets]
         windows = tuple(features.windows(config, features.prepare(config, samples)) for config in configs)
-        hashed = sample_hash(samples) if len(samples) else ""
-        return WindowedClip(len(samples) / self.sample_rate_hz, windows, values, None, max(map(len, windows)), hashed)
+        return WindowedClip(len(samples) / self.sample_rate_hz, windows, values, None, max(map(len, windows)))
 
     def _vote(self, clips: Sequence[WindowedClip], embeddings: bool) -> list[Vote]:
         """The vote on each clip of the members that have any input."""

@@ -17,7 +17,15 @@ from voxjax.audio import io
 from voxjax.audio.decoding import blocks as decoded
 from voxjax.audio.decoding.blocks import Blocks
 from voxjax.audio.limits import AudioError, AudioLimits
-from voxjax.audio.mixing import FRAME_S, MIN_DURATION_S, Powers, check_sound, check_values, sound_s
+from voxjax.audio.mixing import (
+    FRAME_S,
+    Powers,
+    check_long_enough,
+    check_same_rate,
+    check_sound,
+    check_values,
+    sound_s,
+)
 from voxjax.errors import mismatch
 
 _LIMITS = AudioLimits()
@@ -105,16 +113,12 @@ def _signals(streams: Streams, name: str, limits: AudioLimits, separate: bool) -
     rate_hz = 0
     surveys: list[_Survey] = []
     for stream in streams():
-        if rate_hz not in (0, stream.rate_hz):
-            found = f"{rate_hz} Hz, then {stream.rate_hz} Hz"
-            raise AudioError(mismatch(name, "one sample rate", found, "cut it into files of one rate"))
+        check_same_rate(rate_hz, stream.rate_hz, name)
         rate_hz = stream.rate_hz
         longest = limits.max_duration_s * rate_hz - sum(one.samples for one in surveys)
         surveys.append(_survey(stream, longest, name, limits))
     samples = sum(one.samples for one in surveys)
-    if samples < MIN_DURATION_S * rate_hz or not rate_hz:
-        found = f"{samples / max(1, rate_hz):.3f} s"
-        raise AudioError(mismatch(name, f"at least {MIN_DURATION_S} s", found, "use a longer clip"))
+    check_long_enough(samples, rate_hz, name)
     if not separate:
         cancelled = any(one.loudest is not None for one in surveys)
         return [_signal(rate_hz, surveys, [one.loudest if cancelled else None for one in surveys])]

@@ -20,7 +20,7 @@ class WindowedClip(NamedTuple):
     modality_inputs: Mapping[str, Float[np.ndarray, "_ _"]]  # float32 [T, D] each
     error: VoxJaxError | None
     parts: int = 1  # windows of the feature set that has most
-    sample_hash: str = ""  # empty without sound
+    sample_hash: str = ""  # empty where it is not needed
     warnings: Sequence[str] = ()  # about the sound
 
     @property
