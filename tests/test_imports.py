@@ -59,6 +59,7 @@ CONFINED = {
         "voxjax.reporting.fonts",
     ),
     **dict.fromkeys(("fastapi", "starlette", "pydantic", "uvicorn", "prometheus_client"), ("voxjax.deploy.service",)),
+    "streamlit": ("voxjax.deploy.page",),
     "absl": ("voxjax.cli", "voxjax.pipeline.encoder_weights"),
     "praatio": ("voxjax.inference.timeline_formats.textgrid",),
     "pympi": ("voxjax.inference.timeline_formats.eaf",),

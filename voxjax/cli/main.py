@@ -16,6 +16,7 @@ COMMANDS = {
     "timeline": "emotions over time, of recordings of any length",
     "explain": "show which moments and frequency bands moved an answer",
     "export": "write a model as one file for another runtime",
+    "app": "the page for people, in a browser",
     "serve": "answers over HTTP and WebSocket, for programs",
     "download": "fetch a corpus or a pretrained encoder",
     "inspect": "check the quality of a corpus",
