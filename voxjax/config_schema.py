@@ -2,14 +2,16 @@
 
 import collections.abc
 import dataclasses
-import difflib
 import types
 import typing
 from typing import Any
 
 from voxjax.errors import UsageError, mismatch
+from voxjax.names import nearest
 
 Plain = collections.abc.Mapping[str, Any]  # values by name, as JSON holds them
+
+_FEW = 5  # names that an error lists beside the nearest one
 
 
 def number(default: Any, low: float, high: float) -> Any:
@@ -41,13 +43,14 @@ def one_of(key: str, value: str, known: collections.abc.Iterable[str]) -> None:
     """Checks that a value is in the list.
 
     Raises:
-        UsageError: names the nearest known value.
+        UsageError: names the nearest known value, or all of them if none is near.
     """
     known = tuple(known)
     if value not in known:
-        near = difflib.get_close_matches(str(value), known, n=1)
-        do = f"did you mean '{near[0]}'?" if near else "choose one of these"
-        raise UsageError(mismatch(key, "one of " + ", ".join(known), repr(value), do))
+        near = nearest(str(value), known)
+        do = f"did you mean '{near}'?" if near is not None else "choose one of these"
+        expected = "a known name" if near is not None and len(known) > _FEW else f"one of {', '.join(known)}"
+        raise UsageError(mismatch(key, expected, repr(value), do))
 
 
 def in_range(key: str, value: float, low: float, high: float) -> None:
@@ -77,8 +80,8 @@ def freeze(kind: type, values: Plain, prefix: str = "config") -> Any:
     hints = typing.get_type_hints(kind)
     for key in values:
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=1)
-            do = f"did you mean '{prefix}.{near[0]}'?" if near else "remove it"
+            near = nearest(key, fields)
+            do = f"did you mean '{prefix}.{near}'?" if near is not None else "remove it"
             raise UsageError(mismatch(prefix, "one of " + ", ".join(fields), f"'{key}'", do))
     made = kind(**{k: _typed(hints[k], v, f"{prefix}.{k}") for k, v in values.items()})
     check_fields(made, prefix)

@@ -1,6 +1,8 @@
 """Names as users mean them: labels, speakers and paths are equal whatever Unicode form they are written in."""
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -12,6 +14,20 @@ def normalised(name: str) -> str:
 def caseless(name: str) -> str:
     """A key that is equal for names that differ in case or Unicode form alone."""
     return unicodedata.normalize("NFC", normalised(name).casefold())
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that a user most probably means; None if none is near.
+
+    Case and punctuation do not count: `CREMA-D` is near `cremad`.
+    """
+    plain = {_letters(one): one for one in known}
+    near = difflib.get_close_matches(_letters(name), plain, n=1)
+    return plain[near[0]] if near else None
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, caseless(name)))
 
 
 def existing(path: Path) -> Path:

@@ -49,12 +49,19 @@ def test_flags_and_arguments_may_be_in_any_order(values):
         ("--share=half", "--share: expected a number, found 'half'; give one"),
         ("--format=jsn", "--format: expected one of text, json, found 'jsn'; did you mean 'json'?"),
         ("--epochs", "--epochs: expected a value, found none; write --epochs=VALUE"),
+        ("--format=JSON", "--format: expected one of text, json, found 'JSON'; did you mean 'json'?"),
     ],
 )
 def test_a_wrong_flag_gives_one_line(values, argument, line):
     with pytest.raises(UsageError) as caught:
         help.parse(["x", argument], values)
     assert str(caught.value) == line
+
+
+def test_the_error_of_a_config_value_names_the_flag_of_a_command_without_a_config(values):
+    del values.config
+    with pytest.raises(UsageError, match=r"found '--config\.epochs'; did you mean '--epochs'\?"):
+        help.parse(["x", "--config.epochs=3"], values)
 
 
 def test_the_error_names_a_missing_required_flag(values):
@@ -89,6 +96,12 @@ def test_overrides_reach_the_config_in_any_order(config):
     assert isinstance(found.hyper.dropout, float)
 
 
+def test_values_of_the_first_level_need_no_prefix(config):
+    """As the flags of commands without a config are written; the last one counts."""
+    found = config("--corpus=emodb", "--protocol", "speaker5", "--config.seed=1", "--seed=4", "--verbosity=0")
+    assert (found.corpus, found.protocol, found.seed) == ("emodb", "speaker5", 4)
+
+
 @pytest.mark.parametrize("value", ["logmel,energy", "('logmel','energy')"])
 def test_a_tuple_is_written_with_commas(config, value):
     assert config(f"--config.features.channels={value}").features.channels == ("logmel", "energy")
@@ -114,6 +127,13 @@ def test_a_tuple_is_written_with_commas(config, value):
         (["--config.train.epochs"], "--config.train.epochs: expected a value, found none"),
         (["--config"], "--config: expected a name or a file, found nothing"),
         (["--config=configs/optimised.py"], "did you mean 'configs/optimized.py'?"),
+        (["--config=Whisper-Base"], "no 'Whisper-Base'; did you mean 'whisper_base'?"),
+        (["--corpsu=ravdess"], "flags: expected a known flag, found '--corpsu'; did you mean '--corpus'?"),
+        (["--epochs=3"], "found '--epochs'; did you mean '--config.train.epochs'?"),
+        (["--learning-rate=3"], "found '--learning-rate'; did you mean '--config.hyper.learning_rate'?"),
+        (["--model=optimized"], "found '--model'; did you mean '--config=optimized'?"),
+        (["--model=mine"], "found '--model'; did you mean '--config.model.KEY=VALUE'?"),
+        (["--zzz"], "flags: expected a known flag, found '--zzz'; --help lists the flags"),
     ],
 )
 def test_a_wrong_config_gives_one_line(config, monkeypatch, arguments, message):

@@ -176,6 +176,8 @@ def test_joined_corpora_keep_speakers_apart(tmp_path):
     ("names", "folder", "message"),
     [
         ("ravdes", ".", "did you mean 'ravdess'"),
+        ("EmoDB", ".", "corpus: expected a known name, found 'EmoDB'; did you mean 'emodb'"),
+        ("demo+CREMA-D", ".", "found 'CREMA-D'; did you mean 'cremad'"),
         ("ravdess", None, "add --data_dir"),
         ("ravdess", "nowhere", "not there"),
         ("ravdess", ".", "none in .*put the corpus there"),

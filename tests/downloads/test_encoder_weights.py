@@ -185,7 +185,7 @@ def test_the_error_of_weights_that_are_not_downloaded_explains_how_to_get_them(n
 
 
 def test_unknown_names_are_an_error_before_any_download(tmp_path):
-    with pytest.raises(UsageError, match=r"--encoder: expected one of .*; did you mean 'whisper_tiny'\?"):
+    with pytest.raises(UsageError, match=r"--encoder: expected a known name, .*; did you mean 'whisper_tiny'\?"):
         next(encoder_downloads.download("yamnet+whisper_tinny", tmp_path, IMPATIENT, ""))
 
 

@@ -1,4 +1,4 @@
-"""`--config=NAME` with overrides as `--config.a.b=v`: checked before absl parses them, frozen after."""
+"""`--config=NAME` with overrides as `--config.a.b=v` or `--a=v`: checked before absl parses them, frozen after."""
 
 import re
 import runpy
@@ -9,15 +9,20 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from voxjax import names
 from voxjax.cli import config_files, help, renamed_keys
 from voxjax.config import Config
-from voxjax.config_schema import freeze
+from voxjax.config_schema import dotted, freeze
 from voxjax.errors import UsageError, mismatch
 
 _FILE = re.compile(r"--?config(?:=(.*))?$", re.DOTALL)
 _KEY = re.compile(r"--?(?:no)?config\.([^=]+)(?:=(.*))?", re.DOTALL)
+_FLAG = re.compile(r"--?([A-Za-z][\w-]*)(=.*)?", re.DOTALL)
 _WORDS = re.compile(r"[A-Za-z]\w*(,[A-Za-z]\w*)+")
-_HELP = "Config by name, as optimized, or a file; --config.KEY=VALUE, as --config.train.epochs=3, overrides a value."
+_HELP = (
+    "Config by name, as optimized, or a file; --config.KEY=VALUE, as --config.train.epochs=3, overrides a value. "
+    "Values of the first level need no prefix: --corpus=ravdess --protocol=speaker5 --seed=1."
+)
 
 
 def define(argv: Sequence[str], default: str) -> list[str]:
@@ -32,12 +37,13 @@ def define(argv: Sequence[str], default: str) -> list[str]:
         with functions that new versions of Python lack, and with errors of many lines.
 
     Raises:
-        UsageError: at a config that is missing or invalid, or an override of a key it doesn't have.
+        UsageError: at a config that is missing or invalid, an override of a key it doesn't have, or a flag that is
+            neither the command's nor a value of the config.
     """
     given, rest = _split(list(argv[1:]), default)
     config = _load(given)
     known = config.to_dict()
-    checked = [argv[0], *(_checked(argument, known) for argument in rest)]
+    checked = [argv[0], *(_checked(_with_prefix(argument, known), known) for argument in rest)]
     config_flags.DEFINE_config_dict("config", config, f"{_HELP} (default: {default})", sys_argv=checked)
     return checked
 
@@ -95,6 +101,31 @@ def _invalid(path: Path, error: Exception) -> UsageError:
     return UsageError(mismatch(str(path), "a get_config() that returns a config", found, do))
 
 
+def _with_prefix(argument: str, known: Mapping[str, Any]) -> str:
+    """The argument, with `config.` in front of a value of the config's first level that is no flag itself."""
+    found = _FLAG.fullmatch(argument)
+    if not found or found[1] in flags.FLAGS or found[1].removeprefix("no") in flags.FLAGS:
+        return argument
+    name, value = found[1], found[2] or ""
+    if name in known and not isinstance(known[name], Mapping):
+        return f"--config.{name}{value}"
+    raise UsageError(mismatch("flags", "a known flag", f"'--{name}'", _meant(name, value, known)))
+
+
+def _meant(name: str, value: str, known: Mapping[str, Any]) -> str:
+    """What to write in place of an unknown flag."""
+    if value[1:] in config_files.names():
+        return f"did you mean '--config{value}'?"  # --model=optimized
+    if name in known:
+        return f"did you mean '--config.{name}.KEY=VALUE'?"
+    first = [*flags.FLAGS, *(key for key, part in known.items() if not isinstance(part, Mapping))]
+    inner = {key.rpartition(".")[2]: key for key in reversed(dotted(known)) if "." in key}
+    near = name if name in inner else names.nearest(name, [*first, *inner])
+    if near is None:
+        return "--help lists the flags"
+    return f"did you mean '--{near}'?" if near in first else f"did you mean '--config.{inner[near]}'?"
+
+
 def _checked(argument: str, known: Mapping[str, Any]) -> str:
     """The argument if it overrides an existing key; `a,b` is written as a tuple where the key has one."""
     found = _KEY.match(argument)
@@ -113,9 +144,9 @@ def _checked(argument: str, known: Mapping[str, Any]) -> str:
 
 
 def _unknown_key(prefix: str, part: str, at: Any, key: str) -> str:
-    names = tuple(at) if isinstance(at, Mapping) else ()
+    keys = tuple(at) if isinstance(at, Mapping) else ()
     new = renamed_keys.new_name(key)
     if new is not None:
         return mismatch(prefix, "a known key", f"'{part}'", f"it is now --config.{new}")
-    do = help.nearest(part, names, f"choose one of {', '.join(names)}" if names else "end the name here")
-    return mismatch(prefix, "a known key" if names else "no key below this one", f"'{part}'", do)
+    do = help.nearest(part, keys, f"choose one of {', '.join(keys)}" if keys else "end the name here")
+    return mismatch(prefix, "a known key" if keys else "no key below this one", f"'{part}'", do)

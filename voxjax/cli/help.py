@@ -1,6 +1,5 @@
 """Command-line flags: one helpful line for each kind of wrong flag, and the help page."""
 
-import difflib
 import re
 import textwrap
 import types
@@ -8,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
+from voxjax import names
 from voxjax.errors import UsageError, mismatch
 
 _KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false"}
@@ -41,8 +41,8 @@ def parse(argv: Sequence[str], values: flags.FlagValues) -> list[str]:
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
     """A suggestion for an unknown name: the nearest known one, if any."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean '{near[0]}'?" if near else otherwise
+    near = names.nearest(name, known)
+    return f"did you mean '{near}'?" if near is not None else otherwise
 
 
 def page(values: flags.FlagValues, command: types.ModuleType, program: str, shared: str, arguments: str) -> str:
@@ -73,11 +73,16 @@ def _entry(flag: flags.Flag) -> str:
 
 
 def _unknown(name: str, values: flags.FlagValues) -> str:
-    """The error of an unknown flag; of `--confg.train.epochs` only the first part is mistyped."""
+    """The error of an unknown flag; of `--confg.train.epochs` only the first part is mistyped.
+
+    A command without a config may have the flag itself: `--config.corpus` is its `--corpus`.
+    """
     head, dot, tail = name.partition(".")
     known = [flag for flag in values if "." not in flag]
-    near = difflib.get_close_matches(head, known, n=1)
-    do = f"did you mean '--{near[0]}{dot}{tail}'?" if near else "--help lists the flags"
+    own = tail.rpartition(".")[2]
+    near = own if dot and "config" not in values and own in known else names.nearest(head, known)
+    end = "" if near == own else f"{dot}{tail}"
+    do = f"did you mean '--{near}{end}'?" if near is not None else "--help lists the flags"
     dashes = "-" if len(name) == 1 else "--"
     return mismatch("flags", "a known flag", f"'{dashes}{name}'", do)
 

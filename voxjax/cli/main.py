@@ -1,10 +1,10 @@
 """The command `voxjax`: finds the module of a subcommand and runs it. Imports nothing else, so that help is fast."""
 
-import difflib
 import gc
 import importlib
 import sys
 
+from voxjax.names import nearest
 from voxjax.version import __version__
 
 # Command: summary. Each is a module in `voxjax/cli/commands/` with a function `run()`.
@@ -47,8 +47,8 @@ def main() -> None:
         print(page())
         sys.exit(0 if name else 2)
     else:
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        do = f"did you mean '{near[0]}'?" if near else "voxjax --help lists them"
+        near = nearest(name, COMMANDS)
+        do = f"did you mean '{near}'?" if near is not None else "voxjax --help lists them"
         print(f"error: voxjax: expected a command, found '{name}'; {do}", file=sys.stderr)
         sys.exit(2)
 

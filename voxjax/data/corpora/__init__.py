@@ -73,7 +73,7 @@ def load(names: str, data_dir: Path | None, cache: Path) -> Manifest:
     """
     parts = names.split("+")
     for name in parts:
-        one_of("config.corpus", name, CORPORA)
+        one_of("corpus", name, CORPORA)
     roots = {name: _root(name, data_dir, cache) for name in parts}
     if len(parts) == 1:
         return Manifest(roots[names], _one_spelling(_found(names, roots[names])))
