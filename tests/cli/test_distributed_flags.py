@@ -58,7 +58,7 @@ def test_two_processes_have_the_result_of_one_and_write_each_file_once(tmp_path)
     one, two = (json.loads((tmp_path / name / "report/metrics.json").read_text()) for name in ("one", "two"))
     assert one["confusion"] == two["confusion"] and two["compiles"] == 1
     assert len((tmp_path / "two/metrics.jsonl").read_text().splitlines()) == 4
-    assert len(list((tmp_path / "two/tensorboard").glob("events*"))) == 1
+    assert len(list((tmp_path / "two/tensorboard/train").glob("events*"))) == 1
     assert {path.name for path in (tmp_path / "two/checkpoints/part0").iterdir()} == {"2", "4"}
     # Both resume from the last checkpoint, after which only the report is left.
     (tmp_path / "two/report/metrics.json").unlink()

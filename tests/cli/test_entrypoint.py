@@ -96,10 +96,13 @@ def test_overrides_reach_the_config_in_any_order(config):
     assert isinstance(found.hyper.dropout, float)
 
 
-def test_values_of_the_first_level_need_no_prefix(config):
+def test_the_prefix_of_values_may_be_left_out(config):
     """As the flags of commands without a config are written; the last one counts."""
-    found = config("--corpus=emodb", "--protocol", "speaker5", "--config.seed=1", "--seed=4", "--verbosity=0")
-    assert (found.corpus, found.protocol, found.seed) == ("emodb", "speaker5", 4)
+    found = config(
+        "--corpus=emodb", "--protocol", "speaker5", "--config.seed=1", "--seed=4", "--verbosity=0", "--train.epochs=3"
+    )
+    assert (found.corpus, found.protocol, found.seed, found.train.epochs) == ("emodb", "speaker5", 4, 3)
+    assert config_flag.changed() == ("corpus", "protocol", "seed", "train.epochs")
 
 
 @pytest.mark.parametrize("value", ["logmel,energy", "('logmel','energy')"])
@@ -129,10 +132,12 @@ def test_a_tuple_is_written_with_commas(config, value):
         (["--config=configs/optimised.py"], "did you mean 'configs/optimized.py'?"),
         (["--config=Whisper-Base"], "no 'Whisper-Base'; did you mean 'whisper_base'?"),
         (["--corpsu=ravdess"], "flags: expected a known flag, found '--corpsu'; did you mean '--corpus'?"),
-        (["--epochs=3"], "found '--epochs'; did you mean '--config.train.epochs'?"),
-        (["--learning-rate=3"], "found '--learning-rate'; did you mean '--config.hyper.learning_rate'?"),
+        (["--epochs=3"], "found '--epochs'; did you mean '--train.epochs'?"),
+        (["--learning-rate=3"], "found '--learning-rate'; did you mean '--hyper.learning_rate'?"),
         (["--model=optimized"], "found '--model'; did you mean '--config=optimized'?"),
-        (["--model=mine"], "found '--model'; did you mean '--config.model.KEY=VALUE'?"),
+        (["--model=mine"], "found '--model'; did you mean '--model.KEY=VALUE'?"),
+        (["--trian.epochs=3"], "found '--trian.epochs'; did you mean '--train.epochs'?"),
+        (["--train.epoch=3"], "--config.train: expected a known key, found 'epoch'; did you mean 'epochs'?"),
         (["--zzz"], "flags: expected a known flag, found '--zzz'; --help lists the flags"),
     ],
 )

@@ -3,6 +3,7 @@ import struct
 import time
 
 import numpy as np
+import pytest
 import soundfile
 from PIL import Image
 from tensorboardX.proto.event_pb2 import Event
@@ -32,22 +33,35 @@ def values(folder):
     return {value.tag: (event.step, value) for event in events(folder) for value in event.summary.value}
 
 
+def curve(folder, name):
+    found = ((event.step, value) for event in events(folder) for value in event.summary.value)
+    return [(step, value.simple_value) for step, value in found if value.tag == name]
+
+
+def hyperparameters(folder):
+    """Those of each run below the folder, as TensorBoard's table has them."""
+    found = {}
+    for path in sorted(folder.rglob("events.*")):
+        for tag, (_, value) in values(path.parent).items():
+            stored = HParamsPluginData.FromString(value.metadata.plugin_data.content)
+            for field, part in stored.ListFields():
+                if tag.endswith("start_info") and field.name.endswith("start_info"):
+                    found[path.parent.name] = dict(part.hparams)
+    return found
+
+
 def test_scalars_are_written_at_their_steps(tmp_path):
     with TensorBoardWriter(tmp_path) as monitor:
         for step in range(3):
-            monitor.scalars(step, {"loss/train": np.float32(0.5 * step), "valid/uar": 0.25})
-    curve = [
-        (event.step, value.simple_value)
-        for event in events(tmp_path)
-        for value in event.summary.value
-        if value.tag == "loss/train"
-    ]
-    assert curve == [(0, 0.0), (1, 0.5), (2, 1.0)]
+            monitor.scalars("train", step, {"loss": np.float32(0.5 * step), "accuracy": 0.25})
+            monitor.scalars("valid", step, {"loss": 2.0})
+    assert curve(tmp_path / "train", "loss") == [(0, 0.0), (1, 0.5), (2, 1.0)]
+    assert curve(tmp_path / "valid", "loss") == [(0, 2.0), (1, 2.0), (2, 2.0)], "of one name, so in one chart"
 
 
 def test_images_are_in_colour_and_complete(tmp_path):
     with TensorBoardWriter(tmp_path) as monitor:
-        monitor.confusion(4, ["calm", "sad"], np.array([[9, 1], [2, 8]]))
+        monitor.confusion("valid", 4, ["calm", "sad"], np.array([[9, 1], [2, 8]]))
         monitor.history(4, HISTORY)
     found = values(tmp_path)
     for name in ("confusion", "history"):
@@ -75,32 +89,32 @@ def test_text_is_written(tmp_path):
     assert value.tensor.string_val == [b"`python scripts/train.py`"]
 
 
-def test_hyperparameters_are_written_with_the_figures(tmp_path):
-    config = {
-        "name": "optimized",
-        "hyper": {"dropout": 0.2},
-        "offline_augment": {"methods": ("noise", "pitch")},
-        "fold": None,
-    }
+def test_hyperparameters_are_one_row_with_the_test_figures(tmp_path):
+    chosen = {"name": "optimized", "hyper.dropout": 0.2, "offline_augment.methods": ("noise", "pitch")}
     with TensorBoardWriter(tmp_path) as monitor:
-        monitor.hyperparameters(config, {"test/uar": np.float64(0.7)})
-    found = values(tmp_path)
-    tag = next(tag for tag in found if tag.endswith("start_info"))
-    stored = HParamsPluginData.FromString(found[tag][1].metadata.plugin_data.content)
-    (start,) = [part for field, part in stored.ListFields() if field.name.endswith("start_info")]
-    hparams = start.hparams
-    assert hparams["name"].string_value == "optimized"
-    assert hparams["hyper.dropout"].number_value == 0.2
-    assert hparams["offline_augment.methods"].string_value == "('noise', 'pitch')"
-    assert hparams["fold"].string_value == "None"
-    assert round(found["test/uar"][1].simple_value, 5) == 0.7
+        monitor.scalars("valid", 3, {"uar": 0.6})
+        monitor.finished(3, chosen, {"uar": np.float64(0.7)})
+    (row,) = hyperparameters(tmp_path).values()
+    assert row["name"].string_value == "optimized" and row["hyper.dropout"].number_value == 0.2
+    assert row["offline_augment.methods"].string_value == "('noise', 'pitch')"
+    assert not any(tag.endswith("experiment") for tag in values(tmp_path)), "which would hide columns of other runs"
+    assert curve(tmp_path / "test", "uar") == [(3, pytest.approx(0.7))]
+    assert {path.name for path in tmp_path.iterdir()} == {"valid", "test"}, "no run is listed twice"
+
+
+def test_the_command_names_the_extra_where_it_is_missing(tmp_path, monkeypatch):
+    shown = f"tensorboard --logdir='{tmp_path}/my run/tensorboard'"
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    assert tensorboard.command(tmp_path / "my run") == shown
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert tensorboard.command(tmp_path / "my run") == f"{shown} (after pip install 'voxjax[tensorboard]')"
 
 
 def test_a_resumed_run_hides_the_steps_that_it_repeats(tmp_path):
     with TensorBoardWriter(tmp_path / "a") as monitor:
-        monitor.scalars(9, {"loss": 1.0})
+        monitor.scalars("train", 9, {"loss": 1.0})
     with TensorBoardWriter(tmp_path / "b", first_step=5) as monitor:
-        monitor.scalars(5, {"loss": 2.0})
+        monitor.scalars("train", 5, {"loss": 2.0})
     assert marked(tmp_path / "b") == [5]
     assert marked(tmp_path / "a") == []
 
@@ -113,7 +127,7 @@ def marked(folder):
 
 def test_closing_twice_is_harmless(tmp_path):
     monitor = TensorBoardWriter(tmp_path)
-    monitor.scalars(0, {"loss": 1.0})
+    monitor.scalars("train", 0, {"loss": 1.0})
     monitor.close()
     monitor.close()
     assert list(values(tmp_path)) == ["loss"]
@@ -122,14 +136,14 @@ def test_closing_twice_is_harmless(tmp_path):
 def test_a_bucket_gets_the_events_while_the_run_goes_on(bucket, gcs, tmp_path, monkeypatch):
     monkeypatch.setattr(tensorboard, "_UPLOAD_EVERY_S", 0)
     with TensorBoardWriter(locate(bucket) / "tensorboard") as monitor:
-        monitor.scalars(0, {"loss": 1.0})
+        monitor.scalars("train", 0, {"loss": 1.0})
         deadline = time.monotonic() + 60  # tensorboardX writes in a thread
         while "loss" not in downloaded(bucket, gcs, tmp_path) and time.monotonic() < deadline:
-            monitor.scalars(1, {"uar": 0.5})
+            monitor.scalars("train", 1, {"uar": 0.5})
         assert downloaded(bucket, gcs, tmp_path)["loss"] == 0
-        monitor.hyperparameters({"name": "optimized"}, {"test/uar": 0.7})
-    assert downloaded(bucket, gcs, tmp_path).items() >= {"loss": 0, "uar": 1}.items()
-    assert any("hyperparameters/events" in name for _, name in gcs.objects)
+        monitor.finished(2, {"name": "optimized"}, {"accuracy": 0.7})
+    assert downloaded(bucket, gcs, tmp_path).items() >= {"loss": 0, "uar": 1, "accuracy": 2}.items()
+    assert any("test/events" in name for _, name in gcs.objects)
 
 
 def downloaded(bucket, gcs, folder):

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 from safetensors.numpy import load_file
 
+from tests.experiments import test_tensorboard
 from tests.leaks import DISGUISES
 from tests.voices import write_folder
 from voxjax.data import corpora
@@ -50,10 +52,16 @@ def run(corpus, workdir, *more, **options):
 
 
 @pytest.fixture(scope="module")
-def whole(corpus, tmp_path_factory):
+def finished(corpus, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("runs") / "whole"
     done = run(corpus, workdir)
     assert done.returncode == 0, done.stderr
+    return workdir, done
+
+
+@pytest.fixture(scope="module")
+def whole(finished):
+    workdir, done = finished
     return workdir, done.stdout
 
 
@@ -66,8 +74,30 @@ def test_a_run_writes_all_documented_outputs(whole):
         assert (workdir / "report" / name).stat().st_size > 50
     for name in ("confusion.png", "history.png", "reliability.png"):
         assert (workdir / "report" / name).read_bytes().startswith(b"\x89PNG")
-    assert list((workdir / "tensorboard").iterdir()) and (workdir / "config.json").is_file()
+    assert (workdir / "config.json").is_file() and f"curves: tensorboard --logdir={workdir}/tensorboard" in printed
     assert "Test Accuracy:" in printed and "Confusion matrix" in printed and "report.html" in printed
+
+
+def test_a_log_file_has_a_line_for_each_stage_and_epoch(finished):
+    lines = finished[1].stderr.splitlines()
+    assert [line for line in lines if re.fullmatch(r"(decoding|fingerprints|features): 45 clips in \d+:\d\d", line)]
+    epochs = [re.match(r"optimized: epoch (\d) of 6, loss .*, UAR [\d.]+%(.*)", line) for line in lines]
+    found = [epoch.groups() for epoch in epochs if epoch]
+    assert [number for number, _ in found] == list("123456") and found[0][1] == ""
+    assert re.fullmatch(r", about 0:\d\d left", found[1][1]) and "trained in" in found[5][1]
+
+
+def test_tensorboard_has_the_last_epoch_and_the_test(finished):
+    workdir, _ = finished
+    parts = {name: test_tensorboard.values(workdir / "tensorboard" / name) for name in ("train", "valid", "test")}
+    assert {"loss", "accuracy"} <= parts["train"].keys() & parts["valid"].keys(), "of one name: they share a chart"
+    assert parts["valid"]["confusion"][0] == parts["test"]["confusion"][0] == parts["train"]["history"][0] == 6
+    figures = json.loads((workdir / "report/metrics.json").read_text())
+    step, value = parts["test"]["uar"]
+    assert step == 6 and value.simple_value == pytest.approx(figures["uar"])
+    ((part, row),) = test_tensorboard.hyperparameters(workdir / "tensorboard").items()
+    assert part == "test" and {"name", "corpus", "protocol", "seed", "features.mels", "train.epochs"} <= row.keys()
+    assert len(row) == 3 + len(SMALL) + 1, "no value that nobody changed"
 
 
 def test_the_predictor_gives_the_predictions_of_the_run(whole, corpus):

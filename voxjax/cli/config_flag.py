@@ -1,4 +1,4 @@
-"""`--config=NAME` with overrides as `--config.a.b=v` or `--a=v`: checked before absl parses them, frozen after."""
+"""`--config=NAME` with overrides as `--config.a.b=v` or `--a.b=v`: checked before absl parses them, frozen after."""
 
 import re
 import runpy
@@ -17,11 +17,11 @@ from voxjax.errors import UsageError, mismatch
 
 _FILE = re.compile(r"--?config(?:=(.*))?$", re.DOTALL)
 _KEY = re.compile(r"--?(?:no)?config\.([^=]+)(?:=(.*))?", re.DOTALL)
-_FLAG = re.compile(r"--?([A-Za-z][\w-]*)(=.*)?", re.DOTALL)
+_FLAG = re.compile(r"--?([A-Za-z][\w.-]*)(=.*)?", re.DOTALL)
 _WORDS = re.compile(r"[A-Za-z]\w*(,[A-Za-z]\w*)+")
 _HELP = (
-    "Config by name, as optimized, or a file; --config.KEY=VALUE, as --config.train.epochs=3, overrides a value. "
-    "Values of the first level need no prefix: --corpus=ravdess --protocol=speaker5 --seed=1."
+    "Config by name, as optimized, or a file; --config.KEY=VALUE, as --config.train.epochs=3, overrides a value. The "
+    "prefix may be left out: --corpus=ravdess --protocol=speaker5 --train.epochs=3."
 )
 
 
@@ -55,6 +55,11 @@ def resolved() -> Config:
         UsageError: at a value out of its range.
     """
     return freeze(Config, flags.FLAGS.config.to_dict())
+
+
+def changed() -> tuple[str, ...]:
+    """The keys that the parsed flags override, as `train.epochs`."""
+    return tuple(config_flags.get_override_values(flags.FLAGS["config"]))
 
 
 def _split(arguments: list[str], default: str) -> tuple[str, list[str]]:
@@ -102,13 +107,14 @@ def _invalid(path: Path, error: Exception) -> UsageError:
 
 
 def _with_prefix(argument: str, known: Mapping[str, Any]) -> str:
-    """The argument, with `config.` in front of a value of the config's first level that is no flag itself."""
+    """The argument, with `config.` in front of a value of the config that is no flag itself."""
     found = _FLAG.fullmatch(argument)
     if not found or found[1] in flags.FLAGS or found[1].removeprefix("no") in flags.FLAGS:
         return argument
     name, value = found[1], found[2] or ""
-    if name in known and not isinstance(known[name], Mapping):
-        return f"--config.{name}{value}"
+    first, dot, _ = name.partition(".")
+    if first == "config" or (first in known and (dot or not isinstance(known[first], Mapping))):
+        return argument if first == "config" else f"--config.{name}{value}"
     raise UsageError(mismatch("flags", "a known flag", f"'--{name}'", _meant(name, value, known)))
 
 
@@ -117,13 +123,17 @@ def _meant(name: str, value: str, known: Mapping[str, Any]) -> str:
     if value[1:] in config_files.names():
         return f"did you mean '--config{value}'?"  # --model=optimized
     if name in known:
-        return f"did you mean '--config.{name}.KEY=VALUE'?"
+        return f"did you mean '--{name}.KEY=VALUE'?"
+    head, dot, tail = name.partition(".")
+    if dot:
+        near = names.nearest(head, ["config", *known])
+        return f"did you mean '--{near}.{tail}'?" if near is not None else "--help lists the flags"
     first = [*flags.FLAGS, *(key for key, part in known.items() if not isinstance(part, Mapping))]
     inner = {key.rpartition(".")[2]: key for key in reversed(dotted(known)) if "." in key}
     near = name if name in inner else names.nearest(name, [*first, *inner])
     if near is None:
         return "--help lists the flags"
-    return f"did you mean '--{near}'?" if near in first else f"did you mean '--config.{inner[near]}'?"
+    return f"did you mean '--{near if near in first else inner[near]}'?"
 
 
 def _checked(argument: str, known: Mapping[str, Any]) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tqdm import tqdm
-
+from voxjax import progress
 from voxjax.downloads.http import RemoteFile, RetryPolicy, connection_pool, download_file
 from voxjax.errors import UsageError, mismatch
 from voxjax.storage import free_space, safe_names
@@ -44,7 +43,7 @@ def download_files(workspace: Workspace, remotes: Sequence[RemoteFile], subfolde
     missing_bytes = sum(remote.size_bytes or 0 for remote in remotes if not (folder / remote.name).is_file())
     free_space.check_free_space(folder, missing_bytes, "downloading")
     total_bytes = sum(remote.size_bytes or 0 for remote in remotes) or None
-    with tqdm(total=total_bytes, desc="downloading", unit="B", unit_scale=True, disable=None) as bar:
+    with progress.bar(total_bytes, "downloading", "B") as bar:
         _download([mirrored(remote, workspace.mirror) for remote in remotes], folder, workspace.policy, bar)
     return folder
 
@@ -66,7 +65,7 @@ def check_mirror(mirror: str) -> None:
         raise UsageError(mismatch("--mirror", "an address as https://HOST/PATH", repr(mirror), "give one"))
 
 
-def _download(remotes: Sequence[RemoteFile], folder: Path, policy: RetryPolicy, bar: tqdm) -> None:
+def _download(remotes: Sequence[RemoteFile], folder: Path, policy: RetryPolicy, bar: progress.Bar) -> None:
     stop, lock = threading.Event(), threading.Lock()
 
     def on_progress(new_bytes: int) -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-from voxjax import labels
+from voxjax import labels, progress
 from voxjax.data import broken_clips, corpora
 from voxjax.data.manifest import Manifest, own_columns
 from voxjax.errors import VoxJaxError, mismatch
@@ -129,7 +128,7 @@ def _predicted(predictor: EmotionPredictor, test: _TestClips, policy: str) -> tu
             broken_clips.handle(broken, policy)
 
     answers = predictor.votes(_paths(test), _modality_inputs(predictor, test), on_error)
-    votes = list(tqdm(answers, total=len(test.truth), desc="clips", unit="clip", disable=None))
+    votes = list(progress.over(answers, len(test.truth), "predicting", "clip"))
     kept = [i for i, vote in enumerate(votes) if vote is not None]
     manifest = test.manifest.select(kept)
     broken_clips.handle(broken, policy)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
+from voxjax import progress
 from voxjax.audio import corruptions
 from voxjax.audio.io import MIN_DURATION_S, attempt, read
 from voxjax.data import broken_clips
@@ -44,7 +44,9 @@ def table(predictor: EmotionPredictor, clips: Clips, seed: int, broken: str = "s
     rate_hz = predictor.sample_rate_hz
     clips, recordings = _decoded(clips, rate_hz, broken)
     rows = [_figures(UNCORRUPTED, predictor, [(recording, rate_hz) for recording in recordings], clips)]
-    for i, corruption in enumerate(tqdm(corruptions.CORRUPTIONS, desc="corruptions", disable=None)):
+    for i, corruption in enumerate(
+        progress.over(corruptions.CORRUPTIONS, len(corruptions.CORRUPTIONS), "testing", "corruption")
+    ):
         corrupted = list(_corrupted(corruption, recordings, rate_hz, (seed, i)))
         rows.append(_figures(corruption[:2], predictor, corrupted, clips))
     for row in rows:
@@ -54,7 +56,7 @@ def table(predictor: EmotionPredictor, clips: Clips, seed: int, broken: str = "s
 
 def _decoded(clips: Clips, rate_hz: int, broken: str) -> tuple[Clips, list[np.ndarray]]:
     """The clips that can be read, with their samples."""
-    bar = tqdm(clips.paths, desc="decoding", unit="clip", disable=None)
+    bar = progress.over(clips.paths, len(clips.paths), "decoding", "clip")
     tried = [attempt(str(path), functools.partial(read, path, rate_hz)) for path in bar]
     errors = [one for one in tried if isinstance(one, VoxJaxError)]
     broken_clips.handle([str(error) for error in errors], broken)

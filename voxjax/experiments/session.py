@@ -46,7 +46,8 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
     ablated: list[dict[modality_ablation.Subset, np.ndarray]] = []
     enrolled: list[enrolment_curve.Tested] = []
     modes, compiles = set(), 0
-    logger = RunLogger(workdir, spec, dataset, programs[0][0].split.train) if processes.first() else NullLogger()
+    audible = programs[0][0].split.train
+    logger = RunLogger(workdir, spec, dataset, audible, len(programs)) if processes.first() else NullLogger()
     with logger:
         for i, folds in enumerate(programs):
             setup = ensemble_setup.setup(spec, dataset, folds, timing_cache(spec.paths.cache, logger))

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
-from voxjax import modalities
+from voxjax import modalities, progress
 from voxjax.audio.fingerprint import Print
 from voxjax.config import Config, FeatureConfig
 from voxjax.data import broken_clips, corpora, labelling, splits, store
@@ -61,7 +60,7 @@ def load(spec: RunSpec) -> Dataset:
     feature_rows = []
     for feature_set in spec.feature_sets:
         encoder = encoder_weights.load(feature_set.features, spec.paths)
-        with tqdm(total=len(manifest), desc="features", unit="clip", disable=None) as bar:
+        with progress.bar(len(manifest), "encoding" if encoder else "features", "clip") as bar:
             rows = encoder_features.rows(feature_set, encoder, manifest, clip_store.clip, cache, bar.update)
         feature_rows.append(FeatureRows(feature_set.features, rows, encoder))
     if spec.config.protocol == "guide":
@@ -91,7 +90,7 @@ def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -
     Raises:
         VoxJaxError: at broken clips, as their policy says.
     """
-    with tqdm(total=len(manifest), desc="decoding", unit="clip", disable=None) as bar:
+    with progress.bar(len(manifest), "decoding", "clip") as bar:
         clips = store.open_store(manifest, sample_rate_hz, cache / "clips", broken, bar.update)
     kept = manifest.select(clips.kept)
     broken_clips.check_nothing_vanished(manifest, kept, broken)
@@ -102,7 +101,7 @@ def decoded(manifest: Manifest, sample_rate_hz: int, cache: Path, broken: str) -
 
 def fingerprints(clip_store: store.Store, sample_rate_hz: int, cache: Path) -> list[Print]:
     """The fingerprint of each clip in a store, by which near duplicates are recognised."""
-    with tqdm(total=len(clip_store), desc="fingerprints", unit="clip", disable=None) as bar:
+    with progress.bar(len(clip_store), "fingerprints", "clip") as bar:
         return near_duplicates.prints(clip_store, sample_rate_hz, cache / "clips", bar.update)
 
 

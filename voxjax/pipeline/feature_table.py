@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int, UInt32
-from tqdm import tqdm
 
+from voxjax import progress
 from voxjax.audio import features, offline_augment, vector
 from voxjax.config import OfflineAugmentConfig, VectorFeatures
 from voxjax.data.manifest import Manifest
@@ -70,7 +70,7 @@ def rows(manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> Flo
         return len(chosen) * values.shape[1]
 
     with (
-        tqdm(total=values.shape[0] * values.shape[1], desc="features", unit="row", disable=None) as bar,
+        progress.bar(values.shape[0] * values.shape[1], "features", "row") as bar,
         ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         for done in pool.map(fill, _batches(clips)):

@@ -50,6 +50,7 @@ class RunSpec:
     feature_sets: tuple[FeatureSet, ...]
     modalities: tuple[str, ...]  # other than the audio, that any member fuses, in the order of `MODALITIES`
     corpora: str  # all corpora, joined by `+`; the test corpus is the last
+    changed: tuple[str, ...] = ()  # keys of the config, as "train.epochs", that the command line changed
 
     @property
     def sample_rate_hz(self) -> int:
@@ -57,8 +58,13 @@ class RunSpec:
         return self.config.features.sample_rate_hz
 
 
-def resolve(config: Config, paths: Paths) -> RunSpec:
+def resolve(config: Config, paths: Paths, changed: tuple[str, ...] = ()) -> RunSpec:
     """The run that a config describes.
+
+    Args:
+        config: all values.
+        paths: inputs and cache.
+        changed: as in `RunSpec`.
 
     Raises:
         UsageError: at an unknown name or key, a value of the wrong type or out of range, or values that contradict
@@ -75,7 +81,7 @@ def resolve(config: Config, paths: Paths) -> RunSpec:
     sets = feature_sets.distinct(config)
     _check_weights_of_several(sets, paths)
     members = _members(config, sets)
-    return RunSpec(config, paths, members, sets, _modalities(members), _corpora(config))
+    return RunSpec(config, paths, members, sets, _modalities(members), _corpora(config), changed)
 
 
 def _members(config: Config, sets: tuple[FeatureSet, ...]) -> tuple[MemberSpec, ...]:

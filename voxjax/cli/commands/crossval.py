@@ -7,7 +7,7 @@ import dataclasses
 
 from absl import flags
 
-from voxjax.cli import distributed_flags, encoder_flags, entrypoint
+from voxjax.cli import config_flag, distributed_flags, encoder_flags, entrypoint
 from voxjax.config import Config
 from voxjax.storage import paths
 
@@ -23,7 +23,7 @@ flags.adopt_module_key_flags(encoder_flags)
 
 
 def main(config: Config) -> None:
-    from voxjax.experiments import crossval  # imported here, so that --help and wrong use answer at once
+    from voxjax.experiments import crossval, tensorboard  # imported here, so that --help and wrong use answer at once
     from voxjax.pipeline.run_spec import resolve
     from voxjax.reporting import run_report
 
@@ -32,10 +32,10 @@ def main(config: Config) -> None:
     workdir = paths.default_workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
     start = "resume" if RESUME.value else "new"
     plan = crossval.CrossvalPlan(SEEDS.value, PARALLEL_FOLDS.value)
-    spec = resolve(config, encoder_flags.run_paths(DATA_DIR.value))
+    spec = resolve(config, encoder_flags.run_paths(DATA_DIR.value), config_flag.changed())
     figures = crossval.crossval(spec, plan, workdir, start)
     print(run_report.printout(figures))
-    print(f"report: {workdir / 'report' / 'report.html'}")
+    print(f"report: {workdir / 'report' / 'report.html'}\ncurves: {tensorboard.command(workdir)}")
 
 
 def run() -> None:

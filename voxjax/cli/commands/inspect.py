@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from absl import flags
-from tqdm import tqdm
 
+from voxjax import progress
 from voxjax.cli import entrypoint
 from voxjax.data import broken_clips, corpora, quality
 from voxjax.data.manifest import Manifest
@@ -30,7 +30,7 @@ def main() -> int:
     manifest = corpora.load(CORPUS.value, data_dir, paths.cache_dir())
     if FEATURES.value:
         return checked(Path(FEATURES.value), manifest)
-    with tqdm(total=len(manifest), desc="reading", unit="clip", disable=None) as bar:
+    with progress.bar(len(manifest), "reading", "clip") as bar:
         corpus = quality.read(manifest, bar.update)
     found = quality.issues(corpus)
     figures = quality.figures(corpus, found)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from absl import flags
 
+from voxjax import progress
 from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
 from voxjax.inference.formats import FORMATS
@@ -151,13 +152,11 @@ def _settings() -> Mapping[str, object]:
 
 @contextlib.contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], object]]:
-    """A progress bar on a terminal, for more than a few sounds: a function that advances it."""
-    if total < 2 or not sys.stderr.isatty():
+    """The progress of more than a few sounds: a function that advances it."""
+    if total < 2:
         yield lambda count: None
         return
-    from tqdm import tqdm
-
-    with tqdm(total=total, desc="predicting", unit="file") as bar:
+    with progress.bar(total, "predicting", "file", brief=True) as bar:
         yield bar.update
 
 

@@ -5,7 +5,7 @@ voxjax train --config=optimized --config.corpus=ravdess --data_dir=DATA --workdi
 
 from absl import flags
 
-from voxjax.cli import distributed_flags, encoder_flags, entrypoint
+from voxjax.cli import config_flag, distributed_flags, encoder_flags, entrypoint
 from voxjax.config import Config
 from voxjax.storage import paths
 
@@ -18,16 +18,19 @@ flags.adopt_module_key_flags(encoder_flags)
 
 
 def main(config: Config) -> None:
-    from voxjax.experiments import train  # imported here, so that --help and wrong use answer at once
+    from voxjax.experiments import tensorboard, train  # imported here, so that --help and wrong use answer at once
     from voxjax.pipeline.run_spec import resolve
     from voxjax.reporting import run_report
 
     distributed_flags.join()
     workdir = paths.default_workdir(WORKDIR.value, config.name)
     start = "resume" if RESUME.value else "new"
-    figures = train.train(resolve(config, encoder_flags.run_paths(DATA_DIR.value)), workdir, start)
+    figures = train.train(
+        resolve(config, encoder_flags.run_paths(DATA_DIR.value), config_flag.changed()), workdir, start
+    )
     print(run_report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}\nmodel:  {workdir / 'model'}")
+    print(f"curves: {tensorboard.command(workdir)}")
 
 
 def run() -> None:
