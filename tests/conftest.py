@@ -20,6 +20,7 @@ import jaxtyping
 import pytest
 
 from tests import gcs_server
+from tests.browser import browser  # noqa: F401 - a fixture
 
 # XLA reads these when it is first used, which is later than its import.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # two processes may share an accelerator

@@ -56,6 +56,18 @@ def test_the_curve_is_reported_apart_from_the_figures_of_strangers(run):
         assert "without their labels" in text and "is not tested" in text
 
 
+def test_the_report_of_a_closed_form_model_has_no_training_chart_and_no_values_of_steps(run):
+    figures, folder = run
+    report = folder / "run/report"
+    page = (report / "report.html").read_text()
+    assert figures["chosen_by"] == "nothing: fitted in closed form"
+    assert not (report / "history.png").exists() and "<h2>Training</h2>" not in page
+    listed = page[page.index("<h2>Configuration</h2>") :]
+    assert not [name for name in ("hyper.", "guard.", "train.epochs", "<dt>loss<") if name in listed]
+    assert all(name in listed for name in ("train.valid_fraction", "features.mels", "offline_augment."))
+    assert "learning_rate" in (folder / "run/config.json").read_text()
+
+
 def test_without_known_clips_the_answers_are_those_of_strangers(run):
     figures, folder = run
     first = figures["enrolment"][0]

@@ -39,7 +39,20 @@ def test_every_corruption_has_a_row(evaluated):
     assert rows[0]["uar"] == json.loads((report / "metrics.json").read_text())["uar"] and rows[0]["uar_drop"] == 0
     assert all(row["uar_drop"] == pytest.approx(rows[0]["uar"] - row["uar"]) and row["n"] == 6 for row in rows)
     assert (report / "robustness.png").read_bytes()[:4] == b"\x89PNG"
-    assert "telephone       300 to 3,400 Hz" in printed
+    assert "telephone     300 to 3,400 Hz" in printed
+    assert max(len(line) for line in printed.splitlines() if "/report/" not in line) <= 100
+
+
+def test_robustness_is_on_the_page_with_intervals(evaluated):
+    _, report, _ = evaluated
+    figures = json.loads((report / "metrics.json").read_text())
+    rows = json.loads((report / "robustness.json").read_text())
+    assert figures["robustness"] == rows and rows[0]["uar_ci"] == figures["uar_ci"]
+    assert all(row["uar_ci"][0] <= row["uar"] <= row["uar_ci"][1] for row in rows)
+    page = (report / "report.html").read_text()
+    assert "<h2>Robustness</h2>" in page and 'alt="robustness: ' in page and "telephone, 300 to 3,400 Hz" in page
+    with (report / "robustness.csv").open(newline="") as file:
+        assert [float(row["uar_high"]) for row in csv.DictReader(file)] == [row["uar_ci"][1] for row in rows]
 
 
 def test_clips_are_corrupted_by_the_same_noise_in_every_run(evaluated):
@@ -47,7 +60,8 @@ def test_clips_are_corrupted_by_the_same_noise_in_every_run(evaluated):
     predictor = EmotionPredictor(None)
     paths = sorted((data / "folder").rglob("*.wav"))
     truth = np.array([predictor.labels.index(path.parts[-3]) for path in paths])
-    again = robustness.table(predictor, robustness.Clips(paths, truth), 0)
+    speakers = [path.parts[-2] for path in paths]
+    again = robustness.table(predictor, robustness.Clips(paths, truth, units=speakers), 0)
     assert again == json.loads((report / "robustness.json").read_text())
 
 

@@ -181,7 +181,11 @@ def test_training_on_one_corpus_and_testing_on_another_uses_shared_labels(corpus
     assert figures["n"] == sum("wrath" not in row for row in rows)
     assert set(figures["per_speaker"]) == {"csv/s0", "csv/s1", "csv/s2"}
     page = (tmp_path / "run/report/report.html").read_text()
-    assert "Trained on folder, tested on csv." in page and "left out: angry" in page and "sadness to sad" in page
+    assert (
+        "<dt>Trained on</dt><dd>folder</dd>\n<dt>Tested on</dt><dd>csv</dd>" in page
+        and "left out: angry" in page
+        and "sadness to sad" in page
+    )
 
 
 @pytest.mark.slow

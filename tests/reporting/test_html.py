@@ -5,7 +5,7 @@ import re
 import pytest
 
 from voxjax import config_schema
-from voxjax.reporting import run_report
+from voxjax.reporting import run_report, terms
 
 HOSTILE = "<script>alert(\"x\")</script> & 'co'"
 PICTURES = {name: b"\x89PNG" + name.encode() for name in ("confusion", "history", "reliability", "coverage")}
@@ -15,7 +15,7 @@ VOID = {"meta", "img", "br"}
 def figures(**changes):
     row = {"precision": 0.5, "recall": 0.25, "f1": 1 / 3, "n": 4}
     empty = {"precision": None, "recall": None, "f1": None, "n": 0}
-    return {
+    given = {
         "protocol": "speaker5",
         "corpus": "ravdess",
         "model": "optimized",
@@ -37,7 +37,7 @@ def figures(**changes):
         "speaker_n": {"Actor_01": 4},
         "per_gender": {"male": 0.5},
         "gender_n": {"male": 4},
-        "per_fold": {"0": {"uar": 0.5, "accuracy": 0.5, "n": 4}},
+        "per_fold": {"0": {"uar": 0.5, "uar_ci": [0.15, 0.85], "accuracy": 0.5, "n": 4}},
         "coverage": [{"coverage": 0.5, "accuracy": 1.0, "confidence": 0.9}] * 20,
         "chosen_by": "validation UAR",
         "train_seconds": 3725.0,
@@ -47,6 +47,13 @@ def figures(**changes):
         "voxjax": "0.1.0",
         "jax": "0.10",
     } | changes
+    intervals = {
+        "recall_ci": {name: [0.1, 0.6] for name in given["per_class"]},
+        "precision_ci": {name: [0.2, 0.8] for name in given["per_class"]},
+        "per_speaker_ci": {name: [0.15, 0.85] for name in given["per_speaker"]},
+        "per_gender_ci": {name: [0.15, 0.85] for name in given["per_gender"]},
+    }
+    return intervals | given
 
 
 class Reader(html.parser.HTMLParser):
@@ -139,10 +146,9 @@ def test_warnings_come_before_the_figures():
 def test_missing_values_are_a_dash_or_left_out():
     pictures = {name: data for name, data in PICTURES.items() if name != "history"}
     text = read(pictures, per_gender={}, gender_n={}, train_seconds=None).text
-    assert "Training " not in text.replace("Training time", "")
+    assert "Training figures" not in text and "Training time not measured" in text
     assert "sad \u2013 \u2013 \u2013 0" in text
     assert "gender" not in text
-    assert "not measured" in text
 
 
 def test_values_are_formatted_for_people():
@@ -171,3 +177,33 @@ def test_long_lists_are_in_two_columns_with_no_row_lost():
 def test_dotted_keeps_order_and_values():
     nested = {"z": 1, "a": {"y": {"x": None}, "b": (1, 2)}}
     assert list(config_schema.dotted(nested).items()) == [("z", 1), ("a.y.x", None), ("a.b", (1, 2))]
+
+
+def test_the_first_words_are_the_result_in_a_sentence():
+    text = read().text
+    sentence = (
+        "Of 100 clips by people that the model was not trained on, about 71 are named right (95 % interval 65 to 76"
+    )
+    assert text.index(sentence) < text.index("Unweighted")
+
+
+def test_a_report_across_corpora_names_both_and_what_was_left_out():
+    left_out = "81 clips have labels that the model does not have and are left out: boredom (81)."
+    across = {"protocol": "corpus", "trained_on": "ravdess", "test_corpus": "emodb", "selection": [left_out]}
+    text = read(corpus="emodb", **across).text
+    assert f"Trained on ravdess Tested on emodb Test clips 4 of 1 speaker Left out {left_out}" in text
+    assert "Of 100 clips of emodb, a corpus that the model was not trained on" in text
+    assert "Corpus ravdess" in read().text and "Tested on" not in read().text
+
+
+def test_every_technical_term_is_defined_on_the_page():
+    folds = {fold: {"uar": 0.5, "uar_ci": [0.2, 0.8], "accuracy": 0.5, "n": 2} for fold in "01"}
+    text = read(per_fold=folds, members=[{"architecture": "optimized", "uar": 0.5}] * 2).text
+    for term in ("UAR", "ECE", "temperature", "fold", "nat", "calibration", "recall", "epoch", "seed", "member"):
+        assert f"{term} {terms.TERMS[term]}" in text
+
+
+def test_bars_have_their_intervals():
+    reader = read()
+    assert ("style", "left:15.0%;width:70.0%") in reader.attributes
+    assert "Actor_01 50.0% 15\u201385% 4" in reader.text

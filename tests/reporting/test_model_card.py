@@ -36,6 +36,15 @@ def figures_of(data):
     return {result.metric_type: (result.metric_value, result.metric_args) for result in data.eval_results}
 
 
+def test_a_card_says_its_result_in_words_and_defines_its_terms():
+    text = model_card.card(META, FIGURES)
+    first = (
+        "Of 100 new clips by people that the model was trained on, about 63 are named right (95 % interval 30 to 90)"
+    )
+    assert text.index("# mine: 1, trained") < text.index(first) < text.index("## Data")
+    assert "- UAR: unweighted average recall" in text and "- ECE: expected calibration error" in text
+
+
 def test_a_card_is_read_by_the_hubs_library():
     read = huggingface_hub.ModelCard(model_card.card(META, FIGURES))
     data = read.data

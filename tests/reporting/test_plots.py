@@ -103,3 +103,13 @@ def test_the_same_picture_gives_the_same_bytes(draw):
     assert first == second
     with Image.open(io.BytesIO(first)) as image:
         assert min(image.size) > 500
+
+
+def test_ticks_of_the_coverage_plot_are_not_rounded():
+    rows = [{"coverage": 0.5, "accuracy": 1.0}, {"coverage": 1.0, "accuracy": 0.93}]
+    figure = plots.coverage(rows)
+    plots.pixels(figure)  # ticks are placed when it is drawn
+    axis = figure.axes[0].yaxis
+    labels = [label.get_text() for label in axis.get_ticklabels()]
+    assert {"82.5%", "85%", "87.5%"} <= set(labels)
+    assert [float(label.strip("%")) for label in labels] == pytest.approx([100 * tick for tick in axis.get_ticklocs()])

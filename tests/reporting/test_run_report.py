@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from voxjax.errors import VoxJaxError
-from voxjax.evaluation import figures, results
+from voxjax.evaluation import figures, in_words, results
 from voxjax.metrics import calibration
 from voxjax.reporting import run_report
 
@@ -198,6 +198,8 @@ def test_the_printout_has_uar_before_accuracy_with_intervals(written):
     assert f"[{low:.1%}, {high:.1%}]" in text
     assert text.index("Test UAR") < text.index("Test Accuracy")
     assert "speaker5" in text
+    assert " ".join(text.split()).startswith(f"{'=' * 70} {in_words.sentence(figures)} {'=' * 70}")
+    assert "\nECE: expected calibration error: " in text
     lines = [line.split() for line in text.splitlines()]
     matrix = [[int(cell) for cell in line[1:]] for line in lines[-4:-1]]
     assert matrix == figures["confusion"]

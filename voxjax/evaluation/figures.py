@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from voxjax.data.corpora import GENERATED
-from voxjax.evaluation import figure_warnings, known_speakers
+from voxjax.evaluation import figure_warnings, group_intervals, known_speakers
 from voxjax.evaluation.results import Meta, ReportInput
-from voxjax.metrics import calibration, classification, selective
+from voxjax.metrics import calibration, classification, proportions, selective
 from voxjax.storage import json_values
 from voxjax.storage.provenance import provenance
 
@@ -48,6 +48,7 @@ def measure(run: ReportInput) -> dict[str, Any]:
             "interval_over": over,
             "genders": dict(zip(run.speakers, run.genders, strict=True)),
             "per_fold": _per_fold(run, after),
+            **_intervals(run, after),
             **_rejected(run, after),
             **(domain := figure_warnings.domain(run, after)),
             "warnings": [
@@ -92,13 +93,24 @@ def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
     return "clips" if by_clip else "speakers"
 
 
-def _per_fold(run: ReportInput, after: np.ndarray) -> dict[str, dict[str, float]]:
-    """UAR and accuracy of each fold."""
+def _intervals(run: ReportInput, after: np.ndarray) -> dict[str, Any]:
+    """Intervals of classes and groups, which differ in their numbers of clips."""
+    predicted, classes = after.argmax(-1), len(run.labels)
+    return {
+        **group_intervals.of_classes(run.labels, classification.confusion(run.truth, predicted, classes)),
+        "per_speaker_ci": group_intervals.of_groups(run.truth, predicted, run.speakers, classes),
+        "per_gender_ci": group_intervals.of_groups(run.truth, predicted, run.genders, classes),
+    }
+
+
+def _per_fold(run: ReportInput, after: np.ndarray) -> dict[str, dict[str, Any]]:
+    """UAR with its interval, and accuracy, of each fold."""
     names = [str(fold) for fold in run.folds]
     parts = classification.confusion_by_group(run.truth, after.argmax(-1), names, len(run.labels))
     return {
         name: {
             **classification.scores(counts),
+            "uar_ci": proportions.uar_interval(counts),
             "n": int(counts.sum()),
         }
         for name, counts in sorted(parts.items(), key=lambda part: int(part[0]))

@@ -30,6 +30,10 @@ class Meta(TypedDict):
     member_execution: NotRequired[str]
     known_speakers: NotRequired[int]  # test speakers that are people that the model was trained on
     named_speakers: NotRequired[int]  # test speakers whose names are given
+    trained_on: NotRequired[str]  # corpora, joined by "+", where they differ from those that are tested
+    test_corpus: NotRequired[str]  # the corpora that are tested, then
+    selection: NotRequired[list[str]]  # sentences on clips left out and labels renamed
+    robustness: NotRequired[list[dict[str, Any]]]  # as `experiments.robustness.table`
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,10 +52,13 @@ def report_input(
         "train_seconds": sum(_seconds(run) for run in runs),
         "parameters": sum(models.parameter_count(member.best) for member in members[: len(spec.members)]),
         "members": _member_rows(spec, predictions, members, truth),
-        "config": thaw(config),
+        "config": _effective_values(spec),
+        "selection": list(dataset.manifest.notes),
         **_known_speakers(spec, dataset, predictions).fields(),
         **more,
     }
+    if config.test_corpus:
+        meta |= {"trained_on": config.corpus, "test_corpus": config.test_corpus}
     if diagnostics := learning_curve_diagnostics.of(_curve(spec, dataset, predictions, runs)):
         meta["diagnostics"] = diagnostics
     if warnings := [member.warning for member in members if member.warning]:
@@ -76,16 +79,32 @@ def report_input(
         logits=np.concatenate([prediction.logits for prediction in predictions]),
         temperature=np.repeat([prediction.temperature for prediction in predictions], lengths),
         thresholds=np.repeat([prediction.thresholds for prediction in predictions], lengths, axis=0),
-        history=curves(runs),
+        history=[] if _is_fitted(spec) else curves(runs),
         notes=[
-            *([f"Trained on {config.corpus}, tested on {config.test_corpus}."] if config.test_corpus else []),
             *_leaks(config, dataset, predictions),
             *enrolment_curve.notes(config.protocol),
-            *dataset.manifest.notes,
             *corpora.notes(spec.corpora),
         ],
         meta=meta,
     )
+
+
+# Values of a config without effect on a run whose members are all fitted in closed form.
+_OF_STEPS = ("class_balance", "loss", "member_execution", "hyper", "guard", "devices")
+
+
+def _is_fitted(spec: RunSpec) -> bool:
+    """Whether all members are fitted in closed form."""
+    return all(models.is_closed_form(member.architecture) for member in spec.members)
+
+
+def _effective_values(spec: RunSpec) -> dict[str, Any]:
+    """The values of a run's config, without those that had no effect: of training steps where there were none."""
+    values: dict[str, Any] = thaw(spec.config)
+    if not _is_fitted(spec):
+        return values
+    train = {"valid_fraction": values["train"]["valid_fraction"]}
+    return {key: value for key, value in values.items() if key not in _OF_STEPS} | {"train": train}
 
 
 def _known_speakers(spec: RunSpec, dataset: Dataset, predictions: Sequence[FoldPredictions]) -> KnownSpeakers:
@@ -158,7 +177,7 @@ def _member_rows(
 
 def _chosen_by(spec: RunSpec, members: Sequence[MemberState], epochs: int) -> str:
     """The criterion by which the evaluated weights were chosen."""
-    if all(models.is_closed_form(member.architecture) for member in spec.members):
+    if _is_fitted(spec):
         return "nothing: fitted in closed form"
     return _CHOSEN_BY[spec.config.train.keep](members, epochs)
 

@@ -1,5 +1,6 @@
 """Reports on a trained model over any corpus, on clips that it was not trained on."""
 
+import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ class Request(NamedTuple):
     workdir: AnyPath  # where `report/` is written
     cache: Path  # of generated corpora
     broken_clips: str = "stop"  # a name in `broken_clips.POLICIES`
+    robustness_seed: int | None = None  # of the corruptions that the clips are tested under again; None tests no more
 
 
 class _TestClips(NamedTuple):
@@ -37,7 +39,7 @@ class _TestClips(NamedTuple):
 
     manifest: Manifest  # with labels that the model has
     truth: np.ndarray  # int [n], indices into the model's labels
-    notes: list[str]
+    selection: list[str]  # sentences on clips left out
     protocol: str
     known_speakers: KnownSpeakers
 
@@ -46,8 +48,10 @@ def evaluate(request: Request) -> Mapping[str, Any]:
     """Predicts a corpus and writes `workdir/report`.
 
     Clips that the model was trained on or chosen by are left out, whatever their layout, format and name
-    (`new_clips.of`). Clips with a label that the model does not have are left out too. The report's notes count both,
-    and it says how many of the speakers are people that the model was trained on.
+    (`new_clips.of`). Clips with a label that the model does not have are left out too. The report counts both, and it
+    says how many of the speakers are people that the model was trained on. With `robustness_seed` the same clips are
+    tested again under noise, reverberation, other levels, bands, coding and speeds, and the report is written again
+    with these figures.
 
     Returns:
         The content of `metrics.json`.
@@ -57,7 +61,13 @@ def evaluate(request: Request) -> Mapping[str, Any]:
     """
     predictor = EmotionPredictor(request.model)
     test, votes = _predicted(predictor, _test_clips(predictor, request), request.broken_clips)
-    return run_report.write_report(request.workdir / "report", _report_input(predictor, test, request.corpus, votes))
+    report = _report_input(predictor, test, request.corpus, votes)
+    figures = run_report.write_report(request.workdir / "report", report)
+    if request.robustness_seed is None:
+        return figures
+    rows = _robustness(predictor, test, request, figures["interval_over"])
+    more: Any = report.meta | {"robustness": rows}
+    return run_report.write_report(request.workdir / "report", dataclasses.replace(report, meta=more))
 
 
 def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, votes: Sequence[Vote]) -> ReportInput:
@@ -73,6 +83,9 @@ def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, vo
         "train_seconds": 0.0,
         "parameters": predictor.parameters,
         "members": [],
+        "trained_on": predictor.meta["corpus"],
+        "test_corpus": corpus,
+        "selection": test.selection,
         **test.known_speakers.fields(),
         "config": {
             "model": predictor.model,
@@ -89,30 +102,21 @@ def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, vo
         truth=test.truth,
         logits=np.array([vote.log_probabilities for vote in votes]),
         temperature=predictor.temperature,
-        notes=[*test.notes, *corpora.notes(corpus)],
+        notes=corpora.notes(corpus),
         distances=distances if np.isfinite(distances).all() else None,
         audio_hashes=[clip.content_hash for clip in clips],
         meta=meta,
     )
 
 
-def evaluate_robustness(request: Request, seed: int) -> list[dict[str, Any]]:
-    """Evaluates the same clips again under noise, reverberation, other levels, bands, coding and speeds.
-
-    Args:
-        request: as for `evaluate`.
-        seed: of the random draws.
-
-    Returns:
-        The rows of `workdir/report/robustness.csv`, as `robustness.table`.
-
-    Raises:
-        VoxJaxError: as `evaluate`.
-    """
-    predictor = EmotionPredictor(request.model)
-    test = _test_clips(predictor, request)
-    clips = robustness.Clips(_paths(test), test.truth, _modality_inputs(predictor, test))
-    rows = robustness.table(predictor, clips, seed, request.broken_clips)
+def _robustness(
+    predictor: EmotionPredictor, test: _TestClips, request: Request, interval_over: str
+) -> list[dict[str, Any]]:
+    """The rows of `report/robustness.csv`, which is written with its picture."""
+    manifest = test.manifest
+    units = {"speakers": manifest.speakers, "clips": tuple(clip.clip_id for clip in manifest.clips)}[interval_over]
+    clips = robustness.Clips(_paths(test), test.truth, _modality_inputs(predictor, test), units)
+    rows = robustness.table(predictor, clips, request.robustness_seed or 0, request.broken_clips)
     title = f"{predictor.meta['name']} on {request.corpus}, {len(test.truth)} clips"
     robustness.write(request.workdir / "report", rows, title)
     return rows
@@ -133,8 +137,8 @@ def _predicted(predictor: EmotionPredictor, test: _TestClips, policy: str) -> tu
     manifest = test.manifest.select(kept)
     broken_clips.handle(broken, policy)
     broken_clips.check_nothing_vanished(test.manifest, manifest, policy)
-    notes = [*test.notes, broken_clips.note(len(broken))] if broken else test.notes
-    return test._replace(manifest=manifest, truth=test.truth[kept], notes=notes), [votes[i] for i in kept]
+    selection = [*test.selection, broken_clips.note(len(broken))] if broken else test.selection
+    return test._replace(manifest=manifest, truth=test.truth[kept], selection=selection), [votes[i] for i in kept]
 
 
 def _paths(test: _TestClips) -> list[Path]:
@@ -151,22 +155,22 @@ def _test_clips(predictor: EmotionPredictor, request: Request) -> _TestClips:
     """The clips of the corpus that the model was not trained on and has a label for."""
     manifest = corpora.load(request.corpus, request.data_dir, request.cache)
     new = new_clips.of(predictor, manifest, request.cache, request.broken_clips)
-    notes, manifest = new.notes, new.manifest
-    if not new.left_out:
-        notes.insert(0, f"Trained on {predictor.meta['corpus']}, tested on {request.corpus}.")
-    manifest, left_out = _with_known_labels(predictor, manifest)
+    manifest, left_out = _with_known_labels(predictor, new.manifest)
+    selection = list(new.notes)
     if left_out:
-        notes.append(f"{left_out} clips have labels that the model does not have and are left out.")
+        named = ", ".join(f"{label} ({n})" for label, n in left_out.items())
+        total = sum(left_out.values())
+        selection.append(f"{total} clips have labels that the model does not have and are left out: {named}.")
     index = {label: i for i, label in enumerate(predictor.labels)}
     truth = np.array([index[clip.emotion] for clip in manifest.clips])
     speakers = known_speakers.count(new.people, manifest.clips)
     own = new.left_out and request.corpus == predictor.meta["corpus"]
     protocol = known_speakers.protocol(predictor.meta["protocol"] if own else "corpus", speakers)
-    return _TestClips(manifest, truth, notes, protocol, speakers)
+    return _TestClips(manifest, truth, selection, protocol, speakers)
 
 
-def _with_known_labels(predictor: EmotionPredictor, manifest: Manifest) -> tuple[Manifest, int]:
-    """The clips with labels that the model has, under any synonym, and the number of the rest."""
+def _with_known_labels(predictor: EmotionPredictor, manifest: Manifest) -> tuple[Manifest, dict[str, int]]:
+    """The clips with labels that the model has, under any synonym, and the number of the rest by label."""
     names = [c.emotion if c.emotion in predictor.labels else labels.common(c.emotion) for c in manifest.clips]
     known = [i for i, name in enumerate(names) if name in predictor.labels]
     if not known:
@@ -174,4 +178,7 @@ def _with_known_labels(predictor: EmotionPredictor, manifest: Manifest) -> tuple
         do = "rename the labels, or use another model"
         raise VoxJaxError(mismatch("corpus", "one of " + ", ".join(predictor.labels), found, do))
     clips = tuple(dataclasses.replace(manifest.clips[i], emotion=names[i]) for i in known)
-    return dataclasses.replace(manifest, clips=clips), len(manifest) - len(known)
+    rest = collections.Counter(
+        clip.emotion for i, clip in enumerate(manifest.clips) if names[i] not in predictor.labels
+    )
+    return dataclasses.replace(manifest, clips=clips), dict(rest.most_common())

@@ -20,7 +20,20 @@ from voxjax.reporting import robustness_plot
 from voxjax.storage import atomic, csv_text, json_values
 from voxjax.storage.paths import AnyPath
 
-_COLUMNS = ("kind", "strength", "uar", "accuracy", "uar_drop", "accuracy_drop", "n")
+_COLUMNS = (
+    "kind",
+    "strength",
+    "uar",
+    "uar_low",
+    "uar_high",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "uar_drop",
+    "accuracy_drop",
+    "n",
+)
+_FIGURES = {"uar": classification.uar, "accuracy": classification.accuracy}
 UNCORRUPTED = ("none", "as recorded")
 
 
@@ -30,10 +43,13 @@ class Clips(NamedTuple):
     paths: Sequence[Path]
     truth: np.ndarray  # [n], indices into the model's labels
     modality_inputs: Sequence[ModalityInputs] | None = None  # other than the audio, not corrupted
+    units: Sequence[str] | None = None  # what intervals draw, such as the speaker of each clip; None draws clips
 
 
 def table(predictor: EmotionPredictor, clips: Clips, seed: int, broken: str = "stop") -> list[dict[str, Any]]:
     """One row per corruption, the first uncorrupted: UAR, accuracy, and how far each lies below the first's.
+
+    `uar_ci` and `accuracy_ci` are 95 % bootstrap intervals over the units of the clips.
 
     Args:
         predictor: the model.
@@ -50,7 +66,7 @@ def table(predictor: EmotionPredictor, clips: Clips, seed: int, broken: str = "s
         corrupted = list(_corrupted(corruption, recordings, rate_hz, (seed, i)))
         rows.append(_figures(corruption[:2], predictor, corrupted, clips))
     for row in rows:
-        row |= {f"{name}_drop": rows[0][name] - row[name] for name in ("uar", "accuracy")}
+        row |= {f"{name}_drop": rows[0][name] - row[name] for name in _FIGURES}
     return rows
 
 
@@ -62,13 +78,18 @@ def _decoded(clips: Clips, rate_hz: int, broken: str) -> tuple[Clips, list[np.nd
     broken_clips.handle([str(error) for error in errors], broken)
     kept = [i for i, one in enumerate(tried) if not isinstance(one, VoxJaxError)]
     inputs = None if clips.modality_inputs is None else [clips.modality_inputs[i] for i in kept]
-    left = Clips([clips.paths[i] for i in kept], clips.truth[kept], inputs)
+    units = None if clips.units is None else [clips.units[i] for i in kept]
+    left = Clips([clips.paths[i] for i in kept], clips.truth[kept], inputs, units)
     return left, [one for one in tried if not isinstance(one, VoxJaxError)]
 
 
 def write(folder: AnyPath, rows: Sequence[dict[str, Any]], title: str) -> None:
     """Writes `robustness.csv`, `robustness.json` and `robustness.png`."""
-    atomic.write(folder / "robustness.csv", csv_text.text(csv_text.dict_rows(_COLUMNS, rows)))
+    flat = [
+        {**row, **{f"{name}_{end}": row[f"{name}_ci"][i] for name in _FIGURES for i, end in enumerate(("low", "high"))}}
+        for row in rows
+    ]
+    atomic.write(folder / "robustness.csv", csv_text.text(csv_text.dict_rows(_COLUMNS, flat)))
     atomic.write(
         folder / "robustness.json", json.dumps(json_values.plain(list(rows)), indent=1, allow_nan=False) + "\n"
     )
@@ -77,12 +98,13 @@ def write(folder: AnyPath, rows: Sequence[dict[str, Any]], title: str) -> None:
 
 def printout(rows: Sequence[dict[str, Any]]) -> str:
     """The table as text."""
-    lines = [f"{'Corruption':<16}{'strength':<18}{'UAR':>8}{'drop':>8}{'accuracy':>11}{'drop':>8}"]
+    heads = f"{'UAR':>8}{'95% interval':>17}{'drop':>7}{'accuracy':>11}{'95% interval':>17}{'drop':>7}"
+    lines = [f"{'Corruption':<14}{'strength':<17}{heads}"]
     for row in rows:
-        cells = (
-            f"{row['uar']:>8.1%}{100 * row['uar_drop']:>8.1f}{row['accuracy']:>11.1%}{100 * row['accuracy_drop']:>8.1f}"
-        )
-        lines.append(f"{row['kind']:<16}{row['strength']:<18}{cells}")
+        ends = {name: "{:.1%} to {:.1%}".format(*row[f"{name}_ci"]) for name in _FIGURES}
+        uar = f"{row['uar']:>8.1%}{ends['uar']:>17}{100 * row['uar_drop']:>7.1f}"
+        accuracy = f"{row['accuracy']:>11.1%}{ends['accuracy']:>17}{100 * row['accuracy_drop']:>7.1f}"
+        lines.append(f"{row['kind']:<14}{row['strength']:<17}{uar}{accuracy}")
     return "\n".join(lines)
 
 
@@ -107,9 +129,13 @@ def _figures(
         [index[answer["emotion"]] for answer in predictor.predict_many(sources, modality_inputs=clips.modality_inputs)]
     )
     kind, strength = name
+    units = [str(i) for i in range(len(predicted))] if clips.units is None else clips.units
+    parts = classification.confusion_by_group(clips.truth, predicted, units, len(index))
+    drawn = np.stack(list(parts.values()))
     return {
         "kind": kind,
         "strength": strength,
-        **classification.scores(classification.confusion(clips.truth, predicted, len(index))),
+        **classification.scores(drawn.sum(0)),
+        **{f"{key}_ci": classification.interval(drawn, figure) for key, figure in _FIGURES.items()},
         "n": len(predicted),
     }

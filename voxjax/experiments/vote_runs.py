@@ -189,6 +189,7 @@ def _report_input(
         "train_seconds": sum(run.figures["train_seconds"] for run in runs),
         "parameters": sum(run.figures["parameters"] for run in runs),
         "members": members,
+        **{key: first.figures[key] for key in ("trained_on", "test_corpus", "selection") if key in first.figures},
         **run_summary.ensemble_fields("equal", truth, probabilities, voted, members),
         "config": {run.name: config for run, config in zip(runs, configs, strict=True)},
     }

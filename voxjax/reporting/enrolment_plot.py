@@ -36,7 +36,7 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     axes.set_xticks(places, [str(row["known"]) for row in rows])
     axes.set(xlabel="known clips of the test speaker", title=plots.wrapped(title, 6.0))
     axes.yaxis.set_major_locator(MultipleLocator(0.05))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.yaxis.set_major_formatter(plots.percent_tick)
     axes.grid(axis="y")
     axes.legend(loc="lower right")
     return plots.png(figure)

@@ -6,6 +6,8 @@ from typing import Any
 
 import jinja2
 
+from voxjax.reporting import terms
+
 
 def render(template: str, **values: Any) -> str:
     """A page as text: one HTML file that loads nothing from the network.
@@ -35,6 +37,7 @@ def _environment() -> jinja2.Environment:
         "listed": listed,
         "duration": duration,
         "data_uri": data_uri,
+        "definition": terms.TERMS.__getitem__,
     }
     return environment
 

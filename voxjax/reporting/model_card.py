@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from voxjax.data.corpora import CORPORA
+from voxjax.evaluation import in_words
+from voxjax.reporting import terms
 from voxjax.storage.safe_text import printable
 
 _SEVERAL_LICENCES = "other"
@@ -58,6 +60,7 @@ def card(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     parts = [
         header(name, corpus, figures),
         f"# {name}, trained on {corpus}",
+        _cell(in_words.sentence(figures)),
         "A model of speech emotion by VoxJAX. It answers one of: " + ", ".join(map(_cell, figures["labels"])) + ".",
         "```bash\npip install voxjax\nvoxjax predict speech.wav --model=FOLDER\n```",
         "## Data",
@@ -68,6 +71,7 @@ def card(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         f"`{meta['protocol']}`, {seed}: {figures['n']} test clips, which were used once. Intervals are "
         f"{_INTERVAL:.0%} bootstraps over {figures['interval_over']}.",
         "\n".join(["| | figure | interval |", "|---|---|---|", *_figure_rows(figures)]),
+        "\n".join(f"- {name}: {terms.TERMS[name]}." for name in ("UAR", "accuracy", "ECE", "recall", "precision")),
         "\n".join(["| emotion | recall | precision | test clips |", "|---|---|---|---|", *rows]),
         "## Limits",
         "\n".join(f"- {_cell(text)}" for text in _limits(figures)),

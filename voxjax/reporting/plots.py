@@ -91,7 +91,7 @@ def confusion(labels: Sequence[str], counts: np.ndarray, title: str = "Confusion
     axes.hlines(edges, edges[0], edges[-1], color="white", linewidth=2)
     axes.vlines(edges, edges[0], edges[-1], color="white", linewidth=2)
     axes.set(xlabel="predicted", ylabel="truth", title=wrapped(title, size))
-    bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30, pad=0.02, format=_percent)
+    bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=30, pad=0.02, format=percent_tick)
     bar.set_label("fraction of the true class")
     bar.outline.set_visible(False)
     return figure
@@ -118,7 +118,7 @@ def history(rows: Sequence[Mapping[str, Any]]) -> Figure:
     }
     _curves(right, runs, scores)
     right.set(title="Scores", ylim=(0, 1.02))
-    right.yaxis.set_major_formatter(_percent)
+    right.yaxis.set_major_formatter(percent_tick)
     _mark_kept(left, right, runs)
     for axes in (left, right):
         axes.grid(axis="y")
@@ -171,8 +171,8 @@ def coverage(rows: Sequence[Mapping[str, float]]) -> Figure:
     )
     axes.set(xlabel="fraction of clips answered", ylabel="accuracy of the answers", xlim=(0, 1.02))
     axes.set_ylim(max(0.0, accuracy.min() - 0.12), 1.02)
-    axes.xaxis.set_major_formatter(_percent)
-    axes.yaxis.set_major_formatter(_percent)
+    axes.xaxis.set_major_formatter(percent_tick)
+    axes.yaxis.set_major_formatter(percent_tick)
     axes.grid()
     return figure
 
@@ -270,16 +270,16 @@ def _reliability_panel(upper: Axes, lower: Axes, bins: Mapping[str, np.ndarray])
         upper.bar(centre[gap], (top - bottom)[gap], 0.92 * width, bottom[gap], color=color)
     upper.plot([0, 1], [0, 1], color=INK, linewidth=1.2, linestyle="--")
     upper.set(xlim=(0, 1), ylim=(0, 1))
-    upper.xaxis.set_major_formatter(_percent)
-    upper.yaxis.set_major_formatter(_percent)
+    upper.xaxis.set_major_formatter(percent_tick)
+    upper.yaxis.set_major_formatter(percent_tick)
     lower.bar(centre, count, 0.92 * width, color="#9aa5b0")
     upper.grid(axis="y")
     lower.grid(axis="y")
 
 
-def _percent(value: float, _: Any = None) -> str:
-    """Tick label of a fraction."""
-    return f"{value:.0%}"
+def percent_tick(value: float, _: Any = None) -> str:
+    """Label of a tick that is a fraction, such as "85%" or "82.5%": not rounded."""
+    return f"{round(100 * value, 6):g}%"
 
 
 def short(label: str) -> str:

@@ -12,7 +12,7 @@ from voxjax.reporting import plots
 
 @matplotlib.rc_context(plots.STYLE)
 def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
-    """A PNG: one bar per corruption, grouped by type, and a line at the UAR without corruption.
+    """A PNG: one bar per corruption with its 95 % interval, grouped by type, and a line at the UAR without corruption.
 
     Args:
         rows: as from `experiments.robustness.table`; the first is without corruption.
@@ -26,14 +26,17 @@ def draw(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
         positions.append(position)
     figure = Figure(figsize=(9, 0.32 * len(rows) + 1.4), layout="constrained")
     axes = figure.add_subplot()
-    axes.barh(positions, [row["uar"] for row in rows], 0.8, color=[colors[row["kind"]] for row in rows])
+    uar, ends = np.array([row["uar"] for row in rows]), np.array([row["uar_ci"] for row in rows])
+    lengths = np.maximum(0.0, [uar - ends[:, 0], ends[:, 1] - uar])
+    style = {"ecolor": plots.INK, "elinewidth": 1.1, "capsize": 2.5}
+    axes.barh(positions, uar, 0.8, color=[colors[row["kind"]] for row in rows], xerr=lengths, error_kw=style)
     axes.axvline(rows[0]["uar"], color=plots.INK, linewidth=1.2, linestyle="--")
     over_the_line = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
     for at, row in zip(positions, rows, strict=True):
-        axes.text(row["uar"] + 0.008, at, f"{row['uar']:.1%}", va="center", fontsize=9, bbox=over_the_line)
+        axes.text(row["uar_ci"][1] + 0.012, at, f"{row['uar']:.1%}", va="center", fontsize=9, bbox=over_the_line)
     axes.set_yticks(positions, [f"{row['kind']}, {row['strength']}" for row in rows])
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel="UAR", title=plots.wrapped(title, 7.0))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set(xlim=(0, max(1.0, ends.max() + 0.1)), xlabel="UAR, 95% interval", title=plots.wrapped(title, 7.0))
+    axes.xaxis.set_major_formatter(plots.percent_tick)
     axes.grid(axis="x")
     return plots.png(figure)

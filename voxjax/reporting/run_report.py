@@ -1,17 +1,18 @@
 """The report of a run: `metrics.json`, tables, plots and one HTML page."""
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from voxjax.config_schema import dotted
-from voxjax.evaluation import enrolment_curve
+from voxjax.evaluation import enrolment_curve, in_words
 from voxjax.evaluation.figures import measure, probabilities
 from voxjax.evaluation.results import ReportInput
 from voxjax.metrics import classification
-from voxjax.reporting import enrolment_plot, html, plots, tables
+from voxjax.reporting import enrolment_plot, html, plots, robustness_plot, tables, terms
 from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath
 from voxjax.storage.safe_text import printable
@@ -60,7 +61,7 @@ def write_report(folder: AnyPath, run: ReportInput, figures: Mapping[str, Any] |
 
 
 def draw(run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after: np.ndarray) -> dict[str, bytes]:
-    """PNG files by name: confusion, reliability, coverage and, if there is one, history."""
+    """PNG files by name: confusion, reliability, coverage and, where there are such figures, the others."""
     bins = {
         f"Before: ECE {figures['ece']:.1%}": classification.reliability(before, run.truth),
         f"After temperature {figures['temperature']:.2f}: ECE {figures['ece_calibrated']:.1%}": (
@@ -78,6 +79,8 @@ def draw(run: ReportInput, figures: Mapping[str, Any], before: np.ndarray, after
     drawn = {name: plots.png(figure) for name, figure in pictures.items()}
     if "enrolment" in figures:
         drawn["enrolment"] = enrolment_plot.draw(figures["enrolment"], title)
+    if "robustness" in figures:
+        drawn["robustness"] = robustness_plot.draw(figures["robustness"], title)
     return drawn
 
 
@@ -95,22 +98,56 @@ def page(
         config: every value of the run, nested.
         notes: paragraphs of plain text.
     """
-    values = {"figures": figures, "pictures": pictures, "config": dotted(config), "notes": notes}
+    values = {
+        "sentence": in_words.sentence(figures),
+        "facts": _facts(figures),
+        "chance": in_words.guessing(figures).chance,
+        "figures": figures,
+        "pictures": pictures,
+        "config": dotted(config),
+        "notes": notes,
+    }
     return html.render("run_report.html", title=_title(figures), **values)
 
 
+def _facts(figures: Mapping[str, Any]) -> dict[str, str]:
+    """How the figures were obtained, by name."""
+    how = in_words.protocol_words(figures).how
+    across = "test_corpus" in figures and figures["test_corpus"] != figures["trained_on"]
+    corpora = {"Trained on": "trained_on", "Tested on": "test_corpus"} if across else {"Corpus": "corpus"}
+    speakers = html.plural(len(figures["per_speaker"]), "speaker")
+    facts = {
+        "Protocol": f"{figures['protocol']}: {how}" if how else figures["protocol"],
+        **{name: figures[key] for name, key in corpora.items()},
+        "Test clips": f"{figures['n']:,} of {speakers}",
+    }
+    if "selection" in figures:
+        facts["Left out"] = " ".join(figures["selection"]) or "nothing"
+    return facts | {
+        "Folds, seeds": f"{html.plural(figures['folds'], 'fold')}, seeds {html.listed(figures['seeds'])}",
+        "Epoch chosen by": figures["chosen_by"],
+        "Intervals": f"95%, bootstrap over {figures['interval_over']}",
+        "Parameters": f"{figures['parameters']:,}",
+        "Training time": html.duration(figures["train_seconds"]),
+    }
+
+
 def printout(figures: Mapping[str, Any]) -> str:
-    """The summary of a run for the terminal: warnings, UAR and accuracy with intervals, classes, confusions.
+    """The summary of a run for the terminal: in words, warnings, UAR and accuracy with intervals, classes, confusions.
 
     Args:
         figures: the content of `metrics.json`.
     """
     rule = "=" * 70
     over = figures["interval_over"]
+    selection = figures["selection"] if "selection" in figures else []
     head = [
+        rule,
+        *textwrap.wrap(in_words.sentence(figures), 70),
         rule,
         f"{figures['model']} on {figures['corpus']}: protocol {figures['protocol']}, "
         f"folds {figures['folds']}, seeds {figures['seeds']}, {figures['n']} test clips",
+        *(line for text in selection for line in textwrap.wrap(text, 70)),
         *(f"WARNING: {text}" for text in figures["warnings"]),
         rule,
         f"Test UAR:      {_ratio(figures, 'uar')}   (95% bootstrap over {over})",
@@ -118,6 +155,7 @@ def printout(figures: Mapping[str, Any]) -> str:
         f"Macro-F1:      {figures['macro_f1']:7.2%}",
         f"ECE:           {figures['ece']:7.2%}, {figures['ece_calibrated']:.2%} "
         f"after temperature {figures['temperature']:.2f}",
+        *terms.lines(("UAR", "ECE", "temperature")),
     ]
     members = [*tables.member_lines(figures), ""] if len(figures["members"]) > 1 else []
     members += [*tables.modality_ablation_lines(figures), ""] if "modality_ablation" in figures else []

@@ -6,45 +6,13 @@
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-NEEDED = "VOXJAX_TESTS_CHROMIUM"  # set where a browser must be there, as in CI
-FLAGS = (
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-device-for-media-stream",  # beeps
-    "--use-fake-ui-for-media-stream",
-)
 PATIENCE_MS = 30_000.0
-
-
-def missing(what):
-    """Skips, or fails where a browser must be there."""
-    if NEEDED in os.environ:
-        pytest.fail(f"{what}, and {NEEDED} is set")
-    pytest.skip(what)
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """A headless Chromium."""
-    path = shutil.which("chromium")
-    if path is None:
-        missing("no Chromium: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install '.[test]'")
-    with sync_api.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=[*FLAGS, "--no-sandbox"])
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="session")

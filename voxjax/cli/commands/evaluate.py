@@ -28,11 +28,12 @@ def main() -> None:
     model = hub.model_path(MODEL.value) if MODEL.value else None
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     workdir = paths.locate(WORKDIR.value)
-    request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir(), BROKEN_CLIPS.value)
+    seed = SEED.value if ROBUSTNESS.value else None
+    request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir(), BROKEN_CLIPS.value, seed)
     figures = evaluate.evaluate(request)
     print(run_report.printout(figures))
-    if ROBUSTNESS.value:
-        print(robustness.printout(evaluate.evaluate_robustness(request, SEED.value)))
+    if "robustness" in figures:
+        print(robustness.printout(figures["robustness"]))
         print(f"plot: {workdir / 'report' / 'robustness.png'}")
     print(f"report: {workdir / 'report' / 'report.html'}")
 
