@@ -1,7 +1,7 @@
 """Whisper base's frozen third block under the head of configs/whisper_tiny.py, for a vote of both.
 
-python scripts/train.py --config=configs/whisper_base.py --config.corpus=ravdess --data_dir=DATA \
-    --encoder_weights=WEIGHTS --workdir=runs/whisper_base
+python scripts/crossval.py --config=configs/whisper_base.py --protocol=speaker5 \
+    --config.corpus=ravdess --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_base
 """
 
 import pathlib

@@ -1,7 +1,7 @@
 """A linear discriminant on the hidden units of Whisper tiny.en's first three blocks: fitted in seconds.
 
-python scripts/train.py --config=configs/whisper_discriminant.py --config.corpus=ravdess --data_dir=DATA \
-    --encoder_weights=WEIGHTS --workdir=runs/whisper_discriminant
+python scripts/crossval.py --config=configs/whisper_discriminant.py --protocol=speaker5 --seeds=3 \
+    --config.corpus=ravdess --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_discriminant
 """
 
 from voxjax.config import Config, EncoderFeatures, OfflineAugmentConfig, TrainConfig, config_dict

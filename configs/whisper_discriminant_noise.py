@@ -1,7 +1,7 @@
 """As configs/whisper_discriminant.py, fitted to each clip and to a noisy copy of it, for recordings outside a studio.
 
-python scripts/train.py --config=configs/whisper_discriminant_noise.py --config.corpus=ravdess --data_dir=DATA \
-    --encoder_weights=WEIGHTS --workdir=runs/whisper_discriminant_noise
+python scripts/crossval.py --config=configs/whisper_discriminant_noise.py --protocol=speaker5 --seeds=3 \
+    --config.corpus=ravdess --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_discriminant_noise
 """
 
 import pathlib

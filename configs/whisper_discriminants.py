@@ -1,7 +1,7 @@
 """Linear discriminants on the hidden units of two encoders, Whisper tiny.en and Whisper base, voting.
 
-python scripts/train.py --config=configs/whisper_discriminants.py --config.corpus=ravdess --data_dir=DATA \
-    --encoder_weights=WEIGHTS --workdir=runs/whisper_discriminants
+python scripts/crossval.py --config=configs/whisper_discriminants.py --protocol=speaker5 --seeds=3 \
+    --config.corpus=ravdess --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_discriminants
 """
 
 import pathlib

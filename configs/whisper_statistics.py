@@ -1,7 +1,7 @@
 """Whisper tiny.en's frozen blocks 1 to 3 as means and deviations over time, and a small network on them.
 
-python scripts/train.py --config=configs/whisper_statistics.py --config.corpus=ravdess --data_dir=DATA \
-    --encoder_weights=WEIGHTS --workdir=runs/whisper_statistics
+python scripts/crossval.py --config=configs/whisper_statistics.py --protocol=speaker5 --seeds=3 \
+    --config.corpus=ravdess --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_statistics
 """
 
 import pathlib

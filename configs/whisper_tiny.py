@@ -1,7 +1,7 @@
 """Whisper tiny.en's frozen second block, under an attention-pooling head: transfer learning in one minute per fold.
 
-python scripts/train.py --config=configs/whisper_tiny.py --config.corpus=ravdess --data_dir=DATA \
-    --encoder_weights=WEIGHTS --workdir=runs/whisper_tiny
+python scripts/crossval.py --config=configs/whisper_tiny.py --protocol=speaker5 --seeds=3 \
+    --config.corpus=ravdess --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_tiny
 """
 
 from voxjax.config import Config, EncoderFeatures, Hyper, OfflineAugmentConfig, TrainConfig, config_dict

@@ -1,7 +1,7 @@
 """Whisper tiny.en with its second block fine-tuned, under the head of configs/whisper_tiny.py; the first stays frozen.
 
-python scripts/train.py --config=configs/whisper_tuned.py --config.corpus=ravdess --data_dir=DATA \
-    --encoder_weights=WEIGHTS --workdir=runs/whisper_tuned
+python scripts/crossval.py --config=configs/whisper_tuned.py --protocol=speaker5 \
+    --config.corpus=ravdess --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_tuned
 """
 
 import pathlib

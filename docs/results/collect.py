@@ -149,7 +149,7 @@ def commands(found):
             f"{figures['n']} test clips, epoch chosen by {figures['chosen_by']};",
             f"commit `{figures['commit'][:12]}`",
             "",
-            "```",
+            "```bash",
             figures["command"],
             "```",
             "",

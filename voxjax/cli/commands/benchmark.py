@@ -1,8 +1,10 @@
 """Measures VoxJAX: speed, what its check of unlike recordings notices, and its timelines; one JSON line per figure.
 
-voxjax benchmark --suite=ensemble --config=ensemble
-voxjax benchmark --suite=timeline --config=whisper_discriminant --config.protocol=speaker5 --data_dir=DATA --folds=5
-voxjax benchmark --suite=domain --config=whisper_discriminant --config.protocol=speaker5 --data_dir=DATA --folds=5
+voxjax benchmark --suite=ensemble
+voxjax benchmark --suite=timeline --config=whisper_discriminant --config.corpus=ravdess \
+    --config.protocol=speaker5 --data_dir=DATA --folds=5
+voxjax benchmark --suite=domain --config=whisper_discriminant --config.corpus=ravdess \
+    --config.protocol=speaker5 --data_dir=DATA --folds=5
 """
 
 import json
