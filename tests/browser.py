@@ -1,4 +1,4 @@
-"""A headless Chromium for tests of pages: one for all tests of a process."""
+"""A headless Chromium for tests of pages: one for all tests of a module."""
 
 import os
 import shutil
@@ -25,13 +25,14 @@ def missing(what):
     pytest.skip(what)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # an event loop runs in this thread meanwhile: other modules may want their own
 def browser():
     """A headless Chromium."""
     path = shutil.which("chromium")
     if path is None:
         missing("no Chromium: apt-get install chromium")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install '.[test]'")
+    from playwright import sync_api
+
     with sync_api.sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=path, args=[*FLAGS, "--no-sandbox"])
         yield found

@@ -3,6 +3,7 @@
 `page_url` is the server's address, `new_page` opens a visitor's page in a browser profile of its own.
 """
 
+import contextlib
 import os
 import pathlib
 import re
@@ -12,6 +13,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+AUDIT = "VOXJAX_TESTS_AUDIT"  # the file of `page_audit`, for audited/sitecustomize.py
 PATIENCE_MS = 30_000.0
 
 
@@ -22,12 +24,20 @@ def page_home(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def page_url(page_home):
+def page_audit(tmp_path_factory):
+    """The file in which the server notes the addresses that it connects to and the names that it looks up."""
+    return tmp_path_factory.mktemp("page-audit") / "connections.txt"
+
+
+@pytest.fixture(scope="session")
+def page_url(page_home, page_audit):
     """The address of a running page with two models, small limits and one process for all tests."""
     models = [f"--model={ROOT / 'checkpoints' / name}" for name in ("optimized", "whisper_statistics")]
     limits = ["--max_megabytes=1", "--max_minutes=0.5", "--max_files=3"]
     command = [sys.executable, "-m", "voxjax", "app", "--port=0", "--nobrowser", *models, *limits]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(page_home), "TMPDIR": str(page_home)}
+    path = os.pathsep.join([str(pathlib.Path(__file__).with_name("audited")), str(ROOT)])
+    own = {"PYTHONPATH": path, "HOME": str(page_home), "TMPDIR": str(page_home), AUDIT: str(page_audit)}
+    environment = {**os.environ, **own}
     process = subprocess.Popen(
         command, cwd=page_home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -45,8 +55,8 @@ def page_url(page_home):
         process.communicate(timeout=30)
 
 
-@pytest.fixture
-def new_page(browser, page_url):
+@contextlib.contextmanager
+def visits(browser, url):
     """A function that opens the page as a new visitor; its keywords are Playwright's for a browser context."""
     contexts = []
 
@@ -55,10 +65,24 @@ def new_page(browser, page_url):
         contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
-        page.goto(page_url)
+        page.goto(url)
         page.get_by_role("tab", name="Recordings").wait_for()
         return page
 
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def new_page(browser, page_url):
+    """A function that opens the page as a new visitor, as `visits`."""
+    with visits(browser, page_url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def module_page(browser, page_url):
+    """One visitor's page for the tests of a module."""
+    with visits(browser, page_url) as opened:
+        yield opened()

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from voxjax.audio.limits import AudioLimits
+from voxjax.deploy.page import model_facts
+from voxjax.deploy.page.model_facts import ModelFacts
 from voxjax.deploy.page.settings import PageSettings
+from voxjax.downloads import hub
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.inference.shipped_model import default_model
+from voxjax.storage.paths import locate
 
 _CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"  # in a checkout
 _DEFAULT = "whisper_statistics"
@@ -51,6 +55,11 @@ class Catalogue:
                 self._loaded[name] = EmotionPredictor(self._folders[name], limits=self._limits)
             return self._loaded[name]
 
+    def facts(self, name: str) -> ModelFacts:
+        """What is known of a model; as `predictor`, it loads the model."""
+        predictor = self.predictor(name)
+        return model_facts.of(name, predictor.labels, predictor.meta, _card(self._folders[name]))
+
 
 def folders(given: tuple[str, ...]) -> dict[str, str]:
     """Folders of models by name: those given, then the shipped ones."""
@@ -64,6 +73,14 @@ def folders(given: tuple[str, ...]) -> dict[str, str]:
     for model in sorted(_CHECKPOINTS.glob("*/model.json")):
         shipped.setdefault(model.parent.name, str(model.parent))
     return found | {_free(name, found): path for name, path in shipped.items() if path not in found.values()}
+
+
+def _card(folder: str) -> str:
+    """The card of a model, "" where there is none."""
+    try:
+        return (locate(hub.model_path(folder)) / "README.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _name(path: str) -> str:

@@ -19,9 +19,11 @@ OPTIONS: dict[str, Any] = {
     "server.fileWatcherType": "none",
     "server.maxUploadSize": PageSettings().max_megabytes,
     "server.showEmailPrompt": False,
+    "theme.headingFontSizes": ["2rem", "1.6rem", "1.4rem", "1.2rem", "1.1rem", "1rem"],
+    "theme.paddingTop": "2rem",
     "theme.light.primaryColor": "#0b5cad",  # contrast of 4.5 and more with its background
     "theme.light.textColor": "#1b1f24",
-    "theme.dark.primaryColor": "#2f7fd6",
+    "theme.dark.primaryColor": "#1f6fc4",
     "theme.dark.linkColor": "#7ab8ff",
     "theme.light.linkColor": "#0b5cad",
 }
