@@ -34,12 +34,19 @@ def page_url(page_home, page_audit):
     """The address of a running page with two models, small limits and one process for all tests."""
     models = [f"--model={ROOT / 'checkpoints' / name}" for name in ("optimized", "whisper_statistics")]
     limits = ["--max_megabytes=1", "--max_minutes=0.5", "--max_files=3"]
-    command = [sys.executable, "-m", "voxjax", "app", "--port=0", "--nobrowser", *models, *limits]
     path = os.pathsep.join([str(pathlib.Path(__file__).with_name("audited")), str(ROOT)])
     own = {"PYTHONPATH": path, "HOME": str(page_home), "TMPDIR": str(page_home), AUDIT: str(page_audit)}
-    environment = {**os.environ, **own}
+    with serving(page_home, own, *models, *limits) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def serving(folder, environment, *flags):
+    """The address of a page that runs in a folder, with further variables of the environment."""
+    command = [sys.executable, "-m", "voxjax", "app", "--port=0", "--nobrowser", *flags]
+    variables = {**os.environ, **environment}
     process = subprocess.Popen(
-        command, cwd=page_home, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
         lines = []

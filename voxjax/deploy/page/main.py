@@ -30,7 +30,7 @@ def show() -> None:
     with recordings:
         recording_tab.show(found)
     with run:
-        run_tab.show()
+        run_tab.show(found)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ from voxjax.audio.limits import AudioLimits
 from voxjax.config import in_range
 from voxjax.deploy.service.settings import ServiceLimits
 from voxjax.errors import UsageError, mismatch
+from voxjax.storage.paths import locate
 
 _SERVICE = ServiceLimits()
+_FOLDERS = ("runs", "data_dir")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +26,8 @@ class PageSettings:
         max_files: that are answered together.
         answer_s: within which a recording is answered, waiting for other visitors included.
         at_once: visitors whose recordings are computed at the same time; a further one waits.
+        runs: folder of a finished run, or of several, that visitors may look at; empty for none.
+        data_dir: folder of the corpora that the runs were tested on, to play their clips; empty for none.
     """
 
     models: tuple[str, ...] = ()
@@ -32,6 +36,8 @@ class PageSettings:
     max_files: int = 20
     answer_s: float = _SERVICE.answer_s
     at_once: int = 2
+    runs: str = ""
+    data_dir: str = ""
 
     def __post_init__(self) -> None:
         in_range("max_megabytes", self.max_megabytes, 1, 4_000)
@@ -53,6 +59,7 @@ class PageSettings:
     def arguments(self) -> list[str]:
         """Arguments of the page's script, which `from_arguments` reads."""
         own = [f"--model={path}" for path in self.models]
+        own += [f"--{name}={getattr(self, name)}" for name in _FOLDERS if getattr(self, name)]
         return own + [f"--{name}={getattr(self, name)}" for name in _numbers()]
 
 
@@ -64,6 +71,8 @@ def from_arguments(arguments: Sequence[str]) -> PageSettings:
     """
     parser = argparse.ArgumentParser(exit_on_error=False, add_help=False, allow_abbrev=False)
     parser.add_argument("--model", action="append", default=[])
+    for name in _FOLDERS:
+        parser.add_argument(f"--{name}", default="")
     for name, kind in _numbers().items():
         parser.add_argument(f"--{name}", type=kind)
     try:
@@ -73,7 +82,7 @@ def from_arguments(arguments: Sequence[str]) -> PageSettings:
     if unknown:
         raise UsageError(mismatch("the page", "known flags", unknown[0], "voxjax app --help lists them"))
     numbers = {name: getattr(found, name) for name in _numbers() if getattr(found, name) is not None}
-    return PageSettings(tuple(found.model), **numbers)
+    return PageSettings(tuple(found.model), **numbers, **{name: getattr(found, name) for name in _FOLDERS})
 
 
 def _numbers() -> dict[str, type]:
@@ -81,6 +90,18 @@ def _numbers() -> dict[str, type]:
     return {
         one.name: type(one.default) for one in dataclasses.fields(PageSettings) if isinstance(one.default, (int, float))
     }
+
+
+def check_folders(settings: PageSettings) -> None:
+    """Checks that the folders of runs and sounds are there.
+
+    Raises:
+        UsageError: at a folder that is missing.
+    """
+    for name in _FOLDERS:
+        given = getattr(settings, name)
+        if given and not locate(given).is_dir():
+            raise UsageError(mismatch(f"--{name}", "a folder", f"'{given}', which is not there", "check the path"))
 
 
 def check_installed() -> None:
