@@ -3,6 +3,7 @@
 import concurrent.futures
 import io
 import pathlib
+import socket
 import tomllib
 import wave
 
@@ -102,6 +103,16 @@ def test_too_many_recordings_are_refused():
     check_count(20, PageSettings())
     with pytest.raises(VoxJaxError, match="at most 20 recordings at once, found 21"):
         check_count(21, PageSettings())
+
+
+@pytest.mark.parametrize(("host", "taken"), [("nowhere.invalid", False), ("127.0.0.1", True)])
+def test_an_address_that_can_not_be_listened_on_gives_one_line(host, taken):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1] if taken else 8501
+        with pytest.raises(VoxJaxError, match=f"{host}:{port}: expected an address to listen on"):
+            launch.free_port(host, port)
 
 
 def test_names_and_labels_are_shown_as_they_are():

@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Float32
 
-from voxjax.attribution.explanation import LONGEST_S, Explainer, Explanation
+from voxjax.attribution.explanation import Explainer, Explanation
+from voxjax.attribution.spectral_patches import Division
 from voxjax.audio import io as audio_io
 from voxjax.deploy.page.catalogue import Catalogue
 from voxjax.deploy.page.settings import PageSettings
@@ -19,6 +20,9 @@ from voxjax.inference.answers import Result
 from voxjax.inference.segments import Timeline
 
 T = TypeVar("T")
+
+EXPLAINED_S = 10.0  # that are explained at once
+_PATCH_S = 0.5
 
 
 class Recording(NamedTuple):
@@ -87,12 +91,13 @@ class Answering:
             recording: of any length within the limits.
             model: its name in the catalogue.
             label: the emotion that is explained; the most probable one by default.
-            start_s: from where on; at most `LONGEST_S` seconds are explained.
+            start_s: from where on; at most `EXPLAINED_S` seconds are explained, as each patch takes an answer to all
+                of them.
         """
 
         def explained(end_s: float) -> Explanation:
-            explainer = Explainer(self.catalogue.predictor(model))
-            return explainer.explain(_Sound(recording), label, start_s, start_s + LONGEST_S)
+            explainer = Explainer(self.catalogue.predictor(model), division=Division(_PATCH_S))
+            return explainer.explain(_Sound(recording), label, start_s, start_s + EXPLAINED_S)
 
         return self._computed(recording, explained)
 

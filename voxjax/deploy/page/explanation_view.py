@@ -3,9 +3,9 @@
 import streamlit as st
 
 from voxjax.attribution import explanation_files
-from voxjax.attribution.explanation import LONGEST_S, Explanation
+from voxjax.attribution.explanation import Explanation
 from voxjax.deploy.page import downloads, words
-from voxjax.deploy.page.answering import Answer, Answering, Recording
+from voxjax.deploy.page.answering import EXPLAINED_S, Answer, Answering, Recording
 from voxjax.errors import VoxJaxError
 
 _EXPLANATIONS = "explanations"  # in the visitor's session: by recording, model and start
@@ -21,8 +21,8 @@ def show(work: Answering, recording: Recording, answer: Answer) -> None:
     duration_s = answer.result["duration_s"]
     with st.expander(f"Why this answer? ({words.plain(answer.model)})", key=f"{answer.model} why"):
         start_s = 0.0
-        if duration_s > LONGEST_S:
-            label = f"Explain {LONGEST_S:g} s from second"
+        if duration_s > EXPLAINED_S:
+            label = f"{EXPLAINED_S:g} s are explained, from second"
             start_s = st.slider(label, 0.0, float(int(duration_s - 1)), 0.0, 1.0, key=f"{answer.model} start")
         kept: dict[tuple[str, str, float], Explanation | str] = st.session_state.setdefault(_EXPLANATIONS, {})
         key = recording.key, answer.model, start_s
