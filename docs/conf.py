@@ -2,6 +2,9 @@
 
 import sys
 from pathlib import Path
+from typing import Any
+
+from pygments.lexers import TextLexer
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs/extensions")]
@@ -45,3 +48,9 @@ html_copy_source = False
 html_show_sphinx = False
 html_static_path = ["extensions/static"]
 html_css_files = ["manual.css"]
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx: languages of code blocks that Pygments does not know are plain text."""
+    for language in ("csv", "spss"):
+        app.add_lexer(language, TextLexer)

@@ -1,5 +1,6 @@
 """The manual: all pages are in its contents, its extensions say what the code says, broken links are found."""
 
+import json
 import os
 import pathlib
 import re
@@ -128,3 +129,24 @@ def test_a_link_to_the_repository_leads_to_a_page_of_the_site():
     assert links.page_of_manual(links.file(ROOT / "docs/commands.md", "../CHANGELOG.md")) == "changelog"
     assert links.page_of_manual(links.file(ROOT / "docs/commands.md", "evaluation.md")) == "evaluation"
     assert links.file(ROOT / "docs/commands.md", "missing.py") is None
+
+
+def test_figures_of_the_explanations_are_those_of_the_results():
+    def percent(value):
+        return f"{100 * value:.1f} %"
+
+    def text(page):
+        return " ".join((ROOT / "docs" / page).read_text().split())
+
+    results = {path.stem: json.loads(path.read_text()) for path in (ROOT / "docs/results").glob("*.json")}
+    kinds = ("with a leak", "on other clips of the same people", "on people who were never trained on")
+    for name, kind in zip(("guide", "random5", "speaker5"), kinds, strict=True):
+        assert f"{percent(results[f'optimized_{name}']['accuracy'])} {kind}" in text("protocols.md")
+    found = results["whisper_discriminant_speaker5"]
+    before, after = percent(found["ece"]), percent(found["ece_calibrated"])
+    assert f"it is {before} before and {after} after" in text("calibration.md")
+    accuracy = {round(100 * row["coverage"]): f"{100 * row['accuracy']:.0f} % right" for row in found["coverage"]}
+    assert f"All answers: {accuracy[100]}. The most certain half: {accuracy[50]}" in text("calibration.md")
+    [telephone] = [row["all"] for row in results["domain_shift"] if row["kind"] == "telephone"]
+    right, gap = round(100 * telephone["accuracy"]), round(100 * telephone["ece"])
+    assert f"is right for {right} of 100 clips, and off by {gap} points" in text("calibration.md")

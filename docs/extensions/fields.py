@@ -11,12 +11,15 @@ import dataclasses
 import importlib
 import inspect
 import math
+import re
 import textwrap
 from typing import Any, NamedTuple
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+_INTERNAL = re.compile(r"\bjaxlib\._jax\.|\bnumpy\.(?=ndarray)|\bjax\._src\.\w+\.")  # modules in the names of types
 
 
 class Field(NamedTuple):
@@ -117,9 +120,13 @@ def describe(app: Sphinx, what: str, name: str, kind: Any, options: Any, lines: 
         lines += [f"- **{one.name}** (``{one.type}``{default}){allowed}{comment}", ""]
 
 
-def without_signature(app: Sphinx, what: str, name: str, kind: Any, *rest: Any) -> tuple[str, None] | None:
-    """Leaves out the signature of a record, whose fields are listed."""
-    return ("", None) if what == "class" and _is_record(kind) else None
+def signature(
+    app: Sphinx, what: str, name: str, kind: Any, options: Any, arguments: str | None, returned: str | None
+) -> tuple[str | None, str | None] | None:
+    """Leaves out the signature of a record, whose fields are listed; arrays have their public names elsewhere."""
+    if what == "class" and _is_record(kind):
+        return "", None
+    return tuple(text and _INTERNAL.sub("", text) for text in (arguments, returned))
 
 
 def without_fields(app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any) -> bool | None:
@@ -132,6 +139,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
     app.add_directive("config-values", ConfigValues)
     app.connect("autodoc-process-docstring", describe, priority=600)  # after napoleon
-    app.connect("autodoc-process-signature", without_signature)
+    app.connect("autodoc-process-signature", signature)
     app.connect("autodoc-skip-member", without_fields)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -10,12 +10,16 @@ from absl import flags
 
 from voxjax.cli import entrypoint
 from voxjax.errors import UsageError, mismatch
-from voxjax.evaluation import compare_runs
+from voxjax.evaluation import compare_latex, compare_runs
 from voxjax.storage import atomic, paths
 
-FORMATS = {"text": compare_runs.printout, "json": lambda found: json.dumps(found, indent=1, allow_nan=False)}
+FORMATS = {
+    "text": compare_runs.printout,
+    "json": lambda found: json.dumps(found, indent=1, allow_nan=False),
+    "latex": compare_latex.table,
+}
 
-FORMAT = flags.DEFINE_enum("format", "text", list(FORMATS), "Format of the comparison.")
+FORMAT = flags.DEFINE_enum("format", "text", list(FORMATS), "Format of the comparison; latex is a table for a paper.")
 OUT = flags.DEFINE_string("out", None, "File to write it to as well, as JSON.")
 
 
