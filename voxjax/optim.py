@@ -11,6 +11,9 @@ from jaxtyping import Array, Float, Int, PyTree
 from voxjax.config import Hyper
 from voxjax.encoders.static_config import TUNED
 
+Params = PyTree[Float[Array, "..."]]
+Flat = dict[str, Float[Array, " _"]]  # all arrays of one kind, joined
+Path = Sequence[KeyEntry]
 Scalar = Float[Array, ""] | float  # traced where members of an ensemble differ in it
 
 
@@ -35,48 +38,73 @@ def learning_rate(hyper: Hyper, progress: Scalar) -> Float[Array, ""]:
     return hyper.learning_rate * factor * ramp(progress, hyper.warmup_fraction)
 
 
+def flatten(params: Params) -> Flat:
+    """The parameters as one vector for each kind of treatment: `{kind: [N]}`.
+
+    A step on a few long vectors compiles to a few loops, a step on each array to hundreds. Kinds are kernels and other
+    arrays, of the network itself and of each fine-tuned block of an encoder. Arrays follow one another in tree order.
+    """
+    kinds: dict[str, list[Array]] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        kinds.setdefault(_kind(path, leaf.ndim), []).append(leaf.reshape(-1))
+    return {kind: jnp.concatenate(vectors) for kind, vectors in kinds.items()}
+
+
+def unflatten(flat: Flat, like: Params) -> Params:
+    """The inverse of `flatten`; shapes are those of the arrays of `like`."""
+    places = dict.fromkeys(flat, 0)
+
+    def leaf(path: Path, old: Array) -> Array:
+        kind = _kind(path, old.ndim)
+        first = places[kind]
+        places[kind] = first + old.size
+        return flat[kind][first : first + old.size].reshape(old.shape)
+
+    return jax.tree_util.tree_map_with_path(leaf, like)
+
+
 def adamw(hyper: Hyper, rate: Scalar) -> optax.GradientTransformation:
-    """AdamW (Loshchilov and Hutter 2019) with a clipped global norm.
+    """AdamW (Loshchilov and Hutter 2019) of flat parameters, with a clipped global norm.
 
     Weight decay acts on arrays of two or more axes: kernels, not biases.
     """
     return optax.chain(
         optax.clip_by_global_norm(hyper.clip_norm),
         optax.scale_by_adam(),
-        optax.add_decayed_weights(hyper.weight_decay, mask=_kernels),
+        optax.add_decayed_weights(hyper.weight_decay, mask=_decayed),
         optax.scale(-rate),
     )
 
 
 def update(
-    hyper: Hyper, progress: Scalar, gradient: PyTree, state: optax.OptState, params: PyTree
-) -> tuple[PyTree, optax.OptState]:
-    """The parameters after one step of `adamw` at the scheduled rate, and its new state."""
+    hyper: Hyper, progress: Scalar, gradient: Flat, state: optax.OptState, params: Flat
+) -> tuple[Flat, optax.OptState]:
+    """The flat parameters after one step of `adamw` at the scheduled rate, and its new state."""
     with jax.numpy_dtype_promotion("standard"):  # Optax raises a float to the power of an integer count
         updates, state = adamw(hyper, learning_rate(hyper, progress)).update(gradient, state, params)
-    updates = jax.tree_util.tree_map_with_path(lambda path, leaf: _layerwise(hyper, progress, path, leaf), updates)
+    updates = {kind: _layerwise(hyper, progress, kind, vector) for kind, vector in updates.items()}
     return optax.apply_updates(params, updates), state
 
 
-def _layerwise(
-    hyper: Hyper, progress: Scalar, path: Sequence[KeyEntry], leaf: Float[Array, "*shape"]
-) -> Float[Array, "*shape"]:
-    """An update, scaled down where it belongs to a pretrained block; `tuned_0` is the highest block.
+def _layerwise(hyper: Hyper, progress: Scalar, kind: str, updates: Float[Array, " N"]) -> Float[Array, " N"]:
+    """Updates, scaled down where they belong to a pretrained block; `tuned_0` is the highest block.
 
     Lower blocks have lower rates and are unfrozen later (Howard and Ruder 2018).
     """
-    names = [str(part.key) for part in path if hasattr(part, "key")]
-    depth = next((int(name.removeprefix(TUNED)) for name in names if name.startswith(TUNED)), None)
-    if depth is None:
-        return leaf
+    block, _, _ = kind.rpartition("/")
+    if not block:
+        return updates
+    depth = int(block.removeprefix(TUNED))
     unfrozen = progress >= (depth + 1) * hyper.unfreeze_fraction
-    return jnp.where(unfrozen, hyper.finetune_rate_scale * hyper.layerwise_rate_decay**depth, 0.0) * leaf
+    return jnp.where(unfrozen, hyper.finetune_rate_scale * hyper.layerwise_rate_decay**depth, 0.0) * updates
 
 
-def l2_penalty(params: PyTree[Float[Array, "..."]]) -> Float[Array, ""]:
-    """Half the sum of squares of all kernels, `[]`; the caller multiplies it by the weight of the penalty."""
-    kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
-    return 0.5 * sum((jnp.sum(jnp.square(kernel)) for kernel in kernels), jnp.float32(0))
+def add_l2(weight: Scalar, loss: Float[Array, ""], gradient: Flat, params: Flat) -> tuple[Float[Array, ""], Flat]:
+    """The loss and its flat gradient with the penalty of `weight` times half the sum of squares of all kernels."""
+    decayed = _decayed(params)
+    squares = [jnp.sum(jnp.square(vector)) for kind, vector in params.items() if decayed[kind]]
+    loss = loss + 0.5 * weight * sum(squares, jnp.float32(0))
+    return loss, {kind: g + weight * params[kind] if decayed[kind] else g for kind, g in gradient.items()}
 
 
 def moving_average(
@@ -88,5 +116,12 @@ def moving_average(
     return jax.tree.map(lambda a, b: keep * a + (1.0 - keep) * b, mean, new)
 
 
-def _kernels(params: PyTree) -> PyTree[bool]:
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+def _kind(path: Path, axes: int) -> str:
+    """Of an array, "kernels" or "others", after "tuned_N/" where it belongs to a fine-tuned block."""
+    names = [str(part.key) for part in path if hasattr(part, "key")]
+    block = next((f"{name}/" for name in names if name.startswith(TUNED)), "")
+    return block + ("kernels" if axes > 1 else "others")
+
+
+def _decayed(flat: Flat) -> dict[str, bool]:
+    return {kind: kind.endswith("kernels") for kind in flat}

@@ -1,12 +1,15 @@
 """Layers against plain references; padding does not change their outputs."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.stats
 
-from voxjax.models import layers
+from voxjax.models import layers, lstm_scan
 
 KEY = jax.random.key(0)
 LENGTHS = (9, 4, 1)
@@ -109,6 +112,35 @@ def test_dropout_bits_are_independent():
     flat = np.asarray(kept, np.float64).ravel() - 0.5
     for lag in (1, 2, 3, 4, 256):
         assert abs(np.mean(flat[lag:] * flat[:-lag])) < 0.01
+
+
+def test_bytes_of_hashed_words_are_uniform_and_unlike_those_of_other_keys():
+    count, keys = 50_000, jax.vmap(jax.random.fold_in, (None, 0))(KEY, jnp.arange(8))
+    words = np.asarray(jax.vmap(lambda key: layers.hashed_words(key, count))(keys))
+    parts = words.view(np.uint8).reshape(8, count, 4)
+    for place in range(4):
+        for of_key in parts[..., place]:
+            counts = np.bincount(of_key, minlength=256)
+            assert scipy.stats.chisquare(counts).pvalue > 1e-4
+    signs = np.unpackbits(parts.reshape(8, -1)[:, :40_000], axis=1).astype(np.float64) - 0.5
+    related = np.corrcoef(signs) - np.eye(8)
+    assert np.abs(related).max() < 5 / np.sqrt(signs.shape[1])
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_lstms_own_gradient_equals_the_derived_one(reverse):
+    random = np.random.default_rng(3)
+    inputs, recurrent = (jnp.asarray(random.normal(size=shape), jnp.float32) for shape in ((7, 3, 20), (5, 20)))
+    valid = jnp.asarray(random.random((7, 3, 1)) < 0.7)
+    weights = jnp.asarray(random.normal(size=(7, 3, 5)), jnp.float32)
+
+    def loss(scan, inputs, recurrent):
+        return jnp.sum(weights * scan(inputs, recurrent, valid, reverse))
+
+    ours = jax.jit(jax.grad(functools.partial(loss, lstm_scan.lstm_scan), (0, 1)))(inputs, recurrent)
+    derived = jax.jit(jax.grad(functools.partial(loss, lstm_scan.lstm_scan.fun), (0, 1)))(inputs, recurrent)
+    for mine, his in zip(ours, derived, strict=True):
+        np.testing.assert_allclose(mine, his, rtol=2e-5, atol=2e-6)
 
 
 def test_attention_with_equal_scores_gives_mean_and_deviation():

@@ -1,10 +1,12 @@
-"""Augmentation inside the compiled step: per-example functions of `(key, strength, clip)`, and mixup.
+"""Augmentation inside the compiled step: per-example functions of `(draw, strength, clip)`, and mixup.
 
-A clip is `frames [T, C]` in the units of `features` (dB for log-mels) with its number of valid frames
-`length`. All strengths are traced, so members of an ensemble may differ in them and a schedule may
-raise them from 0, where each function changes nothing.
+A draw is a uniform number in [0, 1). `draws` makes those of a whole batch in one call of the generator, which compiles
+far quicker than a key for each purpose. A clip is `frames [T, C]` in the units of `features` (dB for log-mels) with its
+number of valid frames `length`. All strengths are traced, so members of an ensemble may differ in them and a schedule
+may raise them from 0, where each function changes nothing.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from voxjax.audio import dsp
 from voxjax.audio.features import channel_spans
 from voxjax.config import FeatureConfig, FrameFeatures, Hyper
 
+Draw = Float[Array, ""]  # uniform in [0, 1)
 Scalar = Float[Array, ""] | float  # traced where members of an ensemble differ in it
 Spans = Mapping[str, tuple[int, int]]
 
@@ -31,22 +34,47 @@ class Clip(NamedTuple):
     length: Int[Array, ""]
 
 
-def time_stretch(key: Key[Array, ""], strength: Scalar, clip: Clip) -> Clip:
+class Draws(NamedTuple):
+    """The draws of one example by purpose; those of a batch have a leading axis."""
+
+    copy: Float[Array, "*B 2"]
+    stretch: Float[Array, "*B"]
+    crop: Float[Array, "*B"]
+    vtlp: Float[Array, "*B"]
+    gain: Float[Array, "*B"]
+    noise: Float[Array, "*B 3"]
+    shift: Float[Array, "*B"]
+    time_bands: Float[Array, "*B 2 2"]
+    channel_bands: Float[Array, "*B 2 2"]
+    mixup: Float[Array, "*B 3"]
+
+
+_DRAWS = Draws((2,), (), (), (), (), (3,), (), (2, 2), (2, 2), (3,))  # shapes for one example
+
+
+def draws(key: Key[Array, ""], examples: int) -> Draws:
+    """The draws of a batch. Those of an example depend on the key and on its place, not on the size of the batch."""
+    ends = np.cumsum([math.prod(shape) for shape in _DRAWS])
+    parts = jnp.split(jax.random.uniform(key, (examples, int(ends[-1]))), ends[:-1], axis=1)
+    return Draws(*(part.reshape(examples, *shape) for part, shape in zip(parts, _DRAWS, strict=True)))
+
+
+def time_stretch(draw: Draw, strength: Scalar, clip: Clip) -> Clip:
     """Changes the tempo by `exp(U(-1, 1) * strength)`, interpolating between frames.
 
     A slowed clip that is longer than the array is cut at its end.
     """
     size = clip.frames.shape[0]
-    rate = jnp.exp(strength * jax.random.uniform(key, minval=-1.0, maxval=1.0))
+    rate = jnp.exp(strength * _symmetric(draw))
     last = (clip.length - 1).astype(jnp.float32)
     length = jnp.minimum(jnp.floor(last / rate).astype(jnp.int32) + 1, size)
     return Clip(_interpolate(clip.frames, jnp.arange(size, dtype=jnp.float32) * rate, last), length)
 
 
-def vtlp(key: Key[Array, ""], strength: Scalar, clip: Clip, spans: Spans, config: FrameFeatures) -> Clip:
+def vtlp(draw: Draw, strength: Scalar, clip: Clip, spans: Spans, config: FrameFeatures) -> Clip:
     """Scales the frequency axis of the log-mels by `exp(U(-1, 1) * strength)`, as a vocal tract of
     another length would (VTLP, Jaitly and Hinton 2013). Pitch moves with it."""
-    ratio = strength * jax.random.uniform(key, minval=-1.0, maxval=1.0)
+    ratio = strength * _symmetric(draw)
     frames = clip.frames
     if "logmel" in spans:
         first, end = spans["logmel"]
@@ -65,13 +93,13 @@ def vtlp(key: Key[Array, ""], strength: Scalar, clip: Clip, spans: Spans, config
     return Clip(frames, clip.length)
 
 
-def gain(key: Key[Array, ""], strength_db: Scalar, clip: Clip, spans: Spans) -> Clip:
+def gain(draw: Draw, strength_db: Scalar, clip: Clip, spans: Spans) -> Clip:
     """Adds `U(-strength, strength)` dB to every level: log-mels and energy."""
-    change_db = strength_db * jax.random.uniform(key, minval=-1.0, maxval=1.0)
+    change_db = strength_db * _symmetric(draw)
     return Clip(clip.frames + change_db * _levels(clip, spans)[None, :], clip.length)
 
 
-def noise(key: Key[Array, ""], probability: Scalar, snr_db: Scalar, clip: Clip, spans: Spans) -> Clip:
+def noise(draws: Float[Array, "3"], probability: Scalar, snr_db: Scalar, clip: Clip, spans: Spans) -> Clip:
     """Adds a steady noise of random level and tilt to the log-mels of a fraction `probability` of the clips.
 
     Its level is `snr_db` to `snr_db + 30` dB below the clip's mean power, its spectrum falls or
@@ -80,7 +108,7 @@ def noise(key: Key[Array, ""], probability: Scalar, snr_db: Scalar, clip: Clip, 
     if "logmel" not in spans:
         return clip
     first, end = spans["logmel"]
-    coin, level, tilt = jax.random.uniform(key, (3,))
+    coin, level, tilt = draws
     level_db = clip.frames[:, first:end]
     valid = (jnp.arange(level_db.shape[0]) < clip.length)[:, None]
     power = jnp.where(valid, jnp.exp(_NEPER * level_db), 0.0)
@@ -94,11 +122,11 @@ def noise(key: Key[Array, ""], probability: Scalar, snr_db: Scalar, clip: Clip, 
     return Clip(clip.frames.at[:, first:end].set(noisy), clip.length)
 
 
-def time_shift(key: Key[Array, ""], strength_frames: Scalar, clip: Clip, spans: Spans) -> Clip:
+def time_shift(draw: Draw, strength_frames: Scalar, clip: Clip, spans: Spans) -> Clip:
     """Delays the clip by `U(0, strength)` frames of silence; frames beyond the array's end are lost."""
     size = clip.frames.shape[0]
     room = jnp.minimum(strength_frames, (size - clip.length).astype(jnp.float32))
-    delay = jnp.floor(jax.random.uniform(key) * (jnp.maximum(room, 0.0) + 1.0)).astype(jnp.int32)
+    delay = jnp.floor(draw * (jnp.maximum(room, 0.0) + 1.0)).astype(jnp.int32)
     delay = jnp.minimum(delay, size - clip.length)
     moved = jnp.roll(clip.frames, delay, axis=0)
     silence = SILENCE_DB * _levels(clip, spans)[None, :]
@@ -107,7 +135,7 @@ def time_shift(key: Key[Array, ""], strength_frames: Scalar, clip: Clip, spans: 
 
 
 def mask_bands(
-    key: Key[Array, ""],
+    draws: Float[Array, "2 2"],
     widest_fraction: Scalar,
     values: Float[Array, "T C"],
     extent: Int[Array, ""],
@@ -116,13 +144,12 @@ def mask_bands(
     """Sets two random bands along an axis to 0, the mean of scaled features (SpecAugment, Park 2019).
 
     Args:
-        key: a PRNG key.
+        draws: widths and places of the two bands, each uniform in [0, 1).
         widest_fraction: the widest band as a fraction of `extent`.
         values: scaled features `[T, C]`.
         extent: valid size of the axis.
         axis: 0 for time, 1 for channels.
     """
-    draws = jax.random.uniform(key, (2, 2))
     extent = extent.astype(jnp.float32)
     widths = draws[0] * widest_fraction * extent
     starts = draws[1] * (extent - widths)
@@ -131,64 +158,58 @@ def mask_bands(
     return jnp.where(masked[:, None] if axis == 0 else masked[None, :], 0.0, values)
 
 
-def crop(key: Key[Array, ""], size: int, clip: Clip) -> Clip:
+def crop(draw: Draw, size: int, clip: Clip) -> Clip:
     """A random crop of at most `size` frames: `[T, C] -> [min(T, size), C]`."""
     size = min(size, clip.frames.shape[0])
     room = jnp.maximum(clip.length - size, 0)
-    start = jnp.floor(jax.random.uniform(key) * (room + 1).astype(jnp.float32)).astype(jnp.int32)
+    start = jnp.floor(draw * (room + 1).astype(jnp.float32)).astype(jnp.int32)
     start = jnp.minimum(start, room)
     return Clip(jax.lax.dynamic_slice_in_dim(clip.frames, start, size), jnp.minimum(clip.length, size))
 
 
-def distort(
-    config: FeatureConfig, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int = 0
-) -> Clip:
+def distort(config: FeatureConfig, draws: Draws, hyper: Hyper, ramp: Scalar, clip: Clip, longest: int = 0) -> Clip:
     """All augmentations of unscaled features, in the order speaker, room, recording device.
 
     `vector` features have no time axis and are returned unchanged. Encoder features are stretched and cropped only, as
     they have no frequency axis. The result has at most `longest` frames; 0 is no limit, and `vector` has none.
     """
-    return _DISTORTIONS[config.kind](config, key, hyper, ramp, clip, longest)
+    return _DISTORTIONS[config.kind](config, draws, hyper, ramp, clip, longest)
 
 
-def _unchanged(
-    config: FeatureConfig, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int
-) -> Clip:
-    del config, key, hyper, ramp, longest
+def _unchanged(config: FeatureConfig, draws: Draws, hyper: Hyper, ramp: Scalar, clip: Clip, longest: int) -> Clip:
+    del config, draws, hyper, ramp, longest
     return clip
 
 
-def _in_time(config: FeatureConfig, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int) -> Clip:
+def _in_time(config: FeatureConfig, draws: Draws, hyper: Hyper, ramp: Scalar, clip: Clip, longest: int) -> Clip:
     """Time stretch and crop."""
     del config
-    clip = time_stretch(jax.random.fold_in(key, 0), ramp * hyper.time_stretch, clip)
-    return crop(jax.random.fold_in(key, 5), longest, clip) if longest else clip
+    clip = time_stretch(draws.stretch, ramp * hyper.time_stretch, clip)
+    return crop(draws.crop, longest, clip) if longest else clip
 
 
 def _in_time_and_bands(
-    config: FrameFeatures, key: Key[Array, ""], hyper: Hyper, ramp: Scalar, clip: Clip, longest: int
+    config: FrameFeatures, draws: Draws, hyper: Hyper, ramp: Scalar, clip: Clip, longest: int
 ) -> Clip:
     """Time stretch and crop, VTLP, gain, noise and time shift."""
     spans = channel_spans(config)
-    keys = [jax.random.fold_in(key, i) for i in range(5)]
-    clip = _in_time(config, key, hyper, ramp, clip, longest)
-    clip = vtlp(keys[1], ramp * hyper.vtlp, clip, spans, config)
-    clip = gain(keys[2], ramp * hyper.gain_db, clip, spans)
-    clip = noise(keys[3], ramp * hyper.noise_probability, hyper.noise_snr_db, clip, spans)
-    return time_shift(keys[4], ramp * hyper.time_shift_frames, clip, spans)
+    clip = _in_time(config, draws, hyper, ramp, clip, longest)
+    clip = vtlp(draws.vtlp, ramp * hyper.vtlp, clip, spans, config)
+    clip = gain(draws.gain, ramp * hyper.gain_db, clip, spans)
+    clip = noise(draws.noise, ramp * hyper.noise_probability, hyper.noise_snr_db, clip, spans)
+    return time_shift(draws.shift, ramp * hyper.time_shift_frames, clip, spans)
 
 
 _DISTORTIONS: dict[str, Callable[..., Clip]] = {"vector": _unchanged, "encoder": _in_time, "frames": _in_time_and_bands}
 
 
 def spec_augment(
-    key: Key[Array, ""], hyper: Hyper, ramp: Scalar, values: Float[Array, "T C"], length: Int[Array, ""]
+    draws: Draws, hyper: Hyper, ramp: Scalar, values: Float[Array, "T C"], length: Int[Array, ""]
 ) -> Float[Array, "T C"]:
     """SpecAugment on scaled features: two bands of time and two of channels, `[T, C] -> [T, C]`."""
-    time_key, channel_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
     channels = jnp.asarray(values.shape[1])
-    values = mask_bands(time_key, ramp * hyper.time_mask_fraction, values, length, 0)
-    return mask_bands(channel_key, ramp * hyper.frequency_mask_fraction, values, channels, 1)
+    values = mask_bands(draws.time_bands, ramp * hyper.time_mask_fraction, values, length, 0)
+    return mask_bands(draws.channel_bands, ramp * hyper.frequency_mask_fraction, values, channels, 1)
 
 
 class Batch(NamedTuple):
@@ -202,18 +223,22 @@ class Batch(NamedTuple):
     targets: Float[Array, "B K"]
 
 
-def mixup(key: Key[Array, ""], alpha: Scalar, probability: Scalar, batch: Batch) -> Batch:
+def mixup(draws: Float[Array, "B 3"], alpha: Scalar, probability: Scalar, batch: Batch) -> Batch:
     """Mixes a fraction `probability` of the examples with other examples of the batch (Zhang et al. 2018).
 
     The only function that uses more than one example of the batch. Weights are Beta(alpha, alpha), the larger kept for
     the example itself. Inputs and targets are mixed in the same way; a position is valid if it is in either example.
+
+    Args:
+        draws: of the order of the partners, of the weights and of which examples are mixed.
+        alpha: of the Beta distribution; 0 mixes nothing.
+        probability: of an example to be mixed, in [0, 1].
+        batch: the examples.
     """
-    order_key, weight_key, coin_key = (jax.random.fold_in(key, i) for i in range(3))
-    size = batch.targets.shape[0]
-    partner = jax.random.permutation(order_key, size)
-    weight = jax.random.beta(weight_key, jnp.maximum(alpha, 1e-2), jnp.maximum(alpha, 1e-2), (size,))
-    mixed = (jax.random.uniform(coin_key, (size,)) < probability) & (alpha > 0.0)
-    own = jnp.where(mixed, jnp.maximum(weight, 1.0 - weight), 1.0)
+    order, quantile, coin = draws.T
+    partner = jnp.argsort(order)
+    mixed = (coin < probability) & (alpha > 0.0)
+    own = jnp.where(mixed, larger_weight(quantile, alpha), 1.0)
 
     def blend(x: Array) -> Array:
         weight = own.reshape(-1, *(1,) * (x.ndim - 1))
@@ -222,6 +247,30 @@ def mixup(key: Key[Array, ""], alpha: Scalar, probability: Scalar, batch: Batch)
     mask = jax.tree.map(lambda valid: valid | (valid[partner] & mixed[:, None]), batch.mask)
     return Batch(jax.tree.map(blend, batch.inputs), mask, blend(batch.targets))
 
+
+def larger_weight(quantile: Float[Array, " B"], alpha: Scalar) -> Float[Array, " B"]:
+    """Quantiles of `max(w, 1 - w)` where `w` is Beta(alpha, alpha): `[B]` in [0, 1) -> `[B]` in [0.5, 1].
+
+    Without the loops of a rejection sampler. The log-odds of `w` have the density `cosh(t / 2) ** (-2 * alpha)`, which
+    is summed over a grid of 256 cells and inverted linearly within each. For `alpha` from 0.01 to 100 the weights are
+    within 0.002 of the exact ones. Beyond the last cell `w` is 1 in float32.
+    """
+    alpha = jnp.maximum(alpha, 1e-2)
+    density = jnp.exp(-2.0 * alpha * _LOG_COSH)
+    mass = 0.5 * (density[1:] + density[:-1]) * _CELLS
+    below = jnp.sum(jnp.where(_EARLIER, mass[None, :], 0.0), axis=1)
+    total = jnp.sum(mass) + density[-1] / alpha
+    # Cells with less mass than a rounding error of the sum would be counted wholly or not at all.
+    used = mass > 1e-7 * total
+    part = (quantile[:, None] * total - below[None, :]) / jnp.where(used, mass, 1.0)[None, :]
+    log_odds = jnp.sum(jnp.where(used, _CELLS, 0.0)[None, :] * jnp.clip(part, 0.0, 1.0), axis=1)
+    return jax.nn.sigmoid(log_odds)
+
+
+_ODDS = 20.0 * np.linspace(0.0, 1.0, 257, dtype=np.float32) ** 2  # log-odds, closer together near even weights
+_CELLS = np.diff(_ODDS)
+_LOG_COSH = _ODDS / 2 + np.log1p(np.exp(-_ODDS)) - np.log(np.float32(2.0))  # of half the log-odds
+_EARLIER = np.tri(_CELLS.size, k=-1, dtype=bool)  # row i is true at the cells below cell i
 
 _NEPER = 0.1 * 2.302585092994046  # decibels of power to natural logarithm
 
@@ -233,6 +282,11 @@ def _interpolate(rows: Float[Array, "N C"], places: Float[Array, " M"], last: Fl
     after = jnp.minimum(before + 1, last.astype(jnp.int32))
     part = (places - before.astype(jnp.float32))[:, None]
     return (1.0 - part) * rows[before] + part * rows[after]
+
+
+def _symmetric(draw: Draw) -> Float[Array, ""]:
+    """A draw moved to [-1, 1)."""
+    return 2.0 * draw - 1.0
 
 
 def _levels(clip: Clip, spans: Spans) -> Float[Array, " C"]:

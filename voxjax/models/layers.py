@@ -9,7 +9,10 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Key
+import numpy as np
+from jaxtyping import Array, Bool, Float, Key, UInt32
+
+from voxjax.models.lstm_scan import lstm_scan
 
 
 class DropoutRates(NamedTuple):
@@ -19,25 +22,37 @@ class DropoutRates(NamedTuple):
     head: Float[Array, ""]
 
 
-LSTMState = tuple[Float[Array, "B U"], Float[Array, "B U"]]  # the output and the cell
-
-
 class Dropout(nn.Module):
     """Dropout with a traced rate (`nn.Dropout` needs a Python number). `rate=None` keeps everything.
 
-    Each element uses eight random bits, four elements per random word, because the generator is a large part of a step
-    on CPU; so rates are rounded to multiples of 1/256.
+    Each element uses eight random bits, four elements per random word; so rates are rounded to multiples of 1/256. The
+    words are hashes of their positions and the layer's key, as the generator is a large part of a step on CPU.
     """
 
     @nn.compact
     def __call__(self, x: Float[Array, "*shape"], rate: Float[Array, ""] | None) -> Float[Array, "*shape"]:
         if rate is None:
             return x
-        words = jax.random.bits(self.make_rng("dropout"), (-(-x.size // 4),), jnp.uint32)
+        words = hashed_words(self.make_rng("dropout"), -(-x.size // 4))
         bits = jax.lax.bitcast_convert_type(words, jnp.uint8).reshape(-1)[: x.size].reshape(x.shape)
         threshold = jnp.round(256.0 * rate)
         kept = bits.astype(jnp.float32) >= threshold
         return jnp.where(kept, x / (1.0 - threshold / 256.0).astype(x.dtype), 0.0)
+
+
+def hashed_words(key: Key[Array, ""], count: int) -> UInt32[Array, " {count}"]:
+    """Random words for dropout: two rounds of a 32-bit integer hash of each position, with the key's words between.
+
+    They pass for independent bits in masks, compile to one fused loop, and are not fit for more than masks.
+    """
+    first, second = jax.random.key_data(key)
+    words = jnp.arange(count, dtype=jnp.uint32)
+    for part in (first, second):
+        words = words + part
+        for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+            words = (words ^ (words >> shift)) * np.uint32(factor)
+        words = words ^ (words >> 16)
+    return words
 
 
 class BatchNorm(nn.Module):
@@ -143,18 +158,8 @@ class BiLSTM(nn.Module):
         bias = self.param(f"{name}_bias", _open_forget_gate, (4 * units,))
         gates = jnp.swapaxes(x @ kernel + bias[None, None, :], 0, 1)  # [T, B, 4U]
 
-        def step(
-            carry: LSTMState, inputs: tuple[Float[Array, "B gates"], Bool[Array, "B 1"]]
-        ) -> tuple[LSTMState, Array]:
-            hidden, cell = carry
-            gates, valid = inputs
-            new_hidden, new_cell = _lstm_cell(gates + hidden @ recurrent, cell)
-            carry = jnp.where(valid, new_hidden, hidden), jnp.where(valid, new_cell, cell)
-            return carry, carry[0]
-
-        start = jnp.zeros((x.shape[0], units), x.dtype)
         valid = jnp.swapaxes(mask, 0, 1)[..., None]  # [T, B, 1]
-        _, hidden = jax.lax.scan(step, (start, start), (gates, valid), reverse=bool(backward))
+        hidden = lstm_scan(gates, recurrent, valid, bool(backward))
         return jnp.swapaxes(jnp.where(valid, hidden, 0.0), 0, 1)  # [B, T, U]
 
 
@@ -254,12 +259,6 @@ def head(
     for units in dense:
         x = Dropout()(nn.relu(nn.Dense(units)(x)), None if rates is None else rates.head)
     return nn.Dense(classes)(x)
-
-
-def _lstm_cell(gates: Float[Array, "B gates"], cell: Float[Array, "B U"]) -> LSTMState:
-    input_gate, forget, update, output = jnp.split(gates, 4, axis=-1)
-    cell = nn.sigmoid(forget) * cell + nn.sigmoid(input_gate) * nn.tanh(update)
-    return nn.sigmoid(output) * nn.tanh(cell), cell
 
 
 def _open_forget_gate(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, " _"]:

@@ -78,7 +78,7 @@ class State(NamedTuple):
 
     step: Int[Array, ""]  # int32
     variables: Variables
-    optimizer: optax.OptState  # Adam's moments
+    optimizer: optax.OptState  # Adam's moments, of the flat parameters
     averaged: Variables  # exponential moving average, evaluated and kept
 
 
@@ -111,7 +111,7 @@ def init(task: Task, hyper: Hyper, key: Key[Array, ""], data: Data) -> State:
         inputs = modality_batch.zeros_like_modalities(task.modalities, data.clips.modality_inputs, audio)
     mask = jax.tree.map(lambda x: jnp.ones(x.shape[:2], bool), inputs)
     variables = task.network.init(jax.random.fold_in(key, 0), inputs, mask, data.clips.pretrained)
-    optimizer = optim.adamw(hyper, jnp.float32(0)).init(variables.params)
+    optimizer = optim.adamw(hyper, jnp.float32(0)).init(optim.flatten(variables.params))
     # A copy, so that a donated state does not have one buffer twice.
     averaged = jax.tree.map(jnp.copy, variables)
     return State(jnp.int32(0), variables, optimizer, averaged)
@@ -147,28 +147,27 @@ def batch(
     a small corpus has the same clip twice in a batch, and the two must differ.
     """
     clips, strength = data.clips, optim.ramp(progress, hyper.ramp_fraction)
-    example_keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.fold_in(key, 0), jnp.arange(indices.size))
+    draws = augment.draws(key, indices.size)
 
-    def one(key: Key[Array, ""], index: Int[Array, ""]) -> tuple[Float[Array, "T C"], Bool[Array, " T"]]:
-        copy_key, distort_key, mask_key = (jax.random.fold_in(key, i) for i in range(3))
-        copy = _choose_copy(copy_key, strength * hyper.offline_augment_probability, clips.lengths.shape[1])
+    def one(draws: augment.Draws, index: Int[Array, ""]) -> tuple[Float[Array, "T C"], Bool[Array, " T"]]:
+        copy = _choose_copy(draws.copy, strength * hyper.offline_augment_probability, clips.lengths.shape[1])
         clip = augment.Clip(jnp.asarray(data.features(index, copy), jnp.float32), clips.lengths[index, copy])
-        clip = augment.distort(task.features, distort_key, hyper, strength, clip, task.crop)
+        clip = augment.distort(task.features, draws, hyper, strength, clip, task.crop)
         mask = jnp.arange(clip.frames.shape[0]) < clip.length
         values = normalize.apply(task.features, data.scaler, clip.frames, mask)
-        values = augment.spec_augment(mask_key, hyper, strength, values, clip.length)
+        values = augment.spec_augment(draws, hyper, strength, values, clip.length)
         return jnp.where(mask[:, None], values, 0.0), mask
 
-    audio, mask = jax.vmap(one)(example_keys, indices)
+    audio, mask = jax.vmap(one)(draws, indices)
     inputs: tuple[Inputs, Masks] = (audio, mask)
     if task.modalities:
-        drop_keys = jax.vmap(jax.random.fold_in, (0, None))(example_keys, 3)
+        drop_keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(indices.size))
         joined = _with_modalities(task, data, indices, audio, mask)
         inputs = modality_batch.drop(drop_keys, strength * hyper.modality_dropout, *joined)
     targets = jax.nn.one_hot(clips.labels[indices], task.classes)
     unmixed = augment.Batch(*inputs, targets)
     probability = strength * hyper.mixup_probability
-    return augment.mixup(jax.random.fold_in(key, 1), hyper.mixup_alpha, probability, unmixed)
+    return augment.mixup(draws.mixup, hyper.mixup_alpha, probability, unmixed)
 
 
 def train_step(
@@ -187,21 +186,41 @@ def train_step(
     Returns:
         The state after the step, and its sums.
     """
-    key = jax.random.fold_in(key, state.step + 1)  # 0 is the key of the initial weights
+    # 0 is the key of the initial weights.
+    batch_key, dropout_key = jax.random.split(jax.random.fold_in(key, state.step + 1))
     progress = state.step.astype(jnp.float32) / data.total_steps
-    examples = batch(task, hyper, progress, data, indices, jax.random.fold_in(key, 0))
-    objective = _objective(task, hyper, progress, state.variables.stats, data, examples, jax.random.fold_in(key, 1))
+    examples = batch(task, hyper, progress, data, indices, batch_key)
+    objective = _objective(task, hyper, progress, state.variables.stats, data, examples, dropout_key)
     (loss, (hits, stats)), gradient = jax.value_and_grad(objective, has_aux=True)(state.variables.params)
-    norm, rate = optax.tree.norm(gradient), optim.learning_rate(hyper, progress)
-    params, optimizer = optim.update(hyper, progress, gradient, state.optimizer, state.variables.params)
+    before = _flat(state)
+    loss, flat_gradient = optim.add_l2(hyper.l2, loss, optim.flatten(gradient), before.variables.params)
+    norm, rate = optax.tree.norm(flat_gradient), optim.learning_rate(hyper, progress)
+    params, optimizer = optim.update(hyper, progress, flat_gradient, before.optimizer, before.variables.params)
     variables = Variables(params, stats)
-    averaged = optim.moving_average(hyper.ema_decay, state.step, state.averaged, variables)
+    averaged = optim.moving_average(hyper.ema_decay, state.step, before.averaged, variables)
     finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-    new = select(finite, State(state.step, variables, optimizer, averaged), state)
+    new = _unflat(select(finite, State(state.step, variables, optimizer, averaged), before), like=state)
     one = jnp.float32(1)
     sums = Sums(loss * indices.size, hits, one * indices.size, norm, rate, one - one, one)
     skipped = jax.tree.map(jnp.zeros_like, sums)._replace(nonfinite=one, steps=one)
     return new._replace(step=state.step + 1), select(finite, sums, skipped)
+
+
+def _flat(state: State) -> State:
+    """The state with its parameters as few vectors."""
+    variables, averaged = (
+        each._replace(params=optim.flatten(each.params)) for each in (state.variables, state.averaged)
+    )
+    return state._replace(variables=variables, averaged=averaged)
+
+
+def _unflat(state: State, like: State) -> State:
+    """The inverse of `_flat`; shapes are those of `like`."""
+    shapes = like.variables.params
+    variables, averaged = (
+        each._replace(params=optim.unflatten(each.params, shapes)) for each in (state.variables, state.averaged)
+    )
+    return state._replace(variables=variables, averaged=averaged)
 
 
 def select(chosen: Bool[Array, ""], a: PyTree, b: PyTree) -> PyTree:
@@ -232,8 +251,7 @@ def _objective(
         logits = logits.astype(jnp.float32)
         each = jax.vmap(losses.LOSSES[task.loss], (0, 0, None))(logits, targets, loss_strength * hyper.focal_gamma)
         hits = jnp.argmax(logits, -1) == jnp.argmax(examples.targets, -1)
-        loss = jnp.mean(weights * each) + hyper.l2 * optim.l2_penalty(params)
-        return loss, (jnp.sum(hits, dtype=jnp.float32), new)
+        return jnp.mean(weights * each), (jnp.sum(hits, dtype=jnp.float32), new)
 
     return objective
 
@@ -263,10 +281,8 @@ def _with_modalities(
     return modality_batch.gather_modalities(task.modalities, sequences, scalers, indices, (inputs, mask))
 
 
-def _choose_copy(key: Key[Array, ""], probability: Float[Array, ""], copies: int) -> Int[Array, ""]:
+def _choose_copy(draws: Float[Array, "2"], probability: Float[Array, ""], copies: int) -> Int[Array, ""]:
     """0, or with this probability one of the augmented copies: int32 `[]`."""
-    if copies == 1:
-        return jnp.int32(0)
-    coin_key, which_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-    other = jax.random.randint(which_key, (), 1, copies)
-    return jnp.where(jax.random.uniform(coin_key) < probability, other, 0)
+    coin, which = draws
+    other = 1 + jnp.floor(which * (copies - 1)).astype(jnp.int32)
+    return jnp.where(coin < probability, jnp.minimum(other, copies - 1), 0)
