@@ -1,6 +1,6 @@
 """Learning-rate schedule, AdamW and averaged weights, with every rate traced."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from voxjax.config import Hyper
 from voxjax.encoders.static_config import TUNED
 
-Params = PyTree[Float[Array, "..."]]
-Flat = dict[str, Float[Array, " _"]]  # all arrays of one kind, joined
+Flat = Mapping[str, Float[Array, " _"]]  # all arrays of one kind, joined
 Path = Sequence[KeyEntry]
 Scalar = Float[Array, ""] | float  # traced where members of an ensemble differ in it
 
@@ -38,7 +37,7 @@ def learning_rate(hyper: Hyper, progress: Scalar) -> Float[Array, ""]:
     return hyper.learning_rate * factor * ramp(progress, hyper.warmup_fraction)
 
 
-def flatten(params: Params) -> Flat:
+def flatten(params: PyTree[Float[Array, "..."]]) -> Flat:
     """The parameters as one vector for each kind of treatment: `{kind: [N]}`.
 
     A step on a few long vectors compiles to a few loops, a step on each array to hundreds. Kinds are kernels and other
@@ -50,7 +49,7 @@ def flatten(params: Params) -> Flat:
     return {kind: jnp.concatenate(vectors) for kind, vectors in kinds.items()}
 
 
-def unflatten(flat: Flat, like: Params) -> Params:
+def unflatten(flat: Flat, like: PyTree[Float[Array, "..."]]) -> PyTree[Float[Array, "..."]]:
     """The inverse of `flatten`; shapes are those of the arrays of `like`."""
     places = dict.fromkeys(flat, 0)
 

@@ -49,14 +49,14 @@ class Draws(NamedTuple):
     mixup: Float[Array, "*B 3"]
 
 
-_DRAWS = Draws((2,), (), (), (), (), (3,), (), (2, 2), (2, 2), (3,))  # shapes for one example
+_SHAPES = ((2,), (), (), (), (), (3,), (), (2, 2), (2, 2), (3,))  # of the fields of `Draws`, for one example
 
 
 def draws(key: Key[Array, ""], examples: int) -> Draws:
     """The draws of a batch. Those of an example depend on the key and on its place, not on the size of the batch."""
-    ends = np.cumsum([math.prod(shape) for shape in _DRAWS])
+    ends = np.cumsum([math.prod(shape) for shape in _SHAPES])
     parts = jnp.split(jax.random.uniform(key, (examples, int(ends[-1]))), ends[:-1], axis=1)
-    return Draws(*(part.reshape(examples, *shape) for part, shape in zip(parts, _DRAWS, strict=True)))
+    return Draws(*(part.reshape(examples, *shape) for part, shape in zip(parts, _SHAPES, strict=True)))
 
 
 def time_stretch(draw: Draw, strength: Scalar, clip: Clip) -> Clip:
