@@ -260,7 +260,7 @@ def larger_weight(quantile: Float[Array, " B"], alpha: Scalar) -> Float[Array, "
     mass = 0.5 * (density[1:] + density[:-1]) * _CELLS
     below = jnp.sum(jnp.where(_EARLIER, mass[None, :], 0.0), axis=1)
     total = jnp.sum(mass) + density[-1] / alpha
-    # Cells with less mass than a rounding error of the sum would be counted wholly or not at all.
+    # Cells with less mass than a rounding error of the sum would be counted in full or not at all.
     used = mass > 1e-7 * total
     part = (quantile[:, None] * total - below[None, :]) / jnp.where(used, mass, 1.0)[None, :]
     log_odds = jnp.sum(jnp.where(used, _CELLS, 0.0)[None, :] * jnp.clip(part, 0.0, 1.0), axis=1)
