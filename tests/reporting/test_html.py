@@ -1,10 +1,12 @@
 import base64
 import html.parser
 import re
+from importlib import resources
 
 import pytest
 
 from voxjax import config_schema
+from voxjax.deploy.page import run_charts
 from voxjax.reporting import run_report, terms
 
 HOSTILE = "<script>alert(\"x\")</script> & 'co'"
@@ -207,3 +209,14 @@ def test_bars_have_their_intervals():
     reader = read()
     assert ("style", "left:15.0%;width:70.0%") in reader.attributes
     assert "Actor_01 50.0% 15\u201385% 4" in reader.text
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_colours_of_texts_are_legible(scheme):
+    """All of them, as a page may have none of some severity."""
+    style = (resources.files("voxjax.reporting") / "templates/style.css").read_text()
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", style.split("@media (prefers-color-scheme: dark)")[scheme]))
+    for text in ("ink", "muted", "blue", "error", "caution"):
+        assert run_charts.contrast(colours[text], colours["card"]) >= 4.5, text
+    assert run_charts.contrast(colours["muted"], colours["back"]) >= 4.5
+    assert run_charts.contrast(colours["ink"], colours["warning-back"]) >= 4.5
