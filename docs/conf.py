@@ -24,6 +24,7 @@ extensions = [
     # In docs/extensions:
     "command_flags",
     "fields",
+    "glossary_links",
     "reference_pages",
     "repository_files",
 ]

@@ -150,3 +150,14 @@ def test_figures_of_the_explanations_are_those_of_the_results():
     [telephone] = [row["all"] for row in results["domain_shift"] if row["kind"] == "telephone"]
     right, gap = round(100 * telephone["accuracy"]), round(100 * telephone["ece"])
     assert f"is right for {right} of 100 clips, and off by {gap} points" in text("calibration.md")
+
+
+def test_terms_are_those_of_the_glossary_and_found_as_whole_words():
+    pytest.importorskip("sphinx")
+    import glossary_links as links
+
+    headings = re.findall(r"^## (.*)$", (ROOT / "docs/glossary.md").read_text(), re.M)
+    assert headings == sorted(headings, key=str.lower)
+    assert {*links.TERMS.values()} <= {heading.lower().replace(" ", "-") for heading in headings}
+    assert links.first_mention("mean UAR, and ECE", ["ECE", "UAR"])[0] == "UAR"
+    assert links.first_mention("UARs and my-UAR", ["UAR"]) is None and links.first_mention("UAR", []) is None

@@ -98,7 +98,8 @@ class ConfigValues(SphinxDirective):
         for one in fields(getattr(importlib.import_module(module), name)):
             if one.default.endswith("()"):
                 continue  # a class of its own, with a table of its own
-            cells = (f"`{prefix}{one.name}`", f"`{one.default}`", one.allowed, one.comment)
+            default = one.default.strip("'")
+            cells = (f"`{prefix}{one.name}`", f"`{default}`" if default else "empty", one.allowed, one.comment)
             rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         return self.parse_text_to_nodes("\n".join(rows))
 

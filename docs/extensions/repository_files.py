@@ -28,6 +28,12 @@ PAGES = {"README.md": "index", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "
 COPIED = {".json", ".png", ".svg"}  # browsers show them
 SHOWN = {".py", ".mjs", ".md", ".txt", ".toml", ".cfg", ".service", ".rttm", ".tex", ""}
 _KEY = "repository_files"  # of Sphinx's metadata of a page
+_STYLED = {  # as the theme styles them
+    "<table>": '<div class="table-wrapper docutils container"><table class="docutils align-default">',
+    "</table>": "</table></div>",
+    "<pre>": '<div class="highlight"><pre>',
+    "</pre>": "</pre></div>",
+}
 _LINK = re.compile(r"\]\((?!http|#)([^)#]+)")
 
 
@@ -126,6 +132,8 @@ def _body(path: Path, name: str) -> str:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".md":
         made = MarkdownIt("commonmark").enable("table").use(front_matter_plugin).render(text)
+        for plain, styled in _STYLED.items():
+            made = made.replace(plain, styled)
         return re.sub(r'href="(?!http|#)([^"#]+)', lambda found: f'href="{_moved(path, found[1])}', made)
     try:
         lexer = get_lexer_for_filename(name)

@@ -38,9 +38,9 @@ def leak(out: Path) -> None:
         axes.bar(i, value, 0.6, color=ORANGE if i == 0 else BLUE, yerr=error, capsize=6)
         axes.text(i, 4, f"{value:.1f} %", ha="center", color="white", weight="bold")
     axes.axhline(12.5, color=GREY, linestyle="--", linewidth=1)
-    axes.text(2.45, 14, "guessing", color=GREY, ha="right")
+    axes.text(2.4, 15, "guessing", color=GREY)
     axes.set_xticks(range(3), [title for _, title in PROTOCOLS])
-    axes.set(ylim=(0, 100), ylabel="accuracy (%)")
+    axes.set(xlim=(-0.5, 3), ylim=(0, 100), ylabel="accuracy (%)")
     finish(figure, out / "leak.png")
 
 
