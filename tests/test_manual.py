@@ -161,3 +161,11 @@ def test_terms_are_those_of_the_glossary_and_found_as_whole_words():
     assert {*links.TERMS.values()} <= {heading.lower().replace(" ", "-") for heading in headings}
     assert links.first_mention("mean UAR, and ECE", ["ECE", "UAR"])[0] == "UAR"
     assert links.first_mention("UARs and my-UAR", ["UAR"]) is None and links.first_mention("UAR", []) is None
+
+
+def test_no_line_is_a_comment_to_sphinx():
+    """A line that begins with a percent sign is shown on GitHub, and left out of the site."""
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"]
+    code = re.compile(r"```.*?```", re.S)
+    found = [path.name for path in pages if re.search(r"^ *%", code.sub("", path.read_text()), re.M)]
+    assert found == []
