@@ -7,13 +7,21 @@ from tests.voices import write_folder
 from voxjax.config import Config
 from voxjax.data import store
 from voxjax.errors import VoxJaxError
+from voxjax.pipeline import dataset
 
 
 @pytest.mark.parametrize(
-    ("protocol", "message"), [("speaker5", "at least 5 known speakers"), ("random5", "at least 5 clips")]
+    ("values", "every_fold", "message"),
+    [
+        ({"protocol": "speaker5"}, False, "at least 5 known speakers"),
+        ({"protocol": "random5"}, False, "at least 5 clips"),
+        ({"protocol": "loso", "fold": 3}, False, "config.fold: expected a number from 0 to 2, found 3"),
+        ({"protocol": "guide", "fold": 5}, False, "config.fold: expected a number from 0 to 4, found 5"),
+        ({"protocol": "speaker5", "fold": 5}, True, "at least 5 known speakers"),
+    ],
 )
-def test_a_protocol_that_the_corpus_does_not_allow_is_refused_before_decoding(tmp_path, monkeypatch, protocol, message):
-    root = write_folder(tmp_path, takes=1, speakers=2)
+def test_what_the_corpus_does_not_allow_is_refused_before_decoding(tmp_path, monkeypatch, values, every_fold, message):
+    root = write_folder(tmp_path, takes=1, speakers=3)
     monkeypatch.setattr(store, "open_store", lambda *_: pytest.fail("decoded first"))
     with pytest.raises(VoxJaxError, match=message):
-        runs.load(Config(corpus="folder", protocol=protocol), root, tmp_path / "cache")
+        dataset.load(runs.spec(Config(corpus="folder", **values), root, tmp_path / "cache"), every_fold)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from voxjax.config import (
 )
 from voxjax.encoders import tensors
 from voxjax.errors import UsageError, VoxJaxError
-from voxjax.pipeline import encoder_weights, examples
+from voxjax.pipeline import encoder_features, encoder_weights, examples
 
 FEATURES = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1, 2), hop_ms=20.0)
 CONFIG = Config(
@@ -79,12 +80,62 @@ def test_outputs_of_an_encoder_are_cached(folder, weights, tmp_path, monkeypatch
     again = runs.load(CONFIG, folder, tmp_path)
     for one, other in zip(first.feature_rows[0].rows, again.feature_rows[0].rows, strict=True):
         np.testing.assert_array_equal(one, other)
-    kept = next((tmp_path / "encoded").glob("*.npy"))
-    kept.write_bytes(kept.read_bytes()[:1_000])
-    with pytest.raises(pytest.fail.Exception, match="encoded again"):
-        runs.load(CONFIG, folder, tmp_path)
     with pytest.raises(pytest.fail.Exception, match="encoded again"):
         runs.load(dataclasses.replace(CONFIG, features=dataclasses.replace(FEATURES, trim_db=60.0)), folder, tmp_path)
+
+
+@pytest.fixture
+def encoded(monkeypatch):
+    """The number of clips in each call that encodes some."""
+    counts = []
+    build = examples.build
+
+    def counted(config, clips, *rest):
+        counts.append(len(clips))
+        return build(config, clips, *rest)
+
+    monkeypatch.setattr(examples, "build", counted)
+    return counts
+
+
+def test_a_clip_more_or_a_damaged_file_encodes_one_clip(folder, weights, tmp_path, encoded):
+    data = tmp_path / "data"
+    shutil.copytree(folder / "folder", data / "folder")
+    before = runs.load(CONFIG, data, tmp_path).feature_rows[0].rows
+    assert encoded == [len(before.clip_index)]
+    first = sorted((data / "folder").rglob("*.wav"))[0]
+    samples, rate = soundfile.read(first)
+    soundfile.write(first.with_name("zz.wav"), samples[::-1], rate)
+    after = runs.load(CONFIG, data, tmp_path)
+    assert encoded[1:] == [1]
+    added = [i for i, clip in enumerate(after.manifest.clips) if clip.path.endswith("zz.wav")]
+    for one, other in zip(before[:2], after.feature_rows[0].rows[:2], strict=True):
+        np.testing.assert_array_equal(np.delete(other, added, 0), one)
+    kept = sorted((tmp_path / "encoded_clips").rglob("*.npz"))
+    assert len(kept) == len(after.manifest)
+    damaged = bytearray(kept[0].read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    kept[0].write_bytes(damaged)
+    again = runs.load(CONFIG, data, tmp_path).feature_rows[0].rows
+    assert encoded[2:] == [1]
+    np.testing.assert_allclose(again.features, after.feature_rows[0].rows.features, atol=2e-3)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(folder, weights, tmp_path, encoded, monkeypatch):
+    monkeypatch.setattr(encoder_features, "_AT_ONCE", 8)
+    write = encoder_features._write
+
+    def interrupted(path, one):
+        if len(encoded) == 3:
+            raise KeyboardInterrupt
+        write(path, one)
+
+    monkeypatch.setattr(encoder_features, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        runs.load(CONFIG, folder, tmp_path)
+    monkeypatch.setattr(encoder_features, "_write", write)
+    clips = len(runs.load(CONFIG, folder, tmp_path).manifest)
+    assert sum(encoded[3:]) == clips - 16
 
 
 def assert_predicts_as_reported(run_folder, folder):

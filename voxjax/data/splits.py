@@ -167,16 +167,24 @@ def is_enrolled(protocol: str) -> bool:
     return protocol.partition(":")[0] == "enrolled"
 
 
-def check_possible(manifest: Manifest, protocol: str) -> None:
+def check_possible(
+    manifest: Manifest, protocol: str, folds: Sequence[int] | None, valid_fraction: float, seed: int
+) -> None:
     """Checks that a protocol can divide these clips, which need not be decoded yet.
 
+    Args:
+        folds: the folds that are needed; None for all of them.
+        manifest, protocol, valid_fraction, seed: as for `split`.
+
     Raises:
-        UsageError: at an unknown protocol.
-        VoxJaxError: at speakers, sentences or labels that the protocol needs and the corpus does not have.
+        UsageError, VoxJaxError: as `split`.
     """
     one_of("config.protocol", protocol, PROTOCOLS)
-    if protocol != "guide":  # divides copies, which are made later
-        PROTOCOLS[protocol].partition(manifest, 0)
+    count = fold_count(manifest, protocol)
+    for fold in range(count) if folds is None else folds:
+        in_range("config.fold", fold, 0, count - 1)
+        if protocol != "guide":  # divides copies, which are made later
+            split(manifest, protocol, fold, valid_fraction, seed)
 
 
 def split(manifest: Manifest, protocol: str, fold: int, valid_fraction: float, seed: int) -> Split:

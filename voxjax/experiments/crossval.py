@@ -43,7 +43,7 @@ def crossval(spec: RunSpec, plan: CrossvalPlan, workdir: AnyPath, resume: str) -
     enrolment_curve.check_possible(spec)
     values = run_folder.plain_values({"config": thaw(config), **plan._asdict()})
     processes.once(lambda: run_folder.check_unused(workdir, values, resume))
-    dataset = datasets.load(spec)
+    dataset = datasets.load(spec, every_fold=True)
     folds_per_seed = splits.fold_count(dataset.manifest, config.protocol)
     folds = [
         make_fold(spec, dataset, fold, config.seed + seed)

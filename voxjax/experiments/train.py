@@ -11,6 +11,7 @@ from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, Traine
 from voxjax.artifacts.training_identity import TrainingIdentity
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
+from voxjax.evaluation import enrolment_curve
 from voxjax.experiments import run_folder, session
 from voxjax.inference import domain_check
 from voxjax.metrics.domain_distance import Density
@@ -41,6 +42,7 @@ def train(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
         UsageError: at a folder that already holds a run, or another run.
         VoxJaxError: at unusable data, or a collapse if the guard's action is to stop.
     """
+    enrolment_curve.check_possible(spec)
     values = run_folder.plain_values({"config": thaw(spec.config)})
     processes.once(lambda: run_folder.check_unused(workdir, values, resume))
     dataset = datasets.load(spec)

@@ -41,18 +41,27 @@ class Dataset(NamedTuple):
         return len(self.manifest) // len(self.clip_store)
 
 
-def load(spec: RunSpec) -> Dataset:
+def load(spec: RunSpec, every_fold: bool = False) -> Dataset:
     """The corpus of a run.
+
+    A protocol that can't divide it is an error before clips are decoded and encoded, which may take hours.
 
     Under the protocol `guide` each augmented copy of a clip becomes a separate clip, as in the training guide:
     this is the leak of the guide's split.
 
+    Args:
+        spec: the run.
+        every_fold: whether all folds of its protocol are needed, and not its config's alone.
+
     Raises:
-        VoxJaxError: at a missing corpus, broken clips, missing encoder weights, or a modality that no clip has.
+        UsageError, VoxJaxError: as `splits.split`; and at a missing corpus, broken clips, missing encoder weights, or a
+            modality that no clip has.
     """
     cache = spec.paths.cache
     manifest = relabelled(spec.config, corpora.load(spec.corpora, spec.paths.data_dir, cache))
-    splits.check_possible(manifest, spec.config.protocol)  # before hours of decoding and encoding
+    config = spec.config
+    folds = None if every_fold else (config.fold,)
+    splits.check_possible(manifest, config.protocol, folds, config.train.valid_fraction, config.seed)
     manifest, clip_store = decoded(manifest, spec.sample_rate_hz, cache, spec.config.broken_clips)
     prints = fingerprints(clip_store, spec.sample_rate_hz, cache)
     manifest = near_duplicates.with_recordings(manifest, prints)

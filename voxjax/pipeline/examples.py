@@ -56,10 +56,12 @@ def build(
     longest = max(map(len, segments))
     sizes = [_padded(len(segment) if config.kind == "encoder" else longest, config) for segment in segments]
     order = np.argsort(sizes, kind="stable")  # sorted by length, so that an encoder computes little padding
+    # An encoder takes long: of a few new clips it computes few rows. Signal features keep the one compiled shape.
+    height = min(_CHUNK, 1 << (len(segments) - 1).bit_length()) if config.kind == "encoder" else _CHUNK
     parts = []
-    for start in range(0, len(segments), _CHUNK):
-        chunk = order[start : start + _CHUNK]
-        parts.append(_chunk(make, [segments[i] for i in chunk], ids[chunk], sizes[chunk[-1]]))
+    for start in range(0, len(segments), height):
+        chunk = order[start : start + height]
+        parts.append(_chunk(make, [segments[i] for i in chunk], ids[chunk], (height, sizes[chunk[-1]])))
         report(len(chunk))
     values, lengths = _in_order(order, parts)
     return Examples(values, lengths, np.array(clip_index))
@@ -97,16 +99,16 @@ class _Maker(NamedTuple):
 
 
 def _chunk(
-    make: _Maker, segments: Sequence[Float[np.ndarray, " _"]], ids: UInt32[np.ndarray, " rows"], size: int
+    make: _Maker, segments: Sequence[Float[np.ndarray, " _"]], ids: UInt32[np.ndarray, " rows"], shape: tuple[int, int]
 ) -> tuple[Float[np.ndarray, "rows copies T C"], Int[np.ndarray, "rows copies"]]:
-    """`[rows, copies, T, C]` and `[rows, copies]` of one chunk, computed at a fixed shape."""
+    """`[rows, copies, T, C]` and `[rows, copies]` of one chunk, computed as samples of a given shape."""
     rows = len(segments)
-    samples = np.zeros((_CHUNK, size), np.float32)
-    lengths = np.ones(_CHUNK, np.int32)
+    samples = np.zeros(shape, np.float32)
+    lengths = np.ones(len(samples), np.int32)
     for i, segment in enumerate(segments):
         samples[i, : len(segment)] = segment
         lengths[i] = len(segment)
-    ids = np.pad(ids, (0, _CHUNK - rows))
+    ids = np.pad(ids, (0, len(samples) - rows))
     sets = make.sets(samples, lengths, ids)
     widest = max(values.shape[1] for values, _ in sets)
     wide = [np.pad(v, ((0, 0), (0, widest - v.shape[1]), (0, 0)))[:rows] for v, _ in sets]
