@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from voxjax import labels, progress
-from voxjax.data import broken_clips, corpora
+from voxjax import progress
+from voxjax.data import broken_clips, corpora, label_mapping
+from voxjax.data.label_mapping import LabelMapping
 from voxjax.data.manifest import Manifest, own_columns
-from voxjax.errors import VoxJaxError, mismatch
+from voxjax.errors import VoxJaxError
 from voxjax.evaluation import known_speakers
 from voxjax.evaluation.known_speakers import KnownSpeakers
 from voxjax.evaluation.results import ReportInput
@@ -32,13 +33,16 @@ class Request(NamedTuple):
     cache: Path  # of generated corpora
     broken_clips: str = "stop"  # a name in `broken_clips.POLICIES`
     robustness_seed: int | None = None  # of the corruptions that the clips are tested under again; None tests no more
+    labels: str = "own"  # a name in `label_mapping.LABEL_SETS`
+    label_map: str = ""  # as `label_mapping.parse` reads it
 
 
 class _TestClips(NamedTuple):
     """The clips that a model may be tested on."""
 
-    manifest: Manifest  # with labels that the model has
-    truth: np.ndarray  # int [n], indices into the model's labels
+    manifest: Manifest  # with labels that are tested
+    truth: np.ndarray  # int [n], indices into the tested labels
+    mapping: LabelMapping
     selection: list[str]  # sentences on clips left out
     protocol: str
     known_speakers: KnownSpeakers
@@ -48,8 +52,9 @@ def evaluate(request: Request) -> Mapping[str, Any]:
     """Predicts a corpus and writes `workdir/report`.
 
     Clips that the model was trained on or chosen by are left out, whatever their layout, format and name
-    (`new_clips.of`). Clips with a label that the model does not have are left out too. The report counts both, and it
-    says how many of the speakers are people that the model was trained on. With `robustness_seed` the same clips are
+    (`new_clips.of`). Clips with a label that the model does not have are left out too, unless the request says what
+    it counts as. The report counts all of them, and it says how many of the speakers are people that the model was
+    trained on. With `robustness_seed` the same clips are
     tested again under noise, reverberation, other levels, bands, coding and speeds, and the report is written again
     with these figures.
 
@@ -61,7 +66,7 @@ def evaluate(request: Request) -> Mapping[str, Any]:
     """
     predictor = EmotionPredictor(request.model)
     test, votes = _predicted(predictor, _test_clips(predictor, request), request.broken_clips)
-    report = _report_input(predictor, test, request.corpus, votes)
+    report = _report_input(predictor, test, request, votes)
     figures = run_report.write_report(request.workdir / "report", report)
     if request.robustness_seed is None:
         return figures
@@ -70,12 +75,17 @@ def evaluate(request: Request) -> Mapping[str, Any]:
     return run_report.write_report(request.workdir / "report", dataclasses.replace(report, meta=more))
 
 
-def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, votes: Sequence[Vote]) -> ReportInput:
+def _report_input(
+    predictor: EmotionPredictor, test: _TestClips, request: Request, votes: Sequence[Vote]
+) -> ReportInput:
+    logits = np.array([vote.log_probabilities for vote in votes])
+    if test.mapping.changes_answers:
+        logits = label_mapping.merged(logits, predictor.temperature, test.mapping.membership)
     distances = np.array([vote.distance for vote in votes])
     clips = test.manifest.clips
     meta: Any = {
         "protocol": test.protocol,
-        "corpus": corpus,
+        "corpus": request.corpus,
         "model": predictor.meta["name"],
         "folds": 1,
         "seeds": predictor.meta["seeds"] if "seeds" in predictor.meta else [predictor.meta["seed"]],
@@ -84,25 +94,27 @@ def _report_input(predictor: EmotionPredictor, test: _TestClips, corpus: str, vo
         "parameters": predictor.parameters,
         "members": [],
         "trained_on": predictor.meta["corpus"],
-        "test_corpus": corpus,
+        "test_corpus": request.corpus,
         "selection": test.selection,
         **test.known_speakers.fields(),
         "config": {
             "model": predictor.model,
+            "labels": request.labels,
+            "map": request.label_map,
             **{key: value for key, value in predictor.meta.items() if key != "training_clips"},
         },
     }
     return ReportInput(
-        labels=predictor.labels,
+        labels=test.mapping.labels,
         clips=[clip.clip_id for clip in clips],
         speakers=[clip.speaker for clip in clips],
         genders=[clip.gender for clip in clips],
         own_columns=own_columns(clips),
         folds=np.full(len(clips), predictor.meta["fold"]),
         truth=test.truth,
-        logits=np.array([vote.log_probabilities for vote in votes]),
+        logits=logits,
         temperature=predictor.temperature,
-        notes=corpora.notes(corpus),
+        notes=corpora.notes(request.corpus),
         distances=distances if np.isfinite(distances).all() else None,
         audio_hashes=[clip.content_hash for clip in clips],
         meta=meta,
@@ -115,7 +127,9 @@ def _robustness(
     """The rows of `report/robustness.csv`, which is written with its picture."""
     manifest = test.manifest
     units = {"speakers": manifest.speakers, "clips": tuple(clip.clip_id for clip in manifest.clips)}[interval_over]
-    clips = robustness.Clips(_paths(test), test.truth, _modality_inputs(predictor, test), units)
+    clips = robustness.Clips(
+        _paths(test), test.truth, _modality_inputs(predictor, test), units, test.mapping.membership
+    )
     rows = robustness.table(predictor, clips, request.robustness_seed or 0, request.broken_clips)
     title = f"{predictor.meta['name']} on {request.corpus}, {len(test.truth)} clips"
     robustness.write(request.workdir / "report", rows, title)
@@ -152,33 +166,24 @@ def _modality_inputs(predictor: EmotionPredictor, test: _TestClips) -> list[dict
 
 
 def _test_clips(predictor: EmotionPredictor, request: Request) -> _TestClips:
-    """The clips of the corpus that the model was not trained on and has a label for."""
+    """The clips of the corpus that the model was not trained on and that have a label which is tested."""
     manifest = corpora.load(request.corpus, request.data_dir, request.cache)
-    new = new_clips.of(predictor, manifest, request.cache, request.broken_clips)
-    manifest, left_out = _with_known_labels(predictor, new.manifest)
-    selection = list(new.notes)
-    if left_out:
-        named = ", ".join(f"{label} ({n})" for label, n in left_out.items())
-        total = sum(left_out.values())
-        selection.append(f"{total} clips have labels that the model does not have and are left out: {named}.")
-    index = {label: i for i, label in enumerate(predictor.labels)}
-    truth = np.array([index[clip.emotion] for clip in manifest.clips])
-    speakers = known_speakers.count(new.people, manifest.clips)
+    renames = label_mapping.parse(request.label_map)
+    mapping = label_mapping.of(predictor.labels, manifest.labels, request.labels, renames)
+    counts = collections.Counter(clip.emotion for clip in manifest.clips)
+    tested = _relabelled(manifest, mapping)  # before clips are decoded
+    new = new_clips.of(predictor, tested, request.cache, request.broken_clips)
+    index = {label: i for i, label in enumerate(mapping.labels)}
+    truth = np.array([index[clip.emotion] for clip in new.manifest.clips])
+    speakers = known_speakers.count(new.people, new.manifest.clips)
     own = new.left_out and request.corpus == predictor.meta["corpus"]
     protocol = known_speakers.protocol(predictor.meta["protocol"] if own else "corpus", speakers)
-    return _TestClips(manifest, truth, selection, protocol, speakers)
+    selection = [*new.notes, *mapping.notes(counts)]
+    return _TestClips(new.manifest, truth, mapping, selection, protocol, speakers)
 
 
-def _with_known_labels(predictor: EmotionPredictor, manifest: Manifest) -> tuple[Manifest, dict[str, int]]:
-    """The clips with labels that the model has, under any synonym, and the number of the rest by label."""
-    names = [c.emotion if c.emotion in predictor.labels else labels.common(c.emotion) for c in manifest.clips]
-    known = [i for i, name in enumerate(names) if name in predictor.labels]
-    if not known:
-        found = ", ".join(manifest.labels)
-        do = "rename the labels, or use another model"
-        raise VoxJaxError(mismatch("corpus", "one of " + ", ".join(predictor.labels), found, do))
-    clips = tuple(dataclasses.replace(manifest.clips[i], emotion=names[i]) for i in known)
-    rest = collections.Counter(
-        clip.emotion for i, clip in enumerate(manifest.clips) if names[i] not in predictor.labels
-    )
-    return dataclasses.replace(manifest, clips=clips), dict(rest.most_common())
+def _relabelled(manifest: Manifest, mapping: LabelMapping) -> Manifest:
+    """The clips that are tested, with the labels that they count as."""
+    named = ((clip, mapping.of_clips[clip.emotion]) for clip in manifest.clips)
+    clips = tuple(dataclasses.replace(clip, emotion=label) for clip, label in named if label)
+    return dataclasses.replace(manifest, clips=clips)

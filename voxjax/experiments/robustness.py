@@ -44,6 +44,7 @@ class Clips(NamedTuple):
     truth: np.ndarray  # [n], indices into the model's labels
     modality_inputs: Sequence[ModalityInputs] | None = None  # other than the audio, not corrupted
     units: Sequence[str] | None = None  # what intervals draw, such as the speaker of each clip; None draws clips
+    membership: np.ndarray | None = None  # of `LabelMapping`; None where `truth` is of the model's own labels
 
 
 def table(predictor: EmotionPredictor, clips: Clips, seed: int, broken: str = "stop") -> list[dict[str, Any]]:
@@ -79,7 +80,9 @@ def _decoded(clips: Clips, rate_hz: int, broken: str) -> tuple[Clips, list[np.nd
     kept = [i for i, one in enumerate(tried) if not isinstance(one, VoxJaxError)]
     inputs = None if clips.modality_inputs is None else [clips.modality_inputs[i] for i in kept]
     units = None if clips.units is None else [clips.units[i] for i in kept]
-    left = Clips([clips.paths[i] for i in kept], clips.truth[kept], inputs, units)
+    left = clips._replace(
+        paths=[clips.paths[i] for i in kept], truth=clips.truth[kept], modality_inputs=inputs, units=units
+    )
     return left, [one for one in tried if not isinstance(one, VoxJaxError)]
 
 
@@ -124,13 +127,13 @@ def _corrupted(
 def _figures(
     name: tuple[str, ...], predictor: EmotionPredictor, sources: Sequence[Any], clips: Clips
 ) -> dict[str, Any]:
-    index = {label: i for i, label in enumerate(predictor.labels)}
-    predicted = np.array(
-        [index[answer["emotion"]] for answer in predictor.predict_many(sources, modality_inputs=clips.modality_inputs)]
-    )
+    answers = predictor.predict_many(sources, modality_inputs=clips.modality_inputs)
+    probabilities = np.array([list(answer["probabilities"].values()) for answer in answers])
+    membership = np.eye(len(predictor.labels)) if clips.membership is None else clips.membership
+    predicted = (probabilities @ membership).argmax(axis=1)
     kind, strength = name
     units = [str(i) for i in range(len(predicted))] if clips.units is None else clips.units
-    parts = classification.confusion_by_group(clips.truth, predicted, units, len(index))
+    parts = classification.confusion_by_group(clips.truth, predicted, units, membership.shape[1])
     drawn = np.stack(list(parts.values()))
     return {
         "kind": kind,

@@ -8,7 +8,7 @@ from pathlib import Path
 from absl import flags
 
 from voxjax.cli import entrypoint
-from voxjax.data import broken_clips
+from voxjax.data import broken_clips, label_mapping
 from voxjax.storage import paths
 
 MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the default model if not given.")
@@ -17,6 +17,12 @@ DATA_DIR = flags.DEFINE_string("data_dir", None, "Holds one folder per corpus (D
 WORKDIR = flags.DEFINE_string("workdir", "runs/evaluation", "Where report/ is written.")
 ROBUSTNESS = flags.DEFINE_boolean("robustness", False, "Tests again under noise, reverberation, telephone and more.")
 BROKEN_CLIPS = flags.DEFINE_enum("broken_clips", "stop", broken_clips.POLICIES, broken_clips.HELP)
+LABELS = flags.DEFINE_enum(
+    "labels", "own", label_mapping.LABEL_SETS, "Labels that are tested: the model's own, a set, or those both share."
+)
+MAP = flags.DEFINE_string(
+    "map", "", "What labels count as, of clips and answers: Wut=angry,calm=neutral; disgust= leaves one out."
+)
 SEED = flags.DEFINE_integer("seed", 0, "Of what --robustness draws.")
 
 
@@ -29,7 +35,8 @@ def main() -> None:
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     workdir = paths.locate(WORKDIR.value)
     seed = SEED.value if ROBUSTNESS.value else None
-    request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir(), BROKEN_CLIPS.value, seed)
+    choices = (BROKEN_CLIPS.value, seed, LABELS.value, MAP.value)
+    request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir(), *choices)
     figures = evaluate.evaluate(request)
     print(run_report.printout(figures))
     if "robustness" in figures:
