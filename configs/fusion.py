@@ -1,6 +1,6 @@
 """Fusion: voice, words, face and physiology under gated attention, on the generated corpus that has all four.
 
-All five folds of unseen speakers take about two minutes on 2 cores; text needs `pip install 'voxjax[encoders]'`.
+All five folds of unseen speakers take about two minutes on 2 cores; text needs docs/fusion.md.
 
 python scripts/train.py --config=configs/fusion.py --workdir=runs/fusion
 python scripts/crossval.py --config=configs/fusion.py --protocol=speaker5 --workdir=runs/fusion_speaker5

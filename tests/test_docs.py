@@ -297,6 +297,27 @@ def test_the_readme_links_to_the_code_to_read_first(module, line):
     assert line in (ROOT / module).read_text()
 
 
+def test_the_table_of_extras_equals_the_packages():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    extras = {
+        name: [re.split("[>=<]", line)[0] for line in text.split()]
+        for name, text in setup["options.extras_require"].items()
+    }
+    text = (ROOT / "docs/commands.md").read_text().split("## Extras")[1]
+    rows = {
+        row[0].strip("`"): row for row in (line.strip("| ").split(" | ") for line in re.findall(r"^\| `.*", text, re.M))
+    }
+    assert rows.keys() == extras.keys() and list(rows) == sorted(rows)
+    assert all(row[3].isdecimal() for row in rows.values())
+    for name in rows.keys() - {"test"}:
+        assert rows[name][1].split(", ") == extras[name], name
+    code = "".join(path.read_text() for path in (ROOT / "voxjax").rglob("*.py"))
+    for name in rows.keys() - {"test", "docs"}:  # which contributors install
+        assert f"voxjax[{name}]" in code, f"no command names the extra {name}"
+    assert "torch" not in str(extras), "gigabytes that nothing in the package uses"
+
+
 def test_the_lowest_tested_versions_are_those_that_the_package_allows():
     """CI installs tests/lowest.txt; a bound of setup.cfg that is missing there would not be tested."""
     setup = configparser.ConfigParser()

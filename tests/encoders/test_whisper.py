@@ -131,7 +131,7 @@ def test_compiled_equals_eager_and_fewer_blocks_have_the_same_outputs(params):
 
 
 def test_both_naming_schemes_and_both_formats_give_the_same_weights(tmp_path):
-    safetensors = pytest.importorskip("safetensors.numpy", reason="pip install 'voxjax[encoders]'")
+    safetensors = pytest.importorskip("safetensors.numpy")
     plain = random_tensors(blocks=1)
     named = {f"model.{hugging_face(name)}": values for name, values in plain.items()}
     named["model.decoder.layers.0.fc1.weight"] = np.ones((2, 2), np.float32)

@@ -39,7 +39,7 @@ def test_calm_counts_as_neutral_and_a_foreign_word_as_angry(tmp_path):
     mapping = label_mapping.of(predictor.labels, ("angry", "sad"), "shared", {})
     clips = robustness.Clips([tmp_path / row["clip"] for row in rows], np.ones(4, int), membership=mapping.membership)
     answers = [predictor.predict(path)["probabilities"] for path in clips.paths]
-    share = np.mean([answer["angry"] > answer["sad"] for answer in answers])
+    fraction = np.mean([answer["angry"] > answer["sad"] for answer in answers])
     kept, recordings = robustness._decoded(clips, 16_000, "stop")
     found = robustness._figures(("none", "-"), predictor, [(one, 16_000) for one in recordings], kept)
-    assert mapping.labels == ("sad", "angry") and found["accuracy"] == pytest.approx(share)
+    assert mapping.labels == ("sad", "angry") and found["accuracy"] == pytest.approx(fraction)

@@ -139,7 +139,11 @@ def test_models_of_runs_are_joined_and_predict_their_vote(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0 and "vote of small, small" in done.stdout and "model:" in done.stdout, done.stderr
+    assert done.returncode == 0 and "vote of one, two" in done.stdout and "model:" in done.stdout, done.stderr
+    names = [line.split()[0] for line in done.stdout.split("Members")[1].splitlines()[1:4]]
+    assert names == ["one", "two", "vote"]
+    card = (tmp_path / "vote/model/README.md").read_text()
+    assert "# vote of one, two, trained on folder" in card and "## Limits" in card
     trained = model_folder.load(tmp_path / "vote/model")
     assert [member.feature_set for member in trained.members] == [0, 1] and trained.meta["training_clips"]
     parts = [model_folder.load(folder / "model").identity for folder in folders]
@@ -153,6 +157,13 @@ def test_models_of_runs_are_joined_and_predict_their_vote(tmp_path):
         )  # the joined model has one temperature
     same = vote_runs.joined([model_folder.load(folders[0] / "model")] * 2)
     assert len(same.feature_sets) == 1 and [member.feature_set for member in same.members] == [0, 0]
+
+
+def test_each_run_has_a_name_of_its_own():
+    places = [pathlib.PurePosixPath(place) for place in ("runs/a/loso", "runs/b/loso")]
+    assert vote_runs._names([("lda", places[0]), ("cnn", places[1])]) == ["lda", "cnn"]
+    assert vote_runs._names([("lda", places[0]), ("lda", places[1])]) == ["a/loso", "b/loso"]
+    assert vote_runs._names([("lda", places[0]), ("lda", places[1].with_name("x"))]) == ["loso", "x"]
 
 
 def features(**values):

