@@ -1,6 +1,7 @@
 """Answers over HTTP equal the predictor's; what can't be answered is refused with one line of JSON."""
 
 import concurrent.futures
+import contextlib
 import io
 import json
 import socket
@@ -152,6 +153,16 @@ def test_what_is_no_http_request_gets_json_too(address):
         one.sendall(b"nonsense\r\n\r\n")
         answer = b"".join(iter(lambda: one.recv(1_000), b""))
     assert answer.startswith(b"HTTP/1.1 400") and "error" in json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+def test_too_many_connections_get_json_too(predictor):
+    service = Service(predictor, ServiceLimits(max_waiting=1, max_streams=0), warm_up_s=(1.0,))
+    with running(service) as address, contextlib.ExitStack() as idle:
+        for _ in range(service.limits.max_connections):
+            idle.enter_context(socket.create_connection(address, 5.0))
+        answer = httpx.get(f"http://{address[0]}:{address[1]}/health")
+        assert answer.status_code == 503 and "connections" in answer.json()["error"]
+        assert answer.headers["retry-after"] == "5" and answer.headers["connection"] == "close"
 
 
 def test_slow_clients_are_sent_away(address):

@@ -10,7 +10,8 @@ from websockets.sync.client import connect
 
 from tests.deploy.service.serving import running, wait_until
 from voxjax.deploy.service.service import Service
-from voxjax.deploy.service.settings import ServiceLimits
+from voxjax.deploy.service.settings import ServiceLimits, checked_origins
+from voxjax.errors import UsageError
 
 RATE_HZ = 16_000
 START = {"rate": RATE_HZ, "format": "f32le"}
@@ -110,3 +111,35 @@ def test_a_silent_client_is_sent_away_and_a_stopping_service_ends_streams(predic
             assert "stopping" in json.loads(client.recv(timeout=10))["error"]
             list(answers(client))
         assert client.close_code == 1012
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://{host}:{port}", True),
+        ("https://Example.org", True),
+        ("https://example.org.evil.com", False),
+        ("http://{host}", False),
+        ("null", False),
+    ],
+)
+def test_streams_of_pages_of_other_origins_are_refused(address, stream_url, service, monkeypatch, origin, allowed):
+    """As a browser opens them, which lets any page read a WebSocket."""
+    monkeypatch.setattr(service, "origins", frozenset(checked_origins(["https://example.org"])))
+    wait_until(lambda: service.streams == 0)
+    shown = origin.format(host=address[0], port=address[1])
+    if allowed:
+        with connect(stream_url, origin=shown) as client:
+            client.send(json.dumps(START))
+            assert json.loads(client.recv(timeout=10))["type"] == "start"
+    else:
+        with pytest.raises(InvalidStatus) as denied, connect(stream_url, origin=shown):
+            pass
+        assert denied.value.response.status_code == 403 and b"--allow_origin" in denied.value.response.body
+    wait_until(lambda: service.streams == 0)
+
+
+@pytest.mark.parametrize("origin", ["example.org", "https://example.org/", "ftp://example.org", "*"])
+def test_what_is_no_origin_is_refused(origin):
+    with pytest.raises(UsageError, match=r"--allow_origin: expected an origin as https://example\.org"):
+        checked_origins([origin])

@@ -17,6 +17,9 @@ MODEL = flags.DEFINE_string("model", None, "Model folder, as RUN/model; the defa
 TOKEN_FILE = flags.DEFINE_string(
     "token_file", None, "File with the token that requests must bear; else the environment's VOXJAX_SERVE_TOKEN."
 )
+ALLOW_ORIGIN = flags.DEFINE_multi_string(
+    "allow_origin", [], "Origin of web pages that may open streams, as https://example.org; can be given several times."
+)
 REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
 TARGET_ACCURACY = flags.DEFINE_float(
     "target_accuracy", None, "As --reject_below, at the model's own threshold for this accuracy of accepted answers."
@@ -36,7 +39,7 @@ def main() -> None:
         expected = "one of --reject_below and --target_accuracy"
         raise UsageError(mismatch("voxjax serve", expected, "both", "leave one out"))
     settings.check_installed()
-    token = _token()
+    token, origins = _token(), settings.checked_origins(ALLOW_ORIGIN.value)
     limits = settings.ServiceLimits(
         max_bytes=round(1e6 * MAX_MEGABYTES.value),
         max_duration_s=60.0 * MAX_MINUTES.value,
@@ -50,7 +53,7 @@ def main() -> None:
     from voxjax.inference.predictor import EmotionPredictor
 
     predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value, limits.audio())
-    server.run(Service(predictor, limits, token), HOST.value, PORT.value)
+    server.run(Service(predictor, limits, token, origins=origins), HOST.value, PORT.value)
 
 
 def _token() -> str | None:

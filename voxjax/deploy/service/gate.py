@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -96,9 +96,23 @@ class Gate:
         if self._service.token is not None and not _has_token(headers, self._service.token):
             error = "authorization: expected the bearer token of this service, found none or another; send it"
             return Refusal(401, error, {"WWW-Authenticate": "Bearer"})
+        if scope["type"] == "websocket" and not _is_allowed(headers, self._service.origins):
+            return Refusal(403, "origin: expected a page of this service, found another; start it with --allow_origin")
         if self._service.is_stopping and scope["path"].startswith("/v1/"):
             return refusals.stopping()
         return None
+
+
+def _is_allowed(headers: MutableMapping[bytes, bytes], origins: Collection[str]) -> bool:
+    """Whether a stream may be opened from where it comes: any program, or a page of an allowed origin.
+
+    Browsers send the origin of the page. Unlike other answers, they let any page read those of a WebSocket.
+    """
+    if b"origin" not in headers:
+        return True
+    origin = headers[b"origin"].decode("latin-1").lower()
+    host = headers[b"host"].decode("latin-1").lower() if b"host" in headers else ""
+    return origin in origins or (bool(host) and origin.partition("://")[2] == host)
 
 
 def _has_token(headers: MutableMapping[bytes, bytes], token: str) -> bool:

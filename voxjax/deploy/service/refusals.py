@@ -34,3 +34,8 @@ def busy(what: str) -> Refusal:
 def stopping() -> Refusal:
     """The service stops."""
     return Refusal(503, "the service is stopping; try again", {"Retry-After": "5", "Connection": "close"})
+
+
+def full() -> Refusal:
+    """Too many open connections."""
+    return Refusal(503, "too many connections are open; try again", {"Retry-After": "5", "Connection": "close"})

@@ -13,7 +13,7 @@ import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from voxjax.deploy.service import app, logs, stream
+from voxjax.deploy.service import app, logs, refusals, stream
 from voxjax.deploy.service.service import Service
 from voxjax.deploy.service.settings import ServiceLimits, is_loopback
 from voxjax.errors import VoxJaxError, mismatch
@@ -102,7 +102,7 @@ def _config(service: Service) -> uvicorn.Config:
     limits: ServiceLimits = service.limits
 
     class Protocol(_PromptProtocol):
-        head_s = limits.head_s
+        head_s, max_connections = limits.head_s, limits.max_connections
 
     return uvicorn.Config(
         app.build(service),
@@ -115,17 +115,21 @@ def _config(service: Service) -> uvicorn.Config:
         proxy_headers=False,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,
-        limit_concurrency=4 * (limits.max_waiting + limits.max_streams) + 64,
     )
 
 
 class _PromptProtocol(H11Protocol):
-    """HTTP/1.1 in which the head of a request must come in time, on new and on kept connections."""
+    """HTTP/1.1 in which the head of a request must come in time, on new and on kept connections.
 
-    head_s = 10.0
+    Connections are limited here: uvicorn's own limit answers in plain text.
+    """
+
+    head_s, max_connections = 10.0, 400
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        if len(self.connections) > self.max_connections:
+            self.app = refusals.response(refusals.full())
         self._late = self._timer()
 
     def connection_lost(self, exc: Exception | None) -> None:

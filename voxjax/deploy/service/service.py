@@ -44,6 +44,7 @@ class Service:
         limits: on requests.
         token: that requests must bear; None for none.
         warm_up_s: seconds of the sounds by which programs are compiled before the service is ready.
+        origins: of pages that may open streams, beside those of this service, as `https://example.org`.
     """
 
     def __init__(
@@ -52,9 +53,10 @@ class Service:
         limits: ServiceLimits,
         token: str | None = None,
         warm_up_s: Sequence[float] = _WARM_UP_S,
+        origins: Sequence[str] = (),
     ) -> None:
         self._warm_up_s = warm_up_s
-        self.predictor, self.limits, self.token = predictor, limits, token
+        self.predictor, self.limits, self.token, self.origins = predictor, limits, token, frozenset(origins)
         self.model = str(predictor.meta["name"]) if "name" in predictor.meta else Path(predictor.model).name
         self.metrics = Metrics()
         self.warm, self.is_stopping = False, False

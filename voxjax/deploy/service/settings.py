@@ -3,6 +3,8 @@
 import dataclasses
 import importlib.util
 import ipaddress
+from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from voxjax.audio.limits import AudioLimits
 from voxjax.config import in_range
@@ -53,6 +55,11 @@ class ServiceLimits:
         for name in ("max_duration_s", "head_s", "body_s", "answer_s", "idle_s", "max_stream_s"):
             in_range(name, getattr(self, name), 0.01, 86_400.0)
 
+    @property
+    def max_connections(self) -> int:
+        """Open connections at once, those of clients that wait or are refused included; a further one gets 503."""
+        return 4 * (self.max_waiting + self.max_streams) + 64
+
     def audio(self) -> AudioLimits:
         """The limits on each sound."""
         return AudioLimits(
@@ -81,6 +88,20 @@ def checked_token(token: str | None, where: str) -> str | None:
         do = "make one with: openssl rand -hex 32"
         raise UsageError(mismatch(where, expected, "another text", do))
     return found
+
+
+def checked_origins(given: Sequence[str]) -> list[str]:
+    """Origins as browsers send them, in lower case.
+
+    Raises:
+        UsageError: at what is no origin.
+    """
+    for one in given:
+        parts = urlsplit(one)
+        if parts.scheme not in ("http", "https") or not parts.netloc or one != f"{parts.scheme}://{parts.netloc}":
+            do = "give scheme and host, and the port where it is not the usual one"
+            raise UsageError(mismatch("--allow_origin", "an origin as https://example.org", repr(one), do))
+    return [one.lower() for one in given]
 
 
 def is_loopback(host: str) -> bool:
