@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -11,8 +12,9 @@ import pytest
 import soundfile
 
 from tests.inference import test_predictor, test_timeline
+from voxjax import EmotionPredictor, progress
 from voxjax.errors import UsageError
-from voxjax.inference import timeline_files
+from voxjax.inference import timeline, timeline_files
 from voxjax.inference.timeline_formats import TIMELINE_FORMATS, TimelineFormat
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -122,3 +124,13 @@ def test_a_recording_that_is_too_long_is_refused(folder):
 def test_wrong_use_gives_one_line_and_exit_code_2(folder):
     code, out, err = voxjax(folder, "talks/a.wav", "--reject_below=0.5", "--target_accuracy=0.9")
     assert (code, out) == (2, "") and err.count("\n") == 1 and "leave one out" in err
+
+
+def test_a_long_timeline_says_how_far_it_is(folder, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
+    spans = timeline_files.GivenSpans(timeline_files.Given())
+    predictor = EmotionPredictor(folder / "model")
+    (found,) = timeline_files.shown(predictor, [str(folder / "talks/a.wav")], timeline.DEFAULTS, spans)
+    lines = capsys.readouterr().err.splitlines()
+    assert all(re.fullmatch(r"timeline: \d+ seconds? in 0:\d\d", line) for line in lines)
+    assert 0 < int(lines[-1].split()[1]) <= found.duration_s

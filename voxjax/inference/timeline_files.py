@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from voxjax import annotation
+from voxjax import annotation, progress
 from voxjax.annotation.base import Recordings
 from voxjax.audio import io, search
 from voxjax.errors import UsageError, VoxJaxError, mismatch
@@ -88,6 +88,21 @@ def recordings(arguments: Sequence[str]) -> list[tuple[str, Path]]:
             raise VoxJaxError(mismatch(argument, "sound files", "none", "check the path and its permissions"))
         found += [(str(path), Path(path).relative_to(folder)) for path in searched.files]
     return found
+
+
+def shown(
+    predictor: EmotionPredictor, paths: Sequence[str], options: timelines.Options, spans: GivenSpans
+) -> Iterator[Timeline]:
+    """As `made`, with its progress on standard error, in seconds of sound."""
+    done: dict[str, int] = {}
+    with progress.bar(None, "timeline", "second", brief=True) as stage:
+
+        def report(path: str, seconds: float) -> None:
+            before = done.setdefault(path, 0)
+            done[path] = max(before, int(seconds))  # a second channel begins at 0 again
+            stage.update(done[path] - before)
+
+        yield from made(predictor, paths, options, spans, report)
 
 
 def made(

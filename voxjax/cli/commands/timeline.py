@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
     limits = AudioLimits(max_duration_s=60.0 * MAX_MINUTES.value)
     predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value, limits)
     found = []
-    for i, one in enumerate(timeline_files.made(predictor, paths, options, spans)):
+    for i, one in enumerate(timeline_files.shown(predictor, paths, options, spans)):
         found.append(one)
         if targets and not one.error:
             timeline_files.write(targets[i], style, [one])
