@@ -233,7 +233,7 @@ _SHOWN = 5  # speakers at each end
 
 def _table(title: str, rows: Sequence[tuple[str, list[float]]]) -> list[str]:
     """Lines of names with their pairs; names are not cut, as they may differ at their ends."""
-    width = max(16, *(len(name) + 1 for name, _ in rows))
+    width = max([16, *(len(name) + 1 for name, _ in rows)])
     lines = [f"{title:<{width}}{'A':>9}{'B':>9}{'A - B':>9}"]
     return lines + [f"{name:<{width}}{a:>9.1%}{b:>9.1%}{100 * (a - b):>+9.1f}" for name, (a, b) in rows]
 

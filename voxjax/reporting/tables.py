@@ -78,7 +78,7 @@ def members(figures: Mapping[str, Any]) -> str:
 def member_lines(figures: Mapping[str, Any]) -> list[str]:
     """The members and their vote as aligned text, and how much they differ."""
     rows = _with_vote(figures)
-    width = max(16, *(len(str(row["name"])) + 1 for row in rows))  # names are not cut: they may differ at their ends
+    width = max([16, *(len(str(row["name"])) + 1 for row in rows)])  # names are not cut: they may differ at their ends
     heads = ("UAR", "accuracy", "valid UAR", "epoch", "weight")
     lines = ["Members".ljust(width) + "".join(f"{head:>11}" for head in heads)]
     for row in rows:
