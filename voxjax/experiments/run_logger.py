@@ -24,8 +24,8 @@ from voxjax.train.run_state import RunSetup, RunState, finished
 _PICTURES_EVERY = 10  # epochs; drawing takes about as long as a short epoch
 _CLIPS = 4  # clips with audio in TensorBoard
 # Of every run in TensorBoard's table, beside the values that the command changed. It shows five columns at first.
-_COLUMNS = ("name", "corpus", "protocol", "seed")
-_TEST_FIGURES = ("uar", "accuracy", "macro_f1", "ece_calibrated")
+_COLUMNS = ("name", "corpus", "protocol")
+_TEST_FIGURES = ("uar", "accuracy")  # beside the columns, on the same screen
 
 
 class RunLogger:
