@@ -4,11 +4,13 @@ import concurrent.futures
 import io
 import pathlib
 import socket
+import sys
 import tomllib
 import wave
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tests.deploy.page import visitor
 from voxjax.deploy.page import launch, model_facts, player, settings, words
@@ -127,3 +129,10 @@ def test_what_is_played_is_what_models_get():
         assert (file.getframerate(), file.getnchannels()) == (16_000, 1)
         played = np.frombuffer(file.readframes(4), "<i2") / 32_767
     np.testing.assert_allclose(played, [0.0, 0.5, -1.0, 1.0], atol=1e-4)
+
+
+def test_streamlit_run_shows_the_page_from_a_checkout(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["app.py", f"--model={ROOT / 'checkpoints/optimized'}"])
+    page = AppTest.from_file(str(ROOT / "scripts/app.py"), default_timeout=60).run()
+    assert [one.value for one in page.title] == ["VoxJAX: the emotion in a voice"] and not page.exception
+    assert page.multiselect[0].value == ["optimized"]
