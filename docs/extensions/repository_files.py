@@ -16,17 +16,19 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.front_matter import front_matter_plugin
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
-from pygments.lexers import TextLexer, get_lexer_for_filename
+from pygments.lexers import TextLexer, get_lexer_by_name, get_lexer_for_filename
 from pygments.util import ClassNotFound
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 from sphinx.util.osutil import relative_uri
 
+from notebooks import as_markdown
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {"README.md": "index", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}  # pages of their own
 COPIED = {".json", ".png", ".svg"}  # browsers show them
-SHOWN = {".py", ".mjs", ".md", ".txt", ".toml", ".cfg", ".service", ".rttm", ".tex", ""}
+SHOWN = {".ipynb", ".py", ".mjs", ".md", ".txt", ".toml", ".cfg", ".service", ".rttm", ".tex", ""}
 _KEY = "repository_files"  # of Sphinx's metadata of a page
 _STYLED = {  # as the theme styles them
     "<table>": '<div class="table-wrapper docutils container"><table class="docutils align-default">',
@@ -129,9 +131,9 @@ def _body(path: Path, name: str) -> str:
         links = ((relative_uri(address(path), address(one)), one.name) for one in _listed(path))
         rows = "".join(f'<li><a href="{to}">{title}</a></li>' for to, title in links)
         return f"<h1>{name}</h1><ul>{rows}</ul>"
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".md":
-        made = MarkdownIt("commonmark").enable("table").use(front_matter_plugin).render(text)
+    if path.suffix in (".md", ".ipynb"):
+        text = as_markdown(path) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
+        made = MarkdownIt("commonmark", {"highlight": _coloured}).enable("table").use(front_matter_plugin).render(text)
         for plain, styled in _STYLED.items():
             made = made.replace(plain, styled)
         return re.sub(r'href="(?!http|#)([^"#]+)', lambda found: f'href="{_moved(path, found[1])}', made)
@@ -139,7 +141,13 @@ def _body(path: Path, name: str) -> str:
         lexer = get_lexer_for_filename(name)
     except ClassNotFound:
         lexer = TextLexer()
-    return f"<h1>{html.escape(name)}</h1>{highlight(text, lexer, HtmlFormatter())}"
+    return f"<h1>{html.escape(name)}</h1>{highlight(path.read_text(encoding='utf-8'), lexer, HtmlFormatter())}"
+
+
+def _coloured(code: str, language: str, _: str) -> str:
+    """A code block of a Markdown file."""
+    lexer = get_lexer_by_name(language) if language else TextLexer()
+    return f"<pre>{highlight(code, lexer, HtmlFormatter(nowrap=True))}</pre>"
 
 
 def _moved(path: Path, target: str) -> str:
