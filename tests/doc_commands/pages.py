@@ -11,6 +11,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "CONTRIBUTING.md", "docs/**/*.md", "checkpoints/*/README.md", "checkpoints/README.md")
 HEADERS = ("configs/*.py", "voxjax/cli/commands/*.py")  # modules whose docstring names their command
+INSTALL = r"^pip install [^&]*&& "  # at the beginning of a command; left out, as .ci/run installs
 BUILT = "_build"  # Sphinx's output below docs/
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<marks>```+|~~~+)(?P<info>[^\n`]*)\n(?P<body>.*?)^ *(?P=marks) *$", re.M | re.S)

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.doc_commands.pages import ROOT, Block, commands
+from tests.doc_commands.pages import INSTALL, ROOT, Block, commands
 from voxjax.cli import main
 
 # Commands that take long on a corpus, and what is appended when they are recorded.
@@ -81,7 +81,7 @@ def target(text: str) -> str:
 EXEMPT = (
     Exempt(r"pip install [^&]*$", extras, "changes the environment of the tests; .ci/run installs the package"),
     Exempt(r"python3 -m venv ", syntax, "makes the environment that the tests run in, as .ci/run does"),
-    Exempt(r"(pip install [^&]*&& )?python -m pytest", tests, "CI runs all tests"),
+    Exempt(r"python -m pytest", tests, "CI runs all tests"),
     Exempt(r"python docs/results/doc_commands.py", syntax, "runs the long commands; the test of the record needs it"),
     Exempt(r"sphinx-build ", syntax, ".ci/run builds the site"),
     Exempt(r"make ", target, "CI runs what the targets run"),
@@ -141,7 +141,7 @@ def names_only(text: str) -> bool:
 
 def exempt(text: str) -> Exempt | None:
     """The exception that a command falls under, if any."""
-    return next((row for row in EXEMPT if re.match(row.pattern, text)), None)
+    return next((row for row in EXEMPT if re.match(row.pattern, re.sub(INSTALL, "", text))), None)
 
 
 def is_long(text: str) -> bool:
@@ -160,7 +160,7 @@ def needs_long(text: str) -> bool:
 
 def scaled(text: str) -> str:
     """The command that is recorded in place of a long one."""
-    text = re.sub(r"^pip install [^&]*&& ", "", text)  # .ci/run installs
+    text = re.sub(INSTALL, "", text)
     appended = [LONG[call[0]] for call in calls(text) if call and LONG.get(call[0])]
     if any(appended):
         appended += [flags for pattern, flags in SMALLER.items() if re.search(pattern, text)]

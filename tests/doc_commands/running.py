@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.doc_commands import folder, zygote
 from tests.doc_commands.folder import Outcome
-from tests.doc_commands.pages import ROOT, Block, commands
+from tests.doc_commands.pages import INSTALL, ROOT, Block, commands
 
 ADDRESS = r"(?:127\.0\.0\.1|HOST):8080"  # of a service, in the pages
 DEFAULT = "voxjax serve"  # one for all blocks
@@ -96,7 +96,7 @@ class Workplace:
             return Outcome(text, 0, self.service, time.monotonic() - start_s)
         if text == DEFAULT:
             return Outcome(text, 0, self._default(), 0.0)
-        ran = self._with_service(text)
+        ran = re.sub(INSTALL, "", self._with_service(text))
         return self.shell(re.sub(r"^curl ", CURL, ran), at)._replace(text=text)
 
     def shell(self, text: str, at: Path) -> Outcome:
