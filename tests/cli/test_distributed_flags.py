@@ -15,7 +15,8 @@ from tests.voices import write_folder
 
 SMALL = [
     "--config=configs/baseline.py", "--config.model.filters=(6,)", "--config.model.dense=(8,)", "--config.n_members=2",
-    "--config.corpus=folder", "--config.features.mels=16", "--config.train.batch_size=8", "--config.train.epochs=4",
+    "--config.corpus=folder", "--config.protocol=random5",
+    "--config.features.mels=16", "--config.train.batch_size=8", "--config.train.epochs=4",
     "--config.train.checkpoint_every_epochs=2", "--config.train.valid_fraction=0.2", "--config.member_execution=vmap",
     "--config.devices.member=2",
 ]  # fmt: skip

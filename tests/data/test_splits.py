@@ -175,8 +175,9 @@ def test_corpora_without_published_folds_have_speaker_folds():
 
 
 def test_few_clips_and_unknown_speakers_are_errors():
-    with pytest.raises(VoxJaxError, match="at least 5 clips a label, found 4"):
-        splits.split(made(2, 2), "random5", 0, 0.1, 0)
+    lone = Manifest(None, (*made(2, 2).clips, _of_label("bored")))
+    with pytest.raises(VoxJaxError, match="at least 2 clips of each label, 5 in all, found 1 of 'bored'"):
+        splits.split(lone, "random5", 0, 0.1, 0)
     with pytest.raises(VoxJaxError, match="at least 5 known speakers"):
         splits.split(made(9, name="unknown"), "speaker5", 0, 0.1, 0)
     with pytest.raises(UsageError, match="did you mean 'speaker5'"):
@@ -255,10 +256,43 @@ def test_an_empty_subset_is_no_leak():
     assert not isinstance(caught.value, guard.LeakError)
 
 
-def test_a_label_with_one_clip_is_an_error_that_names_it():
-    lone = dataclasses.replace(made(3).clips[0], path="lone.wav", emotion="bored", sha256="lone")
-    with pytest.raises(VoxJaxError, match="expected at least 2 of each label, one for validation, found 1 of 'bored'"):
-        splits.split(Manifest(None, (*made(3).clips, lone)), "all", 0, 0.1, 0)
+def _of_label(label):
+    return dataclasses.replace(made(3).clips[0], path=f"{label}.wav", emotion=label, sha256=label)
+
+
+def test_the_only_clip_of_a_label_is_trained_on():
+    corpus = Manifest(None, (*made(3).clips, _of_label("bored")))
+    split = splits.split(corpus, "all", 0, 0.1, 0)
+    guard.check(corpus, split)
+    assert len(corpus) - 1 in split.train
+    lone = Manifest(None, (_of_label("bored"), _of_label("glad")))
+    with pytest.raises(VoxJaxError, match="expected at least 2 of a label, one for validation, found 1 of 'bored'"):
+        splits.split(lone, "all", 0, 0.1, 0)
+
+
+@pytest.mark.parametrize("protocol", ["random5", "loso:clips"])
+def test_twelve_clips_are_tested_once_each_and_every_label_is_trained_on(protocol):
+    corpus, tested = made(4, 1), []
+    for fold in range(splits.fold_count(corpus, protocol)):
+        split = splits.split(corpus, protocol, fold, 0.06, 0)
+        guard.check(corpus, split)
+        assert set(corpus.targets[split.train]) == set(corpus.targets)
+        tested += split.test.tolist()
+    assert sorted(tested) == list(range(len(corpus)))
+
+
+def test_two_speakers_can_be_left_out_one_by_one():
+    corpus = made(2, 3, corpus="own", name="p{}")
+    assert splits.fold_count(corpus, "loso:clips") == 2
+    split = splits.split(corpus, "loso:clips", 1, 0.06, 0)
+    guard.check(corpus, split)
+    tested, other = ({corpus.speakers[i] for i in part} for part in (split.test, (*split.train, *split.valid)))
+    assert len(tested) == len(other) == 1 and tested != other
+    leaking = dataclasses.replace(split, valid=np.append(split.valid, split.test[0]))
+    with pytest.raises(guard.LeakError):
+        guard.check(corpus, leaking)
+    with pytest.raises(VoxJaxError, match="at least 2 known speakers, found 1"):
+        splits.split(made(1, corpus="own", name="p{}"), "loso:clips", 0, 0.06, 0)
 
 
 def test_validation_leaves_a_training_clip_of_each_label():

@@ -31,8 +31,9 @@ def rows(**columns):
     return [dict(zip(healthy, map(float, values), strict=True)) for values in zip(*healthy.values(), strict=True)]
 
 
-def curve(valid_clips=115, planned=EPOCHS, **columns):
-    return learning_curve_diagnostics.Curve(rows(**columns), planned, valid_clips, 8, 1.5e-3)
+def curve(valid_clips=115, planned=EPOCHS, validated=None, **columns):
+    validated = valid_clips if validated is None else validated
+    return learning_curve_diagnostics.Curve(rows(**columns), planned, valid_clips, validated, 8, 1.5e-3)
 
 
 TIME = np.arange(EPOCHS) / EPOCHS
@@ -69,7 +70,7 @@ CASES = {
         {"valid_uar": 0.1 + 0.7 * TIME, "valid_accuracy": 0.1 + 0.7 * TIME, "train_accuracy": 0.1 + 0.7 * TIME},
         "still rising .*train.epochs=90",
     ),
-    "few_to_choose_by": ({"valid_clips": 25}, "Only 25 validation clips: .*±10 points"),
+    "few_to_choose_by": ({"valid_clips": 25, "validated": 115}, "Only 25 validation clips: .*±10 points"),
 }
 
 
@@ -101,6 +102,15 @@ def test_sampling_noise_of_a_small_validation_set_is_not_erratic():
     noisy = 0.7 + np.random.default_rng(2).normal(0.0, 0.05, EPOCHS)
     assert learning_curve_diagnostics.erratic(curve(valid_clips=30, valid_accuracy=noisy)) == ""
     assert learning_curve_diagnostics.erratic(curve(valid_clips=2_000, valid_accuracy=noisy)) != ""
+
+
+@pytest.mark.parametrize("rule", sorted(set(CASES) - {"nonfinite", "few_to_choose_by"}))
+def test_curves_over_few_validation_clips_are_not_read(rule):
+    """Three clips can show any of these curves by chance."""
+    changes, _ = CASES[rule]
+    (message,) = learning_curve_diagnostics.of(curve(3, **changes))
+    assert message.startswith("Only 3 validation clips")
+    assert learning_curve_diagnostics.of(curve(3, validated=115, **changes))[0] != message
 
 
 def test_rows_that_are_read_equal_the_written_ones(tmp_path):

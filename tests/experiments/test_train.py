@@ -25,7 +25,7 @@ from voxjax.inference.predictor import EmotionPredictor
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SMALL = [
     "--config.model.stem=(4,)", "--config.model.filters=(6,)", "--config.model.lstm=(6,)", "--config.model.dense=(8,)",
-    "--config.corpus=folder", "--config.features.mels=16", "--config.train.batch_size=8",
+    "--config.corpus=folder", "--config.protocol=random5", "--config.features.mels=16", "--config.train.batch_size=8",
     "--config.train.checkpoint_every_epochs=2", "--config.train.valid_fraction=0.2",
 ]  # fmt: skip
 

@@ -62,6 +62,27 @@ def changed() -> tuple[str, ...]:
     return tuple(config_flags.get_override_values(flags.FLAGS["config"]))
 
 
+def overrides() -> dict[str, Any]:
+    """The values of the parsed flags that the arguments override, by dotted key."""
+    return dict(config_flags.get_override_values(flags.FLAGS["config"]))
+
+
+def named_in(argv: Sequence[str]) -> str | None:
+    """The config that arguments, as `sys.argv`, name; None if they name none."""
+    return _split(list(argv[1:]), "")[0] or None
+
+
+def named(name: str, values: Mapping[str, Any]) -> Config:
+    """A config by name, with the values of some dotted keys, complete and frozen.
+
+    Raises:
+        UsageError: at a config that is missing, a key that it doesn't have, or a value out of its range.
+    """
+    config = _load(name)
+    config.update_from_flattened_dict(values)
+    return freeze(Config, config.to_dict())
+
+
 def _split(arguments: list[str], default: str) -> tuple[str, list[str]]:
     """The config that is named last, and the remaining arguments."""
     given, rest = default, []

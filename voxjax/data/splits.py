@@ -57,16 +57,24 @@ class Protocol(NamedTuple):
 
 
 def random5(manifest: Manifest) -> Int[np.ndarray, " clips"]:
-    """Five stratified folds over files, shuffled with seed 0: the same speakers in all subsets."""
+    """Five stratified folds over files, shuffled with seed 0: the same speakers in all subsets.
+
+    A label of 2 to 4 clips is tested in as many folds.
+    """
     fewest = int(np.bincount(manifest.targets).min())
-    if fewest < 5:
+    if fewest < 2 or len(manifest) < 5:
         label = manifest.labels[int(np.bincount(manifest.targets).argmin())]
+        found = f"{fewest} of '{label}', {len(manifest)} in all"
         do = "add clips or leave the label out"
-        raise VoxJaxError(mismatch("protocol random5", "at least 5 clips a label", f"{fewest} of '{label}'", do))
+        raise VoxJaxError(mismatch("protocol random5", "at least 2 clips of each label, 5 in all", found, do))
     folds = np.zeros(len(manifest), int)
-    splitter = StratifiedKFold(5, shuffle=True, random_state=0)
-    for fold, (_, test) in enumerate(splitter.split(folds, manifest.targets)):
-        folds[test] = fold
+    if fewest < 5:
+        order = np.random.default_rng(0).permutation(len(manifest))
+        folds[order[np.argsort(manifest.targets[order], kind="stable")]] = np.arange(len(manifest)) % 5
+    else:
+        splitter = StratifiedKFold(5, shuffle=True, random_state=0)
+        for fold, (_, test) in enumerate(splitter.split(folds, manifest.targets)):
+            folds[test] = fold
     for group in duplicates(manifest.clips):  # one recording stays in one subset
         folds[group] = folds[group[0]]
     return folds
@@ -128,16 +136,21 @@ def across_corpora(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
     return np.flatnonzero(last), np.flatnonzero(~last)
 
 
-def one_speaker(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
+def one_speaker(manifest: Manifest, fold: int, fewest: int = _FEWEST_LEFT_OUT) -> tuple[Indices, Indices]:
     """Tests on one speaker, in sorted order, and trains on all the others."""
     voices = list(_people(manifest, np.arange(len(manifest))))
     known = all(clip.has_known_speaker for clip in manifest.clips)
-    if len(voices) < _FEWEST_LEFT_OUT or not known:
+    if len(voices) < fewest or not known:
         found = f"{len(voices)}" if known else "clips of unknown speakers"
         do = "give speakers by subfolders LABEL/SPEAKER/, or use --config.protocol=random5"
-        raise VoxJaxError(mismatch("protocol loso", f"at least {_FEWEST_LEFT_OUT} known speakers", found, do))
+        raise VoxJaxError(mismatch("protocol loso", f"at least {fewest} known speakers", found, do))
     test = np.array([clip.voice == voices[fold] for clip in manifest.clips])
     return np.flatnonzero(test), np.flatnonzero(~test)
+
+
+def one_of_few_speakers(manifest: Manifest, fold: int) -> tuple[Indices, Indices]:
+    """As `one_speaker`, from two speakers on: no speaker is needed for validation."""
+    return one_speaker(manifest, fold, fewest=2)
 
 
 def fold_count(manifest: Manifest, protocol: str) -> int:
@@ -220,15 +233,15 @@ def split(manifest: Manifest, protocol: str, fold: int, valid_fraction: float, s
 
 
 def _valid_clips(manifest: Manifest, rest: Indices, fraction: float, seed: int) -> Indices:
-    """Sorted indices of a stratified fraction of the clips; of duplicates none or all."""
-    labels = manifest.targets[rest]
-    names, counts = np.unique(labels, return_counts=True)
-    if counts.min() < 2:
-        found = f"1 of '{manifest.labels[int(names[counts.argmin()])]}'"
-        do = "add clips or leave the label out"
-        raise VoxJaxError(mismatch("training clips", "at least 2 of each label, one for validation", found, do))
-    size = min(max(len(names), round(fraction * len(rest))), len(rest) - len(names))
-    _, valid = train_test_split(rest, test_size=size, stratify=labels, random_state=seed)
+    """Sorted indices of a stratified fraction of the clips; of duplicates none or all. A label's only clip stays."""
+    names, counts = np.unique(manifest.targets[rest], return_counts=True)
+    if counts.max() < 2:
+        found = f"1 of '{manifest.labels[int(names[0])]}'"
+        raise VoxJaxError(mismatch("training clips", "at least 2 of a label, one for validation", found, "add clips"))
+    several = rest[np.isin(manifest.targets[rest], names[counts > 1])]  # the only clip of a label is trained on
+    labels, fewest = manifest.targets[several], int(np.sum(counts > 1))
+    size = min(max(fewest, round(fraction * len(rest))), len(several) - fewest)
+    _, valid = train_test_split(several, test_size=size, stratify=labels, random_state=seed)
     chosen = set(valid.tolist())
     for group in duplicates(manifest.clips):
         if group[0] in chosen:
@@ -268,6 +281,7 @@ def _valid_either(manifest: Manifest, rest: Indices, fraction: float, seed: int)
 
 
 _SPEAKER = Trait("speaker", lambda clip: clip.voice, PAIRS)
+_TESTED_SPEAKER = Trait("speaker", lambda clip: clip.voice, PAIRS[1:])
 _STATEMENT = Trait("statement", lambda clip: clip.statement, PAIRS[1:])
 _CORPUS = Trait("corpus", lambda clip: clip.corpus, PAIRS[1:])
 
@@ -280,6 +294,8 @@ PROTOCOLS = {
     "speaker_statement": Protocol(10, speaker_statement, _valid_speakers, (_SPEAKER, _STATEMENT)),
     "corpus": Protocol(1, across_corpora, _valid_either, (_CORPUS,)),
     "loso": Protocol(None, one_speaker, _valid_speakers, (_SPEAKER,)),
+    # With few speakers, one for validation would cost too many training clips.
+    "loso:clips": Protocol(None, one_of_few_speakers, _valid_clips, (_TESTED_SPEAKER,)),
     # As the two above; further clips of the test speaker, without labels, are known (`enrolment_draws`).
     "enrolled": Protocol(5, _by_fold(by_speaker(SPEAKER5)), _valid_speakers, (_SPEAKER,)),
     "enrolled:loso": Protocol(None, one_speaker, _valid_speakers, (_SPEAKER,)),

@@ -5,29 +5,59 @@ from typing import Any
 
 import numpy as np
 
+from voxjax.data.manifest import UNKNOWN_SPEAKER
 from voxjax.evaluation.results import ReportInput
 from voxjax.metrics import classification, domain_distance
 
 _FEWEST_SPEAKERS = 5  # for an interval over speakers
 _FEWEST_CLIPS = 3  # of a label
+_WIDE = 0.2  # of an interval: two models whose UAR differs by 10 points can't be distinguished
+_ONE_SPLIT = (
+    "random5",
+    "speaker5",
+    "speaker6",
+    "loso",
+    "loso:clips",
+    "speaker_statement",
+)  # test a part of the clips in a fold
 
 
-def few_samples(run: ReportInput, over: str) -> list[str]:
-    """Warnings of intervals and recalls that rest on too few speakers or clips to mean anything."""
+def few_samples(run: ReportInput, over: str, summary: Mapping[str, Any]) -> list[str]:
+    """Warnings of figures that rest on few speakers or clips.
+
+    Args:
+        run: what is reported.
+        over: "speakers" or "clips", over which the intervals are.
+        summary: with `uar_ci`.
+    """
     found = []
-    speakers = len(set(run.speakers))
-    if over == "speakers" and speakers < _FEWEST_SPEAKERS:
+    speakers, (low, high) = len(set(run.speakers)), summary["uar_ci"]
+    if high - low > _WIDE:
         found.append(
-            f"The intervals are over {speakers} speakers: with fewer than {_FEWEST_SPEAKERS} they are not meaningful."
+            f"{len(run.truth)} test clips{_of_speakers(run)} are few: the true UAR lies somewhere between {low:.0%} "
+            f"and {high:.0%}. {_remedy(run, over)}"
         )
+    if over == "speakers" and speakers < _FEWEST_SPEAKERS:
+        found.append(f"The intervals are over {speakers} speakers: other people may differ more than these do.")
     counts = np.bincount(run.truth, minlength=len(run.labels))
     few = [f"{label} ({n})" for label, n in zip(run.labels, counts, strict=True) if 0 < n < _FEWEST_CLIPS]
     if few:
-        found.append(
-            f"Fewer than {_FEWEST_CLIPS} test clips of {', '.join(few)}: recall of these labels, UAR and its interval "
-            "are not meaningful."
-        )
+        found.append(f"Fewer than {_FEWEST_CLIPS} test clips of {', '.join(few)}: recall of these labels means little.")
     return found
+
+
+def _of_speakers(run: ReportInput) -> str:
+    """How many speakers the clips are of, where they are known."""
+    names = set(run.speakers)
+    return "" if UNKNOWN_SPEAKER in names else f" of {len(names)} speaker{'s' * (len(names) != 1)}"
+
+
+def _remedy(run: ReportInput, over: str) -> str:
+    """What makes a wide interval narrower."""
+    more = "More speakers narrow it." if over == "speakers" else "More clips narrow it."
+    if run.meta["protocol"] in _ONE_SPLIT and len(set(run.folds)) == 1:
+        return f"voxjax crossval, or train --folds=all, tests every clip once. {more}"
+    return more
 
 
 def domain(run: ReportInput, after: np.ndarray) -> dict[str, Any]:

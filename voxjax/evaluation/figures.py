@@ -55,7 +55,7 @@ def measure(run: ReportInput) -> dict[str, Any]:
                 *warnings_about(meta["protocol"], meta["corpus"]),
                 *_known(meta),
                 *_collapses(meta),
-                *figure_warnings.few_samples(run, over),
+                *figure_warnings.few_samples(run, over, summary),
                 *figure_warnings.unlike_training(domain),
             ],
             **provenance(),
@@ -88,7 +88,7 @@ def _collapses(meta: Meta) -> list[str]:
 
 
 def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
-    """The unit of the bootstrap; clips if there is only one speaker."""
+    """The unit of the intervals; clips if there is only one speaker."""
     by_clip = protocol in _CLIP_PROTOCOLS or len(set(speakers)) < 2
     return "clips" if by_clip else "speakers"
 

@@ -27,6 +27,9 @@ PROTOCOLS = {
     "speaker5": ProtocolWords(_NEW_PEOPLE, "five folds of speakers; no test speaker is in the training data"),
     "speaker6": ProtocolWords(_NEW_PEOPLE, "six folds of speakers; no test speaker is in the training data"),
     "loso": ProtocolWords(_NEW_PEOPLE, "one speaker tested, all the others in the training data"),
+    "loso:clips": ProtocolWords(
+        _NEW_PEOPLE, "one speaker tested, all the others in the training data, with some of their clips to validate"
+    ),
     "enrolled": ProtocolWords(
         _NEW_PEOPLE,
         "as speaker5, and clips of the test speakers, without labels, are known; those are not tested",

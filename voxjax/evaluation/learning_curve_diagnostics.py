@@ -18,6 +18,8 @@ _LOW = 0.3  # of the way from chance to perfect
 _RISE = 0.015  # of validation UAR, from the tenth of the epochs before the last tenth to that one
 _FEW_CLASSES = 0.6  # of the entropy of the true classes, in nats
 _LOSS_RISE = 1.15  # of validation loss, from its lowest to the end
+# With fewer validation clips, one run in twenty differs from the truth by `_GAP`, and no rule reads them.
+_ENOUGH_TO_READ = 30
 ENOUGH_CLIPS = 80  # with these, two of three accuracies are within 5 points of the true one
 
 
@@ -27,6 +29,7 @@ class Curve(NamedTuple):
     rows: Rows
     planned: int  # epochs
     valid_clips: int  # for the choice of one member's epoch
+    validated: int  # different validation clips of all folds, on which the rows rest
     classes: int
     learning_rate: float  # peak of the schedule
 
@@ -39,7 +42,9 @@ def of(curve: Curve) -> list[str]:
     """The findings of all rules, in order; none for a healthy run, or one with few epochs."""
     if len(curve.rows) < _ENOUGH_EPOCHS:
         return []
-    return [text for rule in RULES.values() if (text := rule(curve))]
+    readable = curve.validated >= _ENOUGH_TO_READ
+    rules = [rule for name, rule in RULES.items() if readable or name in _WITHOUT_VALIDATION]
+    return [text for rule in rules if (text := rule(curve))]
 
 
 def read(metrics: Path) -> list[dict[str, Any]]:
@@ -76,7 +81,7 @@ def erratic(curve: Curve) -> str:
     accuracy = _late(curve.column("valid_accuracy"))
     swing = float(np.mean(np.abs(np.diff(accuracy))))
     mean = float(np.clip(np.mean(accuracy), 0.05, 0.95))
-    noise = np.sqrt(mean * (1.0 - mean) / curve.valid_clips)
+    noise = np.sqrt(mean * (1.0 - mean) / curve.validated)
     if swing <= max(0.04, 1.5 * noise):
         return ""
     return (
@@ -112,11 +117,11 @@ def both_low(curve: Curve) -> str:
 
 
 def still_rising(curve: Curve) -> str:
-    """A validation UAR that was still rising in the last epochs."""
+    """A validation UAR that was still rising in the last epochs, by more than two clips."""
     uar = curve.column("valid_uar")
     tenth = max(2, len(uar) // 10)
     rise = float(np.mean(uar[-tenth:]) - np.mean(uar[-2 * tenth : -tenth]))
-    if rise <= _RISE or len(uar) < curve.planned:
+    if rise <= max(_RISE, 2.0 / curve.validated) or len(uar) < curve.planned:
         return ""
     return (
         f"Validation UAR was still rising when training ended, by {_points(rise)} points over the last {tenth} epochs: "
@@ -128,7 +133,7 @@ def getting_worse(curve: Curve) -> str:
     """A validation UAR that fell after its best epoch."""
     uar = np.convolve(curve.column("valid_uar"), np.full(3, 1 / 3), "valid")  # the spread of single epochs
     fall = float(np.max(uar) - uar[-1])
-    noise = np.sqrt(0.25 / curve.valid_clips)
+    noise = np.sqrt(0.25 / curve.validated)
     if fall <= max(0.05, 1.5 * noise):
         return ""
     best = int(np.argmax(uar)) + 2
@@ -173,6 +178,9 @@ RULES: dict[str, Callable[[Curve], str]] = {
     "still_rising": still_rising,
     "few_to_choose_by": few_to_choose_by,
 }
+
+
+_WITHOUT_VALIDATION = ("nonfinite", "few_to_choose_by")  # rules that do not read validation clips
 
 
 def _late(values: np.ndarray) -> np.ndarray:

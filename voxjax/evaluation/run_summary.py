@@ -146,7 +146,9 @@ def _curve(
     chosen_by = {"best": clips, "last": max(clips, learning_curve_diagnostics.ENOUGH_CLIPS)}[spec.config.train.keep]
     rate = float(spec.config.hyper.learning_rate)
     classes = len(dataset.manifest.labels)
-    return learning_curve_diagnostics.Curve(mean_history(runs), spec.config.train.epochs, chosen_by, classes, rate)
+    validated = len(np.unique(np.concatenate([prediction.fold.split.valid for prediction in predictions])))
+    rows, epochs = mean_history(runs), spec.config.train.epochs
+    return learning_curve_diagnostics.Curve(rows, epochs, chosen_by, validated, classes, rate)
 
 
 def _member_rows(

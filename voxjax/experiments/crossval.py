@@ -1,18 +1,22 @@
 """Trains all folds of a protocol under several seeds, and reports on them together."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from voxjax.config_schema import thaw
 from voxjax.data import splits
 from voxjax.errors import UsageError, mismatch
-from voxjax.evaluation import enrolment_curve
+from voxjax.evaluation import enrolment_curve, small_subsets
 from voxjax.experiments import run_folder, session
 from voxjax.pipeline import dataset as datasets
-from voxjax.pipeline.folds import make_fold
+from voxjax.pipeline.dataset import Dataset
+from voxjax.pipeline.folds import Fold, make_fold
 from voxjax.pipeline.run_spec import RunSpec
 from voxjax.storage.paths import AnyPath
 from voxjax.train import processes
+
+_LOG = logging.getLogger(__name__)
 
 
 class CrossvalPlan(NamedTuple):
@@ -44,16 +48,19 @@ def crossval(spec: RunSpec, plan: CrossvalPlan, workdir: AnyPath, resume: str) -
     values = run_folder.plain_values({"config": thaw(config), **plan._asdict()})
     processes.once(lambda: run_folder.check_unused(workdir, values, resume))
     dataset = datasets.load(spec, every_fold=True)
-    folds_per_seed = splits.fold_count(dataset.manifest, config.protocol)
-    folds = [
-        make_fold(spec, dataset, fold, config.seed + seed)
-        for seed in range(plan.seeds)
-        for fold in range(folds_per_seed)
-    ]
+    folds = all_folds(spec, dataset, plan.seeds)
+    for text in small_subsets.warnings(spec, folds):
+        _LOG.warning(text)
     processes.once(lambda: run_folder.claim(workdir, values))
     at_once = len(folds) if plan.parallel_folds == "all" else int(plan.parallel_folds)
     programs = [folds[start : start + at_once] for start in range(0, len(folds), at_once)]
     return session.run_programs(spec, dataset, programs, workdir).figures
+
+
+def all_folds(spec: RunSpec, dataset: Dataset, seeds: int) -> list[Fold]:
+    """The folds of the run's protocol, for seeds from the config's own on."""
+    count, first = splits.fold_count(dataset.manifest, spec.config.protocol), spec.config.seed
+    return [make_fold(spec, dataset, fold, first + seed) for seed in range(seeds) for fold in range(count)]
 
 
 def _check_plan(plan: CrossvalPlan) -> None:

@@ -1,5 +1,6 @@
 """Trains one model or an ensemble under one split, and leaves a report and a model folder."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, Traine
 from voxjax.artifacts.training_identity import TrainingIdentity
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
-from voxjax.evaluation import enrolment_curve
+from voxjax.evaluation import enrolment_curve, small_subsets
 from voxjax.experiments import run_folder, session
 from voxjax.inference import domain_check
 from voxjax.metrics.domain_distance import Density
@@ -25,6 +26,8 @@ from voxjax.storage.paths import AnyPath
 from voxjax.train import processes
 from voxjax.train.run_state import MemberState
 from voxjax.version import __version__
+
+_LOG = logging.getLogger(__name__)
 
 
 def train(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
@@ -47,14 +50,16 @@ def train(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
     processes.once(lambda: run_folder.check_unused(workdir, values, resume))
     dataset = datasets.load(spec)
     fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
+    for text in small_subsets.warnings(spec, [fold]):
+        _LOG.warning(text)
     processes.once(lambda: run_folder.claim(workdir, values))
     outcome = session.run_programs(spec, dataset, [[fold]], workdir)
     model = trained_model(spec, dataset, fold, outcome)
-    processes.once(lambda: _save(workdir / "model", model, outcome.figures))
+    processes.once(lambda: save_model(workdir / "model", model, outcome.figures))
     return outcome.figures
 
 
-def _save(folder: AnyPath, model: TrainedModel, figures: Mapping[str, Any]) -> None:
+def save_model(folder: AnyPath, model: TrainedModel, figures: Mapping[str, Any]) -> None:
     """Writes the model folder and its card; `model.json`, which makes a folder a model, comes last."""
     atomic.write(folder / "README.md", model_card.card(model.meta, figures))
     save(folder, model)
@@ -93,7 +98,7 @@ def _density(dataset: Dataset, fold: Fold) -> Density | None:
 
 def _identity(spec: RunSpec, dataset: Dataset, fold: Fold) -> TrainingIdentity:
     """The recordings and people that a model was trained on or chosen by."""
-    used = np.concatenate([fold.split.train, fold.split.valid])
+    used = np.union1d(fold.split.train, fold.split.valid)
     recordings = np.unique(used // dataset.copies_per_recording).tolist()
     hashes = [dataset.clip_store.digest(i) for i in recordings]
     prints = [dataset.prints[i] for i in recordings]
@@ -133,4 +138,6 @@ def _meta(spec: RunSpec, dataset: Dataset, fold: Fold, figures: Mapping[str, Any
         "training_clips": sorted(set().union(*clip_ids)),  # clips that later evaluations must leave out
         "voxjax": __version__,
         "jax": jax.__version__,
+        # Trained on all clips: the figures are of models of the folds.
+        **({"folds": figures["folds"]} if fold.split.protocol != config.protocol else {}),
     }

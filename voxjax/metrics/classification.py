@@ -10,9 +10,11 @@ from jaxtyping import Array, Float, Int, Num
 from sklearn import metrics as sk
 
 from voxjax.errors import VoxJaxError, mismatch
+from voxjax.metrics import few_units
 
 ECE_BINS = 15
 _DRAWS = 2_000  # bootstrap samples: the ends of a 95 % interval are then steady to about 0.1 point
+INTERVAL_METHODS = {False: "bootstrap", True: "Clopper-Pearson"}  # by whether there are few units, see `few_units`
 _COVERAGES = tuple((i + 1) / 20 for i in range(20))
 
 Figure = Callable[[np.ndarray], np.ndarray | np.floating]  # `[..., K, K] -> [...]`, for example `uar`
@@ -198,7 +200,7 @@ def summarize(
         labels: the K names.
         speakers: of each clip.
         genders: of each clip's speaker; '' where unknown.
-        units: what the bootstrap draws: the speaker of each clip, or the clip itself.
+        units: over which the intervals are: the speaker of each clip, or the clip itself.
 
     Returns:
         The fields of `metrics.json` that follow from predictions. `per_speaker` and `per_gender`
@@ -211,6 +213,7 @@ def summarize(
     predicted, classes = probabilities.argmax(-1), len(labels)
     confusion = sk.confusion_matrix(truth, predicted, labels=np.arange(classes))
     drawn = np.stack(list(confusion_by_group(truth, predicted, units, classes).values()))
+    few = few_units.applies(drawn)
     by_speaker = confusion_by_group(truth, predicted, speakers, classes)
     by_gender = confusion_by_group(truth, predicted, genders, classes)
     table = per_class(truth, predicted, labels)
@@ -218,9 +221,10 @@ def summarize(
         "n": len(truth),
         "labels": list(labels),
         "accuracy": float(accuracy(confusion)),
-        "accuracy_ci": interval(drawn, accuracy),
+        "accuracy_ci": few_units.accuracy_interval(drawn) if few else interval(drawn, accuracy),
         "uar": float(uar(confusion)),
-        "uar_ci": interval(drawn, uar),
+        "uar_ci": few_units.uar_interval(drawn) if few else interval(drawn, uar),
+        "interval_method": INTERVAL_METHODS[few],
         "macro_f1": float(np.mean([row["f1"] for row in table.values() if row["n"]])),
         "ece": ece(probabilities, truth),
         "confusion": confusion.tolist(),

@@ -46,6 +46,12 @@ def make_fold(spec: RunSpec, dataset: Dataset, fold: int, seed: int) -> Fold:
     config = spec.config
     split = splits.split(dataset.manifest, config.protocol, fold, config.train.valid_fraction, seed)
     guard.check(dataset.manifest, split)
+    return of_split(spec, dataset, split, seed)
+
+
+def of_split(spec: RunSpec, dataset: Dataset, split: splits.Split, seed: int) -> Fold:
+    """A split with the statistics of its training clips, not checked for leaks: only for one that is not tested."""
+    config = spec.config
     data = (_fold_data(config, dataset.manifest, rows, split) for rows in dataset.feature_rows)
     return Fold(split, seed, tuple(data), modality_inputs.fit_scalers(dataset.modality_inputs, split))
 

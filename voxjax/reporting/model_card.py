@@ -15,7 +15,7 @@ from voxjax.storage.safe_text import printable
 
 _SEVERAL_LICENCES = "other"
 _TAGS = ("speech-emotion-recognition", "audio-classification", "jax", "flax")
-_INTERVAL = 0.95  # of the bootstrap, as `evaluation.figures` computes it
+_INTERVAL = 0.95  # of the intervals, as `evaluation.figures` computes it
 _FIGURES = (("uar", "recall", "UAR"), ("accuracy", "accuracy", "accuracy"), ("macro_f1", "f1", "macro-F1"))
 
 
@@ -56,7 +56,6 @@ def card(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     rows = [
         f"| {label} | {row['recall']:.1%} | {row['precision']:.1%} | {row['n']} |" for label, row in _classes(figures)
     ]
-    seed = f"fold {meta['fold']}, seed {meta['seed']}"
     parts = [
         header(name, corpus, figures),
         f"# {name}, trained on {corpus}",
@@ -68,8 +67,7 @@ def card(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         "## Licence",
         "The terms of the training data hold for the model too; see above.",
         "## Protocol",
-        f"`{meta['protocol']}`, {seed}: {figures['n']} test clips, which were used once. Intervals are "
-        f"{_INTERVAL:.0%} bootstraps over {figures['interval_over']}.",
+        f"{_tested(meta, figures)} Intervals are {_INTERVAL:.0%} ({_method(figures)}) over {figures['interval_over']}.",
         "\n".join(["| | figure | interval |", "|---|---|---|", *_figure_rows(figures)]),
         "\n".join(f"- {name}: {terms.TERMS[name]}." for name in ("UAR", "accuracy", "ECE", "recall", "precision")),
         "\n".join(["| emotion | recall | precision | test clips |", "|---|---|---|---|", *rows]),
@@ -100,6 +98,22 @@ def _result(figures: Mapping[str, Any]) -> dict[str, Any]:
         "dataset": {"name": f"{titles}, protocol {protocol}", "type": corpus, "split": protocol},
         "metrics": metrics,
     }
+
+
+def _tested(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
+    """What the figures are of: this model, or models of folds where this one is trained on all clips."""
+    seed, n = f"seed {meta['seed']}", figures["n"]
+    if "folds" not in meta:
+        return f"`{meta['protocol']}`, fold {meta['fold']}, {seed}: {n} test clips, which were used once."
+    return (
+        f"`{meta['protocol']}`, {seed}: each of {n} clips was tested once, by one of {meta['folds']} models that were "
+        "not trained on it. This model is trained on all of them, in the same way."
+    )
+
+
+def _method(figures: Mapping[str, Any]) -> str:
+    """How the intervals were computed; all versions before this field took a bootstrap."""
+    return figures["interval_method"] if "interval_method" in figures else "bootstrap"
 
 
 def _figure_rows(figures: Mapping[str, Any]) -> list[str]:

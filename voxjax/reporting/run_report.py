@@ -126,7 +126,7 @@ def _facts(figures: Mapping[str, Any]) -> dict[str, str]:
     return facts | {
         "Folds, seeds": f"{html.plural(figures['folds'], 'fold')}, seeds {html.listed(figures['seeds'])}",
         "Epoch chosen by": figures["chosen_by"],
-        "Intervals": f"95%, bootstrap over {figures['interval_over']}",
+        "Intervals": f"95%, {figures['interval_method']} over {figures['interval_over']}",
         "Parameters": f"{figures['parameters']:,}",
         "Training time": html.duration(figures["train_seconds"]),
     }
@@ -150,7 +150,7 @@ def printout(figures: Mapping[str, Any]) -> str:
         *(line for text in selection for line in textwrap.wrap(text, 70)),
         *(f"WARNING: {text}" for text in figures["warnings"]),
         rule,
-        f"Test UAR:      {_ratio(figures, 'uar')}   (95% bootstrap over {over})",
+        f"Test UAR:      {_ratio(figures, 'uar')}   (95% {figures['interval_method']} over {over})",
         f"Test Accuracy: {_ratio(figures, 'accuracy')}",
         f"Macro-F1:      {figures['macro_f1']:7.2%}",
         f"ECE:           {figures['ece']:7.2%}, {figures['ece_calibrated']:.2%} "

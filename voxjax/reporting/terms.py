@@ -14,6 +14,8 @@ TERMS = {
     "about 95 contain the true figure",
     "bootstrap": "the test speakers or clips are drawn again many times, with replacement; the spread of the figure is "
     "its interval",
+    "Clopper-Pearson": "the exact interval of a fraction, for few speakers or clips; it counts clips of one speaker as "
+    "fewer, as they are alike, and is wide where speakers are few",
     "chance": "the figure of answers that are guessed",
     "confidence": "the probability that the model gives to its own answer",
     "calibration": "of the answers with a confidence of 80%, 80 of 100 should be right; calibration makes them so",

@@ -6,11 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy import stats
 
 from voxjax.config import GuardConfig, Hyper
 
 Row = Mapping[str, float]
 
+_ERROR = 0.01  # probability that chance among few validation clips looks like a collapse, at each check
+_HIGHEST = 0.95  # limit of the fraction where one class is frequent, but for classes that are more frequent
 _MARGIN = 0.3  # added to the true share of the most frequent class, where classes are unbalanced
 
 
@@ -39,20 +42,23 @@ def prediction_statistics(
     )
 
 
-def collapse_reason(config: GuardConfig, history: Sequence[Row], labels: Sequence[str]) -> str | None:
+def collapse_reason(config: GuardConfig, history: Sequence[Row], labels: Sequence[str], valid_clips: int) -> str | None:
     """Why a member counts as collapsed, as text; None while it is healthy.
 
     Args:
         config: the thresholds.
         history: the member's rows since it started, or was last rolled back.
         labels: names of the classes.
+        valid_clips: on which the rows' fractions rest. A fraction of few clips is lowered to its 99 % confidence bound,
+            so that three clips that are predicted alike are no collapse.
     """
     if not history:
         return None
     last = history[-1]
     if last["nonfinite_steps"] > 0.5 * last["steps"]:
         return _nonfinite_text(last)
-    recent = [row for row in history if row["epoch"] > config.after_epochs][-config.patience_epochs :]
+    checked = [row for row in history if row["epoch"] > config.after_epochs]
+    recent = [_with_bound(row, valid_clips) for row in checked[-config.patience_epochs :]]
     if len(recent) < config.patience_epochs:
         return None
     for sign, text in _SIGNS:
@@ -61,19 +67,35 @@ def collapse_reason(config: GuardConfig, history: Sequence[Row], labels: Sequenc
     return None
 
 
+def lowest_fraction(fraction: float, clips: int) -> float:
+    """The lower 99 % confidence bound of a fraction of independent clips (Clopper and Pearson 1934), 0 without any."""
+    hits = round(fraction * clips)
+    return float(stats.beta.ppf(_ERROR, hits, clips - hits + 1)) if hits else 0.0
+
+
 def softened(config: GuardConfig, hyper: Hyper) -> Hyper:
     """The member's hyperparameters after a recovery: a lower learning rate and a softer focal loss."""
     rate, gamma = hyper.learning_rate * config.rate_factor, hyper.focal_gamma * config.gamma_factor
     return dataclasses.replace(hyper, learning_rate=rate, focal_gamma=gamma)
 
 
+def _with_bound(row: Row, clips: int) -> Row:
+    return {**row, "lowest_majority_fraction": lowest_fraction(row["majority_fraction"], clips)}
+
+
+def _limit(row: Row) -> float:
+    """The fraction of the most frequent class, above which it is predicted too often."""
+    true = row["true_majority_fraction"]
+    return min(true + _MARGIN, max(_HIGHEST, true))
+
+
 def _one_class(config: GuardConfig, row: Row) -> bool:
-    return row["majority_fraction"] > max(config.majority_fraction, min(row["true_majority_fraction"] + _MARGIN, 0.99))
+    return row["lowest_majority_fraction"] > max(config.majority_fraction, _limit(row))
 
 
 def _low_entropy(config: GuardConfig, row: Row) -> bool:
     return row["prediction_entropy"] < config.entropy_fraction * row["true_entropy"] and (
-        row["majority_fraction"] > min(row["true_majority_fraction"] + _MARGIN, 0.99)
+        row["lowest_majority_fraction"] > _limit(row)
     )
 
 

@@ -20,7 +20,10 @@ def check(setup: RunSetup, run: RunState, training: Sequence[bool], report: Call
     Raises:
         VoxJaxError: at a collapse if the guard's action is to stop, and after the last recovery.
     """
-    reasons = [_reason(setup, member) if on else None for member, on in zip(run.members, training, strict=True)]
+    reasons = [
+        _reason(setup, i, member) if on else None
+        for i, (member, on) in enumerate(zip(run.members, training, strict=True))
+    ]
     members, again = list(run.members), []
     for i, (member, reason) in enumerate(zip(members, reasons, strict=True)):
         if reason is None:
@@ -42,11 +45,18 @@ def check(setup: RunSetup, run: RunState, training: Sequence[bool], report: Call
     return _rolled_back(setup, run, again) if setup.guard.action == "recover" else run
 
 
-def _reason(setup: RunSetup, member: MemberState) -> str | None:
-    """Why the member counts as collapsed since it was last rolled back."""
+def _reason(setup: RunSetup, i: int, member: MemberState) -> str | None:
+    """Why member `i` counts as collapsed since it was last rolled back."""
     since = max(member.recovered, default=0)
     rows = [row for row in member.history if row["epoch"] > since]
-    return collapse_detection.collapse_reason(setup.guard, rows, setup.labels)
+    return collapse_detection.collapse_reason(setup.guard, rows, setup.labels, len(setup.plans[i].valid.labels))
+
+
+def _is_healthy(setup: RunSetup, i: int, member: MemberState) -> bool:
+    """Whether the last epoch of member `i` shows no sign of collapse; with few clips, by what they show."""
+    strict = dataclasses.replace(setup.guard, after_epochs=0, patience_epochs=1)
+    clips = len(setup.plans[i].valid.labels)
+    return collapse_detection.collapse_reason(strict, member.history[-1:], setup.labels, clips) is None
 
 
 def _never_finite(member: MemberState) -> bool:
@@ -58,11 +68,10 @@ def _rolled_back(setup: RunSetup, run: RunState, again: Sequence[int]) -> RunSta
     """The run with members rolled back to their last healthy states, and the healthy states of now."""
     trained = [i in setup.sgd_members for i in range(len(run.members))]
     now, healthy = fetch_members(setup.sgd, run.states, trained), list(run.healthy)
-    strict = dataclasses.replace(setup.guard, after_epochs=0, patience_epochs=1)
     for i in setup.sgd_members:
         if i in again:  # the step is not rolled back: schedule and random draws continue
             now[i] = healthy[i]._replace(step=now[i].step)
-        elif collapse_detection.collapse_reason(strict, run.members[i].history[-1:], setup.labels) is None:
+        elif _is_healthy(setup, i, run.members[i]):
             healthy[i] = now[i]
     run = run._replace(healthy=tuple(healthy))
     if not again:

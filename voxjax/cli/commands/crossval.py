@@ -3,11 +3,9 @@
 voxjax crossval --config=optimized --protocol=speaker5 --config.corpus=ravdess --data_dir=DATA
 """
 
-import dataclasses
-
 from absl import flags
 
-from voxjax.cli import config_flag, distributed_flags, encoder_flags, entrypoint
+from voxjax.cli import config_flag, distributed_flags, encoder_flags, entrypoint, own_corpus_choice
 from voxjax.config import Config
 from voxjax.storage import paths
 
@@ -28,12 +26,12 @@ def main(config: Config) -> None:
     from voxjax.reporting import run_report
 
     distributed_flags.join()
-    config = dataclasses.replace(config, protocol=PROTOCOL.value or config.protocol)
+    where = encoder_flags.run_paths(DATA_DIR.value)
+    config = own_corpus_choice.of_command_line(config, where, PROTOCOL.value).config
     workdir = paths.default_workdir(WORKDIR.value, f"{config.name}-{config.protocol}")
     start = "resume" if RESUME.value else "new"
     plan = crossval.CrossvalPlan(SEEDS.value, PARALLEL_FOLDS.value)
-    spec = resolve(config, encoder_flags.run_paths(DATA_DIR.value), config_flag.changed())
-    figures = crossval.crossval(spec, plan, workdir, start)
+    figures = crossval.crossval(resolve(config, where, config_flag.changed()), plan, workdir, start)
     print(run_report.printout(figures))
     print(f"report: {workdir / 'report' / 'report.html'}\ncurves: {tensorboard.command(workdir)}")
 

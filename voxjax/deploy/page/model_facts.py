@@ -9,6 +9,7 @@ _TESTED_ON = {  # by protocol
     "speaker5": "people who were not in training",
     "speaker6": "people who were not in training",
     "loso": "people who were not in training",
+    "loso:clips": "people who were not in training",
     "enrolled": "people who were not in training",
     "enrolled:loso": "people who were not in training",
     "speaker_statement": "people and sentences that were not in training",

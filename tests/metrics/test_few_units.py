@@ -1,0 +1,72 @@
+"""Intervals over few speakers or clips hold the true value as often as they say."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from voxjax.metrics import classification, few_units
+
+RECALLS = np.array([0.9, 0.6, 0.75])
+
+
+def matrices(rows):
+    """One confusion matrix per unit, from `[units, K, 2]` counts of right and wrong answers."""
+    rows = np.asarray(rows)
+    units, classes = rows.shape[:2]
+    found = np.zeros((units, classes, classes), int)
+    for k in range(classes):
+        found[:, k, k], found[:, k, (k + 1) % classes] = rows[:, k, 0], rows[:, k, 1]
+    return found
+
+
+def drawn(random, units, clips, spread):
+    """Units whose own recalls vary around `RECALLS` with an intraclass correlation of `spread`."""
+    scale = (1.0 - spread) / spread
+    own = random.beta(RECALLS * scale, (1.0 - RECALLS) * scale, size=(units, 3))
+    right = random.binomial(clips, own)
+    return matrices(np.stack([right, clips - right], axis=-1))
+
+
+@pytest.mark.parametrize(("units", "clips"), [(3, 3), (6, 3), (6, 20), (15, 10)])
+def test_intervals_over_few_speakers_hold_the_truth_where_a_bootstrap_does_not(units, clips):
+    random, runs = np.random.default_rng(0), 200
+    each = [drawn(random, units, clips, 0.08) for _ in range(runs)]
+    assert np.mean([holds(few_units.uar_interval(counts)) for counts in each]) >= 0.94
+    bootstrapped = [holds(classification.interval(counts, classification.uar)) for counts in each[:80]]
+    assert units > 6 or np.mean(bootstrapped) < 0.92
+
+
+def holds(ends):
+    return ends[0] <= RECALLS.mean() <= ends[1]
+
+
+def test_the_accuracy_of_single_clips_has_the_exact_binomial_interval():
+    """2 of 3, 3 of 3 and 1 of 2 right: the first run of a new user."""
+    single = [[[1, 0], [0, 0], [0, 0]]] * 6 + [[[0, 1], [0, 0], [0, 0]]] * 2
+    expected = stats.binomtest(6, 8).proportion_ci(0.95, "exact")
+    assert few_units.accuracy_interval(matrices(single)) == pytest.approx(list(expected))
+
+
+def test_answers_that_are_all_right_leave_an_interval():
+    right = matrices([[[1, 0], [1, 0], [1, 0]]] * 3)
+    low, high = few_units.uar_interval(right)
+    assert high == 1.0 and 0.05 < low < 0.7
+    assert classification.interval(right, classification.uar) == [1.0, 1.0]
+
+
+def test_one_clip_of_a_class_makes_uar_less_certain_than_accuracy():
+    counts = matrices([[[5, 1], [5, 1], [0, 0]], [[4, 2], [6, 0], [0, 1]], [[6, 0], [4, 2], [0, 0]]] * 2)
+    accuracy, uar = few_units.accuracy_interval(counts), few_units.uar_interval(counts)
+    assert uar[1] - uar[0] > accuracy[1] - accuracy[0]
+
+
+def test_few_units_or_few_clips_of_a_class_are_not_bootstrapped():
+    assert few_units.applies(matrices([[[5, 1], [5, 1]]] * 19))
+    assert not few_units.applies(matrices([[[5, 1], [5, 1]]] * 20))
+    assert few_units.applies(matrices([[[5, 1], [0, 0]]] * 29 + [[[0, 0], [4, 5]]]))
+    assert not few_units.applies(matrices([[[5, 1], [0, 0]]] * 29 + [[[0, 0], [5, 5]]]))  # an absent class has none
+
+
+def test_one_speaker_alone_says_next_to_nothing_about_others():
+    low, high = few_units.accuracy_interval(matrices([[[30, 10], [30, 10]]]))
+    assert high - low > 0.9
