@@ -183,6 +183,8 @@ def copy(base: Path, at: Path, text: str) -> Path:
             (at / name).unlink()
     if not re.search(r"\b(DATA|DIR)\b", text):
         shutil.rmtree(at / "DATA")  # so that a search finds little
+    if "Wut=" in text:  # a label of the user's own
+        (at / "DATA/folder/happy").rename(at / "DATA/folder/Wut")
     for name in set(re.findall(r"\bruns/(\w+)", text + made_by(text))):
         shutil.copytree(base / "run", at / "runs" / name)
         for model in {model for words, model in MODELS.items() if words in text}:

@@ -59,7 +59,7 @@ def test_the_report_warns_of_a_collapse(whole, tmp_path):
         SMALL,
         hyper=hyper,
         guard=GuardConfig(after_epochs=0, patience_epochs=2),
-        train=dataclasses.replace(SMALL.train, epochs=6),
+        train=dataclasses.replace(SMALL.train, epochs=6, valid_fraction=0.5),
     )
     figures = runs.train(config, folder / "corpus", tmp_path / "run", folder / "cache", "new")
     assert any("Training collapsed" in warning and "of validation clips" in warning for warning in figures["warnings"])

@@ -34,6 +34,7 @@ def figures(**changes):
         "ece_calibrated": 0.02,
         "temperature": 1.4,
         "interval_over": "speakers",
+        "interval_method": "bootstrap",
         "per_class": {"calm": row, "sad": empty},
         "per_speaker": {"Actor_01": 0.5},
         "speaker_n": {"Actor_01": 4},

@@ -33,7 +33,7 @@ _COLUMNS = (
     "accuracy_drop",
     "n",
 )
-_FIGURES = {"uar": classification.uar, "accuracy": classification.accuracy}
+_FIGURES = ("uar", "accuracy")
 UNCORRUPTED = ("none", "as recorded")
 
 
@@ -50,7 +50,7 @@ class Clips(NamedTuple):
 def table(predictor: EmotionPredictor, clips: Clips, seed: int, broken: str = "stop") -> list[dict[str, Any]]:
     """One row per corruption, the first uncorrupted: UAR, accuracy, and how far each lies below the first's.
 
-    `uar_ci` and `accuracy_ci` are 95 % bootstrap intervals over the units of the clips.
+    `uar_ci` and `accuracy_ci` are 95 % intervals over the units of the clips.
 
     Args:
         predictor: the model.
@@ -139,6 +139,6 @@ def _figures(
         "kind": kind,
         "strength": strength,
         **classification.scores(drawn.sum(0)),
-        **{f"{key}_ci": classification.interval(drawn, figure) for key, figure in _FIGURES.items()},
+        **classification.intervals(drawn),
         "n": len(predicted),
     }

@@ -213,7 +213,6 @@ def summarize(
     predicted, classes = probabilities.argmax(-1), len(labels)
     confusion = sk.confusion_matrix(truth, predicted, labels=np.arange(classes))
     drawn = np.stack(list(confusion_by_group(truth, predicted, units, classes).values()))
-    few = few_units.applies(drawn)
     by_speaker = confusion_by_group(truth, predicted, speakers, classes)
     by_gender = confusion_by_group(truth, predicted, genders, classes)
     table = per_class(truth, predicted, labels)
@@ -221,10 +220,8 @@ def summarize(
         "n": len(truth),
         "labels": list(labels),
         "accuracy": float(accuracy(confusion)),
-        "accuracy_ci": few_units.accuracy_interval(drawn) if few else interval(drawn, accuracy),
         "uar": float(uar(confusion)),
-        "uar_ci": few_units.uar_interval(drawn) if few else interval(drawn, uar),
-        "interval_method": INTERVAL_METHODS[few],
+        **intervals(drawn),
         "macro_f1": float(np.mean([row["f1"] for row in table.values() if row["n"]])),
         "ece": ece(probabilities, truth),
         "confusion": confusion.tolist(),
@@ -234,6 +231,19 @@ def summarize(
         "speaker_n": {name: int(counts.sum()) for name, counts in by_speaker.items()},
         "gender_n": {name: int(counts.sum()) for name, counts in by_gender.items() if name},
         "coverage": coverage(probabilities, truth),
+    }
+
+
+def intervals(drawn: Int[np.ndarray, "units K K"]) -> dict[str, Any]:
+    """95 % intervals of accuracy and UAR, and their method, from the confusion matrix of each unit.
+
+    A bootstrap over the units; where they are few, exact intervals (`few_units`).
+    """
+    few = few_units.applies(drawn)
+    return {
+        "accuracy_ci": few_units.accuracy_interval(drawn) if few else interval(drawn, accuracy),
+        "uar_ci": few_units.uar_interval(drawn) if few else interval(drawn, uar),
+        "interval_method": INTERVAL_METHODS[few],
     }
 
 

@@ -148,7 +148,7 @@ def printout(figures: Mapping[str, Any]) -> str:
         f"{figures['model']} on {figures['corpus']}: protocol {figures['protocol']}, "
         f"folds {figures['folds']}, seeds {figures['seeds']}, {figures['n']} test clips",
         *(line for text in selection for line in textwrap.wrap(text, 70)),
-        *(f"WARNING: {text}" for text in figures["warnings"]),
+        *(line for text in figures["warnings"] for line in textwrap.wrap(f"WARNING: {text}", 70)),
         rule,
         f"Test UAR:      {_ratio(figures, 'uar')}   (95% {figures['interval_method']} over {over})",
         f"Test Accuracy: {_ratio(figures, 'accuracy')}",
