@@ -69,6 +69,8 @@ def main() -> int:
     wanted, rows = rules.recorded(pages.blocks()), known()
     rows = {text: row for text, row in rows.items() if text in wanted}
     fresh = [text for text in wanted if "--all" in sys.argv or not rules.is_recorded(text, wanted[text], rows)]
+    together = {shared(wanted[text]) for text in fresh}  # what a command needs may be left by another of its folder
+    fresh = [text for text in wanted if shared(wanted[text]) in together]
     print(f"{len(wanted)} long commands, of which {len(fresh)} run now", flush=True)
     write(rows)
     groups: dict[str, list[str]] = {}
@@ -80,7 +82,7 @@ def main() -> int:
         """Runs the commands of one folder."""
         with lock:
             at = work.folder("\n".join([*(wanted[text].text for text in texts), "DATA"]))
-        folder.long_inputs(at, wanted[texts[0]].text)
+        folder.long_inputs(at, "\n".join(wanted[text].text for text in texts))
         for text in texts:
             block, outcome = wanted[text], ran(text, wanted[text], work, at)
             print(f"{block.place}: exit code {outcome.code}, {outcome.seconds:.0f} s: {text[:100]}", flush=True)

@@ -35,7 +35,7 @@ LONG = {
 }
 LONG["vote"] = ""  # of long runs
 # Commands and Python that need what a long command left, or libraries that the tests do not have.
-NEEDS_LONG = (r"--physio=", r"--text=", r"others=\{", r"\bh5py\b", r"export --format=", r"\btransformers\b")
+NEEDS_LONG = (r"--physio=", r"--text=", r"modality_inputs=\{", r"\bh5py\b", r"export --format=", r"\btransformers\b")
 DEVICES = 'XLA_FLAGS="${XLA_FLAGS:-} --xla_force_host_platform_device_count=8" '  # in place of several devices
 PATHS = r"--(data_dir|encoder_weights|workdir)=.*"  # flags that do not change what a run computes
 SCRIPTS = {"inspect_data": "inspect"}

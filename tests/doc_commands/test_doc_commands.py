@@ -192,3 +192,9 @@ def test_the_pages_are_there():
     found = [str(path.relative_to(ROOT)) for path in pages.pages()]
     assert len(found) == len(set(found)) and {"README.md", "CONTRIBUTING.md", "docs/using.md"} <= set(found)
     assert shutil.which("bash")
+
+
+def test_every_long_command_is_recorded():
+    rows, wanted = recorded(), rules.recorded(BLOCKS)
+    missing = [f"{block.place}: {text}" for text, block in wanted.items() if text not in rows]
+    assert missing == [], f"new or changed long commands; {RECORD_AGAIN}"
