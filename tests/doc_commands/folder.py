@@ -219,8 +219,8 @@ def long_inputs(at: Path, text: str) -> None:
 
         random = np.random.default_rng(0)
         with h5py.File(at / "yamnet.h5", "w") as file:
-            for name, shape in (("layer1/conv", (3, 3, 1, 8)), ("layer2/depthwise", (3, 3, 8, 1))):
-                kernel = "kernel" if name.endswith("conv") else "depthwise_kernel"
-                file[f"{name}/{name}_conv/{kernel}:0"] = random.normal(size=shape)
+            for name, shape in (("layer1/conv", (3, 3, 1, 8)), ("layer2/depthwise_conv", (3, 3, 8, 1))):
+                kernel = "kernel" if name == "layer1/conv" else "depthwise_kernel"
+                file[f"{name}/{name}/{kernel}:0"] = random.normal(size=shape)
                 for part in ("beta", "moving_mean", "moving_variance"):
-                    file[f"{name}/{name}_bn/{part}:0"] = random.uniform(0.5, 1.0, 8)
+                    file[f"{name}/bn/{name}/bn/{part}:0"] = random.uniform(0.5, 1.0, 8)
