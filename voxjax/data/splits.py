@@ -18,7 +18,6 @@ SPEAKER6 = (
     (1, 11, 20, 21), (4, 10, 12, 14), (8, 9, 19, 23), (3, 5, 7, 24), (2, 15, 16, 18), (6, 13, 17, 22),
 )  # fmt: skip
 
-
 Indices = Int[np.ndarray, "_"]  # of clips in a manifest
 
 PAIRS = (("train", "valid"), ("train", "test"), ("valid", "test"))
@@ -287,16 +286,14 @@ _CORPUS = Trait("corpus", lambda clip: clip.corpus, PAIRS[1:])
 
 PROTOCOLS = {
     "random5": Protocol(5, _by_fold(random5), _valid_clips, ()),
-    # Splits augmented copies as separate clips: the leak of the training guide, for demonstration.
-    "guide": Protocol(5, _by_fold(random5), _valid_clips, ()),
+    "guide": Protocol(5, _by_fold(random5), _valid_clips, ()),  # splits copies as clips: the guide's leak, to show it
     "speaker5": Protocol(5, _by_fold(by_speaker(SPEAKER5)), _valid_speakers, (_SPEAKER,)),
     "speaker6": Protocol(6, _by_fold(by_speaker(SPEAKER6)), _valid_speakers, (_SPEAKER,)),
     "speaker_statement": Protocol(10, speaker_statement, _valid_speakers, (_SPEAKER, _STATEMENT)),
     "corpus": Protocol(1, across_corpora, _valid_either, (_CORPUS,)),
     "loso": Protocol(None, one_speaker, _valid_speakers, (_SPEAKER,)),
-    # With few speakers, one for validation would cost too many training clips.
-    "loso:clips": Protocol(None, one_of_few_speakers, _valid_clips, (_TESTED_SPEAKER,)),
-    # As the two above; further clips of the test speaker, without labels, are known (`enrolment_draws`).
+    "loso:clips": Protocol(None, one_of_few_speakers, _valid_clips, (_TESTED_SPEAKER,)),  # few: none left to validate
+    # As `speaker5` and `loso`; further clips of the test speaker, without labels, are known (`enrolment_draws`).
     "enrolled": Protocol(5, _by_fold(by_speaker(SPEAKER5)), _valid_speakers, (_SPEAKER,)),
     "enrolled:loso": Protocol(None, one_speaker, _valid_speakers, (_SPEAKER,)),
     "all": Protocol(1, everything, _valid_either, (), PAIRS[:2]),
