@@ -26,8 +26,8 @@ def environment(folder):
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m voxjax "$@"\n')
     program.chmod(0o755)
     # Streamlit sets the backend of this process; a kernel chooses its own.
-    others = ("VOXJAX_WEIGHTS", "VOXJAX_DATA", "MPLBACKEND")
-    kept = {name: value for name, value in os.environ.items() if name not in others}
+    left_out = ("VOXJAX_WEIGHTS", "VOXJAX_DATA", "MPLBACKEND")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return kept | {
         "JAX_COMPILATION_CACHE_DIR": os.environ[SHARED],
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",

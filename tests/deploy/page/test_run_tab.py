@@ -176,6 +176,9 @@ def test_runs_are_found_by_name_below_the_given_folder(finished_runs):
 def test_a_folder_that_is_missing_is_an_error_when_the_page_starts(tmp_path):
     with pytest.raises(UsageError, match="--runs: expected a folder"):
         settings.check_folders(settings.PageSettings(runs=str(tmp_path / "none")))
+    with pytest.raises(UsageError, match="--model: expected a folder with model"):
+        settings.check_folders(settings.PageSettings(models=("nowhere",)))
+    settings.check_folders(settings.PageSettings(models=(str(ROOT / "checkpoints/optimized"),)))
     given = settings.PageSettings(runs=str(tmp_path), data_dir="a folder")
     assert settings.from_arguments(given.arguments()) == given
 

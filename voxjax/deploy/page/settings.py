@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from voxjax.audio.limits import AudioLimits
 from voxjax.config import in_range
 from voxjax.deploy.service.settings import ServiceLimits
+from voxjax.downloads import hub
 from voxjax.errors import UsageError, mismatch
 from voxjax.storage.paths import locate
 
@@ -93,11 +94,16 @@ def _numbers() -> dict[str, type]:
 
 
 def check_folders(settings: PageSettings) -> None:
-    """Checks that the folders of runs and sounds are there.
+    """Checks that the folders of models, runs and sounds are there; a model on a hub is downloaded.
 
     Raises:
         UsageError: at a folder that is missing.
+        VoxJaxError: as `hub.model_path`.
     """
+    for path in settings.models:
+        if not (hub.model_path(path) / "model.json").is_file():
+            do = "give the folder that training left, as RUN/model"
+            raise UsageError(mismatch("--model", "a folder with model.json", f"'{path}'", do))
     for name in _FOLDERS:
         given = getattr(settings, name)
         if given and not locate(given).is_dir():
