@@ -8,17 +8,14 @@ Chromium.
 """
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from PIL import Image
+import chromium
 from playwright.sync_api import Browser, Page, sync_playwright
 
 COMMAND = [sys.executable, "-m", "voxjax", "app", "--port=0", "--nobrowser"]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-COLORS = 128  # of a picture, which keeps it small
 PLAYED_S = 11.6  # where the cursor is
 
 
@@ -40,11 +37,9 @@ def settle(page: Page) -> None:
 
 
 def save(page: Page, path: Path) -> None:
-    """Saves what is in the window as a small PNG."""
+    """Saves what is in the window, when all is drawn."""
     page.wait_for_timeout(500)
-    page.screenshot(path=path)
-    Image.open(path).convert("RGB").quantize(COLORS).save(path, optimize=True)
-    print(path, path.stat().st_size)
+    chromium.save(page, path)
 
 
 def main() -> None:
@@ -54,7 +49,7 @@ def main() -> None:
     url = next(found[0] for line in server.stdout if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+            browser = chromium.launched(playwright)
             page = opened(browser, url, recording, 1_400, 1_330, "light")
             save(page, out / "page.png")
             page = opened(browser, url, recording, 390, 1_560, "light")

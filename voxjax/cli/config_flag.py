@@ -59,7 +59,7 @@ def resolved() -> Config:
 
 def changed() -> tuple[str, ...]:
     """The keys that the parsed flags override, as `train.epochs`."""
-    return tuple(config_flags.get_override_values(flags.FLAGS["config"]))
+    return tuple(overrides())
 
 
 def overrides() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from voxjax.data.manifest import UNKNOWN_SPEAKER
 from voxjax.evaluation.results import ReportInput
 from voxjax.metrics import classification, domain_distance
 
-_FEWEST_SPEAKERS = 5  # for an interval over speakers
+FEWEST_SPEAKERS = 5  # for an interval over speakers
 _FEWEST_CLIPS = 3  # of a label
 _WIDE = 0.2  # of an interval: two models whose UAR differs by 10 points can't be distinguished
 _ONE_SPLIT = (
@@ -37,7 +37,7 @@ def few_samples(run: ReportInput, over: str, summary: Mapping[str, Any]) -> list
             f"{len(run.truth)} test clips{_of_speakers(run)} are few: the true UAR lies somewhere between {low:.0%} "
             f"and {high:.0%}. {_remedy(run, over)}"
         )
-    if over == "speakers" and speakers < _FEWEST_SPEAKERS:
+    if over == "speakers" and speakers < FEWEST_SPEAKERS:
         found.append(f"The intervals are over {speakers} speakers: other people may differ more than these do.")
     counts = np.bincount(run.truth, minlength=len(run.labels))
     few = [f"{label} ({n})" for label, n in zip(run.labels, counts, strict=True) if 0 < n < _FEWEST_CLIPS]

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from voxjax.data.corpora import GENERATED
-
-_FEWEST_SPEAKERS = 5  # with fewer, the interval says little
+from voxjax.evaluation.figure_warnings import FEWEST_SPEAKERS
 
 
 class ProtocolWords(NamedTuple):
@@ -14,41 +13,51 @@ class ProtocolWords(NamedTuple):
     clips: str  # that are tested; `{}` is replaced by a field of `metrics.json`
     how: str  # the clips were divided
     limit: str = ""  # a sentence on what the figure does not show
+    tested_on: str = ""  # the tested clips from a model's point of view, after "in a test on"
 
 
 _NEW_PEOPLE = "clips by people that the model was not trained on"
+
+
+def _by_speaker(how: str) -> ProtocolWords:
+    """The words of a protocol that tests people who were not in training."""
+    return ProtocolWords(_NEW_PEOPLE, how, tested_on="people who were not in training")
+
 
 PROTOCOLS = {
     "random5": ProtocolWords(
         "new clips by people that the model was trained on",
         "stratified 5-fold over clips; training and test clips come from the same speakers",
         "Expect less on other people.",
+        "other clips of people who were in training (expect less for other people)",
     ),
-    "speaker5": ProtocolWords(_NEW_PEOPLE, "five folds of speakers; no test speaker is in the training data"),
-    "speaker6": ProtocolWords(_NEW_PEOPLE, "six folds of speakers; no test speaker is in the training data"),
-    "loso": ProtocolWords(_NEW_PEOPLE, "one speaker tested, all the others in the training data"),
-    "loso:clips": ProtocolWords(
-        _NEW_PEOPLE, "one speaker tested, all the others in the training data, with some of their clips to validate"
+    "speaker5": _by_speaker("five folds of speakers; no test speaker is in the training data"),
+    "speaker6": _by_speaker("six folds of speakers; no test speaker is in the training data"),
+    "loso": _by_speaker("one speaker tested, all the others in the training data"),
+    "loso:clips": _by_speaker(
+        "one speaker tested, all the others in the training data, with some of their clips to validate"
     ),
-    "enrolled": ProtocolWords(
-        _NEW_PEOPLE,
-        "as speaker5, and clips of the test speakers, without labels, are known; those are not tested",
+    "enrolled": _by_speaker(
+        "as speaker5, and clips of the test speakers, without labels, are known; those are not tested"
     ),
-    "enrolled:loso": ProtocolWords(
-        _NEW_PEOPLE, "as loso, and clips of the test speakers, without labels, are known; those are not tested"
+    "enrolled:loso": _by_speaker(
+        "as loso, and clips of the test speakers, without labels, are known; those are not tested"
     ),
     "all": ProtocolWords(
         "clips by which the model was chosen",
         "trained on all clips but the validation clips, on which these figures are measured",
         "Nothing was held out, so this is no result: expect less on any other clip.",
+        "clips that its confidence was fitted on (which only shows that training worked)",
     ),
     "speaker_statement": ProtocolWords(
         "clips by people, and of sentences, that the model was not trained on",
         "neither the test speakers nor their sentences are in the training data",
+        tested_on="people and sentences that were not in training",
     ),
     "corpus": ProtocolWords(
         "clips of {test_corpus}, a corpus that the model was not trained on",
         "trained on some corpora, tested on another",
+        tested_on="another corpus",
     ),
     "known_speakers": ProtocolWords(
         "new clips, with {known_speakers} of {named_speakers} speakers that the model was trained on",
@@ -59,6 +68,7 @@ PROTOCOLS = {
         "clips, copies of which the model was trained on",
         "augmented first, then split at random: it leaks, and its figures measure nothing",
         "This measures nothing.",
+        "copies of its own training clips (so that the figure is too high)",
     ),
 }
 _UNKNOWN = ProtocolWords("test clips", "")
@@ -122,8 +132,8 @@ def sentence(figures: Mapping[str, Any]) -> str:
 
 def _few(figures: Mapping[str, Any]) -> str:
     """What limits the interval, where it rests on few speakers."""
-    speakers = len(figures["per_speaker"]) if "per_speaker" in figures else _FEWEST_SPEAKERS
-    few = figures["interval_over"] == "speakers" and speakers < _FEWEST_SPEAKERS
+    speakers = len(figures["per_speaker"]) if "per_speaker" in figures else FEWEST_SPEAKERS
+    few = figures["interval_over"] == "speakers" and speakers < FEWEST_SPEAKERS
     return f", from {speakers} speaker{'' if speakers == 1 else 's'} only" if few else ""
 
 

@@ -79,7 +79,7 @@ def report_input(
         logits=np.concatenate([prediction.logits for prediction in predictions]),
         temperature=np.repeat([prediction.temperature for prediction in predictions], lengths),
         thresholds=np.repeat([prediction.thresholds for prediction in predictions], lengths, axis=0),
-        history=[] if _is_fitted(spec) else curves(runs),
+        history=[] if spec.is_closed_form else curves(runs),
         notes=[
             *_leaks(config, dataset, predictions),
             *enrolment_curve.notes(config.protocol),
@@ -93,15 +93,10 @@ def report_input(
 _OF_STEPS = ("class_balance", "loss", "member_execution", "hyper", "guard", "devices")
 
 
-def _is_fitted(spec: RunSpec) -> bool:
-    """Whether all members are fitted in closed form."""
-    return all(models.is_closed_form(member.architecture) for member in spec.members)
-
-
 def _effective_values(spec: RunSpec) -> dict[str, Any]:
     """The values of a run's config, without those that had no effect: of training steps where there were none."""
     values: dict[str, Any] = thaw(spec.config)
-    if not _is_fitted(spec):
+    if not spec.is_closed_form:
         return values
     train = {"valid_fraction": values["train"]["valid_fraction"]}
     return {key: value for key, value in values.items() if key not in _OF_STEPS} | {"train": train}
@@ -179,7 +174,7 @@ def _member_rows(
 
 def _chosen_by(spec: RunSpec, members: Sequence[MemberState], epochs: int) -> str:
     """The criterion by which the evaluated weights were chosen."""
-    if _is_fitted(spec):
+    if spec.is_closed_form:
         return "nothing: fitted in closed form"
     return _CHOSEN_BY[spec.config.train.keep](members, epochs)
 

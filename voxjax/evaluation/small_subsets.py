@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from voxjax import models
 from voxjax.evaluation.learning_curve_diagnostics import ENOUGH_CLIPS
 from voxjax.pipeline.folds import Fold
 from voxjax.pipeline.run_spec import RunSpec
@@ -22,8 +21,7 @@ def warnings(spec: RunSpec, folds: Sequence[Fold]) -> list[str]:
         do = "add clips" if len(folds) > 1 else "test all clips by voxjax crossval or train --folds=all, or add clips"
         found.append(f"{len(tested)} test clips: accuracy will be known to ±{100 * half:.0f} points; {do}")
     valid = min(len(fold.split.valid) for fold in folds)
-    trained = not all(models.is_closed_form(member.architecture) for member in spec.members)
-    if trained and spec.config.train.keep == "best" and valid < ENOUGH_CLIPS:
+    if not spec.is_closed_form and spec.config.train.keep == "best" and valid < ENOUGH_CLIPS:
         error = 100 * float(np.sqrt(0.25 / valid))
         do = "take --config.train.keep=last, or a model that is fitted in closed form (--config=discriminant)"
         found.append(f"{valid} validation clips choose the epoch, by an accuracy known to ±{error:.0f} points; {do}")

@@ -54,9 +54,8 @@ def evaluate(request: Request) -> Mapping[str, Any]:
     Clips that the model was trained on or chosen by are left out, whatever their layout, format and name
     (`new_clips.of`). Clips with a label that the model does not have are left out too, unless the request says what
     it counts as. The report counts all of them, and it says how many of the speakers are people that the model was
-    trained on. With `robustness_seed` the same clips are
-    tested again under noise, reverberation, other levels, bands, coding and speeds, and the report is written again
-    with these figures.
+    trained on. With `robustness_seed` the same clips are tested again under noise, reverberation, other levels, bands,
+    coding and speeds, and the report is written again with these figures.
 
     Returns:
         The content of `metrics.json`.

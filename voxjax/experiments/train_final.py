@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from voxjax import models
 from voxjax.artifacts.model_folder import TrainedModel
 from voxjax.config_schema import thaw
 from voxjax.data import splits
@@ -55,7 +54,7 @@ def train_on_all(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, A
 
 def _final_fold(spec: RunSpec, dataset: Dataset) -> Fold:
     """All clips to train on, or for a network, all but its validation clips."""
-    if all(models.is_closed_form(member.architecture) for member in spec.members):
+    if spec.is_closed_form:
         every = np.arange(len(dataset.manifest))
         return folds.of_split(spec, dataset, splits.Split(every, every, every, "all", 0), spec.config.seed)
     whole = dataclasses.replace(spec, config=dataclasses.replace(spec.config, protocol="all"))

@@ -53,6 +53,11 @@ class RunSpec:
     changed: tuple[str, ...] = ()  # keys of the config, as "train.epochs", that the command line changed
 
     @property
+    def is_closed_form(self) -> bool:
+        """Whether all members are fitted in closed form, so that nothing is trained in steps."""
+        return all(models.is_closed_form(member.architecture) for member in self.members)
+
+    @property
     def sample_rate_hz(self) -> int:
         """The sample rate of all feature sets."""
         return self.config.features.sample_rate_hz

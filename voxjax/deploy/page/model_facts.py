@@ -5,19 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-_TESTED_ON = {  # by protocol
-    "speaker5": "people who were not in training",
-    "speaker6": "people who were not in training",
-    "loso": "people who were not in training",
-    "loso:clips": "people who were not in training",
-    "enrolled": "people who were not in training",
-    "enrolled:loso": "people who were not in training",
-    "speaker_statement": "people and sentences that were not in training",
-    "corpus": "another corpus",
-    "random5": "other clips of people who were in training (expect less for other people)",
-    "guide": "copies of its own training clips (so that the figure is too high)",
-    "all": "clips that its confidence was fitted on (which only shows that training worked)",
-}
+from voxjax.evaluation import in_words
+
 _LIMIT = "A label is how a voice sounds to listeners, not what a person feels."
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 _METRIC = re.compile(r'name: "([^"]+)"\s+value: ([\d.]+)')
@@ -101,11 +90,11 @@ def _published(name: str, value: str) -> Figure:
 def _summary(figures: Sequence[Figure], protocol: str, classes: int) -> str:
     """As "The model names about 77 of 100 clips rightly, in a test on people …; guessing gives 13"."""
     value = next((float(one.value.removesuffix(" %")) for one in figures if one.name == "accuracy"), None)
-    if value is None or protocol not in _TESTED_ON:
+    tested_on = in_words.PROTOCOLS[protocol].tested_on if protocol in in_words.PROTOCOLS else ""
+    if value is None or not tested_on:
         return ""
     guess = math.floor(100 / classes + 0.5)
-    test = f"in a test on {_TESTED_ON[protocol]}"
-    return f"The model names about {value:.0f} of 100 clips rightly {test}; guessing gives {guess}."
+    return f"The model names about {value:.0f} of 100 clips rightly in a test on {tested_on}; guessing gives {guess}."
 
 
 def _section(card: str, title: str) -> str:
