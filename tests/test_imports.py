@@ -47,8 +47,8 @@ CONFINED = {
     "flax": ("voxjax.models", "voxjax.encoders"),
     "orbax": ("voxjax.artifacts.checkpoint",),
     "librosa": ("voxjax.audio",),
-    "soundfile": ("voxjax.audio", "voxjax.data"),
-    "av": ("voxjax.audio.decoding.av_container",),
+    "soundfile": ("voxjax.audio", "voxjax.data", "voxjax.benchmarks.soak"),
+    "av": ("voxjax.audio.decoding.av_container", "voxjax.benchmarks.soak.containers"),
     "tensorboardX": ("voxjax.experiments.tensorboard",),
     "matplotlib": (
         "voxjax.reporting.plots",

@@ -14,5 +14,11 @@ class UsageError(VoxJaxError):
 
 
 def mismatch(what: str, expected: object, found: object, do: str) -> str:
-    """One line that says what was expected, what was found and what to do about it."""
-    return f"{what}: expected {expected}, found {found}; {do}"
+    """One line that says what was expected, what was found and what to do about it.
+
+    What does not print, as a line break that a file's bytes hold, is escaped.
+    """
+    line = f"{what}: expected {expected}, found {found}; {do}"
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.containers import contain
 from tests.encoded import decode, voice
 from voxjax.audio.io import AudioError
+from voxjax.benchmarks.soak.containers import contain
 
 RATES_HZ = {"m4a": 16_000, "mp4": 16_000, "webm": 48_000, "mka": 16_000, "wma": 16_000, "3gp": 8_000, "mts": 16_000}
 ENCODED = [contain(voice(0.5, rate), rate, kind, picture=kind == "mp4") for kind, rate in RATES_HZ.items()]

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from tests import containers
 from tests.doc_commands.pages import ROOT
+from voxjax.benchmarks.soak import containers
 from voxjax.data import synthetic
 
 RATE_HZ = synthetic.SAMPLE_RATE_HZ

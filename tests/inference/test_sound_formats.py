@@ -5,9 +5,9 @@ import pytest
 import soundfile
 import soxr
 
-from tests.containers import contain
 from tests.encoded import encode
 from voxjax import EmotionPredictor
+from voxjax.benchmarks.soak.containers import contain
 
 ROUNDING = 1e-5
 LOSSY = 0.1  # docs/sound-files.md has the differences over 96 clips

@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from tests.containers import KINDS, contain
 from tests.encoded import RATE_HZ, decode, encode, voice, without_mean
 from voxjax.audio.decoding import mpeg4
 from voxjax.audio.io import AudioError, read
+from voxjax.benchmarks.soak.containers import KINDS, contain
 
 RATES_HZ = {"3gp": 8_000, "amr": 8_000, "webm": 48_000, "ac3": 44_100, "flv": 44_100, "avi": 44_100}
 LOSSLESS = ("mov", "alac", "mka", "wv", "tta")  # of 16 bits, or of more
@@ -150,6 +150,18 @@ def test_time_without_sound_is_silence_and_logged(kind, caplog):
 def test_a_gap_beyond_the_longest_sound_is_an_error():
     with pytest.raises(AudioError, match=r"at most 1 minutes, found a gap of 99\d\d s in it"):
         decode(contain(noise(2.0, RATE_HZ), RATE_HZ, "mka", gap_s=9_990.0), max_duration_s=60.0)
+
+
+def test_long_gaps_in_a_short_recording_are_an_error():
+    with pytest.raises(AudioError, match=r"without long gaps in its times, found gaps of 69\d s after 1\.0 s of sound"):
+        decode(contain(noise(2.0, RATE_HZ), RATE_HZ, "mka", gap_s=690.0))
+
+
+def test_eight_channels_are_read_within_their_memory():
+    """PyAV takes the size of a frame for the place of a ninth channel, and reads there."""
+    samples = noise(1.0, RATE_HZ)
+    decoded = decode(contain(np.repeat(samples[:, None], 8, axis=1), RATE_HZ, "m4a"))
+    assert len(decoded) >= 0.95 * RATE_HZ and np.abs(decoded).max() > 0.3 * np.abs(samples).max()
 
 
 def test_a_recording_that_begins_late_is_read_from_its_beginning():

@@ -38,9 +38,11 @@ _ENCRYPTED = ("enca", "encv", "drms")  # codec tags
 _TIMED = ("mov", "matroska", "asf", "flv", "mpeg", "mpegts")  # demuxers with times of packets, so that gaps show
 _STATED = ("mov", "matroska", "asf", "avi", "flv", "ape", "wv", "tta")  # demuxers with a length that is no estimate
 _GAP_S = 0.2  # shorter ones are rounded times and clocks that drift
+_SILENCE_S, _SILENCE_PART = 600.0, 10.0  # all gaps may take this, and this many times the sound
 _MISSING_S = 0.3  # of the stated length: an encoder's delay and the rest of its last frame
 _MISSING_PART = 1e-3
 _PER_SECOND = 1_000_000  # units of a container's times
+_PLANES = 8  # pointers in a frame of FFmpeg
 _AGAIN = "copy or record the file again"
 
 
@@ -155,7 +157,7 @@ def _parts(
     stated_s, own = _stated(container, sound, kind)
     if kind.demuxer == "matroska":
         stated_s -= origin_s  # it is the time of the end
-    reached_s, samples = 0.0, 0
+    reached_s, samples, silent = 0.0, 0, 0
     for packet in container.demux(*((sound,) if own else ())):
         clock.check()
         if not own and packet.pts is not None and packet.time_base:
@@ -166,7 +168,9 @@ def _parts(
         for frame in sound.decode(packet):
             block = _samples(frame)
             gap_s = frame.time - origin_s - samples / frame.sample_rate if kind.demuxer in _TIMED and frame.time else 0
-            for part in (*_silence(gap_s, samples, block.shape[1], frame.sample_rate, name, limits), block):
+            _check_gap(gap_s, samples / frame.sample_rate, silent / frame.sample_rate, name, limits)
+            silent += round(gap_s * frame.sample_rate) if gap_s > _GAP_S else 0
+            for part in (*_silence(gap_s, samples, block.shape[1], frame.sample_rate, name), block):
                 samples += len(part)
                 with clock.paused():
                     yield _Part(frame.sample_rate, part)
@@ -198,24 +202,41 @@ def _stated(container: "InputContainer", sound: "AudioStream", kind: Kind) -> tu
 
 def _samples(frame: "AudioFrame") -> np.ndarray:
     """A frame as float32 [time, channels]."""
-    values = frame.to_ndarray()
     channels = frame.layout.nb_channels
+    if frame.format.is_planar and channels >= _PLANES:
+        frame = _packed(frame)
+    values = frame.to_ndarray()
     return float32(values.T if frame.format.is_planar else values.reshape(-1, channels))
 
 
-def _silence(
-    gap_s: float, samples: int, channels: int, rate_hz: int, name: str, limits: AudioLimits
-) -> Iterator[np.ndarray]:
-    """Zeros in place of a gap after this many samples: what follows keeps its time.
+def _packed(frame: "AudioFrame") -> "AudioFrame":
+    """A frame of channels one after the other as one of interleaved channels: PyAV reads past the end of many."""
+    import av
+
+    layout, rate_hz = frame.layout, frame.sample_rate
+    return av.AudioResampler(frame.format.packed, layout, rate_hz).resample(frame)[0]
+
+
+def _check_gap(gap_s: float, before_s: float, silent_s: float, name: str, limits: AudioLimits) -> None:
+    """Checks that a gap after `before_s`, of which `silent_s` are gaps, is one that a pause may leave.
 
     Raises:
-        AudioError: where the sound would become longer than it may be.
+        AudioError: where it is longer, or the sound would become longer than it may be.
     """
     if gap_s <= _GAP_S:
         return
-    if samples / rate_hz + gap_s > limits.max_duration_s:
+    if before_s + gap_s > limits.max_duration_s:
         found = f"a gap of {gap_s:.0f} s in it"
         raise AudioError(mismatch(name, f"at most {limits.max_duration_s / 60:g} minutes", found, "cut it into parts"))
+    if silent_s + gap_s > _SILENCE_S + _SILENCE_PART * (before_s - silent_s):
+        found = f"gaps of {silent_s + gap_s:.0f} s after {before_s - silent_s:.1f} s of sound"
+        raise AudioError(mismatch(name, "a recording without long gaps in its times", found, CONVERT))
+
+
+def _silence(gap_s: float, samples: int, channels: int, rate_hz: int, name: str) -> Iterator[np.ndarray]:
+    """Zeros in place of a gap after this many samples: what follows keeps its time."""
+    if gap_s <= _GAP_S:
+        return
     text = "%s has no sound from %.1f to %.1f s: silence is read there"
     logging.getLogger("voxjax").warning(text, name, samples / rate_hz, samples / rate_hz + gap_s)
     left, most = round(gap_s * rate_hz), max(1, BLOCK_SAMPLES // channels)
