@@ -26,6 +26,7 @@ COMMANDS = {
     "identify": "add to an older model folder what it was trained on",
     "sweep": "search hyperparameters in one program",
     "benchmark": "measure speed, one JSON line per figure",
+    "soak": "interrupt and damage its own work many times, and count what is lost",
     "doctor": "versions, devices, cache and encoders, for bug reports",
     "completion": "print a completion script for bash or zsh",
 }

@@ -5,7 +5,7 @@ import datetime
 import importlib.util
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -83,6 +83,11 @@ def weights_dir() -> Path | None:
 def service_token() -> str | None:
     """The bearer token of `voxjax serve`: the environment variable `VOXJAX_SERVE_TOKEN`; None where it is not set."""
     return os.environ["VOXJAX_SERVE_TOKEN"] if "VOXJAX_SERVE_TOKEN" in os.environ else None
+
+
+def environment(changes: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a command that is started from here: this one with some values changed."""
+    return {**os.environ, **changes}
 
 
 def cache_dir() -> Path:

@@ -1,0 +1,120 @@
+"""Commands that end within seconds, for campaigns that run them many times, and what they leave."""
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import soundfile
+
+from voxjax.data import synthetic
+from voxjax.storage import paths
+
+_QUICK = (  # XLA's settings with which compiling is quickest
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+)
+_LABELS, _SPEAKERS, _TAKES = ("angry", "calm", "sad"), 3, 2
+_FLAGS = (
+    "--config.corpus=folder", "--config.protocol=random5", "--config.features.mels=16",
+    "--config.features.channels=logmel", "--config.train.batch_size=8", "--config.train.valid_fraction=0.2",
+    "--config.train.checkpoint_every_epochs=1", "--config.train.epochs=4",
+)  # fmt: skip
+_BASELINE = ("--config=baseline", "--config.model.filters=(4,)", "--config.model.dense=(6,)", *_FLAGS)
+
+
+class Work(NamedTuple):
+    """A command, and the files that it is run for."""
+
+    first: tuple[str, ...]  # arguments of `voxjax`
+    again: tuple[str, ...]  # arguments that go on after an interruption
+    results: tuple[str, ...]  # patterns below its folder
+
+
+class Bench:
+    """A corpus, a model and a cache, for commands that run in folders of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Writes the corpus and trains the model.
+
+        Raises:
+            subprocess.CalledProcessError: if training fails.
+        """
+        self._folder = folder
+        self.cache = folder / "cache"
+        for label in _LABELS:
+            for speaker in synthetic.SPEAKERS[:_SPEAKERS]:
+                for take in range(_TAKES):
+                    path = self._clips / label / speaker.name / f"{take}.wav"
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    soundfile.write(path, synthetic.render(speaker, label, take), synthetic.SAMPLE_RATE_HZ)
+        self.finish(self.works(folder / "trained")["train"].first)
+
+    @property
+    def _clips(self) -> Path:
+        return self._folder / "corpus" / "folder"
+
+    def works(self, place: Path) -> dict[str, Work]:
+        """The commands by name, each writing to the folder `place`."""
+        own = (f"--data_dir={self._folder / 'corpus'}", f"--workdir={place}")
+        ensemble = (*_BASELINE, "--config.n_members=2", *own)
+        model = f"--model={self._folder / 'trained' / 'model'}"
+        predict = ("predict", str(self._clips), model, "--format=jsonl", f"--out={place / 'answers.jsonl'}")
+        timeline = ("timeline", str(self._clips), model, "--format=vtt", f"--out={place}")
+        folds = ("crossval", *_BASELINE, "--parallel_folds=3", *own)
+        trained = ("model/weights.safetensors", "report/predictions.csv")
+        return {
+            "train": Work(("train", *_BASELINE, *own), ("train", *_BASELINE, *own, "--resume"), trained),
+            "ensemble": Work(("train", *ensemble), ("train", *ensemble, "--resume"), trained),
+            "crossval": Work(folds, (*folds, "--resume"), trained[1:]),
+            "predict": Work(predict, predict, ("answers.jsonl",)),
+            "timeline": Work(timeline, (*timeline, "--overwrite"), ("**/*.vtt",)),
+        }
+
+    def start(self, arguments: Sequence[str]) -> subprocess.Popen[str]:
+        """Starts a command, whose output can be read from pipes."""
+        changes = {"VOXJAX_CACHE": str(self.cache), "JAX_PLATFORMS": "cpu", "XLA_FLAGS": _QUICK}
+        changes |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode")}
+        command = [sys.executable, "-m", "voxjax", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=paths.environment(changes), text=True
+        )
+
+    def finish(self, arguments: Sequence[str]) -> None:
+        """Runs a command to its end.
+
+        Raises:
+            subprocess.CalledProcessError: if it fails.
+        """
+        process = self.start(arguments)
+        out, err = process.communicate()
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, list(arguments), out, err)
+
+    def forget_clips(self) -> None:
+        """Removes from the cache all but compiled programs, so that the next command writes it again."""
+        for path in self.cache.rglob("*"):
+            if path.is_file() and path.relative_to(self.cache).parts[0] != "xla":
+                path.unlink()
+
+
+def digest(place: Path, work: Work) -> str:
+    """SHA-256 of the results in a folder, their names included; empty where one kind of them is missing."""
+    found = hashlib.sha256()
+    for pattern in work.results:
+        files = sorted(path for path in place.glob(pattern) if path.is_file())
+        if not files:
+            return ""
+        for path in files:
+            found.update(f"{path.relative_to(place)}\n".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def temporary_files(*folders: Path) -> list[str]:
+    """Names of temporary files, folders and locks that no process should leave, below the folders."""
+    every = (path for folder in folders for path in folder.rglob("*"))
+    hidden = [path for path in every if path.name.startswith(".") or ".orbax-checkpoint-tmp" in path.name]
+    logs = [path for folder in folders for path in folder.rglob("*.progress")]
+    return sorted(str(path) for path in [*hidden, *logs])
