@@ -16,6 +16,7 @@ class Hub:
     def __init__(self):
         self.repositories = {}
         self.statuses = {}  # repository -> (status, error code of the hub)
+        self.false = {}  # path of a request -> what is sent in place of the file, after its true size and name
         self.requests = []
         self.url = ""
 
@@ -54,6 +55,11 @@ def _handler(hub):
             if name not in files:
                 return self._send(404, b"", body, {"X-Error-Code": "EntryNotFound"})
             head = {"ETag": f'"{_blob(files[name])}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+            if body and path in hub.false:
+                self.close_connection = True
+                self.send_response(200)
+                self.end_headers()
+                return self.wfile.write(hub.false[path])
             return self._send(200, files[name], body, head)
 
         def _send(self, status, content, body, headers):
@@ -68,7 +74,8 @@ def _handler(hub):
 
 
 def _blob(content):
-    return hashlib.sha1(content).hexdigest()
+    """The name that git gives a file."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def _listed(repository, files, rest):

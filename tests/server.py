@@ -133,3 +133,29 @@ def running():
     """A server on a free port of this machine, stopped afterwards."""
     server = Server()
     return listening(server, _handler(server))
+
+
+@contextlib.contextmanager
+def speaking(parts, pace_s):
+    """The address of a server that answers each connection with these parts of bytes, whatever is asked."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def answer():
+        while not ended.is_set():
+            with contextlib.suppress(OSError), listener.accept()[0] as connection:
+                connection.recv(65_536)
+                for part in parts:
+                    connection.sendall(part)
+                    if ended.wait(pace_s):
+                        break
+
+    threads = [threading.Thread(target=answer, daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+    finally:
+        ended.set()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()

@@ -67,7 +67,7 @@ CONFINED = {
     "safetensors": ("voxjax.encoders.tensors", "voxjax.artifacts.array_files"),
     "onnx": ("voxjax.deploy.jaxpr_to_onnx",),
     "onnxruntime": ("voxjax.deploy.onnx_file",),
-    "urllib3": ("voxjax.downloads.http",),
+    "urllib3": ("voxjax.downloads.http", "voxjax.downloads.connections"),
     "huggingface_hub": ("voxjax.downloads.hub",),
     "tqdm": ("voxjax.progress",),
     "jinja2": ("voxjax.reporting.html",),

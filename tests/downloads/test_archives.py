@@ -158,6 +158,21 @@ def test_a_file_where_a_folder_must_be(tmp_path, clip, make, names):
     rejected(make(tmp_path / "x", [(name, clip) for name in names]), "twice, or as a file and a folder")
 
 
+@pytest.mark.parametrize("make", [zipped, tarred])
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("a" * 300, "300 bytes in 1 folders"),
+        ("ä" * 130 + ".wav", "264 bytes in 1 folders"),
+        ("a/" * 3000 + "b.wav", "5 bytes in 3001 folders"),
+        (f"{'a' * 100}/" * 12 + "b.wav", "100 bytes in 13 folders"),
+    ],
+)
+def test_names_that_no_disk_holds_are_rejected(tmp_path, clip, make, name, found):
+    expected = "expected names of at most 200 bytes, in at most 32 folders, found"
+    rejected(make(tmp_path / "a.zip", [(name, clip)]), f"{expected} {found}")
+
+
 def test_names_that_are_not_utf8(tmp_path, clip):
     """Old zips have names in code page 437, which are decoded. In a tar, a name that is not UTF-8 is an error."""
     archive = zipped(tmp_path / "a.zip", [("ab_frohlich.wav", clip)])

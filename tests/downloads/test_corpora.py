@@ -186,14 +186,42 @@ def test_a_file_other_than_the_dataverse_lists_is_rejected(server, tmp_path, cli
         download(server, tmp_path, row, "tess")
 
 
+def listed(**changes):
+    """The answer of a Dataverse that lists one file, with changes."""
+    file = {"id": 1, "filesize": 3, "checksum": {"type": "MD5", "value": "0" * 32}, **changes}
+    return json.dumps({"data": [{"label": "a.wav", "dataFile": file}]}).encode()
+
+
 @pytest.mark.parametrize(
-    "answer", [b"<html>", b'{"status": "ERROR", "message": "Not found"}', b'{"data": [{"label": 1}]}']
+    "answer",
+    [
+        b"<html>",
+        b'{"status": "ERROR", "message": "Not found"}',
+        b'{"data": [{"label": 1}]}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+        listed(filesize="3"),
+        listed(filesize=-1),
+        listed(filesize=True),
+        listed(filesize=10**30),
+        listed(checksum={"type": "CRC-32", "value": "0" * 8}),
+        listed(checksum={"type": "MD5", "value": "0" * 31}),
+        listed(checksum={"type": "MD5", "value": 0}),
+        listed(id="../1"),
+    ],
 )
 def test_a_response_that_is_not_a_list_is_an_error(server, tmp_path, answer):
     server.files[DATAVERSE] = answer
     workspace = Workspace(tmp_path, IMPATIENT, server.url)
-    with pytest.raises(VoxJaxError, match="expected a list of files with checksums, found"):
+    with pytest.raises(VoxJaxError, match="expected a complete list of files with checksums, found"):
         dataverse.download(workspace, "borealisdata.ca", "10.5683/SP2/E8H2MF")
+
+
+def test_a_name_that_is_listed_twice_is_an_error(server, tmp_path):
+    one = json.loads(listed())["data"][0]
+    server.files[DATAVERSE] = json.dumps({"data": [one, {**one, "label": "A.wav"}]}).encode()
+    with pytest.raises(VoxJaxError, match=r"expected each file once, found 'A\.wav' twice"):
+        dataverse.download(Workspace(tmp_path, IMPATIENT, server.url), "borealisdata.ca", "10.5683/SP2/E8H2MF")
 
 
 def git_hash(content):
@@ -230,9 +258,9 @@ def repository(server, clips):
     def serve(sha, entries):
         server.files[f"{API}/{sha}"] = json.dumps({"sha": sha, "tree": entries, "truncated": False}).encode()
 
-    folders = [{"path": name, "type": "tree", "sha": f"tree-{name}"} for name in ("Audio", "other")]
+    folders = [{"path": name, "type": "tree", "sha": git_hash(name.encode())} for name in ("Audio", "other")]
     serve(COMMIT, [*folders, blob("Video.csv")])
-    serve("tree-Audio", [blob(f"Audio/{name}") for name in audio])
+    serve(git_hash(b"Audio"), [blob(f"Audio/{name}") for name in audio])
     for name, content in audio.items():
         server.files[f"/media.githubusercontent.com/media/owner/corpus/{COMMIT}/Audio/{name}"] = content
     download = functools.partial(
@@ -272,7 +300,7 @@ def test_an_archive_other_than_git_lists_is_rejected(server, tmp_path, repositor
 
 def test_a_repository_with_a_name_that_leads_outside_is_rejected(server, tmp_path, repository):
     row, _ = repository
-    listed = f"{API}/tree-Audio"
+    listed = f"{API}/{git_hash(b'Audio')}"
     server.files[listed] = server.files[listed].replace(b'"path": "03-01-05', b'"path": "../../03-01-05')
     with pytest.raises(VoxJaxError, match="expected plain names below its own folder"):
         download(server, tmp_path, row, "cremad")

@@ -8,7 +8,7 @@ import pytest
 
 from tests import server as servers
 from tests.server import Response
-from voxjax.downloads import http, parallel
+from voxjax.downloads import connections, http, parallel
 from voxjax.downloads.http import RemoteFile, RetryPolicy
 from voxjax.errors import UsageError, VoxJaxError
 from voxjax.storage import checksum
@@ -33,11 +33,16 @@ def get(server, tmp_path):
         get.progress = []
         target = tmp_path / "a.zip"
         remote = RemoteFile("a.zip", server.url + path, size_bytes, check or sha256(CONTENT))
-        with http.connection_pool(remote.url) as pool:
+        with connections.connection_pool(remote.url) as pool:
             http.download_file(remote, target, pool, policy, get.progress.append)
         return target
 
     return get
+
+
+def download(remote, folder, policy=IMPATIENT):
+    with connections.connection_pool(remote.url) as pool:
+        http.download_file(remote, folder / remote.name, pool, policy, lambda added: None)
 
 
 def sha256(content):
@@ -134,6 +139,92 @@ def test_a_connection_that_ends_early_gives_no_complete_file(get, server):
     assert server.ranges("/a.zip") == ["", "bytes=120000-"]
 
 
+@pytest.mark.parametrize("size_bytes", [299_999, None])
+def test_a_body_beyond_its_size_ends_and_is_not_kept(server, tmp_path, size_bytes):
+    """Without Content-Length a host could fill the disk."""
+    server.responses["/a.zip"] = [Response(length=0)]
+    remote = RemoteFile("a.zip", f"{server.url}/a.zip", size_bytes, None, limit_bytes=250_000)
+    with pytest.raises(
+        VoxJaxError, match="expected 299999 bytes, found more" if size_bytes else "at most 250000 bytes"
+    ):
+        download(remote, tmp_path)
+    assert left(tmp_path) == []
+
+
+def test_a_body_that_only_trickles_is_given_up(server, tmp_path):
+    """Each byte comes within the time limit, but not the file."""
+    server.responses["/a.zip"] = [Response(chunk=10, pace_s=0.02)]
+    remote = RemoteFile("a.zip", f"{server.url}/a.zip", len(CONTENT), sha256(CONTENT))
+    policy = IMPATIENT._replace(timeout_s=0.1, slowest_bytes_per_s=5_000.0)
+    with pytest.raises(VoxJaxError, match=r"found only \d+ bytes in 0 s"):
+        download(remote, tmp_path, policy)
+    assert len(server.requests) == IMPATIENT.tries
+
+
+def test_a_host_that_sends_a_few_bytes_at_each_request_is_given_up(get, server):
+    server.responses["/a.zip"] = [Response(cut=1)]
+    with pytest.raises(VoxJaxError, match="the connection ended after"):
+        get(policy=IMPATIENT._replace(first_wait_s=0.05))
+    assert len(server.requests) <= IMPATIENT.tries + 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        [b"HTTP/1.1 200 OK\r\n", *(b"X-%d: 1\r\n" % i for i in range(100))],
+        [b"HTTP/1.1 100 Continue\r\n\r\n"] * 100,
+    ],
+)
+def test_an_answer_without_an_end_of_its_head_times_out(tmp_path, head):
+    with servers.speaking(head, pace_s=0.02) as url:
+        began = time.monotonic()
+        with pytest.raises(VoxJaxError, match=r"(?i)timed out|no complete answer"):
+            download(RemoteFile("a", url, None, None), tmp_path, IMPATIENT._replace(timeout_s=0.2, tries=2))
+        assert time.monotonic() - began < 2.0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Length": "9" * 5000},
+        {"Content-Length": "-5"},
+        {"Content-Length": "٣"},
+        {"Content-Range": "bytes 0-9/" + "9" * 5000},
+        {"Retry-After": "Wed, 99 Oct 99999999999 07:28:00 GMT"},
+        {"ETag": "x" * 60_000},
+        {"Content-Encoding": "gzip"},
+    ],
+)
+@pytest.mark.parametrize("status", ["200 OK", "206 Partial", "503 No", "302 Found", "600 What", "0 x"])
+def test_a_false_head_gives_one_line(tmp_path, headers, status):
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    head = f"HTTP/1.1 {status}\r\n{lines}Connection: close\r\n\r\nbody".encode()
+    with servers.speaking([head], pace_s=0.0) as url:
+        try:
+            download(RemoteFile("a", url, None, None), tmp_path, IMPATIENT._replace(tries=1))
+        except VoxJaxError as error:
+            assert str(error).startswith("a: expected ") and "\n" not in str(error)
+        else:
+            assert (tmp_path / "a").read_bytes() == b"body"
+
+
+def test_a_redirect_from_https_to_http_is_refused(server, tmp_path, monkeypatch):
+    class Answer:
+        """An answer over https, without a certificate of its own."""
+
+        def get_redirect_location(self):
+            return "http://elsewhere.example/a.zip"
+
+        def close(self):
+            pass
+
+    remote = RemoteFile("a.zip", "https://host.example/a.zip", None, None)
+    with connections.connection_pool(remote.url) as pool:
+        monkeypatch.setattr(pool, "request", lambda *_, **__: Answer())
+        with pytest.raises(VoxJaxError, match=r"a redirect from https to http://elsewhere\.example/a\.zip"):
+            http.download_file(remote, tmp_path / "a.zip", pool, IMPATIENT, lambda added: None)
+
+
 def test_wrong_bytes_are_rejected_and_not_kept(get, server, tmp_path):
     server.files["/a.zip"] = CONTENT[:1000] + bytes([CONTENT[1000] ^ 1]) + CONTENT[1001:]
     with pytest.raises(VoxJaxError) as caught:
@@ -226,7 +317,7 @@ def test_a_refused_connection_is_one_clear_line(tmp_path, server, get):
     with servers.running() as gone:
         url = gone.url
     remote = RemoteFile("a.zip", f"{url}/a.zip", None, None)
-    with pytest.raises(VoxJaxError) as caught, http.connection_pool(remote.url) as pool:
+    with pytest.raises(VoxJaxError) as caught, connections.connection_pool(remote.url) as pool:
         http.download_file(remote, tmp_path / "a.zip", pool, IMPATIENT, lambda added: None)
     host = url.removeprefix("http://")
     assert str(caught.value).startswith(f"a.zip: expected an answer from {host}, found ")
@@ -240,12 +331,12 @@ def test_the_proxy_of_the_environment_is_used(server, tmp_path, monkeypatch):
     url = "http://corpus.example/a.zip"  # not reachable otherwise
     server.files[url] = CONTENT
     remote = RemoteFile("a.zip", url, len(CONTENT), sha256(CONTENT))
-    with http.connection_pool(url) as pool:
+    with connections.connection_pool(url) as pool:
         http.download_file(remote, tmp_path / "a.zip", pool, IMPATIENT, lambda added: None)
     assert (tmp_path / "a.zip").read_bytes() == CONTENT and [request.path for request in server.requests] == [url]
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     remote = RemoteFile("b.zip", f"{server.url}/a.zip", len(CONTENT), sha256(CONTENT))
-    with http.connection_pool(remote.url) as pool:
+    with connections.connection_pool(remote.url) as pool:
         http.download_file(remote, tmp_path / "b.zip", pool, IMPATIENT, lambda added: None)
     assert server.requests[-1].path == "/a.zip"
 
@@ -257,7 +348,7 @@ def test_an_interrupted_download_keeps_its_part(server, tmp_path):
 
     server.responses["/a.zip"] = [Response(chunk=30_000, pace_s=0.02)]
     remote = RemoteFile("a.zip", f"{server.url}/a.zip", len(CONTENT), sha256(CONTENT))
-    with pytest.raises(KeyboardInterrupt), http.connection_pool(remote.url) as pool:
+    with pytest.raises(KeyboardInterrupt), connections.connection_pool(remote.url) as pool:
         http.download_file(remote, tmp_path / "a.zip", pool, IMPATIENT, enough)
     kept = (tmp_path / "a.zip.part").read_bytes()
     assert 0 < len(kept) < len(CONTENT) and CONTENT.startswith(kept)

@@ -50,7 +50,14 @@ def served():
             "me/model": {**MODEL, "notes.bin": b"x" * 1000, "run.py": b"raise SystemExit"},
             "me/many": {f"trained/best/{name}": content for name, content in MODEL.items()},
             "other/kind": {"config.json": b"{}", "pytorch_model.bin": b"weights"},
+            "me/forged": MODEL,
+            "me/endless": MODEL,
             "me/huge": {**MODEL, "encoder.npz": Sized(3 * 2**30)},
+        }
+        weights = MODEL["weights.npz"]
+        server.false = {
+            f"me/forged/resolve/{hub_server.COMMIT}/weights.npz": weights[:-1] + bytes([weights[-1] ^ 1]),
+            f"me/endless/resolve/{hub_server.COMMIT}/weights.npz": weights + bytes(64 << 20),
         }
         server.statuses = {"me/gated": (403, "GatedRepo"), "me/broken": (500, "")}
         yield server
@@ -81,6 +88,8 @@ def test_only_a_models_own_files_come_and_all_else_is_one_line(served, tmp_path)
         "hf://me/broken",
         "hf://me/huge",
         "hf://me/many",
+        "hf://me/forged",
+        "hf://me/endless",
     )
     assert found[0] == found[1] == sorted(MODEL)
     assert found[2] == (
@@ -93,6 +102,10 @@ def test_only_a_models_own_files_come_and_all_else_is_one_line(served, tmp_path)
     assert found[6].startswith("hf://me/broken: expected an answer of the hub, found ")
     assert found[7] == "hf://me/huge: expected a model of at most 2 GiB, found 3.0 GiB; choose a smaller model"
     assert "expected model.json, found trained/best/README.md" in found[8]
+    assert found[9].startswith("hf://me/forged weights.npz: expected git ") and "changed on its way" in found[9]
+    assert (
+        found[10] == f"hf://me/endless: expected {sum(map(len, MODEL.values()))} bytes, found more; do not use this hub"
+    )
     assert not [path for _, path in served.requests if path.endswith((".bin", ".py"))]
 
 

@@ -1,6 +1,7 @@
 """Unpacking of untrusted archives: nothing is written outside their folder, and they can't fill the disk."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -8,6 +9,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -28,7 +30,10 @@ _DAMAGE_ERRORS = (
     lzma.LZMAError,
     EOFError,
     NotImplementedError,  # zip: a compression that Python lacks
-    UnicodeDecodeError,
+    ValueError,  # text that is not UTF-8 is one
+    OverflowError,
+    IndexError,  # zip: an empty name
+    struct.error,
 )
 _DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 
@@ -67,7 +72,7 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> None:
     except _DAMAGE_ERRORS as error:
         raise VoxJaxError(_damaged(archive, error)) from error
     except OSError as error:
-        if error.errno is None:  # gzip and bz2 raise it for wrong data
+        if error.errno in (None, errno.EINVAL):  # gzip and bz2 raise it for wrong data, zip for a place before the file
             raise VoxJaxError(_damaged(archive, error)) from error
         raise
     finally:

@@ -1,7 +1,8 @@
 """Trained models from a model hub: `hf://OWNER/NAME[/FOLDER][@REVISION]` as a folder on disk.
 
 `huggingface_hub` downloads and caches, and takes its settings from its own environment variables (`HF_ENDPOINT`,
-`HF_TOKEN`, `HF_HOME`, `HF_HUB_OFFLINE`). Only the files of a model folder are downloaded.
+`HF_TOKEN`, `HF_HOME`, `HF_HUB_OFFLINE`). Only the files of a model folder are downloaded, no more bytes than the hub
+lists, and each is compared with the checksum that it lists: the library itself compares sizes.
 """
 
 import fnmatch
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from voxjax.errors import UsageError, VoxJaxError, mismatch
+from voxjax.storage import checksum
+from voxjax.storage.checksum import Checksum
 from voxjax.storage.paths import AnyPath, locate
 
 SCHEME = "hf://"
@@ -21,6 +24,7 @@ _FILES = (
     "identity.npz",
     "README.md",
 )
+_SLACK_BYTES = 1 << 20  # of what the library counts twice, where it begins a file again
 _MAX_BYTES = 2 * 2**30  # of a model: an encoder of a billion weights in half precision
 _NAME = r"[A-Za-z0-9][\w.-]*"
 _ADDRESS = re.compile(rf"hf://(?P<repository>{_NAME}/{_NAME})(?P<folder>(?:/{_NAME})*)/?(?:@(?P<revision>[\w./-]+))?")
@@ -75,12 +79,19 @@ def download(model: HubModel) -> Path:
     import huggingface_hub
     from huggingface_hub.utils import disable_progress_bars
 
-    disable_progress_bars()  # they are drawn where there is no terminal too
+    disable_progress_bars()  # of the library: they are drawn where there is no terminal too
     prefix = f"{model.folder}/" if model.folder else ""
     try:
-        _check(where, prefix, model)
+        listed = _listed(where, prefix, model)
         wanted = [prefix + name for name in _FILES]
-        cached = huggingface_hub.snapshot_download(model.repository, revision=model.revision, allow_patterns=wanted)
+        limit_bytes = sum(one.size or 0 for one in listed)
+        cached = huggingface_hub.snapshot_download(
+            model.repository,
+            revision=model.revision,
+            allow_patterns=wanted,
+            **({"tqdm_class": _limit(where, limit_bytes)} if listed else {}),
+        )
+        _compare(where, Path(cached), listed)
     except VoxJaxError:
         raise
     except Exception as error:  # of the hub, of HTTP, of the network and of the disk
@@ -88,8 +99,8 @@ def download(model: HubModel) -> Path:
     return Path(cached) / model.folder
 
 
-def _check(where: str, prefix: str, model: HubModel) -> None:
-    """Checks, where there is a network, that a model of VoxJAX is there and not too large.
+def _listed(where: str, prefix: str, model: HubModel) -> list[Any]:
+    """The model's files as the hub lists them, with size and checksum; none where there is no network.
 
     Raises:
         VoxJaxError: at a repository without a model of VoxJAX, or one that is too large.
@@ -102,17 +113,54 @@ def _check(where: str, prefix: str, model: HubModel) -> None:
     except HfHubHTTPError:
         raise
     except Exception:  # no network: what was downloaded before may do
-        return
-    sizes: dict[str, Any] = {one.rfilename: one.size for one in found.siblings or ()}
-    if f"{prefix}model.json" not in sizes:
-        files = ", ".join(sorted(sizes)[:5]) or "no files"
+        return []
+    files = list(found.siblings or ())
+    names = [one.rfilename for one in files]
+    if f"{prefix}model.json" not in names:
         do = "name a model that VoxJAX trained; models of other toolkits are not read"
-        raise VoxJaxError(mismatch(where, f"{prefix}model.json", files, do))
-    own = [name for name in sizes if any(fnmatch.fnmatchcase(name, prefix + pattern) for pattern in _FILES)]
-    total = sum(sizes[name] or 0 for name in own)
+        raise VoxJaxError(mismatch(where, f"{prefix}model.json", ", ".join(sorted(names)[:5]) or "no files", do))
+    own = [one for one in files if any(fnmatch.fnmatchcase(one.rfilename, prefix + pattern) for pattern in _FILES)]
+    total = sum(one.size or 0 for one in own)
     if total > _MAX_BYTES:
         expected = f"a model of at most {_MAX_BYTES / 2**30:.0f} GiB"
         raise VoxJaxError(mismatch(where, expected, f"{total / 2**30:.1f} GiB", "choose a smaller model"))
+    return own
+
+
+def _limit(where: str, limit_bytes: int) -> Any:
+    """A progress bar that is not drawn, and ends a download that is longer than the hub said."""
+    from huggingface_hub.utils import tqdm
+
+    class Limit(tqdm):  # type: ignore[misc,valid-type,unused-ignore]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.counts_bytes, self.counted = "unit" in options and options["unit"] == "B", 0.0
+
+        def update(self, n: float | None = 1) -> Any:
+            if self.counts_bytes:
+                self.counted += n or 0
+                if self.counted > limit_bytes + _SLACK_BYTES:
+                    raise VoxJaxError(mismatch(where, f"{limit_bytes} bytes", "more", "do not use this hub"))
+            return super().update(n)
+
+    return Limit
+
+
+def _compare(where: str, folder: Path, listed: list[Any]) -> None:
+    """Compares files with the hub's list.
+
+    Raises:
+        VoxJaxError: if one differs; it is removed.
+    """
+    for one in listed:
+        path = folder / one.rfilename
+        expected = Checksum("sha256", one.lfs.sha256) if one.lfs else Checksum("git", one.blob_id or "")
+        wrong = checksum.difference(path, one.size, expected) if path.is_file() else ("the file", "none")
+        if wrong:
+            path.resolve().unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            do = "it was changed on its way, or just now: run again"
+            raise VoxJaxError(mismatch(f"{where} {one.rfilename}", *wrong, do))
 
 
 def _reason(where: str, model: HubModel, error: Exception) -> str:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from voxjax import progress
-from voxjax.downloads.http import RemoteFile, RetryPolicy, connection_pool, download_file
+from voxjax.downloads.connections import connection_pool
+from voxjax.downloads.http import RemoteFile, RetryPolicy, download_file
 from voxjax.errors import UsageError, mismatch
 from voxjax.storage import free_space, safe_names
 

@@ -25,6 +25,7 @@ def _git(size_bytes: int) -> Any:
 
 
 _ALGORITHMS = {"md5": _plain("md5"), "sha1": _plain("sha1"), "sha256": _plain("sha256"), "git": _git}
+LENGTHS = {"md5": 32, "sha1": 40, "sha256": 64, "git": 40}  # of each algorithm's value, in hexadecimal digits
 
 
 def digest(path: Path, algorithm: str) -> str:

@@ -4,7 +4,6 @@ An archive of a commit has no published checksum and can't be requested in parts
 file ("Git trees"), and a file in LFS is a pointer with its SHA-256 and size (Git LFS, docs/spec.md).
 """
 
-import json
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from typing import Any
 from voxjax.downloads.archives import Limits, unpack
 from voxjax.downloads.http import RemoteFile
 from voxjax.downloads.parallel import Workspace, download_files
+from voxjax.downloads.sources import listing
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage import checksum, safe_names
 from voxjax.storage.checksum import Checksum
@@ -82,16 +82,17 @@ def _blobs(workspace: Workspace, repository: str, commit: str, wanted: tuple[str
 
 def _tree(workspace: Workspace, repository: str, sha: str) -> list[dict[str, Any]]:
     url = f"https://api.github.com/repos/{repository}/git/trees/{sha}"
-    listing = RemoteFile(f"{sha}.json", url, None, None)
-    text = (download_files(workspace, [listing], "listing") / listing.name).read_text(encoding="utf-8")
-    try:
-        found = json.loads(text)
-        if not found["truncated"]:
-            return list(found["tree"])
-    except (ValueError, KeyError, TypeError):
-        pass
-    do = "download it by hand, see docs/download.md"
-    raise VoxJaxError(mismatch(url, "a complete list of files with checksums", repr(text[:80]), do))
+    return listing.read(workspace, url, f"{sha}.json", _entries)
+
+
+def _entries(found: Any) -> list[dict[str, Any]]:
+    """Path, type, hash and size of each entry; folders have no size."""
+    if found["truncated"]:
+        raise ValueError("not all entries")
+    for entry in found["tree"]:
+        size_bytes = entry["size"] if entry["type"] == "blob" else 0
+        listing.remote_file(entry["path"], "", size_bytes, "git", entry["sha"])
+    return list(found["tree"])
 
 
 def _check_blob(path: Path, name: str, blob: dict[str, Any]) -> None:
