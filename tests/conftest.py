@@ -6,10 +6,12 @@ each reports its own outcome here.
 """
 
 import importlib.util
+import ipaddress
 import itertools
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -150,6 +152,32 @@ def private_cache(tmp_path_factory):
     (folder / "xla").symlink_to(os.environ[SHARED], target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VOXJAX_CACHE", str(folder))
+        yield
+
+
+def is_loopback(host):
+    """Whether a host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network():
+    """Nothing in this process connects to another machine, as nothing that VoxJAX does unasked may.
+
+    `.ci/run` cuts off the commands that tests start as well.
+    """
+    connect = socket.socket.connect
+
+    def checked(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            assert is_loopback(address[0]), f"a connection to {address[0]}"
+        return connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", checked)
         yield
 
 

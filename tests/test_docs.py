@@ -318,6 +318,15 @@ def test_the_table_of_extras_equals_the_packages():
     assert "torch" not in str(extras), "gigabytes that nothing in the package uses"
 
 
+def test_the_licence_of_each_package_that_users_install_is_listed():
+    found = json.loads((ROOT / "docs/results/licences.json").read_text())
+    assert found["not_installed"] == found["without_a_licence"] == []
+    script = runpy.run_path(str(ROOT / "docs/results/licences.py"))
+    assert script["table"](found["packages"]) in (ROOT / "docs/licences.md").read_text()
+    direct = {script["normal"](re.split("[>=<[]", line)[0]) for one in script["requirements"]().values() for line in one}
+    assert direct - {""} <= found["packages"].keys()
+
+
 def test_the_lowest_tested_versions_are_those_that_the_package_allows():
     """CI installs tests/lowest.txt; a bound of setup.cfg that is missing there would not be tested."""
     setup = configparser.ConfigParser()
