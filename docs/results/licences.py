@@ -2,8 +2,8 @@
 
 python docs/results/licences.py docs/results/licences.json docs/licences.md
 
-It writes the table of the page as well. Run it where `pip install '.[EXTRAS]'` was run; what is not installed is listed as missing. Extras for tests and for
-the manual are left out: users do not install them.
+It writes the table of the page as well. Run it where `pip install '.[EXTRAS]'` was run; what is not installed is
+listed as missing. Extras for tests and for the manual are left out: users do not install them.
 """
 
 import configparser
