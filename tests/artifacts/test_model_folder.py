@@ -1,6 +1,7 @@
 """The model folder: complete, equal after reading, with clear errors."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import pathlib
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from voxjax.artifacts import array_files, migration, model_folder
+from voxjax import models
+from voxjax.artifacts import abstract_shapes, array_files, migration, model_folder
 from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, TrainedModel
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FrameFeatures
@@ -19,20 +21,30 @@ from voxjax.errors import VoxJaxError
 CHECKPOINTS = pathlib.Path(__file__).resolve().parents[2] / "checkpoints"
 
 
-def member(seed, weight=1.0):
+FEATURES = FrameFeatures(channels=("logmel", "energy"), mels=40, trim_db=30.0)
+SMALL = {"filters": [2], "kernels": [3], "lstm": [3, 2], "dense": [4]}
+
+
+def member(seed, weight=1.0, architecture="optimized", options=SMALL, modalities=()):
+    """A member with random weights of the shapes that its network has."""
     rng = np.random.default_rng(seed)
-    params = {"Dense_0": {"kernel": rng.normal(size=(4, 3)).astype(np.float32), "bias": np.zeros(3, np.float32)}}
-    stats = {"BatchNorm_0": {"mean": rng.normal(size=3).astype(np.float32)}}
-    scaler = Scaler(rng.normal(size=(1, 5)).astype(np.float32), np.ones((1, 5), np.float32))
-    return TrainedMember("optimized", {"lstm": [3, 2]}, weight, {"params": params, "stats": stats}, scaler)
+    network = models.build(architecture, options, 2)
+    shape = abstract_shapes.of_features(FEATURES, ())
+    needed, optional = abstract_shapes.of_variables(network, shape, dict(modalities))
+    tree = {"params": {}, "stats": {}}
+    for name, header in {**needed, **optional}.items():
+        *parents, leaf = name.split("/")
+        at = functools.reduce(lambda at, parent: at.setdefault(parent, {}), parents, tree)
+        at[leaf] = np.abs(rng.normal(size=header.shape)).astype(np.float32)
+    scaler = Scaler(np.full((1, 41), -3.0, np.float32), np.ones((1, 41), np.float32))
+    return TrainedMember(architecture, options, weight, tree, scaler)
 
 
 def trained(*members):
-    features = FrameFeatures(channels=("logmel", "energy"), mels=40, trim_db=30.0)
     meta = {"name": "tiny", "figures": {"uar": 0.5}, "licence": "Trained on synthetic speech."}
-    return TrainedModel(
-        "optimized", {"lstm": [3, 2]}, ("calm", "böse"), (TrainedFeatures(features),), 1.5, list(members), meta
-    )
+    labels, first = ("calm", "böse"), members[0]
+    sets = (TrainedFeatures(FEATURES),) * (1 + max(one.feature_set for one in members))
+    return TrainedModel(first.architecture, first.options, labels, sets, 1.5, list(members), meta)
 
 
 def features(model):
@@ -63,8 +75,8 @@ def test_a_loaded_model_equals_the_saved_one(tmp_path):
 
 
 def test_a_network_without_statistics_is_saved_and_loaded(tmp_path):
-    plain = member(0)
-    plain = TrainedMember("cnn", {}, 1.0, {"params": plain.variables["params"], "stats": {}}, plain.scaler)
+    plain = member(0, architecture="lda", options={})
+    assert plain.variables["stats"] == {}
     model_folder.save(tmp_path, trained(plain))
     assert model_folder.load(tmp_path).members[0].variables["stats"] == {}
 
@@ -88,7 +100,11 @@ def test_texts_and_numbers_without_an_axis_are_saved_and_loaded(tmp_path):
     arrays = {"a/b": np.float32(2.5), "a/kind": np.asarray('ä "x"'), "c": np.arange(6.0).reshape(2, 3).T}
     content = array_files.packed({name: np.asarray(one) for name, one in arrays.items()})
     (tmp_path / "weights.safetensors").write_bytes(content)
-    tree = array_files.nested(tmp_path / "weights.safetensors", hashlib.sha256(content).hexdigest())
+    file = array_files.ArrayFile(tmp_path / "weights.safetensors", hashlib.sha256(content).hexdigest(), "arrays")
+    tree = file.nested()
+    assert {name: str(one) for name, one in file.headers.items()} == {
+        "a/b": "float32 []", "a/kind": "text []", "c": "float64 [3, 2]",
+    }  # fmt: skip
     assert tree["a"]["b"].shape == () and tree["a"]["b"] == 2.5 and tree["a"]["kind"].item() == 'ä "x"'
     np.testing.assert_array_equal(tree["c"], arrays["c"])
     assert content == array_files.packed({name: np.asarray(one) for name, one in reversed(arrays.items())})
@@ -110,20 +126,22 @@ def test_objects_are_never_pickled(tmp_path):
 
 
 def test_scalers_of_modalities_are_saved_and_loaded(tmp_path):
-    face = Scaler(np.arange(7, dtype=np.float32)[None], np.ones((1, 7), np.float32))
-    plain = member(0)
-    fused = dataclasses.replace(plain, modality_scalers={"face": face}, columns={"face": ("a", "b")})
+    face = Scaler(np.arange(2, dtype=np.float32)[None], np.ones((1, 2), np.float32))
+    options = {"modalities": ["face"], "audio": SMALL, "embed": 4, "project": 4, "dense": [3]}
+    fused = member(0, 1.0, "fusion", options, {"face": 2})
+    fused = dataclasses.replace(fused, modality_scalers={"face": face}, columns={"face": ("a", "b")})
+    plain = member(1)
     model_folder.save(tmp_path / "fused", trained(fused, plain))
     model_folder.save(tmp_path / "plain", trained(plain))
     first, second = model_folder.load(tmp_path / "fused").members
     np.testing.assert_equal(first.modality_scalers["face"]._asdict(), face._asdict())
-    assert first.modalities == {"face": 7} and second.modalities == {}
+    assert first.modalities == {"face": 2} and second.modalities == {}
     assert first.columns == {"face": ("a", "b")} and second.columns == {}
     for other in (
-        {"modality_scalers": {"face": Scaler(face.mean[:, :6], face.std[:, :6])}},
+        {"modality_scalers": {"face": Scaler(face.mean[:, :1], face.std[:, :1])}},
         {"columns": {"face": ("c",)}},
     ):
-        with pytest.raises(VoxJaxError, match="modality face, of all members: expected 7 numbers a, b, found"):
+        with pytest.raises(VoxJaxError, match="modality face, of all members: expected 2 numbers a, b, found"):
             trained(fused, dataclasses.replace(fused, **other))
 
 
@@ -169,7 +187,7 @@ def other_weights(folder):
         (other_weights, r"weights\.safetensors: expected the weights that model\.json describes"),
         (without("labels"), "KeyError 'labels'"),
         (without("members"), "KeyError 'members'"),
-        (edit(members="x"), "expected a whole description"),
+        (edit(members="x"), "members: expected list, found 'x'"),
         (edit(format=8), r"expected format 7 or older, found 8 \(by VoxJAX .*install a newer VoxJAX"),
         (edit(feature_sets=[{"features": {"mells": 3}}]), "did you mean 'features.mels'"),
     ],
@@ -187,7 +205,14 @@ def test_the_error_names_a_missing_folder(tmp_path):
         model_folder.load(tmp_path / "nowhere")
 
 
-FLAT = {"kind": "frames", "mels": 40, "tuned_blocks": 0, "pooling": "none", "encoder": ""}  # as in formats 1 to 4
+FLAT = {
+    "kind": "frames",
+    "mels": 40,
+    "channels": ["logmel", "energy"],
+    "tuned_blocks": 0,
+    "pooling": "none",
+    "encoder": "",
+}  # as in formats 1 to 4
 
 
 def as_archive(folder):
@@ -216,12 +241,14 @@ def older(folder, version, **changes):
     ("version", "changes"), [(1, {"features": FLAT}), (3, {"views": [{"features": FLAT}, {"features": FLAT}]})]
 )
 def test_a_folder_of_an_older_format_is_migrated(tmp_path, version, changes):
-    model_folder.save(tmp_path, trained(member(0), member(1)))
+    sets = [0, 1] if "views" in changes else [0, 0]
+    made = [dataclasses.replace(member(i, 1.0, "lda", {}), feature_set=one) for i, one in enumerate(sets)]
+    model_folder.save(tmp_path, trained(*made))
     older(tmp_path, version, architecture="discriminant", **changes)
     model = model_folder.load(tmp_path)
     assert model.architecture == "lda" and model.meta == {"name": "tiny", "training_clips": ["0123"]}
-    assert {one.features for one in model.feature_sets} == {FrameFeatures(mels=40)}
-    assert [one.feature_set for one in model.members] == [0, 0]
+    assert {one.features for one in model.feature_sets} == {FrameFeatures(mels=40, channels=("logmel", "energy"))}
+    assert [one.feature_set for one in model.members] == sets
     model_folder.save(tmp_path / "new", model)
     assert json.loads((tmp_path / "new/model.json").read_text())["format"] == migration.FORMAT
     assert_same(model_folder.load(tmp_path / "new"), model)
@@ -247,6 +274,6 @@ def test_a_file_of_arrays_written_by_numpy_2_0_is_read(tmp_path):
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, values)
     content = (tmp_path / "weights.npz").read_bytes()
-    tree = array_files.nested(tmp_path / "weights.npz", hashlib.sha256(content).hexdigest())
+    tree = array_files.ArrayFile(tmp_path / "weights.npz", hashlib.sha256(content).hexdigest(), "arrays").nested()
     assert tree.keys() == {"0"} and tree["0"].keys() == {"a"}
     np.testing.assert_array_equal(tree["0"]["a"]["b"], [0.0, 1.0, 2.0])

@@ -79,7 +79,7 @@ def test_it_is_added_to_a_folder_of_an_older_format(tmp_path, version):
         del new["identity_sha256"]
         path.write_text(json.dumps({**new, "format": 5}))
     else:
-        older(tmp_path, 1, features={"kind": "frames", "mels": 40})
+        older(tmp_path, 1, features={"kind": "frames", "mels": 40, "channels": ["logmel", "energy"]})
     weights, before = (tmp_path / "weights.npz").read_bytes(), model_folder.load(tmp_path)
     assert before.identity is None
     model_folder.add(tmp_path, identity(range(3)), None)

@@ -26,7 +26,7 @@ def test_each_way_in_which_an_item_can_fail_is_counted_and_the_rest_goes_on():
         def raising(error):
             raise error
 
-        watched.MOST_BYTES, watched.MOST_CPU_S = 2**28, 0.3
+        watched.MOST_BYTES, watched._LEFT_BYTES, watched.MOST_S = 2**28, 2**28, 0.3
         ways = [
             lambda: None,
             lambda: raising(VoxJaxError("a line")),

@@ -8,6 +8,7 @@ from voxjax.config_schema import Plain
 
 FORMAT = 7  # of `model.json`; increased when older versions of VoxJAX can't read a new file
 
+_BEFORE_7 = {"identity_sha256": None, "density_sha256": None, "arrays": ".npz"}
 _ARCHITECTURES = {"discriminant": "lda"}  # renamed in format 5
 _META = {"heard": "training_clips"}  # renamed in format 5
 _ARRAYS = {"others": "modality_scalers"}  # renamed in format 5
@@ -27,7 +28,7 @@ def migrated(description: Plain) -> dict[str, Any]:
     Raises:
         KeyError: at a missing key.
     """
-    new = {"identity_sha256": None, "density_sha256": None, "arrays": ".npz", **description}
+    new = {**(_BEFORE_7 if description["format"] < 7 else {}), **description}
     return {**(new if new["format"] >= 5 else _renamed_fields(new)), "format": FORMAT}
 
 

@@ -9,90 +9,30 @@ from typing import Any
 import jax
 import numpy as np
 
-from voxjax.artifacts import array_files, training_identity
-from voxjax.artifacts.array_files import OLD_SUFFIX, SUFFIX
-from voxjax.artifacts.migration import FORMAT, migrated
+from voxjax import models
+from voxjax.artifacts import abstract_shapes, array_files, model_description, model_values, training_identity
+from voxjax.artifacts.abstract_shapes import FeatureShape
+from voxjax.artifacts.array_files import OLD_SUFFIX, SUFFIX, ArrayFile
+from voxjax.artifacts.array_headers import TEXT
+from voxjax.artifacts.migration import FORMAT
+from voxjax.artifacts.trained_model import TrainedFeatures, TrainedMember, TrainedModel
 from voxjax.artifacts.training_identity import TrainingIdentity
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FeatureConfig
 from voxjax.config_schema import Plain, freeze, thaw
 from voxjax.encoders.static_config import TUNED, Layout
 from voxjax.encoders.tensors import Params
-from voxjax.errors import VoxJaxError, mismatch
+from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.metrics.domain_distance import Density
 from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath, reaching
 from voxjax.version import __version__
 
-_DESCRIPTION, _WEIGHTS, _IDENTITY, _DENSITY = "model.json", "weights", "identity.npz", "density"
+__all__ = ["TrainedFeatures", "TrainedMember", "TrainedModel", "add", "load", "save"]
 
-
-@dataclasses.dataclass(frozen=True)
-class TrainedFeatures:
-    """One feature set of the model.
-
-    `encoder` holds the weights of the pretrained encoder that computes it, without blocks that are not needed; they
-    are kept in half precision.
-    """
-
-    features: FeatureConfig
-    encoder: Params | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainedMember:
-    """One trained network.
-
-    `variables` is `{"params": …, "stats": …}`, nested dictionaries of arrays; `weight` is the member's relative
-    weight in the vote; `feature_set` is an index into the model's feature sets; `modality_scalers` are of the
-    modalities other than the audio that it fuses, and `columns` the names of their channels, where they have names.
-    """
-
-    architecture: str
-    options: Plain
-    weight: float
-    variables: Mapping[str, Params]
-    scaler: Scaler
-    feature_set: int = 0
-    modality_scalers: Mapping[str, Scaler] = dataclasses.field(default_factory=dict)
-    columns: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-
-    @property
-    def modalities(self) -> dict[str, int]:
-        """The size of each modality: numbers per position."""
-        return {name: scaler.mean.shape[-1] for name, scaler in self.modality_scalers.items()}
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainedModel:
-    """A trained model; an ensemble has several members.
-
-    `meta` is free JSON: name, corpus, protocol, figures, licence note. `identity` says which recordings and people
-    the model has learnt from; None in a model of before format 6, which knows its training clips by bytes and name.
-    `density` is of the training clips in the first feature set; None where there were too few, and before format 6.
-
-    Raises:
-        VoxJaxError: if members were trained on different columns of a modality.
-    """
-
-    architecture: str
-    options: Plain
-    labels: tuple[str, ...]
-    feature_sets: tuple[TrainedFeatures, ...]
-    temperature: float
-    members: list[TrainedMember]
-    meta: Plain
-    identity: TrainingIdentity | None = None
-    density: Density | None = None
-
-    def __post_init__(self) -> None:
-        known: dict[str, str] = {}
-        for member in self.members:
-            for name, size in member.modalities.items():
-                own = f"{size} numbers {', '.join(member.columns[name] if name in member.columns else ())}".strip()
-                if known.setdefault(name, own) != own:
-                    do = "train the members on the same columns"
-                    raise VoxJaxError(mismatch(f"modality {name}, of all members", known[name], own, do))
+_DESCRIPTION, _WEIGHTS, _IDENTITY, _DENSITY = model_description.NAME, "weights", "identity.npz", "density"
+_ENCODER_TYPES = ("float16", "float32", TEXT)
+_LARGEST_IDENTITY = 2**28  # bytes
 
 
 def save(folder: AnyPath, trained: TrainedModel) -> None:
@@ -122,10 +62,15 @@ def save(folder: AnyPath, trained: TrainedModel) -> None:
 
 
 def load(folder: AnyPath) -> TrainedModel:
-    """Reads what `save` wrote.
+    """Reads what `save` wrote, as if a stranger had made it.
+
+    Names, types and shapes of all arrays are held against those that the architecture, its options, the features and
+    the labels demand, before an array is read. What no check can know is whether a finite weight is the trained one:
+    hashes find damage, and whoever changes a weight can change its hash, too.
 
     Raises:
-        VoxJaxError: at a folder that is missing, incomplete or damaged, or made by a newer program.
+        VoxJaxError: at a folder that is missing, incomplete or damaged, holds what no training gives, or was made by a
+            newer program.
     """
     path = folder / _DESCRIPTION
     with reaching(path):
@@ -133,23 +78,22 @@ def load(folder: AnyPath) -> TrainedModel:
     if not there:
         do = "give the folder that training left, as RUN/model, or one of checkpoints/"
         raise VoxJaxError(mismatch("model", f"a folder with {_DESCRIPTION}", str(folder), do))
+    description = model_description.read(path)
+    rows, suffix = enumerate(description["feature_sets"]), description["arrays"]
+    sets = [_feature_set(folder / (_encoder_name(i) + suffix), row) for i, row in rows]
+    shapes = [(one.features, shape) for one, shape in sets]
+    weights = ArrayFile(folder / (_WEIGHTS + suffix), description["sha256"], "the weights")
+    members, labels = description["members"], description["labels"]
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        version = description["format"]
-        if version > FORMAT:
-            expected, found = f"format {FORMAT} or older", f"{version} (by VoxJAX {description['voxjax']})"
-            raise VoxJaxError(mismatch(str(path), expected, found, "install a newer VoxJAX"))
-        description = migrated(description)
-        rows, suffix = enumerate(description["feature_sets"]), description["arrays"]
-        feature_sets = tuple(_feature_set(folder / (_encoder_name(i) + suffix), row) for i, row in rows)
-        weights = array_files.nested(folder / (_WEIGHTS + suffix), description["sha256"])
-        model = _trained(description, feature_sets, weights)
-        return dataclasses.replace(
-            model, identity=_identity(folder, description), density=_density(folder, description)
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        found = f"{type(error).__name__} {error}"
-        raise VoxJaxError(mismatch(str(path), "a whole description", found, "copy the folder again")) from error
+        weights.check(*model_values.weights(members, shapes, len(labels)))
+    except UsageError as error:
+        raise VoxJaxError(f"{path}: {error}") from error
+    arrays = weights.nested()
+    model_values.check_weights(weights.path, arrays, members)
+    model = _trained(description, tuple(one for one, _ in sets), arrays)
+    return dataclasses.replace(
+        model, identity=_identity(folder, description), density=_density(folder, description, *shapes[0])
+    )
 
 
 def add(folder: AnyPath, identity: TrainingIdentity, density: Density | None) -> None:
@@ -160,7 +104,7 @@ def add(folder: AnyPath, identity: TrainingIdentity, density: Density | None) ->
         OSError: if it can't be written.
     """
     load(folder)
-    description = migrated(json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8")))
+    description = model_description.read(folder / _DESCRIPTION)
     suffix = description["arrays"]
     packed = array_files.packed if suffix == SUFFIX else array_files.packed_archive
     files = {_IDENTITY: training_identity.to_bytes(identity)}
@@ -179,7 +123,7 @@ def _described(trained: TrainedModel, files: Mapping[str, bytes]) -> dict[str, A
         "voxjax": __version__,
         "jax": jax.__version__,
         "architecture": trained.architecture,
-        "options": dict(trained.options),
+        "options": models.options(trained.architecture, trained.options) if trained.options else {},
         "labels": list(trained.labels),
         "arrays": SUFFIX,
         "feature_sets": [_described_features(one, i, files) for i, one in enumerate(trained.feature_sets)],
@@ -187,7 +131,7 @@ def _described(trained: TrainedModel, files: Mapping[str, bytes]) -> dict[str, A
         "members": [
             {
                 "architecture": member.architecture,
-                "options": dict(member.options),
+                "options": models.options(member.architecture, member.options),
                 "weight": member.weight,
                 "feature_set": member.feature_set,
                 "modalities": member.modalities,
@@ -209,13 +153,22 @@ def _described_features(feature_set: TrainedFeatures, i: int, files: Mapping[str
     return features | {"encoder_sha256": _hash(files, _encoder_name(i) + SUFFIX)}
 
 
-def _feature_set(path: AnyPath, row: Plain) -> TrainedFeatures:
-    features = freeze(FeatureConfig, row["features"], "features")
+def _feature_set(path: AnyPath, row: Plain) -> tuple[TrainedFeatures, FeatureShape]:
+    """A feature set with its encoder, which is read once its arrays are known to fit."""
+    config = freeze(FeatureConfig, row["features"], "features")
     if "encoder_sha256" not in row:
-        return TrainedFeatures(features)
-    return TrainedFeatures(
-        features, jax.tree.map(_restored, array_files.nested(path, row["encoder_sha256"])["encoder"])
-    )
+        return TrainedFeatures(config), abstract_shapes.of_features(config, ())
+    file = ArrayFile(path, row["encoder_sha256"], "the encoder")
+    arrays = {}
+    for name, header in sorted(file.headers.items()):
+        if not name.startswith("encoder/") or header.dtype not in _ENCODER_TYPES:
+            raise file.refused(f"arrays of an encoder, of {' or '.join(_ENCODER_TYPES)}", f"{name:.120} of {header}")
+        arrays[name.removeprefix("encoder/")] = Layout(file.text(name)) if header.dtype == TEXT else header
+    try:
+        shape = abstract_shapes.of_features(config, tuple(arrays.items()))
+    except VoxJaxError as error:
+        raise file.refused("an encoder as features demand it", str(error)) from error
+    return TrainedFeatures(config, jax.tree.map(_restored, file.nested()["encoder"])), shape
 
 
 def _encoder_name(i: int) -> str:
@@ -255,19 +208,28 @@ def _trained(description: Plain, feature_sets: tuple[TrainedFeatures, ...], arra
 
 def _identity(folder: AnyPath, description: Plain) -> TrainingIdentity | None:
     """Which recordings and people the model has learnt from, where the folder says so."""
-    sha256 = description["identity_sha256"]
+    sha256, path = description["identity_sha256"], folder / _IDENTITY
     if sha256 is None:
         return None
-    return training_identity.from_bytes(
-        array_files.checked(folder / _IDENTITY, sha256, "the identity of the training clips")
-    )
+    content = array_files.checked(path, sha256, "the identity of the training clips", _LARGEST_IDENTITY)
+    try:
+        return training_identity.from_bytes(content)
+    except ValueError as error:
+        do = "get the model again from where it was published"
+        raise VoxJaxError(mismatch(str(path), "recordings and people", f"{error!s:.300}", do)) from error
 
 
-def _density(folder: AnyPath, description: Plain) -> Density | None:
+def _density(folder: AnyPath, description: Plain, config: FeatureConfig, shape: FeatureShape) -> Density | None:
     """The density of the training clips, where the folder has it."""
-    sha256 = description["density_sha256"]
-    path = folder / (_DENSITY + description["arrays"])
-    return None if sha256 is None else Density(**array_files.nested(path, sha256))
+    if description["density_sha256"] is None:
+        return None
+    file = ArrayFile(
+        folder / (_DENSITY + description["arrays"]), description["density_sha256"], "the density of the training clips"
+    )
+    file.check(model_values.density(config, shape, file.headers), {})
+    density = Density(**file.nested())
+    model_values.check_density(file.path, density)
+    return density
 
 
 def _hash(files: Mapping[str, bytes], name: str) -> str | None:

@@ -2,16 +2,31 @@
 
 import dataclasses
 import io
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from voxjax.artifacts import array_headers
 from voxjax.audio import fingerprint
 from voxjax.audio.fingerprint import Print
 from voxjax.audio.fingerprint_arrays import from_arrays, packed, to_arrays
 from voxjax.data.manifest import Manifest
 
+_LARGEST = 2**28  # bytes of all arrays: of half a million clips
+_RATES_HZ, _MOST_THINNED = (4_000, 192_000), 1_000
+# Types and sizes of the arrays; None is any size.
+_ARRAYS: Mapping[str, tuple[tuple[str, ...], tuple[int | str | None, ...]]] = {
+    "sample_rate_hz": (("int64", "int32"), ()),  # NumPy's own integer, which Windows had at 32 bits
+    "digests": (("uint8",), ("clips", 32)),
+    "people": (("uint8",), (None,)),
+    "frames": (("int32",), ("clips",)),
+    "loud": (("uint8",), (None,)),
+    "words": (("uint32",), (None,)),
+    "every": (("int32",), ()),
+}
 _THINNED = 3  # one frame in three is kept with a model: 200 to 500 bytes a clip
 
 
@@ -81,17 +96,44 @@ def from_bytes(content: bytes) -> TrainingIdentity:
     """The identity that `to_bytes` wrote.
 
     Raises:
-        ValueError, KeyError: at other content.
+        ValueError: at other content.
     """
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
+    headers = array_headers.of_archive(io.BytesIO(content), _LARGEST, compressed=True)
+    clips = headers["frames"].shape[0] if "frames" in headers and headers["frames"].shape else 0
+    for name, (dtypes, shape) in _ARRAYS.items():
+        found = headers.pop(name, None)
+        wanted = tuple(clips if size == "clips" else size for size in shape)
+        if found is None or found.dtype not in dtypes or len(found.shape) != len(wanted):
+            raise ValueError(f"{name}: expected {dtypes[0]} {list(wanted)}, found {found}")
+        if any(size not in (None, own) for size, own in zip(wanted, found.shape, strict=True)):
+            raise ValueError(f"{name}: expected {dtypes[0]} {list(wanted)}, found {found}")
+    if headers:
+        raise ValueError(f"array {min(headers):.80} that nothing uses")
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            found_arrays = {name: arrays[name] for name in _ARRAYS}
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(str(error)) from error
+    return _checked(found_arrays)
+
+
+def _checked(found: Mapping[str, np.ndarray]) -> TrainingIdentity:
+    """An identity from arrays whose values fit each other.
+
+    Raises:
+        ValueError: where they do not.
+    """
+    rate_hz, every, frames = int(found["sample_rate_hz"]), int(found["every"]), found["frames"].astype(np.int64)
+    if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1] or not 1 <= every <= _MOST_THINNED:
+        raise ValueError(f"fingerprints of one frame in {every} at {rate_hz} Hz")
+    total = int(frames.sum())
+    if (frames < 0).any() or len(found["loud"]) != -(-total // 8):
+        raise ValueError(f"{len(found['loud'])} bytes for {total} frames")
+    if int(np.unpackbits(found["loud"], count=total).sum()) != len(found["words"]):
+        raise ValueError(f"{len(found['words'])} words of another number of loud frames")
     people = found["people"].tobytes().decode()
-    made = tuple(from_arrays(found))
-    if len(made) != len(found["digests"]):
-        raise ValueError(f"{len(made)} fingerprints of {len(found['digests'])} recordings")
-    return TrainingIdentity(
-        int(found["sample_rate_hz"]), found["digests"], made, tuple(people.split("\n") if people else ())
-    )
+    names = tuple(people.split("\n") if people else ())
+    return TrainingIdentity(rate_hz, found["digests"], tuple(from_arrays(found)), names)
 
 
 def _identity(sample_rate_hz: int, rows: Mapping[str, Print], people: Iterable[str]) -> TrainingIdentity:

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from voxjax.audio import dsp
 from voxjax.audio.vector import vector
-from voxjax.config import FeatureConfig, FrameFeatures, VectorFeatures, one_of
+from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures, VectorFeatures, one_of
 
 _TRIM_FRAMES = 4_096  # at once: a clip may last hours
 
@@ -56,6 +56,11 @@ def frames(
     together = jnp.concatenate([CHANNELS[name](config, samples) for name in config.channels], axis=-1)
     mask = dsp.frame_mask(length, together.shape[0], config.hop_samples)
     return jnp.where(mask[:, None], together, 0.0)
+
+
+def is_over_time(config: FeatureConfig) -> bool:
+    """Whether the positions of these features are moments in time."""
+    return isinstance(config, FrameFeatures) or (isinstance(config, EncoderFeatures) and config.pooling == "none")
 
 
 def channel_spans(config: FrameFeatures) -> dict[str, tuple[int, int]]:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 from voxjax import encoders, models
 from voxjax.artifacts.model_folder import TrainedMember, TrainedModel
 from voxjax.audio import normalize, speaker_centring
-from voxjax.audio.features import Extract
+from voxjax.audio.features import Extract, is_over_time
 from voxjax.audio.speaker_centring import WindowSums
 from voxjax.config import EncoderFeatures, FeatureConfig
 from voxjax.encoders.extractor import extractor
@@ -135,7 +135,7 @@ def sums(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> WindowSums
 
 
 def _summaries(feature_set: LoadedFeatureSet, batch: ForwardInputs) -> Float[np.ndarray, "B D"]:
-    over_time = domain_check.is_over_time(feature_set.features)
+    over_time = is_over_time(feature_set.features)
     return domain_check.summaries(over_time, feature_set.scaler, batch.features, batch.lengths)
 
 

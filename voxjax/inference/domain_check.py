@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from voxjax.audio import normalize
-from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures
+from voxjax.audio.features import is_over_time
+from voxjax.config import FeatureConfig
 from voxjax.metrics import domain_distance
 from voxjax.metrics.domain_distance import Density
 
@@ -43,11 +44,6 @@ def summaries(
     centre = values.sum(axis=1) / count
     variance = np.where(mask, np.square(values - centre[:, None]), np.float32(0.0)).sum(axis=1) / count
     return np.concatenate([centre, np.sqrt(np.maximum(variance, _LEAST_VARIANCE))], axis=-1)
-
-
-def is_over_time(config: FeatureConfig) -> bool:
-    """Whether the positions of these features are moments in time."""
-    return isinstance(config, FrameFeatures) or (isinstance(config, EncoderFeatures) and config.pooling == "none")
 
 
 def fit(

@@ -58,6 +58,7 @@ Inputs = Float[Array, "B T C"] | modality_batch.Inputs  # by modality where the 
 Masks = Bool[Array, "B T"] | modality_batch.Masks
 
 NOTHING_PRETRAINED: Params = {}
+OPTIONAL_WEIGHTS = ("params/gram",)  # of closed-form models; models of before format 6 lack them
 
 
 class Architecture(NamedTuple):

@@ -7,17 +7,19 @@ import selectors
 import signal
 import time
 import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from voxjax.errors import VoxJaxError
 
-MOST_CPU_S = 5.0  # an item may take
+MOST_S = 5.0  # an item may take: of processors, or of time where several work
 MOST_BYTES = 2**30  # the whole process may hold
 _HANG_S = 90.0  # of wall time, after which a child is killed: with other programs running an item waits, too
 _ADDRESS_BYTES = 12 * 2**30  # so that one item can't exhaust the machine
 _ITEMS_A_CHILD = 2_000
+_LEFT_BYTES = 3 * MOST_BYTES // 4  # held after an item, from which on a new child goes on
 
 ANSWERED, REFUSED = "answered", "refused"
 FAULTS = ("signals", "other_exceptions", "several_lines", "not_finite", "wrong", "over_5_s", "over_1_gb")
@@ -33,49 +35,80 @@ class Outcome(NamedTuple):
     item: int
     end: str
     message: str
-    cpu_s: float
+    seconds: float
     peak_bytes: int
 
 
-def measured(work: Callable[[int], None], count: int, on_fault: Callable[[Outcome], None]) -> dict[str, Any]:
+def measured(
+    work: Callable[[int], None],
+    count: int,
+    on_fault: Callable[[Outcome], None],
+    prepare: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
     """Counts of how items ended, 0 for each fault that did not occur.
 
     Args:
         work: on the item of this number; raises `VoxJaxError` to refuse it, `WrongResultError` at a wrong result.
         count: of items, from 0.
         on_fault: is given each outcome that is a fault.
+        prepare: is called in each child before its first item, and not counted.
     """
     ends, longest_s, most_bytes = Counter[str](), 0.0, 0
-    for outcome in outcomes(work, count):
+    for outcome in outcomes(work, count, prepare):
         ends[outcome.end] += 1
-        longest_s, most_bytes = max(longest_s, outcome.cpu_s), max(most_bytes, outcome.peak_bytes)
+        longest_s, most_bytes = max(longest_s, outcome.seconds), max(most_bytes, outcome.peak_bytes)
         if outcome.end in FAULTS:
             on_fault(outcome)
     return {
         "n": count,
         **{end: ends[end] for end in (ANSWERED, REFUSED, *FAULTS)},
-        "longest_cpu_s": round(longest_s, 2),
+        "longest_s": round(longest_s, 2),
         "most_memory_mb": round(most_bytes / 2**20),
     }
 
 
-def outcomes(work: Callable[[int], None], count: int) -> Iterator[Outcome]:
+def outcomes(work: Callable[[int], None], count: int, prepare: Callable[[], None]) -> Iterator[Outcome]:
     """How each item ended; a child that dies or hangs is followed by another one."""
     item = 0
     while item < count:
         last = min(count, item + _ITEMS_A_CHILD)
-        for outcome in _of_child(work, item, last):
+        for outcome in _of_child(work, item, last, prepare):
             yield outcome
             item = outcome.item + 1
 
 
-def _of_child(work: Callable[[int], None], first: int, last: int) -> Iterator[Outcome]:
+def in_child(work: Callable[[], None]) -> None:
+    """Does work in a child process, so that this one starts no threads of JAX: it could not be forked then.
+
+    Raises:
+        RuntimeError: if the work fails.
+    """
+    if (child := _forked()) == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    if os.waitpid(child, 0)[1]:
+        raise RuntimeError("the work of a child process failed")
+
+
+def _forked() -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # JAX warns of its threads, which start in children alone
+        return os.fork()
+
+
+def _of_child(work: Callable[[int], None], first: int, last: int, prepare: Callable[[], None]) -> Iterator[Outcome]:
     """Outcomes of one child, up to the last item or to that at which it died."""
     ours, theirs = os.pipe()
-    child = os.fork()
+    child = _forked()
     if child == 0:
         os.close(ours)
-        _run(work, first, last, theirs)
+        _run(work, first, last, theirs, prepare)
     os.close(theirs)
     done, began = first, time.monotonic()
     with open(ours, "rb") as pipe, selectors.DefaultSelector() as selector:
@@ -95,17 +128,18 @@ def _of_child(work: Callable[[int], None], first: int, last: int) -> Iterator[Ou
         yield Outcome(done, "signals", signal.Signals(-code).name if code < 0 else f"exit code {code}", 0.0, 0)
 
 
-def _run(work: Callable[[int], None], first: int, last: int, pipe: int) -> None:
+def _run(work: Callable[[int], None], first: int, last: int, pipe: int, prepare: Callable[[], None]) -> None:
     """The child: writes a line for each item, and ends early after an item that left too much memory behind."""
     code = 1
     try:
         resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_BYTES, _ADDRESS_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libsndfile's MP3 reader prints what it finds
+        prepare()
         for item in range(first, last):
             outcome = _outcome(work, item)
             os.write(pipe, json.dumps(outcome).encode() + b"\n")
-            if outcome.peak_bytes > MOST_BYTES:
+            if outcome.peak_bytes > _LEFT_BYTES:
                 break
         code = 0
     finally:
@@ -113,7 +147,7 @@ def _run(work: Callable[[int], None], first: int, last: int, pipe: int) -> None:
 
 
 def _outcome(work: Callable[[int], None], item: int) -> Outcome:
-    began, before = time.process_time(), _peak_bytes()
+    began, before = (time.process_time(), time.monotonic()), _peak_bytes()
     try:
         work(item)
         end, message = ANSWERED, ""
@@ -126,10 +160,10 @@ def _outcome(work: Callable[[int], None], item: int) -> Outcome:
     except Exception as error:
         at = traceback.extract_tb(error.__traceback__)[-1]
         end, message = "other_exceptions", f"{type(error).__name__} {error} ({at.filename}:{at.lineno})"
-    cpu_s, peak = time.process_time() - began, _peak_bytes()
+    seconds, peak = min(time.process_time() - began[0], time.monotonic() - began[1]), _peak_bytes()
     if end in (ANSWERED, REFUSED):
-        end = "over_1_gb" if peak > max(MOST_BYTES, before) else "over_5_s" if cpu_s > MOST_CPU_S else end
-    return Outcome(item, end, message[:400], cpu_s, peak)
+        end = "over_1_gb" if peak > max(MOST_BYTES, before) else "over_5_s" if seconds > MOST_S else end
+    return Outcome(item, end, message[:400], seconds, peak)
 
 
 def _wanted_too_much(error: BaseException | None) -> bool:
