@@ -6,6 +6,10 @@ from typing import Any
 from voxjax.config_schema import Plain, check_fields, choice, in_range, number, one_of
 from voxjax.errors import UsageError, mismatch
 
+_MOST_HOPS = 128  # in a window
+_LARGEST_FILTERS = 2**23  # numbers: 1,024 mels in windows of half a second at 16 kHz
+_MOST_BLOCKS = 64  # of an encoder
+
 
 @dataclasses.dataclass(frozen=True)
 class FeatureConfig:
@@ -59,6 +63,9 @@ class _SignalFeatures(FeatureConfig):
         if self.hop_samples > self.window_samples:
             do = "lower features.hop_ms, or raise features.window_ms"
             raise UsageError(mismatch("features.hop_ms", f"at most a window of {self.window_ms:g}", self.hop_ms, do))
+        if self.window_samples > _MOST_HOPS * self.hop_samples:
+            do = "raise features.hop_ms, or lower features.window_ms"
+            raise UsageError(mismatch("features.hop_ms", f"at least 1/{_MOST_HOPS} of a window", self.hop_ms, do))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +91,7 @@ class FrameFeatures(_SignalFeatures):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        in_range("features.mels times the window in samples", self.mels * self.window_samples, 1, _LARGEST_FILTERS)
         in_range("features.mel_high_hz", self.mel_high_hz, self.mel_low_hz, self.sample_rate_hz / 2)
 
 
@@ -93,7 +101,7 @@ class EncoderFeatures(FeatureConfig):
 
     kind: str = choice("encoder", "encoder")
     encoder: str = ""  # a name in `encoders.ENCODERS`
-    blocks: tuple[int, ...] = ()  # blocks whose outputs are taken, counted from 1
+    blocks: tuple[int, ...] = number((), 0, 1_000)  # blocks whose outputs are taken, counted from 1
     tuned_blocks: int = number(0, 0, 1_000)  # blocks above them, which architecture `encoder_tuned` trains
     part: str = choice("output", "output", "hidden")  # of each block; `hidden`: hidden units of its feed-forward layer
     pooling: str = choice("none", "none", "statistics")  # `statistics`: mean and deviation over time, as one frame
@@ -104,6 +112,7 @@ class EncoderFeatures(FeatureConfig):
         if not (self.encoder and self.blocks):
             do = "set features.encoder and features.blocks, as configs/whisper_tiny.py does"
             raise UsageError(mismatch("features.kind encoder", "an encoder and its blocks", "neither or one", do))
+        in_range("number of features.blocks", len(self.blocks), 1, _MOST_BLOCKS)
         if self.pooling == "statistics" and self.centre == "clip":
             do = "set features.centre to corpus"
             raise UsageError(mismatch("features.pooling statistics", "a mean of the corpus", "the clip's own", do))

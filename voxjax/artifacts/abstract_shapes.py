@@ -53,6 +53,11 @@ def of_features(config: FeatureConfig, arrays: EncoderArrays) -> FeatureShape:
         )
         return FeatureShape(*values.shape[1:])
     tree = nested(dict(arrays))
+    texts = {name for name, one in arrays if isinstance(one, Layout)}
+    if texts != set(encoders.encoder_for(config).texts):
+        found = ", ".join(sorted(texts))[:100] or "none"
+        do = "get the model again from where it was published"
+        raise VoxJaxError(mismatch("texts of the encoder", "those that it uses", found, do))
     extract = functools.partial(inspect.unwrap(encoders.extract_features), config)
     (values, _), used = _traced("encoder", extract, tree, window, lengths)
     tuned = _checked("encoder", lambda: encoders.blocks_to_finetune(config, tree))
@@ -85,7 +90,8 @@ def _of_variables(
     masks = {name: jax.ShapeDtypeStruct((1, size[0]), np.bool_) for name, size in sizes.items()}
     given: tuple[Any, Any] = (inputs, masks) if modalities else (inputs[AUDIO], masks[AUDIO])
     key = jax.eval_shape(lambda: jax.random.key(0))
-    made, _ = _traced("network", network.init, key, *given, nested(dict(shape.tuned)))
+    make: Callable[..., Any] = network.init_all if network.closed_form else network.init
+    made, _ = _traced("network", make, key, *given, nested(dict(shape.tuned)))
     found = {
         f"{part}/{name}": one
         for part, tree in (("params", made.params), ("stats", made.stats))

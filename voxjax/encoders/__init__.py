@@ -39,6 +39,7 @@ class Encoder(NamedTuple):
     tunable: str = ""  # a name in `TUNABLE`; empty where its blocks can't be trained further
     # As `apply`, for the hidden units of feed-forward layers; None where they are not available.
     hidden: Apply | None = None
+    texts: tuple[str, ...] = ()  # names of texts among its weights
 
 
 class Tunable(NamedTuple):
@@ -73,7 +74,17 @@ def _whisper(size: str) -> Encoder:
 
 def _wav2vec2(kind: str, file: str, note: str) -> Encoder:
     params = functools.partial(wav2vec2.params, kind)
-    return Encoder(params, wav2vec2.apply, wav2vec2_config.HOP_MS, wav2vec2_config.RATE_HZ, file, note, "wav2vec2")
+    return Encoder(
+        params,
+        wav2vec2.apply,
+        wav2vec2_config.HOP_MS,
+        wav2vec2_config.RATE_HZ,
+        file,
+        note,
+        "wav2vec2",
+        None,
+        ("layout",),
+    )
 
 
 ENCODERS = {

@@ -11,6 +11,7 @@ from voxjax.config import in_range, one_of
 from voxjax.config_schema import Plain, freeze, thaw
 from voxjax.encoders.static_config import Layout
 from voxjax.errors import UsageError, VoxJaxError, mismatch
+from voxjax.storage import strict_json
 
 RATE_HZ = 16_000
 MODEL_TYPES = ("hubert", "wav2vec2", "wavlm")
@@ -92,10 +93,10 @@ def read(folder: Path, kind: str) -> Config:
         config = cast(Config, freeze(Config, {name: values[name] for name in known}, "layout"))
     except UsageError as error:
         raise VoxJaxError(f"{folder}: {error}") from error
-    hop = math.prod(config.conv_stride)
-    if hop != HOP_MS * RATE_HZ / 1000:
-        do = "choose another model"
-        raise VoxJaxError(mismatch(f"{folder}: conv_stride", f"strides that make {HOP_MS:g} ms", f"{hop} samples", do))
+    try:
+        _check_hop(config)
+    except UsageError as error:
+        raise VoxJaxError(f"{folder}: {error}") from error
     if config.model_type != kind:
         do = f"set config.features.encoder to {config.model_type}, or give other weights"
         raise VoxJaxError(mismatch(f"{folder}: model_type", kind, config.model_type, do))
@@ -113,7 +114,16 @@ def parsed(layout: str) -> Config:
     Raises:
         UsageError: at a text that is not a layout.
     """
-    return cast(Config, freeze(Config, json.loads(layout), "layout"))
+    config = cast(Config, freeze(Config, strict_json.parsed(layout), "layout"))
+    _check_hop(config)
+    return config
+
+
+def _check_hop(config: Config) -> None:
+    hop = math.prod(config.conv_stride)
+    if hop != HOP_MS * RATE_HZ / 1000:
+        expected = f"strides that make {HOP_MS:g} ms"
+        raise UsageError(mismatch("conv_stride", expected, f"{hop} samples", "choose another model"))
 
 
 def _check_supported(values: Plain) -> None:

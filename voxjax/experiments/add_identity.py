@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from voxjax.artifacts import model_folder, training_identity
+from voxjax.artifacts import model_folder, model_meta, training_identity
 from voxjax.artifacts.model_folder import TrainedModel
 from voxjax.artifacts.training_identity import TrainingIdentity
 from voxjax.audio import features
@@ -38,6 +38,7 @@ def add_identity(folder: AnyPath, corpus: str, data_dir: AnyPath | None, cache: 
         VoxJaxError: if some of the model's training clips are not in the corpus.
     """
     model = model_folder.load(folder)
+    model_meta.require(str(folder), model.meta, "training_clips")
     wanted = {corpora.canonical_key(key) for key in model.meta["training_clips"]}
     manifest = corpora.load(corpus, data_dir, cache)
     found = [corpora.keys(clip) & wanted for clip in manifest.clips]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from voxjax import progress
+from voxjax.artifacts import model_meta
 from voxjax.data import broken_clips, corpora, label_mapping
 from voxjax.data.label_mapping import LabelMapping
 from voxjax.data.manifest import Manifest, own_columns
@@ -64,6 +65,8 @@ def evaluate(request: Request) -> Mapping[str, Any]:
         VoxJaxError: at a damaged model, an unreadable clip, or a corpus without new clips of known labels.
     """
     predictor = EmotionPredictor(request.model)
+    seeds = "seeds" if "seeds" in predictor.meta else "seed"
+    model_meta.require(predictor.model, predictor.meta, "name", "corpus", "protocol", "fold", seeds, "training_clips")
     test, votes = _predicted(predictor, _test_clips(predictor, request), request.broken_clips)
     report = _report_input(predictor, test, request, votes)
     figures = run_report.write_report(request.workdir / "report", report)

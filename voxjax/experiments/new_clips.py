@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from voxjax.artifacts import model_meta
 from voxjax.data import broken_clips, corpora
 from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError, mismatch
@@ -41,6 +42,7 @@ def of(predictor: EmotionPredictor, manifest: Manifest, cache: AnyPath, broken: 
     Raises:
         VoxJaxError: if there are none, or by the policy for broken clips.
     """
+    model_meta.require(predictor.model, predictor.meta, "training_clips")
     keys = {corpora.canonical_key(key) for key in predictor.meta["training_clips"]}
     by_name = np.array([bool(corpora.keys(clip) & keys) for clip in manifest.clips])
     people = {manifest.clips[i].person for i in np.flatnonzero(by_name)}

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from voxjax.artifacts import model_folder, training_identity
+from voxjax.artifacts import model_folder, model_meta, training_identity
 from voxjax.artifacts.model_folder import TrainedFeatures, TrainedModel
 from voxjax.config import one_of
 from voxjax.errors import UsageError, VoxJaxError, mismatch
@@ -65,7 +65,10 @@ def vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str = "training")
     configs = [json.loads((folder / "config.json").read_text(encoding="utf-8")) for folder in folders]
     figures = run_report.write_report(workdir / "report", _report_input(runs, names, orders, common, configs, priors))
     if priors == "training" and all((folder / "model").is_dir() for folder in folders):
-        model = joined([model_folder.load(folder / "model") for folder in folders], names)
+        models = [model_folder.load(folder / "model") for folder in folders]
+        for folder, one in zip(folders, models, strict=True):
+            model_meta.require(str(folder), one.meta, "corpus", "protocol", "fold", "seed", "licence")
+        model = joined(models, names)
         atomic.write(workdir / "model" / "README.md", model_card.card(model.meta, figures))
         model_folder.save(workdir / "model", model)
     sources = {"vote": [str(folder) for folder in folders], "priors": priors}

@@ -115,6 +115,13 @@ class Network:
         _, variables = self.module.apply(given, inputs, mask, None, rngs={"params": key}, mutable=made)
         return Variables(variables["params"], variables.get("batch_stats", {}))
 
+    def init_all(
+        self, key: Key[Array, ""], inputs: Inputs, mask: Masks, pretrained: Params = NOTHING_PRETRAINED
+    ) -> Variables:
+        """As `init`, with weights that a closed form has beside those of its logits."""
+        del pretrained
+        return Variables(self.module.init(key, inputs, mask, None)["params"], {})
+
     @property
     def closed_form(self) -> bool:
         """Whether the weights come from `fit` instead of training steps."""

@@ -11,10 +11,11 @@ AFTER_CONVOLUTIONS = ("mean", "mean_max", "attention")
 AFTER_LSTM = ("last", *AFTER_CONVOLUTIONS)
 
 LARGEST = 65_536  # larger numbers are taken for typing errors
+MOST_LAYERS = 32  # of one kind
 
 
 def check_sizes(options: Any, nonempty: Sequence[str]) -> None:
-    """Checks that integers lie in 1 to `LARGEST`, and that the fields in `nonempty` are not empty.
+    """Checks that integers lie in 1 to `LARGEST`, and that fields hold at most `MOST_LAYERS`, those in `nonempty` some.
 
     Raises:
         UsageError: with the name of the option.
@@ -23,6 +24,8 @@ def check_sizes(options: Any, nonempty: Sequence[str]) -> None:
         if name in nonempty and not value:
             found = mismatch(f"config.model.{name}", "at least one number", "none", "give one per layer")
             raise UsageError(found)
+        if isinstance(value, tuple):
+            in_range(f"config.model.{name}, number of values", len(value), 0, MOST_LAYERS)
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, int):
                 in_range(f"config.model.{name}", number, 1, LARGEST)

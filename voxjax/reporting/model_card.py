@@ -28,7 +28,7 @@ def header(name: str, corpus: str, figures: Mapping[str, Any], base_models: Sequ
         figures: the content of `metrics.json` of the run that tested it.
         base_models: pretrained models in it, as hubs name them.
     """
-    rows = [CORPORA[one] for one in corpus.split("+")]
+    rows = [CORPORA[one] for one in corpus.split("+") if one in CORPORA]
     licences = {row.licence for row in rows}
     values: dict[str, Any] = {
         "library_name": "voxjax",
@@ -92,7 +92,7 @@ def _result(figures: Mapping[str, Any]) -> dict[str, Any]:
             metric["args"] = {"confidence_level": _INTERVAL, "lower": low, "upper": high, "over": over}
         metrics.append(metric)
     corpus, protocol = figures["corpus"], figures["protocol"]
-    titles = " and ".join(CORPORA[one].note.partition(":")[0] for one in corpus.split("+"))
+    titles = " and ".join(CORPORA[one].note.partition(":")[0] if one in CORPORA else one for one in corpus.split("+"))
     return {
         "task": {"type": "audio-classification", "name": "speech emotion recognition"},
         "dataset": {"name": f"{titles}, protocol {protocol}", "type": corpus, "split": protocol},

@@ -17,7 +17,8 @@ from voxjax.benchmarks.soak.model_files import ModelFiles, packed, with_header
 _VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 3, 7, 64, 65_536, 10**6, 10**9, 2**31, 2**63, 10**18, -(2**63), 0.0, -0.0, 0.5,
     -0.5, 1e-30, 5e-324, 1e30, 1.7e308, -1e30, "", " ", "x", "a\nb", "\x00", "\x1b[2J", "\u202e", "mean", "lda",
-    "audio", "../x", "x" * 100_000, [], {}, [[]], [0], [-1], [1e9], ["x"], ["a", "a"], {"x": 1}, {"": {}}, [None], [True],
+    "audio", "../x", "x" * 100_000, [], {}, [[]], [0], [-1], [1e9], ["x"], ["a", "a"], {"x": 1}, {"": {}},
+    [None], [True],
 )  # fmt: skip
 _TEXTS = (
     (b'"temperature": 1.2', b'"temperature": NaN'), (b'"temperature": 1.2', b'"temperature": -Infinity'),
@@ -199,7 +200,7 @@ def _header(rng: Draw, files: ModelFiles) -> None:
     file = _file(rng, files)
     content = packed(file, files.arrays[file])
     if file.endswith(OLD_SUFFIX):
-        files.content[file] = _archive(rng, files.arrays[file])
+        files.content[file] = lying_archive(rng, files.arrays[file])
         return
     length = int.from_bytes(content[:8], "little")
     header, data = json.loads(content[8 : 8 + length]), content[8 + length :]
@@ -211,7 +212,7 @@ def _header(rng: Draw, files: ModelFiles) -> None:
     files.content[file] = with_header(new, data)
 
 
-def _archive(rng: Draw, arrays: dict[str, np.ndarray]) -> bytes:
+def lying_archive(rng: Draw, arrays: dict[str, np.ndarray]) -> bytes:
     """A NumPy archive that is compressed, holds members twice or a very large one, or headers that lie."""
     buffer, kind = io.BytesIO(), int(rng.integers(5))
     how = zipfile.ZIP_DEFLATED if kind < 2 else zipfile.ZIP_STORED

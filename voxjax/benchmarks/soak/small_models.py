@@ -1,7 +1,7 @@
 """Small models of all kinds with random weights, in seconds: folders that campaigns change."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +40,9 @@ _FUSION = {"modalities": ["face"], "audio": _OPTIMIZED, "embed": 4, "project": 4
 
 
 def write(folder: Path) -> None:
-    """Writes a folder for each kind of model: networks, an ensemble, fusion, closed form, encoders, an older format."""
-    made = {
-        "cnn": _model([_FRAMES], [("cnn", _CNN, 0)]),
-        "vector": _model([_VECTOR], [("baseline", {"filters": [2], "dense": [4]}, 0)]),
-        "lda": _model([_FRAMES], [("lda", {}, 0)]),
-        "ensemble": _model(
-            [_FRAMES, _COARSE], [("cnn", _CNN, 0), ("lstm", _LSTM, 0), ("optimized", _OPTIMIZED, 1), ("cnn", _CNN, 1)]
-        ),
-        "fusion": _model([_FRAMES], [("fusion", _FUSION, 0)], {"face": 3}),
-        "whisper": _model([_WHISPER], [("encoder_statistics", {"dense": 4}, 0)]),
-        "tuned": _model([_TUNED], [("encoder_tuned", {"rank": 1, "head": _HEAD}, 0)]),
-        "wav2vec2": _model([_WAV2VEC2], [("encoder_head", _HEAD, 0)]),
-    }
-    for name, model in made.items():
-        model_folder.save(folder / name, model)
+    """Writes a folder for each model in `MODELS`."""
+    for name, make in MODELS.items():
+        model_folder.save(folder / name, make())
 
 
 def _model(
@@ -143,3 +131,21 @@ def _meta() -> dict[str, Any]:
         "figures": {"accuracy": 0.5, "accuracy_ci": [0.4, 0.6], "uar": 0.5, "uar_ci": [0.4, 0.6], "n": 20},
         "reject": {"0.9": 0.7, "0.99": None}, "licence": "Synthetic speech.", "training_clips": ["00", "01"],
     }  # fmt: skip
+
+
+_ENSEMBLE: list[tuple[str, Plain, int]] = [
+    ("cnn", _CNN, 0),
+    ("lstm", _LSTM, 0),
+    ("optimized", _OPTIMIZED, 1),
+    ("cnn", _CNN, 1),
+]
+MODELS: Mapping[str, Callable[[], TrainedModel]] = {
+    "cnn": lambda: _model([_FRAMES], [("cnn", _CNN, 0)]),
+    "vector": lambda: _model([_VECTOR], [("baseline", {"filters": [2], "dense": [4]}, 0)]),
+    "lda": lambda: _model([_FRAMES], [("lda", {}, 0)]),
+    "ensemble": lambda: _model([_FRAMES, _COARSE], _ENSEMBLE),
+    "fusion": lambda: _model([_FRAMES], [("fusion", _FUSION, 0)], {"face": 3}),
+    "whisper": lambda: _model([_WHISPER], [("encoder_statistics", {"dense": 4}, 0)]),
+    "tuned": lambda: _model([_TUNED], [("encoder_tuned", {"rank": 1, "head": _HEAD}, 0)]),
+    "wav2vec2": lambda: _model([_WAV2VEC2], [("encoder_head", _HEAD, 0)]),
+}

@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from voxjax.errors import VoxJaxError
@@ -19,7 +20,7 @@ MOST_BYTES = 2**30  # the whole process may hold
 _HANG_S = 90.0  # of wall time, after which a child is killed: with other programs running an item waits, too
 _ADDRESS_BYTES = 12 * 2**30  # so that one item can't exhaust the machine
 _ITEMS_A_CHILD = 2_000
-_LEFT_BYTES = 3 * MOST_BYTES // 4  # held after an item, from which on a new child goes on
+_LEFT_BYTES = 7 * MOST_BYTES // 8  # held after an item, from which on a new child goes on
 
 ANSWERED, REFUSED = "answered", "refused"
 FAULTS = ("signals", "other_exceptions", "several_lines", "not_finite", "wrong", "over_5_s", "over_1_gb")
@@ -110,14 +111,14 @@ def _of_child(work: Callable[[int], None], first: int, last: int, prepare: Calla
         os.close(ours)
         _run(work, first, last, theirs, prepare)
     os.close(theirs)
-    done, began = first, time.monotonic()
-    with open(ours, "rb") as pipe, selectors.DefaultSelector() as selector:
+    done, hung = first, False
+    with open(ours, "rb", buffering=0) as pipe, selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        while selector.select(_HANG_S) and (line := pipe.readline()):
+        pipe.readline()  # it is prepared
+        while not (hung := not selector.select(_HANG_S)) and (line := pipe.readline()):
             outcome = Outcome(*json.loads(line))
             yield outcome
-            done, began = outcome.item + 1, time.monotonic()
-    hung = time.monotonic() - began >= _HANG_S
+            done = outcome.item + 1
     if hung:
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
@@ -136,10 +137,11 @@ def _run(work: Callable[[int], None], first: int, last: int, pipe: int, prepare:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libsndfile's MP3 reader prints what it finds
         prepare()
+        os.write(pipe, b"\n")
         for item in range(first, last):
             outcome = _outcome(work, item)
             os.write(pipe, json.dumps(outcome).encode() + b"\n")
-            if outcome.peak_bytes > _LEFT_BYTES:
+            if _memory("VmRSS") > _LEFT_BYTES:
                 break
         code = 0
     finally:
@@ -147,7 +149,8 @@ def _run(work: Callable[[int], None], first: int, last: int, pipe: int, prepare:
 
 
 def _outcome(work: Callable[[int], None], item: int) -> Outcome:
-    began, before = (time.process_time(), time.monotonic()), _peak_bytes()
+    _forget_peak()
+    began = time.process_time(), time.monotonic()
     try:
         work(item)
         end, message = ANSWERED, ""
@@ -160,9 +163,9 @@ def _outcome(work: Callable[[int], None], item: int) -> Outcome:
     except Exception as error:
         at = traceback.extract_tb(error.__traceback__)[-1]
         end, message = "other_exceptions", f"{type(error).__name__} {error} ({at.filename}:{at.lineno})"
-    seconds, peak = min(time.process_time() - began[0], time.monotonic() - began[1]), _peak_bytes()
+    seconds, peak = min(time.process_time() - began[0], time.monotonic() - began[1]), _memory("VmHWM")
     if end in (ANSWERED, REFUSED):
-        end = "over_1_gb" if peak > max(MOST_BYTES, before) else "over_5_s" if seconds > MOST_S else end
+        end = "over_1_gb" if peak > MOST_BYTES else "over_5_s" if seconds > MOST_S else end
     return Outcome(item, end, message[:400], seconds, peak)
 
 
@@ -173,6 +176,11 @@ def _wanted_too_much(error: BaseException | None) -> bool:
     return error is not None
 
 
-def _peak_bytes() -> int:
-    """The largest memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def _memory(name: str) -> int:
+    """What Linux says of this process in bytes: `VmRSS` now, `VmHWM` at most since `_forget_peak`."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
+
+
+def _forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")

@@ -12,9 +12,11 @@ from voxjax.downloads import hub
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.inference.shipped_model import default_model
+from voxjax.storage import bounded_file
 from voxjax.storage.paths import locate
 
 _CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"  # in a checkout
+_LARGEST_CARD = 2**17  # bytes
 _DEFAULT = "whisper_statistics"
 
 
@@ -78,8 +80,9 @@ def folders(given: tuple[str, ...]) -> dict[str, str]:
 def _card(folder: str) -> str:
     """The card of a model, "" where there is none."""
     try:
-        return (locate(hub.model_path(folder)) / "README.md").read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        path = locate(hub.model_path(folder)) / "README.md"
+        return bounded_file.read(path, "a card", _LARGEST_CARD, "remove it").decode("utf-8")
+    except (VoxJaxError, UnicodeDecodeError):
         return ""
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from voxjax.evaluation import in_words
 
 _LIMIT = "A label is how a voice sounds to listeners, not what a person feels."
-_LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-_METRIC = re.compile(r'name: "([^"]+)"\s+value: ([\d.]+)')
+_LINK = re.compile(r"\[([^\[\]]*)\]\([^()]*\)")
+_METRIC = re.compile(r'name: "([^"]+)"\s+value: (\d+(?:\.\d+)?)')
 _TESTED = re.compile(r'dataset:\s+name: "([^"]+), protocol ([\w:]+)"')
 _INTERVAL = re.compile(r"(.+) \(([\d.]+) to ([\d.]+)\)")
 
