@@ -46,8 +46,8 @@ def member(seed, weight=1.0):
 def saved(folder, *members, temperature=1.0):
     sets = (model_folder.TrainedFeatures(CONFIG),)
     trained = model_folder.TrainedModel(
-        "optimized",
-        SMALL,
+        members[0].architecture,
+        members[0].options,
         LABELS,
         sets,
         temperature,

@@ -129,7 +129,10 @@ def _checked(found: Mapping[str, np.ndarray]) -> TrainingIdentity:
     total = int(frames.sum())
     if (frames < 0).any() or len(found["loud"]) != -(-total // 8):
         raise ValueError(f"{len(found['loud'])} bytes for {total} frames")
-    if int(np.unpackbits(found["loud"], count=total).sum()) != len(found["words"]):
+    loud = np.unpackbits(found["loud"], count=total)
+    if np.packbits(loud).tobytes() != found["loud"].tobytes():
+        raise ValueError("loud frames after the last one")
+    if int(loud.sum()) != len(found["words"]):
         raise ValueError(f"{len(found['words'])} words of another number of loud frames")
     people = found["people"].tobytes().decode()
     names = tuple(people.split("\n") if people else ())

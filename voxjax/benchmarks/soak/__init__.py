@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 # Part: its module, imported when it is run, as some need packages that the rest does without.
 PARTS = {
     "kills": "voxjax.benchmarks.soak.kills",
+    "models": "voxjax.benchmarks.soak.models",
     "sounds": "voxjax.benchmarks.soak.sounds",
 }
 

@@ -142,7 +142,7 @@ def _dtype(rng: Draw, files: ModelFiles) -> None:
 
 def _shape(rng: Draw, files: ModelFiles) -> None:
     arrays, name = _array(rng, files)
-    if not name:
+    if not name or arrays[name].dtype.kind == "U":
         return
     old = arrays[name]
     new = (

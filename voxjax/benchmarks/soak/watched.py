@@ -18,6 +18,7 @@ from voxjax.errors import VoxJaxError
 MOST_S = 5.0  # an item may take: of processors, or of time where several work
 MOST_BYTES = 2**30  # the whole process may hold
 _HANG_S = 90.0  # of wall time, after which a child is killed: with other programs running an item waits, too
+_MOST_LISTED = 20  # faults with their messages
 _ADDRESS_BYTES = 12 * 2**30  # so that one item can't exhaust the machine
 _ITEMS_A_CHILD = 2_000
 _LEFT_BYTES = 7 * MOST_BYTES // 8  # held after an item, from which on a new child goes on
@@ -54,17 +55,19 @@ def measured(
         on_fault: is given each outcome that is a fault.
         prepare: is called in each child before its first item, and not counted.
     """
-    ends, longest_s, most_bytes = Counter[str](), 0.0, 0
+    ends, longest_s, most_bytes, faults = Counter[str](), 0.0, 0, list[Outcome]()
     for outcome in outcomes(work, count, prepare):
         ends[outcome.end] += 1
         longest_s, most_bytes = max(longest_s, outcome.seconds), max(most_bytes, outcome.peak_bytes)
         if outcome.end in FAULTS:
             on_fault(outcome)
+            faults.append(outcome)
     return {
         "n": count,
         **{end: ends[end] for end in (ANSWERED, REFUSED, *FAULTS)},
         "longest_s": round(longest_s, 2),
         "most_memory_mb": round(most_bytes / 2**20),
+        "faults": [f"{one.item} {one.end}: {one.message}" for one in faults[:_MOST_LISTED]],
     }
 
 
