@@ -51,18 +51,19 @@ def features(model):
     return [one.features for one in model.feature_sets]
 
 
+def complete(one):
+    """Options with those that keep their defaults."""
+    return models.options(one.architecture, one.options) if one.options else {}
+
+
 def assert_same(a, b):
-    assert (a.architecture, a.options, a.labels, features(a), a.temperature, a.meta) == (
-        b.architecture, b.options, b.labels, features(b), b.temperature, b.meta,
+    assert (a.architecture, complete(a), a.labels, features(a), a.temperature, a.meta) == (
+        b.architecture, complete(b), b.labels, features(b), b.temperature, b.meta,
     )  # fmt: skip
     for one, other in zip(a.feature_sets, b.feature_sets, strict=True):
         np.testing.assert_equal(one.encoder, other.encoder)
     for one, other in zip(a.members, b.members, strict=True):
-        assert (one.architecture, one.options, one.weight) == (
-            other.architecture,
-            other.options,
-            other.weight,
-        )
+        assert (one.architecture, complete(one), one.weight) == (other.architecture, complete(other), other.weight)
         assert one.variables["params"].keys() == other.variables["params"].keys()
         np.testing.assert_equal(one.variables, other.variables)
         np.testing.assert_equal(one.scaler._asdict(), other.scaler._asdict())

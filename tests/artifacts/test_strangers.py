@@ -33,7 +33,7 @@ def files(tmp_path):
     return parts
 
 
-def refused(tmp_path, files):
+def error_of(tmp_path, files):
     (tmp_path / "changed").mkdir()
     files.write(tmp_path / "changed")
     with pytest.raises(VoxJaxError) as caught:
@@ -126,7 +126,7 @@ DESCRIPTIONS = [
 def test_descriptions_that_no_training_writes(tmp_path, files, name, change, message):
     parts = files(name)
     change(parts)
-    found = refused(tmp_path, parts)
+    found = error_of(tmp_path, parts)
     assert re.search(message, found), found
 
 
@@ -203,7 +203,7 @@ ARRAYS = [
 def test_arrays_that_no_training_gives(tmp_path, files, name, change, message):
     parts = files(name)
     change(parts)
-    found = refused(tmp_path, parts)
+    found = error_of(tmp_path, parts)
     assert re.search(message, found), found
 
 
@@ -211,11 +211,11 @@ def test_a_missing_array_and_a_variance_below_0(tmp_path, files):
     parts = files("cnn")
     var = next(name for name in parts.arrays[WEIGHTS] if name.endswith("/var"))
     of(WEIGHTS, var, first(-0.1))(parts)
-    assert "variances of at least 0" in refused(tmp_path, parts)
+    assert "variances of at least 0" in error_of(tmp_path, parts)
     (tmp_path / "changed" / "model.json").unlink()
     (tmp_path / "changed").rename(tmp_path / "first")
     del parts.arrays[WEIGHTS][var]
-    assert f"the array {var} of float32" in refused(tmp_path, parts)
+    assert f"the array {var} of float32" in error_of(tmp_path, parts)
 
 
 def _fifo(path):
@@ -236,14 +236,14 @@ def _link(target):
 def test_files_that_are_none(tmp_path, files, file, change):
     parts = files("cnn")
     parts.special[file] = change
-    refused(tmp_path, parts)
+    error_of(tmp_path, parts)
 
 
 def test_a_large_file_is_refused_before_it_is_read(tmp_path, files):
     parts = files("cnn")
     for file in (WEIGHTS, IDENTITY, "model.json"):
         parts.special[file] = lambda path: os.truncate(path, 2**36)
-    refused(tmp_path, parts)
+    error_of(tmp_path, parts)
 
 
 def test_links_to_files_are_read_as_the_cache_of_a_hub_has_them(tmp_path, files):
@@ -271,7 +271,7 @@ def test_texts_of_descriptions_that_python_would_read(tmp_path, files, old, new)
     text = json.dumps(parts.description)
     assert old in text
     parts.text = text.replace(old, new, 1).encode()
-    refused(tmp_path, parts)
+    error_of(tmp_path, parts)
     with pytest.raises(ValueError):
         strict_json.parsed(parts.text)
 

@@ -74,7 +74,7 @@ class ArrayFile:
                 else:
                     headers, self.texts = array_headers.of_safetensors(file, self._size)
         except (ValueError, OSError) as error:
-            raise self.refused("a file of arrays", str(error)) from error
+            raise self.unfit("a file of arrays", str(error)) from error
         self.headers: dict[str, ArrayHeader] = {array_name(name): one for name, one in headers.items()}
 
     def text(self, name: str) -> str:
@@ -83,7 +83,7 @@ class ArrayFile:
             return self.texts[name]
         return str(next(values for found, values in _archive(self._content()) if found == name))
 
-    def refused(self, expected: str, found: str) -> VoxJaxError:
+    def unfit(self, expected: str, found: str) -> VoxJaxError:
         """The error of a file that is not as expected: where its hash is another one, too, that it is damaged."""
         if self._size <= _LARGEST_HASHED:
             try:
@@ -101,12 +101,12 @@ class ArrayFile:
         """
         known = {**expected, **optional}
         for name in sorted(expected.keys() - self.headers.keys()):
-            raise self.refused(f"the array {name} of {known[name]}", "none")
+            raise self.unfit(f"the array {name} of {known[name]}", "none")
         for name, header in sorted(self.headers.items()):
             if name not in known:
-                raise self.refused("no array that the model does not use", f"{name:.120} of {header}")
+                raise self.unfit("no array that the model does not use", f"{name:.120} of {header}")
             if header != known[name]:
-                raise self.refused(f"the array {name} of {known[name]}", str(header))
+                raise self.unfit(f"the array {name} of {known[name]}", str(header))
 
     def nested(self) -> dict[str, Any]:
         """The arrays as nested dictionaries, to be read after the headers are found to be as expected.

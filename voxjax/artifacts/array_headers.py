@@ -114,8 +114,8 @@ def of_archive(file: BinaryIO, most_bytes: int, compressed: bool) -> dict[str, A
     """
     found, total = {}, 0
     try:
-        with zipfile.ZipFile(file) as archive:
-            members = archive.infolist()
+        with zipfile.ZipFile(file) as opened:
+            members = opened.infolist()
             if len(members) > _MOST_ARRAYS:
                 raise ValueError(f"{len(members)} members")
             for member in members:
@@ -125,7 +125,7 @@ def of_archive(file: BinaryIO, most_bytes: int, compressed: bool) -> dict[str, A
                 name = _member_name(member, compressed)
                 if name in found:
                     raise ValueError(f"array {name} stands twice")
-                with archive.open(member) as stream:
+                with opened.open(member) as stream:
                     found[name] = _npy_header(name, stream, member.file_size)
     except _DAMAGE as error:
         raise ValueError(f"no whole NumPy archive ({error})") from error

@@ -1,6 +1,7 @@
 """The description in a model folder, `model.json`: read as a stranger's, each value checked before it is used."""
 
 import collections.abc
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -60,6 +61,7 @@ def read(path: AnyPath) -> dict[str, Any]:
         _check(new)
         if description["format"] >= _COMPLETE:
             _check_complete(new)
+        new = _completed(new)
     except UsageError as error:
         raise VoxJaxError(f"{path}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -131,6 +133,17 @@ def _check_member(what: str, member: Any, feature_sets: int) -> None:
         size = member["modalities"][name] if name in member["modalities"] else 0
         if not isinstance(columns, list) or not all(isinstance(one, str) for one in columns) or len(columns) != size:
             raise _unexpected(f"{what}.columns.{name:.40}", f"{size} names", columns)
+
+
+def _completed(new: Plain) -> dict[str, Any]:
+    """The description with all options and fields of features, as JSON holds them."""
+    sets = [
+        {**row, "features": thaw(freeze(FeatureConfig, row["features"], "features"))} for row in new["feature_sets"]
+    ]
+    members = [{**one, "options": models.options(one["architecture"], one["options"])} for one in new["members"]]
+    top = members[0]["options"] if new["options"] else {}
+    plain: dict[str, Any] = json.loads(json.dumps({"options": top, "feature_sets": sets, "members": members}))
+    return {**new, **plain}
 
 
 def _check_complete(new: Plain) -> None:

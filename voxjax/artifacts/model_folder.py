@@ -162,12 +162,12 @@ def _feature_set(path: AnyPath, row: Plain) -> tuple[TrainedFeatures, FeatureSha
     arrays = {}
     for name, header in sorted(file.headers.items()):
         if not name.startswith("encoder/") or header.dtype not in _ENCODER_TYPES:
-            raise file.refused(f"arrays of an encoder, of {' or '.join(_ENCODER_TYPES)}", f"{name:.120} of {header}")
+            raise file.unfit(f"arrays of an encoder, of {' or '.join(_ENCODER_TYPES)}", f"{name:.120} of {header}")
         arrays[name.removeprefix("encoder/")] = Layout(file.text(name)) if header.dtype == TEXT else header
     try:
         shape = abstract_shapes.of_features(config, tuple(arrays.items()))
     except VoxJaxError as error:
-        raise file.refused("an encoder as features demand it", str(error)) from error
+        raise file.unfit("an encoder as features demand it", str(error)) from error
     return TrainedFeatures(config, jax.tree.map(_restored, file.nested()["encoder"])), shape
 
 

@@ -75,7 +75,7 @@ def read(folder: Path) -> ModelFiles:
     for path in sorted(folder.iterdir()):
         if path.name != DESCRIPTION:
             arrays[path.name] = unpacked(path.name, path.read_bytes())
-    return ModelFiles(json.loads((folder / DESCRIPTION).read_text()), arrays)
+    return ModelFiles(json.loads((folder / DESCRIPTION).read_bytes()), arrays)
 
 
 def packed(file: str, arrays: dict[str, np.ndarray]) -> bytes:

@@ -181,9 +181,9 @@ def _wanted_too_much(error: BaseException | None) -> bool:
 
 def _memory(name: str) -> int:
     """What Linux says of this process in bytes: `VmRSS` now, `VmHWM` at most since `_forget_peak`."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text("utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 
 
 def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
+    Path("/proc/self/clear_refs").write_text("5", "utf-8")
