@@ -62,10 +62,10 @@ def check_enrolled(manifest: Manifest, split: Split, enrolled: Indices, tested: 
 
 
 def check_fitted_on_train(fitted: Int[np.ndarray, " fitted"], split: Split) -> None:
-    """Checks that statistics were fitted on training clips only.
+    """Checks that statistics, such as a scaler or class weights, are fitted on training clips only.
 
     Args:
-        fitted: indices of the clips that were used.
+        fitted: indices of the clips that are used.
         split: the split.
 
     Raises:
@@ -74,7 +74,7 @@ def check_fitted_on_train(fitted: Int[np.ndarray, " fitted"], split: Split) -> N
     outside = np.setdiff1d(fitted, split.train)
     if len(outside):
         found = f"{len(outside)} outside them, such as clip {outside[0]}"
-        raise LeakError(mismatch("scaler", "training clips only", found, "fit it on split.train"))
+        raise LeakError(mismatch("fitted statistics", "training clips only", found, "fit them on split.train"))
 
 
 def _check_disjoint(what: str, subsets: tuple[str, str], a: dict[str, str], b: dict[str, str]) -> None:

@@ -53,29 +53,39 @@ def of_split(spec: RunSpec, dataset: Dataset, split: splits.Split, seed: int) ->
     """A split with the statistics of its training clips, not checked for leaks: only for one that is not tested."""
     config = spec.config
     data = (_fold_data(config, dataset.manifest, rows, split) for rows in dataset.feature_rows)
-    return Fold(split, seed, tuple(data), modality_inputs.fit_scalers(dataset.modality_inputs, split))
+    modality_scalers = modality_inputs.fit_scalers(dataset.modality_inputs, split.train, split)
+    return Fold(split, seed, tuple(data), modality_scalers)
 
 
 def _fold_data(config: Config, manifest: Manifest, feature_rows: FeatureRows, split: splits.Split) -> FoldData:
     rows = feature_rows.rows
     train = np.flatnonzero(np.isin(rows.clip_index, split.train))
-    guard.check_fitted_on_train(rows.clip_index[train], split)
     unaugmented = Examples(rows.features[train, :1], rows.lengths[train, :1], rows.clip_index[train])
-    scaler, offsets = examples.fit_scaler(feature_rows.features, unaugmented), None
+    scaler, offsets = _fit_scaler(feature_rows.features, unaugmented, split), None
     if speaker_centring.is_by_speaker(feature_rows.features):
-        offsets = _offsets(manifest, feature_rows.features, unaugmented, scaler)
+        offsets = _offsets(manifest, feature_rows.features, unaugmented, scaler, split)
         speakers = manifest.speaker_index[unaugmented.clip_index]
         centred = unaugmented.features.astype(np.float32) - offsets[speakers][:, None]
-        scaler = examples.fit_scaler(feature_rows.features, unaugmented._replace(features=centred))
-    weights = _class_weights(manifest, rows.clip_index[train], config.class_balance)
+        scaler = _fit_scaler(feature_rows.features, unaugmented._replace(features=centred), split)
+    weights = _class_weights(manifest, rows.clip_index[train], config.class_balance, split)
     valid, test = (_eval_split(manifest, rows, clips) for clips in (split.valid, split.test))
     return FoldData(train, scaler, weights, valid, test, offsets)
 
 
+# Each fit has the guard check the clips that it is given, and not those that its caller should have given it.
+
+
+def _fit_scaler(config: FeatureConfig, rows: Examples, split: splits.Split) -> normalize.Scaler:
+    """The scaler of rows of training clips."""
+    guard.check_fitted_on_train(rows.clip_index, split)
+    return examples.fit_scaler(config, rows)
+
+
 def _offsets(
-    manifest: Manifest, config: FeatureConfig, rows: Examples, scaler: normalize.Scaler
+    manifest: Manifest, config: FeatureConfig, rows: Examples, scaler: normalize.Scaler, split: splits.Split
 ) -> Float[np.ndarray, "speakers P C"]:
     """What is subtracted from the clips of each training speaker."""
+    guard.check_fitted_on_train(rows.clip_index, split)
     clips, which = np.unique(rows.clip_index, return_inverse=True)
     sums = speaker_centring.window_sums(rows.features[:, 0], rows.lengths[:, 0], examples.over_time(config))
     speakers = manifest.speaker_index
@@ -83,9 +93,10 @@ def _offsets(
 
 
 def _class_weights(
-    manifest: Manifest, clips: Int[np.ndarray, " rows"], class_balance: float
+    manifest: Manifest, clips: Int[np.ndarray, " rows"], class_balance: float, split: splits.Split
 ) -> Float[np.ndarray, " K"]:
-    """A power of each class's inverse frequency among these clips, mean 1 over them: float32 `[K]`."""
+    """A power of each class's inverse frequency among these training clips, mean 1 over them: float32 `[K]`."""
+    guard.check_fitted_on_train(clips, split)
     targets = manifest.targets[clips]
     counts = np.bincount(targets, minlength=len(manifest.labels))
     weights = (len(targets) / (len(manifest.labels) * np.maximum(counts, 1))) ** class_balance

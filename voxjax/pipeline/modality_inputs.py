@@ -9,7 +9,7 @@ from jaxtyping import Int
 
 from voxjax import modalities
 from voxjax.audio import normalize
-from voxjax.data import splits, store
+from voxjax.data import guard, splits, store
 from voxjax.data.manifest import FILES, Clip, Manifest
 from voxjax.modalities.batch import Sequences
 from voxjax.pipeline.run_spec import RunSpec
@@ -55,6 +55,16 @@ def sequences(columns: Columns) -> dict[str, Sequences]:
     return {name: Sequences(one.values, one.lengths) for name, one in columns.items()}
 
 
-def fit_scalers(columns: Columns, split: splits.Split) -> dict[str, normalize.Scaler]:
-    """One scaler per modality, shared over time, fitted to the training clips that have the modality."""
-    return {name: normalize.fit(one.values, one.lengths, 1) for name, one in take(columns, split.train).items()}
+def fit_scalers(columns: Columns, clips: Int[np.ndarray, " clips"], split: splits.Split) -> dict[str, normalize.Scaler]:
+    """One scaler per modality, shared over time, fitted to those of the clips that have the modality.
+
+    Args:
+        columns: of all clips.
+        clips: indices of training clips.
+        split: says which are training clips.
+
+    Raises:
+        LeakError: at a clip that is not trained on.
+    """
+    guard.check_fitted_on_train(clips, split)
+    return {name: normalize.fit(one.values, one.lengths, 1) for name, one in take(columns, clips).items()}
