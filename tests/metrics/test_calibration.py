@@ -65,3 +65,33 @@ def test_calibrated_probabilities_keep_their_order_and_sum_to_1():
 def test_the_temperature_divides_log_odds():
     probabilities = calibration.calibrated_probabilities(np.array([3.0, 1.0, -1.0]), 4.0)
     np.testing.assert_allclose(np.diff(np.log(probabilities)), [-0.5, -0.5])
+
+
+@pytest.mark.parametrize(("factor", "clips"), [(0.3, 12), (1.7, 12), (3.0, 60)])
+def test_the_temperature_minimises_the_loss_with_a_prior_of_40_clips(factor, clips):
+    """The same posterior on a fine grid, from probabilities."""
+    logits, targets = calibrated_logits(n=clips, classes=3, seed=4)
+    grid = np.geomspace(0.05, 20, 60_001)
+    odds = np.exp(factor * logits[None] / grid[:, None, None])
+    likelihood = np.take_along_axis(odds / odds.sum(-1, keepdims=True), targets[None, :, None], 2)[..., 0]
+    posterior = np.log(likelihood).sum(1) - 0.5 * 40 * np.log(grid) ** 2
+    found = calibration.fit_temperature((factor * logits).astype(np.float32), targets)
+    assert found == pytest.approx(grid[posterior.argmax()], rel=3e-4)
+    assert 0.05 < found < 20 and abs(found - 1) > 0.02
+
+
+def test_the_temperature_stays_between_its_limits():
+    targets = np.arange(60_000) % 2
+    right = np.eye(2)[targets]
+    assert calibration.fit_temperature(0.1 * right, targets) == pytest.approx(0.05, rel=1e-3)
+    assert calibration.fit_temperature(500 * right[::-1], targets) == pytest.approx(20.0, rel=1e-3)
+
+
+def test_logits_that_no_temperature_changes_keep_1():
+    assert calibration.fit_temperature(np.zeros((12, 3)), np.arange(12) % 3) == 1.0
+
+
+def test_the_loss_is_in_nats_a_clip():
+    p = np.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]], np.float32)
+    assert calibration.nll(np.log(p), np.array([1, 2])) == pytest.approx(-(np.log(0.25) + np.log(0.7)) / 2)
+    assert calibration.nll(np.log(p) + 5, np.array([1, 2])) == pytest.approx(-(np.log(0.25) + np.log(0.7)) / 2)

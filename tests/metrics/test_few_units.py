@@ -70,3 +70,50 @@ def test_few_units_or_few_clips_of_a_class_are_not_bootstrapped():
 def test_one_speaker_alone_says_next_to_nothing_about_others():
     low, high = few_units.accuracy_interval(matrices([[[30, 10], [30, 10]]]))
     assert high - low > 0.9
+
+
+def reference(matrices, columns):
+    """Both ends in plain steps: `columns` says how the classes of a matrix are joined."""
+    hits = np.array([[sum(m[k, k] for k in group) for group in columns] for m in matrices], float)
+    clips = np.array([[sum(m[k].sum() for k in group) for group in columns] for m in matrices], float)
+    units, classes = hits.shape
+    recalls = [hits[:, k].sum() / clips[:, k].sum() for k in range(classes)]
+    mean = np.mean(recalls)
+    independent = classes**2 / sum(1 / clips[:, k].sum() for k in range(classes))
+    worth = 1.0
+    if units > 1:
+        moves = [
+            np.mean([(hits[u, k] - recalls[k] * clips[u, k]) / clips[:, k].sum() for k in range(classes)])
+            for u in range(units)
+        ]
+        variance = sum(move**2 for move in moves) * (units / (units - 1) if clips.sum() > units else 1)
+        design = mean * (1 - mean) / variance if variance else independent
+        few = stats.t.ppf(0.975, max(independent - 1, 1)) / stats.t.ppf(0.975, units - 1)
+        worth = min(independent, design * few**2)
+    right, wrong = mean * worth, (1 - mean) * worth
+    low = stats.beta(right, wrong + 1).ppf(0.025) if right else 0
+    return [low, stats.beta(right + 1, wrong).ppf(0.975) if wrong else 1]
+
+
+CASES = {
+    "two speakers": [[[5, 1], [5, 1], [2, 6]], [[4, 2], [6, 0], [1, 5]]],
+    "five speakers": [[[5, 1], [9, 1], [2, 0]], [[4, 2], [6, 0], [1, 5]], [[0, 3], [4, 4], [0, 1]]] * 2,
+    "a clip each": [[[1, 0], [0, 0]], [[0, 0], [0, 1]], [[0, 0], [1, 0]], [[0, 1], [0, 0]], [[1, 0], [0, 0]]],
+    "nearly all wrong": [[[0, 9], [1, 9]], [[0, 5], [0, 7]], [[1, 9], [0, 3]]],
+    "nearly all right": [[[9, 0], [9, 1]], [[5, 0], [7, 0]], [[9, 1], [3, 0]]],
+    "all wrong": [[[0, 2], [0, 3]]] * 3,
+    "one right of two": [[[1, 0], [0, 0]], [[0, 0], [0, 1]]],
+    "one speaker": [[[3, 1], [2, 2]]],
+    "an absent class": [[[3, 1], [0, 0], [2, 2]], [[1, 1], [0, 0], [4, 0]]],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_intervals_equal_a_reference_in_plain_steps(name):
+    counts = matrices(CASES[name])
+    classes = counts.shape[1]
+    accuracy, uar = few_units.accuracy_interval(counts), few_units.uar_interval(counts)
+    assert accuracy == pytest.approx(reference(counts, [range(classes)]), rel=1e-9, abs=1e-12)
+    present = [[k] for k in range(classes) if counts[:, k].sum()]
+    assert uar == pytest.approx(reference(counts, present), rel=1e-9, abs=1e-12)
+    assert 0 <= accuracy[0] < accuracy[1] <= 1 and 0 <= uar[0] < uar[1] <= 1

@@ -57,3 +57,26 @@ def test_each_clip_has_the_threshold_of_its_fold():
     probabilities = np.array([[0.7, 0.3], [0.7, 0.3], [0.2, 0.8]])
     got = selective.accuracy_and_coverage(probabilities, np.array([0, 1, 1]), np.array([0.6, 0.75, np.nan]))
     assert got == {"coverage": pytest.approx(1 / 3), "accuracy": 1.0, "n": 1}
+
+
+def test_clips_of_equal_confidence_are_accepted_together():
+    """Ten sure clips are right. Of the four at 0.6, the first two are; with all of them, 12 of 14 are."""
+    confidence = np.array([0.9] * 10 + [0.6] * 4 + [0.55])
+    truth = np.array([0] * 12 + [1] * 3)
+    for order in (np.arange(15), np.arange(15)[::-1]):
+        probabilities = np.stack([confidence, 1 - confidence], 1)[order]
+        least = selective.confidence_thresholds(probabilities, truth[order], [0.86, 12 / 14, 0.8])
+        assert least.tolist() == [0.9, 0.6, 0.0]
+    assert selective.TARGETS == (0.7, 0.8, 0.9)
+
+
+@pytest.mark.parametrize("right", [9, 10])
+def test_the_threshold_itself_is_accepted_and_ten_answers_are_enough(right):
+    probabilities = np.stack([np.linspace(0.9, 0.6, 12), np.linspace(0.1, 0.4, 12)], 1)
+    truth = (np.arange(12) >= right).astype(int)
+    (least,) = selective.confidence_thresholds(probabilities, truth, [1.0])
+    assert np.isnan(least) if right == 9 else least == probabilities[9, 0]
+    at = selective.accuracy_and_coverage(probabilities, truth, probabilities[right - 1, 0])
+    assert at == {"coverage": right / 12, "accuracy": 1.0, "n": right}
+    more = selective.accuracy_and_coverage(probabilities, truth, probabilities[11, 0])
+    assert more == {"coverage": 1.0, "accuracy": right / 12, "n": 12}

@@ -1,8 +1,10 @@
 """Soft voting: weights, and the diversity of members."""
 
+import hypothesis
 import numpy as np
 import pytest
-from scipy import special
+from hypothesis import strategies as st
+from scipy import optimize, special, stats
 
 from voxjax.errors import VoxJaxError
 from voxjax.metrics import soft_voting
@@ -157,3 +159,102 @@ def test_logits_have_the_vote_of_their_log_probabilities():
         soft_voting.soft_vote(logits, weights), soft_voting.soft_vote(shifted, weights), atol=1e-4
     )
     np.testing.assert_allclose(np.exp(soft_voting.soft_vote(logits, weights)).sum(axis=1), 1.0, atol=1e-9)
+
+
+def test_entropy_is_scipys_relative_to_that_of_equal_probabilities():
+    random = np.random.default_rng(3)
+    probabilities = random.dirichlet(np.ones(5), (2, 7))
+    np.testing.assert_allclose(
+        soft_voting.entropy(probabilities), stats.entropy(probabilities, axis=-1) / np.log(5), rtol=1e-12
+    )
+    assert soft_voting.entropy(np.eye(3)).tolist() == [0.0] * 3
+    assert soft_voting.entropy(np.full((4, 2, 1), 0.3)).shape == (4, 2)
+    assert not soft_voting.entropy(np.full((4, 1), 0.3)).any()
+    half = np.array([[1e-310, 1 - 1e-310]])  # less than the least probability
+    assert 0 <= soft_voting.entropy(half)[0] < 1e-300
+
+
+def test_disagreement_is_the_entropy_of_the_vote_less_that_of_its_members():
+    scores, weights = logits(3, 6, 4), np.array([0.5, 0.0, 1.5])
+    available = np.array([[1, 1, 1, 0, 0, 0], [1, 0, 1, 1, 1, 0], [1, 1, 0, 1, 0, 0]], bool)
+    found = soft_voting.disagreement(np.where(available[..., None], scores, np.nan), weights, available)
+    p = special.softmax(scores.astype(np.float64), -1)
+    vote_of = (0.5 * p[0] + 1.5 * p[2]) / 2
+    own = (0.5 * stats.entropy(p[0], axis=-1) + 1.5 * stats.entropy(p[2], axis=-1)) / 2
+    expected = (stats.entropy(vote_of, axis=-1) - own) / np.log(4)
+    np.testing.assert_allclose(found[:2], expected[:2], rtol=1e-9)
+    assert np.isnan(found[2:]).all()  # one member with a weight, or none
+    sure = 1e3 * np.array([[[1.0, 0]], [[0, 1]]])
+    assert soft_voting.disagreement(sure, np.ones(2), np.ones((2, 1), bool)) == pytest.approx([1.0])
+    same = np.tile(scores[:1], (2, 1, 1))
+    assert soft_voting.disagreement(same, np.ones(2), np.ones((2, 6), bool)).min() == 0.0
+
+
+def test_validation_weights_maximise_the_posterior():
+    """Likelihood of the vote and a Dirichlet prior of 20 clips, maximised by SciPy."""
+    members = np.stack([member(1.5, 2), member(0.4, 3), member(0.9, 4)])[:, :30]
+    right = members[:, np.arange(30), TRUTH[:30]]
+
+    def loss(free):
+        weights = special.softmax(np.append(free, 0.0))
+        return -np.log(weights @ right).sum() - 20 / 3 * np.log(weights).sum()
+
+    best = special.softmax(np.append(optimize.minimize(loss, np.zeros(2), tol=1e-12).x, 0.0))
+    found = soft_voting.validation_weights(members.astype(np.float32), TRUTH[:30])
+    np.testing.assert_allclose(found, best, atol=2e-5)
+    assert soft_voting.WEIGHTINGS == {"equal": soft_voting.equal_weights, "validation": soft_voting.validation_weights}
+
+
+def test_a_true_class_of_probability_zero_leaves_finite_weights():
+    members = np.array([[[0.0, 1.0]] * 4, [[0.0, 1.0]] * 4])
+    np.testing.assert_allclose(soft_voting.validation_weights(members, np.array([0, 0, 1, 1])), [0.5, 0.5])
+    apart = np.array([[[0.0, 1.0]], [[1e-299, 1.0]]])  # ten times as probable
+    more = soft_voting.validation_weights(apart, np.array([0]))
+    odds = 10 * more[1] / (more[0] + 10 * more[1])
+    assert more[1] == pytest.approx((odds + 10) / 21) and more[0] + more[1] == pytest.approx(1)  # one clip, prior of 20
+
+
+@pytest.mark.parametrize("weights", [[np.inf, 1.0], [-1.0, 2.0], [1.0, 1.0, 1.0], [1.0]])
+def test_weights_that_are_no_weights_are_named(weights):
+    with pytest.raises(VoxJaxError, match="expected 2 numbers of at least 0, not all 0"):
+        soft_voting.weighted_mean(np.full((2, 1, 2), 0.5), np.array(weights))
+
+
+def test_small_weights_and_one_of_zero_are_weights():
+    p = np.array([[[0.8, 0.2]], [[0.4, 0.6]]])
+    np.testing.assert_allclose(soft_voting.weighted_mean(p, np.array([0.0, 0.25])), p[1])
+    np.testing.assert_allclose(soft_voting.weighted_mean(p, np.array([0.1, 0.3])), [[0.5, 0.5]])
+    found = soft_voting.weighted_mean(p, np.array([0.1, 0.3]), np.array([[True], [False]]))
+    np.testing.assert_allclose(found, p[0])
+
+
+def test_diversity_of_two_members_in_all_its_parts():
+    truth, predicted = np.array([0, 0, 1, 1, 1]), np.array([[0, 1, 1, 0, 1], [0, 1, 0, 1, 1]])
+    found = soft_voting.diversity(predicted, truth)
+    r = np.corrcoef([0, 1, 0, 1, 0], [0, 1, 1, 0, 0])[0, 1]
+    assert found["disagreement"] == pytest.approx(0.4) and found["error_correlation"] == pytest.approx(r)
+    np.testing.assert_allclose(found["disagreement_matrix"], [[0, 0.4], [0.4, 0]])
+    np.testing.assert_allclose(found["error_correlation_matrix"], [[1, r], [r, 1]])
+    assert sorted(found) == ["disagreement", "disagreement_matrix", "error_correlation", "error_correlation_matrix"]
+    alone = soft_voting.diversity(predicted[:1], truth)
+    assert alone["disagreement"] == 0.0 and alone["error_correlation"] is None
+    wrong = soft_voting.diversity(np.array([[1, 1], [0, 1], [1, 0]]), np.array([0, 0]))  # the first always errs
+    assert wrong["error_correlation_matrix"][0] == [None] * 3 and wrong["error_correlation"] == pytest.approx(-1)
+
+
+@hypothesis.settings(max_examples=30)
+@hypothesis.given(
+    seed=st.integers(0, 10**6), members=st.integers(1, 5), classes=st.integers(1, 5), scale=st.floats(1e-3, 1e3)
+)
+def test_a_vote_is_a_distribution_between_its_members_in_any_order_and_unit(seed, members, classes, scale):
+    random = np.random.default_rng(seed)
+    scores = random.normal(0, 4, (members, 3, classes))
+    weights, available = random.uniform(0.1, 1, members), random.uniform(size=(members, 3)) < 0.7
+    available[0] = True
+    found = np.exp(soft_voting.soft_vote(scores, weights, available))
+    np.testing.assert_allclose(found.sum(-1), 1.0, rtol=1e-9)
+    each = np.where(available[..., None], special.softmax(scores, -1), np.nan)
+    assert (np.nanmin(each, 0) - 1e-9 <= found).all() and (found <= np.nanmax(each, 0) + 1e-9).all()
+    order = random.permutation(members)
+    again = np.exp(soft_voting.soft_vote(scores[order], scale * weights[order], available[order]))
+    np.testing.assert_allclose(again, found, rtol=1e-9)

@@ -4,8 +4,13 @@ import numpy as np
 from jaxtyping import Int
 
 from voxjax.data.manifest import Manifest
-from voxjax.data.splits import PROTOCOLS, Indices, Split, Trait
+from voxjax.data.splits import PAIRS, PROTOCOLS, Indices, Split, Trait
 from voxjax.errors import VoxJaxError, mismatch
+
+_CONTENT = (  # what every protocol separates
+    Trait("clip", lambda clip: clip.clip_id, PAIRS),
+    Trait("audio", lambda clip: clip.recording_id, PAIRS),
+)
 
 
 class LeakError(VoxJaxError):
@@ -30,10 +35,10 @@ def check(manifest: Manifest, split: Split) -> None:
     protocol = PROTOCOLS[split.protocol]
     for first, second in protocol.pairs:
         clips = [[manifest.clips[i] for i in subsets[name]] for name in (first, second)]
-        traits = [Trait("clip", lambda clip: clip.clip_id, ()), Trait("audio", lambda clip: clip.recording_id, ())]
-        traits += [trait for trait in protocol.separated if (first, second) in trait.pairs]
-        for trait in traits:
-            _check_disjoint(trait.name, (first, second), *({trait.value(c): c.path for c in each} for each in clips))
+        for trait in (*_CONTENT, *protocol.separated):
+            if (first, second) in trait.pairs:
+                values = ({trait.value(clip): clip.path for clip in each} for each in clips)
+                _check_disjoint(trait.name, (first, second), *values)
 
 
 def check_enrolled(manifest: Manifest, split: Split, enrolled: Indices, tested: Indices) -> None:
@@ -50,7 +55,7 @@ def check_enrolled(manifest: Manifest, split: Split, enrolled: Indices, tested: 
     """
     names = ("enrolled", "tested")
     both = ([manifest.clips[i] for i in enrolled], [manifest.clips[i] for i in tested])
-    for trait in (Trait("clip", lambda clip: clip.clip_id, ()), Trait("audio", lambda clip: clip.recording_id, ())):
+    for trait in _CONTENT:
         _check_disjoint(trait.name, names, *({trait.value(c): c.path for c in each} for each in both))
     voices = {clip.voice for clip in both[1]}
     strangers = [clip.path for clip in both[0] if clip.voice not in voices]
