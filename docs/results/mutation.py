@@ -45,7 +45,7 @@ TESTS = {  # the quick tests of each file
     "voxjax/metrics/soft_voting.py": ["tests/metrics/test_soft_voting.py"],
     "voxjax/data/splits.py": ["tests/data/test_split_values.py", "tests/data/test_splits.py"],
     "voxjax/data/guard.py": ["tests/data/test_guard.py"],
-    "voxjax/audio/features.py": ["tests/audio/test_features.py"],
+    "voxjax/audio/features.py": ["tests/audio/test_feature_values.py"],
     "voxjax/train/step.py": ["tests/train/test_step_reference.py"],
     "voxjax/optim.py": ["tests/test_optim.py"],
 }

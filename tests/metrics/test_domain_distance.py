@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn import decomposition, preprocessing
 
 from voxjax.metrics import domain_distance
 
@@ -62,3 +63,68 @@ def test_a_constant_number_is_harmless():
     values[:, 3] = 2.0
     distances = domain_distance.distances(domain_distance.fit(values, SPEAKERS), values)
     assert np.isfinite(distances).all()
+
+
+def by_scikit_learn(values, count):
+    """Squared distances over D of standardised values under PCA's `count` components and one variance for the rest."""
+    scaled = preprocessing.StandardScaler().fit(values)
+    z = scaled.transform(values)
+    pca = decomposition.PCA(count).fit(z)
+    variances = pca.explained_variance_ * (len(values) - 1) / len(values)
+    rest = (z.var(0).sum() - variances.sum()) / (values.shape[1] - count)
+
+    def squares(new):
+        z = scaled.transform(new)
+        along = z @ pca.components_.T
+        beyond = np.square(z).sum(1) - np.square(along).sum(1)
+        return (np.square(along) / np.maximum(variances, rest)).sum(1) + beyond / rest
+
+    return squares, variances, rest, pca.components_
+
+
+@pytest.mark.parametrize(("clips", "numbers", "count"), [(400, 12, 8), (60, 12, 6), (400, 4, 3), (50, 70, 5)])
+def test_the_density_is_scikit_learns_pca_with_one_variance_for_the_rest(clips, numbers, count):
+    values = sample(clips, numbers).astype(np.float64)
+    speakers = [f"s{i % 10}" for i in range(clips)]
+    squares, variances, rest, components = by_scikit_learn(values, count)
+    density = domain_distance.fit(values, speakers)
+    assert density.components.shape == (count, numbers)
+    np.testing.assert_allclose(density.variances[::-1], np.maximum(variances, rest), rtol=1e-4)
+    assert density.rest == pytest.approx(rest, rel=1e-4)
+    np.testing.assert_allclose(np.abs(np.sum(density.components[::-1] * components, axis=1)), 1.0, atol=1e-3)
+    np.testing.assert_allclose(density.mean, values.mean(0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(density.scale, values.std(0), rtol=1e-5)
+    new = sample(30, numbers, seed=5).astype(np.float64)
+    found = domain_distance.distances(density, new) * density.limit
+    np.testing.assert_allclose(found, np.sqrt(squares(new) / numbers), rtol=2e-3)
+    assert all(part.dtype == np.float32 for part in density)
+
+
+@pytest.mark.parametrize("alike", [False, True])
+def test_the_limit_is_that_of_five_groups_of_speakers_each_held_out(alike):
+    """95 % of the clips are nearer to the density of the other groups; clips of one speaker are groups themselves."""
+    values = sample(120, 6).astype(np.float64)
+    speakers = ["one"] * 120 if alike else [f"s{i % 12:02d}" for i in range(120)]
+    group = np.arange(120) % 5 if alike else np.arange(120) % 12 % 5
+    held_out = np.zeros(120)
+    for one in range(5):
+        own = group == one
+        held_out[own] = np.sqrt(by_scikit_learn(values[~own], 5)[0](values[own]) / 6)
+    density = domain_distance.fit(values, speakers)
+    assert float(density.limit) == pytest.approx(np.quantile(held_out, 0.95), rel=1e-3)
+
+
+def test_forty_clips_are_enough_and_a_constant_number_has_deviation_1():
+    values = sample(40)
+    values[:, 3] = 2e6
+    density = domain_distance.fit(values, SPEAKERS[::10])
+    assert density.scale[3] == 1.0 and density.mean[3] == 2e6 and len(density.components) == 4
+    far = values.copy()
+    far[:, 3] += 1e3
+    moved = domain_distance.distances(density, far) > domain_distance.distances(density, values)
+    assert moved.all()
+
+
+def test_two_numbers_have_one_component():
+    density = domain_distance.fit(sample(numbers=2), SPEAKERS)
+    assert density.components.shape == (1, 2)

@@ -101,3 +101,59 @@ def test_on_units_of_one_clip_permutation_equals_mcnemar():
     a, b = generator.random(400) < 0.7, generator.random(400) < 0.63
     ours = significance.permutation(one_clip_each(a), one_clip_each(b), classification.accuracy)
     assert ours == pytest.approx(significance.mcnemar(a, b), abs=0.02)
+
+
+def slowly(times, counts):
+    return sum(int(n) * matrix for n, matrix in zip(times, counts, strict=True))
+
+
+def test_the_interval_is_of_units_drawn_alike_for_both_models():
+    generator = np.random.default_rng(6)
+    a, b = speakers(generator, 0.7, units=5), speakers(generator, 0.6, units=5)
+    for more in ({}, {"seed": 4}):
+        draws = np.random.default_rng(more.get("seed", 0)).multinomial(5, [0.2] * 5, size=2_000)  # noqa: SIM401
+        moved = [classification.uar(slowly(one, a)) - classification.uar(slowly(one, b)) for one in draws]
+        found = significance.interval(a, b, classification.uar, **more)
+        assert found == pytest.approx(np.percentile(moved, (2.5, 97.5)).tolist(), abs=1e-12)
+        assert [type(end) for end in found] == [float, float]
+
+
+@pytest.mark.parametrize(("units", "exact"), [(1, True), (11, True), (14, True), (15, False)])
+def test_up_to_14_units_all_patterns_count_and_then_drawn_ones(units, exact):
+    """Of a difference in every unit, two patterns are as large as the observed one, or nearly none of those drawn."""
+    a = np.tile([[8, 2], [0, 0]], (units, 1, 1))
+    b = np.tile([[7, 3], [0, 0]], (units, 1, 1))
+    found = significance.permutation(a, b, classification.accuracy)
+    if exact:
+        assert found == 2 / 2**units
+    else:
+        drawn = np.random.default_rng(0)
+        alike = 0
+        for _ in range(20):
+            swapped = drawn.integers(0, 2, (1_000, units)).sum(1)
+            alike += int(np.sum((swapped == 0) | (swapped == units)))
+        assert found == (1 + alike) / 20_001 and 0 < found < 0.001
+        other = significance.permutation(a, b, classification.accuracy, seed=1)
+        assert 0 < other < 0.001 and (other * 20_001) % 1 == pytest.approx(0, abs=1e-6)
+
+
+def test_differences_that_round_apart_are_equal():
+    """Swapping both units gives the same difference of 0.3 with another rounding."""
+    a, b = one_clip_each([1, 1, 0]), one_clip_each([0, 1, 1])
+    assert significance.permutation(0.1 * a, 0.1 * b, classification.accuracy) == 1.0
+    rare = one_clip_each([1, 1, 1, 1])
+    assert significance.permutation(rare, one_clip_each([0, 0, 0, 0]), classification.accuracy) == 2 / 16
+    assert significance.permutation(rare, one_clip_each([1, 0, 0, 0]), classification.accuracy) == 4 / 16
+
+
+@pytest.mark.parametrize(("first", "second"), [(3, 0), (0, 4), (2, 5), (6, 6)])
+def test_mcnemar_is_two_sided_in_either_direction(first, second):
+    a = np.array([1] * first + [0] * second + [1, 0], bool)
+    b = np.array([0] * first + [1] * second + [1, 0], bool)
+    expected = min(1.0, 2 * stats.binom.cdf(min(first, second), first + second, 0.5))
+    assert significance.mcnemar(a, b) == pytest.approx(expected)
+
+
+def test_patterns_are_binary_digits():
+    found = significance._patterns(np.arange(8), 3)
+    assert found.tolist() == [[i & 1, i >> 1 & 1, i >> 2 & 1] for i in range(8)]
