@@ -258,3 +258,28 @@ def test_a_vote_is_a_distribution_between_its_members_in_any_order_and_unit(seed
     order = random.permutation(members)
     again = np.exp(soft_voting.soft_vote(scores[order], scale * weights[order], available[order]))
     np.testing.assert_allclose(again, found, rtol=1e-9)
+
+
+def test_only_available_members_disagree():
+    scores = logits(3, 5, 4)
+    available = np.array([[1, 1, 1, 1, 0], [1, 1, 0, 1, 1], [0, 1, 1, 1, 1]], bool)
+    found = soft_voting.disagreement(scores, np.array([1.0, 2.0, 3.0]), available)
+    for clip in range(5):
+        own = available[:, clip]
+        p = special.softmax(scores[own, clip].astype(np.float64), -1)
+        weights = np.array([1.0, 2.0, 3.0])[own] / np.sum(np.array([1.0, 2.0, 3.0])[own])
+        expected = stats.entropy(weights @ p) - weights @ stats.entropy(p, axis=-1)
+        assert found[clip] == pytest.approx(expected / np.log(4))
+
+
+def test_each_clip_is_adjusted_to_equal_priors_by_itself():
+    learnt, frequencies = np.array([[0.3, 0.7], [0.6, 0.4]]), np.array([[3.0, 1.0], [1.0, 4.0]])
+    got = soft_voting.with_equal_priors(learnt, frequencies)
+    np.testing.assert_allclose(got, [[0.1 / 0.8, 0.7 / 0.8], [0.6 / 0.7, 0.1 / 0.7]])
+    with pytest.raises(VoxJaxError, match="a class without training clips"):
+        soft_voting.with_equal_priors(learnt, np.array([[3.0, 1.0], [1.0, -4.0]]))
+
+
+def test_a_softmax_does_not_depend_on_other_rows():
+    found = soft_voting.softmax(np.array([[0.0, np.log(3.0)], [1e5, 1e5]]))
+    np.testing.assert_allclose(found, [[0.25, 0.75], [0.5, 0.5]])
