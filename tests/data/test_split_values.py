@@ -60,7 +60,7 @@ def test_near_duplicates_are_in_the_fold_of_the_first(clips):
     manifest = corpus([("p", "")] * clips)
     alone = splits.random5(manifest)
     same = {1: "first", 4: "first", 7: "first", 2: "second", 6: "second"}
-    folds = splits.random5(changed(manifest, recording=[same.get(i, "") for i in range(clips)]))  # noqa: SIM401
+    folds = splits.random5(changed(manifest, recording=[same.get(i, "") for i in range(clips)]))
     expected = alone.copy()
     expected[[4, 7]], expected[6] = alone[1], alone[2]
     np.testing.assert_array_equal(folds, expected)
@@ -154,7 +154,7 @@ def test_a_check_beforehand_looks_at_the_folds_that_are_needed():
             splits.check_possible(manifest, protocol, folds, 0.2, 0)
     lone = corpus([("p", "")] * 6, "aaaaab")
     splits.check_possible(lone, "guide", None, 0.2, 0)  # its copies are made later
-    with pytest.raises(UsageError, match="config.fold"):
+    with pytest.raises(UsageError, match=r"config\.fold"):
         splits.check_possible(lone, "guide", [-1], 0.2, 0)
     with pytest.raises(VoxJaxError, match="found 1 of 'b'"):
         splits.check_possible(lone, "random5", None, 0.2, 0)

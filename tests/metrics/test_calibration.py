@@ -95,3 +95,13 @@ def test_the_loss_is_in_nats_a_clip():
     p = np.array([[0.5, 0.25, 0.25], [0.1, 0.2, 0.7]], np.float32)
     assert calibration.nll(np.log(p), np.array([1, 2])) == pytest.approx(-(np.log(0.25) + np.log(0.7)) / 2)
     assert calibration.nll(np.log(p) + 5, np.array([1, 2])) == pytest.approx(-(np.log(0.25) + np.log(0.7)) / 2)
+
+
+def test_logits_in_float32_are_computed_with_in_float64():
+    logits, targets = calibrated_logits(n=9, classes=3)
+    small = logits.astype(np.float32)
+    wide = small.astype(np.float64)
+    assert calibration.nll(small, targets) == calibration.nll(wide, targets)
+    found = calibration.calibrated_probabilities(small, 0.7)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, calibration.calibrated_probabilities(wide, 0.7))

@@ -1,5 +1,7 @@
 """Classification metrics against scikit-learn and sums in plain steps, and how sums merge."""
 
+import itertools
+
 import hypothesis
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +39,7 @@ def test_sums_of_any_batches_with_any_padding_merge_to_those_of_all(cuts, paddin
     scores = np.log(probabilities).astype(np.float32)
     total = {"confusion": np.zeros((3, 3)), "nll": 0.0, "count": 0.0}
     ends = sorted({0, 12, *cuts})
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in itertools.pairwise(ends):
         rows = np.full((12, 3), padding, np.float32)
         rows[: end - start] = scores[start:end]
         weight = (np.arange(12) < end - start).astype(np.float32)
@@ -109,6 +111,8 @@ def test_reliability_and_calibration_error_in_plain_steps():
     assert classification.ece(probabilities, truth) == pytest.approx(error)
     assert set(map(len, found.values())) == {15} and list(found) == ["count", "confidence", "accuracy"]
     assert classification.ECE_BINS == 15
+    alone = classification.reliability(np.array([[0.7, 0.2, 0.1]]), np.array([0]))
+    assert alone["confidence"].max() == 0.7 and alone["accuracy"].sum() == 1.0
     none = np.zeros((1, 3))  # a confidence of 0 belongs to the first bin
     assert classification.reliability(none, np.array([1]))["count"].tolist() == [1] + [0] * 14
 
@@ -154,7 +158,7 @@ def test_the_table_of_labels_is_scikit_learns():
 def summary(units, **changes):
     truth, probabilities = answers(len(units))
     genders = ["", "f", "m"] * 100
-    values = dict(truth=truth, probabilities=probabilities, labels=LABELS, speakers=units) | changes
+    values = {"truth": truth, "probabilities": probabilities, "labels": LABELS, "speakers": units} | changes
     return truth, probabilities, classification.summarize(**values, genders=genders[: len(units)], units=units)
 
 

@@ -74,8 +74,8 @@ def test_the_interval_is_of_speakers_drawn_with_replacement():
     random = np.random.default_rng(2)
     counts = random.integers(0, 9, (7, 3, 4))
     for more in ({}, {"draws": 50, "seed": 3}):
-        generator = np.random.default_rng(more.get("seed", 0))  # noqa: SIM401
-        chosen = generator.integers(7, size=(more.get("draws", 2_000), 7))  # noqa: SIM401
+        generator = np.random.default_rng(more.get("seed", 0))
+        chosen = generator.integers(7, size=(more.get("draws", 2_000), 7))
         recalls = []
         for draw in chosen:
             total = sum(counts[one] for one in draw)

@@ -111,7 +111,7 @@ def test_the_interval_is_of_units_drawn_alike_for_both_models():
     generator = np.random.default_rng(6)
     a, b = speakers(generator, 0.7, units=5), speakers(generator, 0.6, units=5)
     for more in ({}, {"seed": 4}):
-        draws = np.random.default_rng(more.get("seed", 0)).multinomial(5, [0.2] * 5, size=2_000)  # noqa: SIM401
+        draws = np.random.default_rng(more.get("seed", 0)).multinomial(5, [0.2] * 5, size=2_000)
         moved = [classification.uar(slowly(one, a)) - classification.uar(slowly(one, b)) for one in draws]
         found = significance.interval(a, b, classification.uar, **more)
         assert found == pytest.approx(np.percentile(moved, (2.5, 97.5)).tolist(), abs=1e-12)

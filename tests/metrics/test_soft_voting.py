@@ -202,7 +202,7 @@ def test_validation_weights_maximise_the_posterior():
     best = special.softmax(np.append(optimize.minimize(loss, np.zeros(2), tol=1e-12).x, 0.0))
     found = soft_voting.validation_weights(members.astype(np.float32), TRUTH[:30])
     np.testing.assert_allclose(found, best, atol=2e-5)
-    assert soft_voting.WEIGHTINGS == {"equal": soft_voting.equal_weights, "validation": soft_voting.validation_weights}
+    assert {"equal": soft_voting.equal_weights, "validation": soft_voting.validation_weights} == soft_voting.WEIGHTINGS
 
 
 def test_a_true_class_of_probability_zero_leaves_finite_weights():
