@@ -8,12 +8,14 @@ that does not depend on the changed file, and each mutant is a fork of it that i
 tests of the file, the quickest first, until one fails. A mutant counts as killed if a test fails, if the tests can't
 be imported, or if they take much longer than those of the source as it is.
 
-Each file gives as many of its mutants, drawn with `--seed`, as its share of the whole. Those that change nothing that
-can be observed are listed with the reason in `mutation_equivalent.json`.
+Of each file the same share of its mutants is drawn with `--seed`. Those that change nothing that can be observed are
+listed with the reason in `mutation_equivalent.json`, and not drawn.
 """
 
 import argparse
 import ast
+import contextlib
+import fnmatch
 import importlib
 import importlib.machinery
 import importlib.metadata
@@ -30,12 +32,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import mutants
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EQUIVALENT = pathlib.Path(__file__).with_name("mutation_equivalent.json")
 TESTS = {  # the quick tests of each file
-    "voxjax/losses.py": ["tests/test_losses.py"],
+    "voxjax/losses.py": ["tests/test_loss_values.py"],
     "voxjax/metrics/calibration.py": ["tests/metrics/test_calibration.py"],
-    "voxjax/metrics/classification.py": ["tests/metrics/test_classification.py"],
+    "voxjax/metrics/classification.py": ["tests/metrics/test_classification_values.py"],
     "voxjax/metrics/domain_distance.py": ["tests/metrics/test_domain_distance.py"],
     "voxjax/metrics/few_units.py": ["tests/metrics/test_few_units.py"],
     "voxjax/metrics/proportions.py": ["tests/metrics/test_proportions.py"],
@@ -46,10 +50,10 @@ TESTS = {  # the quick tests of each file
     "voxjax/data/splits.py": ["tests/data/test_split_values.py", "tests/data/test_splits.py"],
     "voxjax/data/guard.py": ["tests/data/test_guard.py"],
     "voxjax/audio/features.py": ["tests/audio/test_feature_values.py"],
-    "voxjax/train/step.py": ["tests/train/test_step_reference.py"],
+    "voxjax/train/step.py": ["tests/train/test_step_reference.py", "tests/train/test_step_batch.py"],
     "voxjax/optim.py": ["tests/test_optim.py"],
 }
-PYTEST = ["-x", "-q", "-o", "addopts=", "--import-mode=importlib", "--assert=plain", "-p", "no:xdist"]
+PYTEST = ["-x", "-q", "-o", "addopts=", "--import-mode=importlib", "--assert=plain"]
 PYTEST += ["-p", "no:cacheprovider", "-m", "not slow"]
 OUTCOMES = {0: "survived", 1: "killed", 2: "killed"}  # by pytest's exit code
 
@@ -86,38 +90,50 @@ def in_child(limit_s: float, work: Callable[[], int]) -> int:
 
 
 def imports(path: pathlib.Path) -> set[str]:
-    """The modules that a file may import, names in modules included."""
+    """The modules that a file imports when it is imported, names in modules included."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef):
+            continue
+        waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    return found
+    return {".".join(name.split(".")[:count]) for name in found for count in range(1, name.count(".") + 2)}
 
 
 def preload(file: str, tests: Sequence[str]) -> None:
-    """Imports what the tests need, apart from the file and the modules that import it."""
-    for test in tests:
-        for name in sorted(imports(ROOT / test)):
-            if importlib.util.find_spec(name.partition(".")[0]):
-                try:
-                    importlib.import_module(name)
-                except ModuleNotFoundError:
-                    continue
-    mine = file.removesuffix(".py").replace("/", ".")
-    known = {
-        name: imports(pathlib.Path(module.__file__))
-        for name, module in list(sys.modules.items())
-        if name.partition(".")[0] in ("voxjax", "tests") and name != "tests.conftest" and module.__file__
-    }
-    dependent = {mine}
-    while more := {name for name, needs in known.items() if needs & dependent} - dependent:
+    """Imports what the tests need, apart from the file and all that imports it, which must have been imported never.
+
+    Classes that were imported once stay in caches of annotations under their names, even of modules that were removed.
+    """
+    needs = {name_of(path): imports(path) for path in sorted((ROOT / "voxjax").rglob("*.py"))}
+    dependent = {name_of(ROOT / file)}
+    while more := {name for name, others in needs.items() if others & dependent} - dependent:
         dependent |= more
-    for name in dependent & sys.modules.keys():
-        del sys.modules[name]
-        package, _, leaf = name.rpartition(".")
-        vars(sys.modules.get(package, os)).pop(leaf, None)
+    seen: set[str] = set()
+    waiting = sorted(set.union(imports(ROOT / file), *(imports(ROOT / test) for test in tests)))
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in dependent:
+            waiting += sorted(needs[name])
+        elif name in needs or not name.startswith("voxjax"):
+            with contextlib.suppress(ModuleNotFoundError):
+                importlib.import_module(name)
+    early = sorted(dependent & sys.modules.keys())
+    if early:
+        raise SystemExit(f"imported before their source was changed: {', '.join(early)}")
+
+
+def name_of(path: pathlib.Path) -> str:
+    """The name of a module of the package."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def use_source(file: str, source: str) -> None:
@@ -141,6 +157,7 @@ def run_tests(tests: Sequence[str], seconds: dict[str, float], quiet: bool = Tru
 
     from tests import conftest
 
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     conftest.QUICK = False  # marked tests run here, and not in a process of their own, which would read the file anew
     if quiet:
         null = os.open(os.devnull, os.O_WRONLY)
@@ -155,6 +172,7 @@ def durations(tests: Sequence[str], file: str) -> tuple[dict[str, float], float]
     with tempfile.NamedTemporaryFile("w+") as answer:
 
         def work() -> int:
+            use_source(file, (ROOT / file).read_text(encoding="utf-8"))
             code = run_tests(tests, seconds, quiet=False)
             pathlib.Path(answer.name).write_text(json.dumps(seconds))
             return code
@@ -182,3 +200,100 @@ def outcomes(file: str, tests: Sequence[str], mutants: Sequence[Any]) -> Iterato
         code = in_child(20.0 + 4.0 * whole, work)
         took = time.monotonic() - started
         yield mutant, "timed out" if code == -1 else OUTCOMES.get(code, f"error {code}"), took
+
+
+def is_equivalent(mutant: Any, rows: Sequence[dict[str, str]]) -> bool:
+    """Whether a row of the table of equivalents describes the change of the mutant."""
+    for row in rows:
+        if fnmatch.fnmatch(mutant.file, row["file"]) and (row["before"] in mutant.before):
+            parts = mutant.before.split(row["before"])
+            for i in range(1, len(parts)):
+                ends = (row["before"].join(parts[:i]), row["before"].join(parts[i:]))
+                if row["after"].join(ends) == mutant.after:
+                    return True
+    return False
+
+
+def drawn(files: Sequence[str], sample: int, seed: int) -> dict[str, tuple[int, int, list[Any]]]:
+    """Of each file the number of all mutants, of equivalent ones, and those to run, in the order of their lines."""
+    table = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
+    found = {}
+    for file in files:
+        every = mutants.of_file(ROOT, file)
+        found[file] = (len(every), [mutant for mutant in every if not is_equivalent(mutant, table)])
+    share = min(1.0, sample / sum(len(each) for _, each in found.values())) if sample else 1.0
+    chosen = {}
+    for file, (count, each) in found.items():
+        kept = random.Random(f"{seed} {file}").sample(each, math.ceil(share * len(each)))
+        chosen[file] = count, count - len(each), sorted(kept, key=lambda mutant: mutant.line)
+    return chosen
+
+
+def run_file(file: str, chosen: Sequence[Any], folder: pathlib.Path) -> list[dict[str, Any]]:
+    """One row for each mutant of a file, run in a fork that imports nothing that depends on another file."""
+    answer = folder / "rows.json"
+    answer.unlink(missing_ok=True)
+
+    def work() -> int:
+        rows = []
+        for mutant, outcome, seconds in outcomes(file, TESTS[file], chosen):
+            rows.append({**mutant._asdict(), "outcome": outcome, "seconds": seconds})
+            if outcome not in ("killed", "timed out"):
+                print(f"{outcome} {file}:{mutant.line}\n  {mutant.before}\n  {mutant.after}", flush=True)
+        answer.write_text(json.dumps(rows))
+        return 0
+
+    if in_child(7_200, work) != 0:
+        raise SystemExit(f"{file} was not finished")
+    return json.loads(answer.read_text())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("target", type=pathlib.Path, help="file of figures")
+    parser.add_argument("--sample", type=int, default=900, help="mutants of all files together; 0 runs all")
+    parser.add_argument("--seed", type=int, default=23)
+    parser.add_argument("--only", default="", help="a part of the names of the files; the figures are then not written")
+    arguments = parser.parse_args()
+    from tests import conftest  # noqa: F401 - sets JAX up as for tests
+
+    chosen = drawn([file for file in TESTS if arguments.only in file], arguments.sample, arguments.seed)
+    started, figures, survivors = time.monotonic(), {}, []
+    with tempfile.TemporaryDirectory() as folder:
+        for file, (every, equivalent, some) in chosen.items():
+            rows = run_file(file, some, pathlib.Path(folder))
+            counts = {name: sum(row["outcome"] == name for row in rows) for name in ("killed", "timed out", "survived")}
+            score = (counts["killed"] + counts["timed out"]) / len(rows)
+            figures[file] = {"all": every, "equivalent": equivalent, "run": len(rows), **counts, "score": score}
+            survivors += [
+                {name: row[name] for name in ("file", "line", "before", "after", "outcome")}
+                for row in rows
+                if row["outcome"] not in ("killed", "timed out")
+            ]
+            print(file, figures[file], flush=True)
+    from voxjax.benchmarks.results_file import record
+    from voxjax.metrics.proportions import wilson
+
+    run = sum(one["run"] for one in figures.values())
+    score = 1.0 - len(survivors) / run
+    result = {
+        "tool": f"mutmut {importlib.metadata.version('mutmut')} (operators), docs/results/mutation.py (runner)",
+        "sample": arguments.sample,
+        "seed": arguments.seed,
+        "minutes": (time.monotonic() - started) / 60,
+        "mutants": sum(one["all"] for one in figures.values()),
+        "equivalent": sum(one["equivalent"] for one in figures.values()),
+        "run": run,
+        "score": score,
+        "score_ci": wilson(score, run),
+        "files": figures,
+        "survivors": survivors,
+    }
+    print({name: value for name, value in result.items() if name not in ("files", "survivors")})
+    if not arguments.only:
+        record(arguments.target, "mutation", result)
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    main()
