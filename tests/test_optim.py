@@ -139,7 +139,7 @@ def test_lower_pretrained_blocks_move_less_and_later():
                 np.testing.assert_allclose(part, 0.0 if still else -expected[name], rtol=1e-4)
 
 
-def test_kinds_are_told_by_axes_and_by_the_outermost_pretrained_block():
+def test_kinds_follow_axes_and_the_outermost_pretrained_block():
     params = {"a": [jnp.ones((2, 2, 1)), jnp.ones(())], "b": {"tuned_3": {"c": jnp.ones((1, 1)), "d": jnp.ones(1)}}}
     flat = optim.flatten(params)
     assert {kind: one.size for kind, one in flat.items()} == {

@@ -112,15 +112,15 @@ def preload(file: str, tests: Sequence[str]) -> None:
     """
     needs = {name_of(path): imports(path) for path in sorted((ROOT / "voxjax").rglob("*.py"))}
     dependent = {name_of(ROOT / file)}
-    while more := {name for name, others in needs.items() if others & dependent} - dependent:
+    while more := {name for name, own in needs.items() if own & dependent} - dependent:
         dependent |= more
-    seen: set[str] = set()
+    done: set[str] = set()
     waiting = sorted(set.union(imports(ROOT / file), *(imports(ROOT / test) for test in tests)))
     while waiting:
         name = waiting.pop()
-        if name in seen:
+        if name in done:
             continue
-        seen.add(name)
+        done.add(name)
         if name in dependent:
             waiting += sorted(needs[name])
         elif name in needs or not name.startswith("voxjax"):

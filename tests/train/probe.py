@@ -31,11 +31,11 @@ class Probe(nn.Module):
         else:
             parts = [self.mean(inputs, mask)]
         logits = nn.Dense(self.classes)(jnp.concatenate(parts, axis=-1))
-        seen = self.variable("batch_stats", "seen", lambda: jnp.zeros(()))
+        valid = self.variable("batch_stats", "valid", lambda: jnp.zeros(()))
         if self.has_variable("pretrained", "shift"):
             logits = logits + self.get_variable("pretrained", "shift").astype(logits.dtype)[None, :]
         if rates is not None:
-            seen.value = seen.value + sum(jnp.sum(one, dtype=jnp.float32) for one in jax.tree.leaves(mask))
+            valid.value = valid.value + sum(jnp.sum(one, dtype=jnp.float32) for one in jax.tree.leaves(mask))
             noise = jax.random.uniform(self.make_rng("dropout"), logits.shape).astype(logits.dtype)
             block, head = (rate.astype(logits.dtype) for rate in rates)
             logits = (1 - block) * logits + head * noise

@@ -118,7 +118,7 @@ def test_evaluation_is_of_the_clips_themselves_with_all_modalities_and_pretraine
     clips = with_text({"shift": jnp.asarray(shift)})
     variables = step.init(own, step.traced(STILL), KEY, clips).variables
     kernel = np.asarray(variables.params["Dense_0"]["kernel"])
-    assert kernel.shape == (7, 3) and float(variables.stats["seen"]) == 0
+    assert kernel.shape == (7, 3) and float(variables.stats["valid"]) == 0
     got = step.evaluate(own, variables, clips, INDICES)
     audio = np.repeat(np.array([[0.0], [4], [8], [5]]) - 2, 4, axis=1)
     text = (np.arange(60.0).reshape(10, 2, 3)[[0, 4, 8, 5]] - 10) / 4
@@ -126,7 +126,7 @@ def test_evaluation_is_of_the_clips_themselves_with_all_modalities_and_pretraine
     expected = np.concatenate([audio, text], axis=1) @ kernel + np.asarray(variables.params["Dense_0"]["bias"]) + shift
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5)
     after, sums = STEP(own, step.traced(STILL), begun(own, STILL, clips, 1), clips, INDICES, KEY)
-    assert float(sums.nonfinite) == 0 and float(after.variables.stats["seen"]) > 0
+    assert float(sums.nonfinite) == 0 and float(after.variables.stats["valid"]) > 0
 
 
 def test_fresh_states_follow_the_key_and_share_no_buffer():
@@ -139,7 +139,7 @@ def test_fresh_states_follow_the_key_and_share_no_buffer():
     blank = jnp.zeros((2, 6, 4))
     made = task().network.init(at, blank, jnp.ones((2, 6), bool))
     np.testing.assert_array_equal(kernels[0], made.params["Dense_0"]["kernel"])
-    assert int(first.step) == 0 and first.step.dtype == jnp.int32 and float(first.variables.stats["seen"]) == 0
+    assert int(first.step) == 0 and first.step.dtype == jnp.int32 and float(first.variables.stats["valid"]) == 0
     jax.tree.map(np.testing.assert_array_equal, first.averaged, first.variables)
     buffers = [x.unsafe_buffer_pointer() for x in jax.tree.leaves((first.variables, first.averaged))]
     assert len(set(buffers)) == len(buffers)
