@@ -39,6 +39,7 @@ ROWS = (
         "voxjax.names",
         "voxjax.progress",
         "voxjax.errors",
+        "voxjax.interruption",
         "voxjax.version",
     ),
 )

@@ -5,6 +5,7 @@ import sys
 
 from absl import flags
 
+from voxjax import interruption
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 
 COORDINATOR = flags.DEFINE_string(
@@ -45,5 +46,6 @@ def join() -> None:
         do = "check the address, that its port is free, and that all processes are started"
         found = " ".join(str(error).split())[:160]
         raise VoxJaxError(mismatch("--coordinator", "to meet the other processes", found, do)) from error
+    interruption.install()  # JAX has taken SIGTERM for itself
     if not first():
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - open until the process ends

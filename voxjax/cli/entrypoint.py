@@ -14,6 +14,7 @@ from pathlib import Path
 from absl import flags
 from absl.logging import converter
 
+from voxjax import interruption
 from voxjax.cli import config_flag, help
 from voxjax.config import Config
 from voxjax.errors import UsageError, VoxJaxError, mismatch
@@ -35,7 +36,7 @@ def run(main: Callable[[], Code]) -> None:
         main: does the work, with `absl.flags.FLAGS` parsed.
 
     Raises:
-        SystemExit: always: 0 on success, 1 at failed work, 2 at wrong use, 130 at Ctrl-C. Failures
+        SystemExit: always: 0 on success, 1 at failed work, 2 at wrong use, 128 + its number at a signal. Failures
             print one line to stderr, and with `--verbosity=1` the stack trace before it.
     """
 
@@ -86,6 +87,9 @@ def status(work: Callable[[], Code]) -> int:
         code = work()
         sys.stdout.flush()
         return 0 if code is None else code
+    except interruption.Stopped as stop:
+        print(stop, file=sys.stderr)
+        return stop.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

@@ -4,6 +4,7 @@ import gc
 import importlib
 import sys
 
+from voxjax import interruption
 from voxjax.names import nearest
 from voxjax.version import __version__
 
@@ -38,6 +39,7 @@ def main() -> None:
     Raises:
         SystemExit: always, with the exit code of the command; 2 at an unknown command.
     """
+    interruption.install()
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in COMMANDS:
         sys.argv = [f"voxjax {name}", *sys.argv[2:]]
@@ -60,6 +62,7 @@ def run(name: str) -> None:
     Raises:
         SystemExit: with its exit code.
     """
+    interruption.install()
     if name == "predict" and "--timeline" in sys.argv[1:]:
         name = "timeline"
         sys.argv.remove("--timeline")
@@ -67,7 +70,10 @@ def run(name: str) -> None:
     command = importlib.import_module(f"voxjax.cli.commands.{name}")
     gc.freeze()
     gc.enable()
-    command.run()
+    try:
+        command.run()
+    except SystemExit as done:
+        interruption.end(done.code)
 
 
 def page() -> str:

@@ -46,15 +46,16 @@ def crossval(spec: RunSpec, plan: CrossvalPlan, workdir: AnyPath, resume: str) -
     _check_plan(plan)
     enrolment_curve.check_possible(spec)
     values = run_folder.plain_values({"config": thaw(config), **plan._asdict()})
-    processes.once(lambda: run_folder.check_unused(workdir, values, resume))
-    dataset = datasets.load(spec, every_fold=True)
-    folds = all_folds(spec, dataset, plan.seeds)
-    for text in small_subsets.warnings(spec, folds):
-        _LOG.warning(text)
-    processes.once(lambda: run_folder.claim(workdir, values))
-    at_once = len(folds) if plan.parallel_folds == "all" else int(plan.parallel_folds)
-    programs = [folds[start : start + at_once] for start in range(0, len(folds), at_once)]
-    return session.run_programs(spec, dataset, programs, workdir).figures
+    with run_folder.used_alone(workdir, run_folder.RESUME):
+        processes.once(lambda: run_folder.check_unused(workdir, values, resume))
+        dataset = datasets.load(spec, every_fold=True)
+        folds = all_folds(spec, dataset, plan.seeds)
+        for text in small_subsets.warnings(spec, folds):
+            _LOG.warning(text)
+        processes.once(lambda: run_folder.claim(workdir, values))
+        at_once = len(folds) if plan.parallel_folds == "all" else int(plan.parallel_folds)
+        programs = [folds[start : start + at_once] for start in range(0, len(folds), at_once)]
+        return session.run_programs(spec, dataset, programs, workdir).figures
 
 
 def all_folds(spec: RunSpec, dataset: Dataset, seeds: int) -> list[Fold]:

@@ -17,7 +17,7 @@ from voxjax.errors import VoxJaxError
 from voxjax.evaluation import known_speakers
 from voxjax.evaluation.known_speakers import KnownSpeakers
 from voxjax.evaluation.results import ReportInput
-from voxjax.experiments import new_clips, robustness
+from voxjax.experiments import new_clips, robustness, run_folder
 from voxjax.inference.predictor import EmotionPredictor, Vote
 from voxjax.pipeline import modality_inputs
 from voxjax.reporting import run_report
@@ -64,7 +64,12 @@ def evaluate(request: Request) -> Mapping[str, Any]:
     Raises:
         VoxJaxError: at a damaged model, an unreadable clip, or a corpus without new clips of known labels.
     """
-    predictor = EmotionPredictor(request.model)
+    with run_folder.used_alone(request.workdir):
+        return _evaluate(EmotionPredictor(request.model), request)
+
+
+def _evaluate(predictor: EmotionPredictor, request: Request) -> Mapping[str, Any]:
+    """As `evaluate`, in a folder that no other command uses."""
     seeds = "seeds" if "seeds" in predictor.meta else "seed"
     model_meta.require(predictor.model, predictor.meta, "name", "corpus", "protocol", "fold", seeds, "training_clips")
     test, votes = _predicted(predictor, _test_clips(predictor, request), request.broken_clips)

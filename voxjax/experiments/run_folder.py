@@ -1,12 +1,40 @@
-"""The folder of a run: used by one run only."""
+"""The folder of a run: used by one run only, and by one process at a time."""
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from voxjax import interruption
 from voxjax.errors import UsageError, mismatch
-from voxjax.storage import atomic
+from voxjax.storage import atomic, file_lock
 from voxjax.storage.paths import AnyPath, reaching
+from voxjax.train import processes
+
+RESUME = "the same command with --resume goes on"
+
+
+@contextlib.contextmanager
+def used_alone(workdir: AnyPath, do: str = "") -> Iterator[None]:
+    """Keeps every other command out of the folder until this one ends, however it ends.
+
+    The processes of one run hold one lock. A folder in a bucket can't be locked.
+
+    Args:
+        workdir: of a run. On disk it is created if missing, and removed again where nothing was written to it.
+        do: how to go on after a signal.
+
+    Raises:
+        VoxJaxError: if another command is at work there.
+        OSError: if the folder can't be written.
+    """
+    with contextlib.ExitStack() as held, interruption.advice(do):
+        if isinstance(workdir, Path):
+            wait = "wait until it ends, or choose another --workdir"
+            busy = mismatch(str(workdir), "a folder that no other command writes to", "one at work", wait)
+            processes.once(lambda: held.enter_context(file_lock.locked_folder(workdir, busy)))
+        yield
 
 
 def check_unused(workdir: AnyPath, values: Mapping[str, Any], resume: str) -> None:

@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
+from voxjax import interruption
 from voxjax.artifacts.checkpoint import Checkpoints
 from voxjax.data import splits
 from voxjax.evaluation import enrolment_curve, figures, fold_predictions, modality_ablation, run_summary
 from voxjax.evaluation.fold_predictions import FoldPredictions
-from voxjax.experiments import training_state
+from voxjax.experiments import run_folder, training_state
 from voxjax.experiments.run_logger import NullLogger, RunLogger
 from voxjax.pipeline import ensemble_setup
 from voxjax.pipeline.dataset import Dataset
@@ -76,22 +78,47 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
 
 def fit(setup: RunSetup, folder: AnyPath, logger: RunLogger | NullLogger) -> RunState:
     """Trains one program to its end, from the newest checkpoint in `folder` if there is one."""
-    with Checkpoints(folder, setup.train.checkpoints_kept) as checkpoints:
+    with (
+        Checkpoints(folder, setup.train.checkpoints_kept) as checkpoints,
+        interruption.deferred(run_folder.RESUME) as request,
+    ):
         run = training_state.begin_or_resume(setup, checkpoints)
         logger.start_part(setup, run)
-        return loop.fit(setup, run, _hooks(setup, checkpoints, logger))
+        return loop.fit(setup, run, _hooks(setup, checkpoints, logger, request))
 
 
-def _hooks(setup: RunSetup, checkpoints: Checkpoints, logger: RunLogger | NullLogger) -> Hooks:
-    """Callbacks for the logger and for checkpoints; all processes save together."""
+def _hooks(
+    setup: RunSetup, checkpoints: Checkpoints, logger: RunLogger | NullLogger, request: interruption.Request
+) -> Hooks:
+    """Callbacks for the logger and for checkpoints; all processes save together.
+
+    At a request to stop, the last epoch is saved. Processes of one run are not asked at the same step, so that they
+    can't save together then: the last checkpoint is what they go on from.
+    """
+    keeps = request.possible and jax.process_count() == 1
+    unsaved: list[training_state.Snapshot] = []  # of the last epoch, as the next one's steps overwrite its arrays
+
+    def on_step(epoch: int, step: int, loss: float) -> None:
+        logger.on_step(epoch, step, loss)
+        stop_if_asked()
 
     def on_epoch(run: RunState, logits: list[np.ndarray]) -> None:
         logger.on_epoch(run, logits)
-        due = run.epoch % setup.train.checkpoint_every_epochs == 0
-        if due or finished(setup, run):
-            training_state.save(setup, checkpoints, run)
+        unsaved.clear()
+        if run.epoch % setup.train.checkpoint_every_epochs == 0 or finished(setup, run):
+            training_state.save(checkpoints, training_state.snapshot(setup, run))
+        elif keeps:
+            unsaved.append(training_state.snapshot(setup, run))
+        stop_if_asked()
 
-    return Hooks(logger.on_step, on_epoch, logger.message)
+    def stop_if_asked() -> None:
+        if request.number:
+            for snapshot in unsaved:
+                training_state.save(checkpoints, snapshot)
+            checkpoints.wait()
+            raise interruption.Stopped(request.number, run_folder.RESUME)
+
+    return Hooks(on_step, on_epoch, logger.message)
 
 
 def timing_cache(cache: Path, logger: RunLogger | NullLogger) -> member_execution.TimingCache:

@@ -118,26 +118,27 @@ def sweep(config: Config, plan: SweepPlan, paths: Paths, workdir: AnyPath, resum
         "halve_after": plan.halve_after,
     }
     values = run_folder.plain_values(claimed)
-    processes.once(lambda: run_folder.check_unused(workdir, values, resume))
-    dataset = datasets.load(spec)
-    fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
-    processes.once(lambda: run_folder.claim(workdir, values))
-    with RunLogger(workdir, spec, dataset, fold.split.train) if processes.first() else NullLogger() as logger:
-        setup = ensemble_setup.setup(spec, dataset, [fold], session.timing_cache(paths.cache, logger))
-        setup = _with_one_key(setup)
-        if plan.halve_after:
-            rungs = successive_halving.rungs(plan.trials, spec.config.train.epochs, plan.halve_after)
-            setup = setup._replace(rungs=rungs)
-        run = session.fit(setup, workdir / "checkpoints" / "part0", logger)
-    trials = _ranked(drawn, run, spec.config.train.epochs)
-    found: dict[str, Any] = {
-        "trials": trials,
-        "plan": {**claimed, "draw": plan.draw},
-        "rungs": setup.rungs,
-        **provenance(),
-    }
-    processes.once(lambda: _write(workdir, found))
-    return found
+    with run_folder.used_alone(workdir, run_folder.RESUME):
+        processes.once(lambda: run_folder.check_unused(workdir, values, resume))
+        dataset = datasets.load(spec)
+        fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
+        processes.once(lambda: run_folder.claim(workdir, values))
+        with RunLogger(workdir, spec, dataset, fold.split.train) if processes.first() else NullLogger() as logger:
+            setup = ensemble_setup.setup(spec, dataset, [fold], session.timing_cache(paths.cache, logger))
+            setup = _with_one_key(setup)
+            if plan.halve_after:
+                rungs = successive_halving.rungs(plan.trials, spec.config.train.epochs, plan.halve_after)
+                setup = setup._replace(rungs=rungs)
+            run = session.fit(setup, workdir / "checkpoints" / "part0", logger)
+        trials = _ranked(drawn, run, spec.config.train.epochs)
+        found: dict[str, Any] = {
+            "trials": trials,
+            "plan": {**claimed, "draw": plan.draw},
+            "rungs": setup.rungs,
+            **provenance(),
+        }
+        processes.once(lambda: _write(workdir, found))
+        return found
 
 
 def printout(found: dict[str, Any]) -> str:

@@ -47,16 +47,17 @@ def train(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
     """
     enrolment_curve.check_possible(spec)
     values = run_folder.plain_values({"config": thaw(spec.config)})
-    processes.once(lambda: run_folder.check_unused(workdir, values, resume))
-    dataset = datasets.load(spec)
-    fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
-    for text in small_subsets.warnings(spec, [fold]):
-        _LOG.warning(text)
-    processes.once(lambda: run_folder.claim(workdir, values))
-    outcome = session.run_programs(spec, dataset, [[fold]], workdir)
-    model = trained_model(spec, dataset, fold, outcome)
-    processes.once(lambda: save_model(workdir / "model", model, outcome.figures))
-    return outcome.figures
+    with run_folder.used_alone(workdir, run_folder.RESUME):
+        processes.once(lambda: run_folder.check_unused(workdir, values, resume))
+        dataset = datasets.load(spec)
+        fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
+        for text in small_subsets.warnings(spec, [fold]):
+            _LOG.warning(text)
+        processes.once(lambda: run_folder.claim(workdir, values))
+        outcome = session.run_programs(spec, dataset, [[fold]], workdir)
+        model = trained_model(spec, dataset, fold, outcome)
+        processes.once(lambda: save_model(workdir / "model", model, outcome.figures))
+        return outcome.figures
 
 
 def save_model(folder: AnyPath, model: TrainedModel, figures: Mapping[str, Any]) -> None:

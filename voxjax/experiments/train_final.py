@@ -41,15 +41,16 @@ def train_on_all(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, A
     """
     config = spec.config
     values = run_folder.plain_values({"config": thaw(config), "folds": "all"})
-    processes.once(lambda: run_folder.check_unused(workdir, values, resume))
-    dataset = datasets.load(spec, every_fold=True)
-    final = _final_fold(spec, dataset)
-    tested = crossval.all_folds(spec, dataset, seeds=1)
-    processes.once(lambda: run_folder.claim(workdir, values))
-    outcome = session.run_programs(spec, dataset, [tested], workdir)
-    model = _final_model(spec, dataset, final, outcome.figures, workdir)
-    processes.once(lambda: save_model(workdir / "model", model, outcome.figures))
-    return outcome.figures
+    with run_folder.used_alone(workdir, run_folder.RESUME):
+        processes.once(lambda: run_folder.check_unused(workdir, values, resume))
+        dataset = datasets.load(spec, every_fold=True)
+        final = _final_fold(spec, dataset)
+        tested = crossval.all_folds(spec, dataset, seeds=1)
+        processes.once(lambda: run_folder.claim(workdir, values))
+        outcome = session.run_programs(spec, dataset, [tested], workdir)
+        model = _final_model(spec, dataset, final, outcome.figures, workdir)
+        processes.once(lambda: save_model(workdir / "model", model, outcome.figures))
+        return outcome.figures
 
 
 def _final_fold(spec: RunSpec, dataset: Dataset) -> Fold:

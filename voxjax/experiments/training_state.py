@@ -1,6 +1,6 @@
 """A run's state as a checkpoint: one tree of arrays per member, and a little JSON."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,9 +12,22 @@ from voxjax.train import ensemble, loop, sharding
 from voxjax.train.run_state import RunSetup, RunState, fetch_members
 
 
-def save(setup: RunSetup, checkpoints: Checkpoints, run: RunState) -> None:
+class Snapshot(NamedTuple):
+    """A run's state on the host, which the steps of the next epoch do not overwrite."""
+
+    epoch: int
+    arrays: dict[str, Any]
+    counters: dict[str, Any]
+
+
+def snapshot(setup: RunSetup, run: RunState) -> Snapshot:
+    """The state now."""
+    return Snapshot(run.epoch, _arrays(setup, run), _counters(run))
+
+
+def save(checkpoints: Checkpoints, state: Snapshot) -> None:
     """Writes the state as the checkpoint of its epoch, in the background."""
-    checkpoints.save(run.epoch, _arrays(setup, run), _counters(run))
+    checkpoints.save(*state)
 
 
 def begin_or_resume(setup: RunSetup, checkpoints: Checkpoints) -> RunState:

@@ -14,6 +14,7 @@ from voxjax.config import one_of
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.evaluation import compare_runs, results, run_summary
 from voxjax.evaluation.compare_runs import Run
+from voxjax.experiments import run_folder
 from voxjax.metrics import soft_voting
 from voxjax.reporting import model_card, run_report
 from voxjax.storage import atomic
@@ -48,6 +49,12 @@ def vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str = "training")
     one_of("--priors", priors, PRIORS)
     if len(folders) < 2:
         raise UsageError(mismatch("vote.py", "RUN_A RUN_B …", f"{len(folders)} folders", "name two runs or more"))
+    with run_folder.used_alone(workdir):
+        return _vote(folders, workdir, priors)
+
+
+def _vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str) -> Mapping[str, Any]:
+    """As `vote`, in a folder that no other command uses."""
     with reaching(workdir):
         used = (workdir / "report").exists()
     if used:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from voxjax import interruption
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.inference import prediction_lines
 from voxjax.inference.predictor import EmotionPredictor
@@ -62,7 +63,7 @@ def write(
         OSError: if the disk is full or the file can't be written; a further call goes on from there.
     """
     log = path.with_name(f"{path.name}.progress")
-    with file_lock.locked(log):
+    with file_lock.locked(log), interruption.advice("the same command goes on"):
         identity = _identity(predictor, wanted, settings)
         rows = None if restart else _valid_rows(path, log, identity)
         if rows is None:

@@ -1,18 +1,28 @@
 """Atomic writes of files and folders: a reader finds the old content or the new, but no partial one.
 
-On disk a temporary file is renamed at the end. In a bucket nothing can be renamed, but an object appears as a whole.
+On disk a temporary file `.NAME.xxxxxxxx.voxjax` is renamed at the end. Its process holds a lock on it, so that the
+first write of a later process into the folder can remove what processes that were killed have left. In a bucket
+nothing can be renamed, but an object appears as a whole.
 """
 
 import contextlib
+import functools
 import io
 import os
+import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
+from voxjax import interruption
+from voxjax.storage import file_lock
 from voxjax.storage.paths import AnyPath, reaching
+
+_SUFFIX = ".voxjax"
+_TEMPORARY = re.compile(rf"\..+\.[a-z0-9_]{{8}}{re.escape(_SUFFIX)}")
 
 
 def write(path: AnyPath, content: bytes | str) -> None:
@@ -45,15 +55,11 @@ def write_stream(path: AnyPath, writer: Callable[[IO[bytes]], object]) -> None:
             path.write_bytes(held.getvalue())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    with _temporary(path, _made_file) as name:
+        with open(name, "wb") as file:
             writer(file)
-        os.chmod(name, 0o644)  # mkstemp creates a file that only its owner can read
+        os.chmod(name, 0o644)  # it was created as a file that only its owner can read
         os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def append(path: AnyPath, content: bytes | str) -> None:
@@ -102,13 +108,90 @@ def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
     if folder.is_dir():
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
+    with _temporary(folder, _made_folder) as name:
+        temporary = Path(name)
         fill(temporary)
         try:
             temporary.rename(folder)
         except OSError:
             if not folder.is_dir():
                 raise
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes temporary files and folders of processes that have ended from a folder, not from those below it."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for path in (folder / name for name in names if _TEMPORARY.fullmatch(name)):
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":
+                _remove(path)
+                continue
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                if file_lock.take(handle):
+                    _remove(path)
+            finally:
+                os.close(handle)
+
+
+@contextlib.contextmanager
+def _temporary(target: Path, made: Callable[[Path], str]) -> Iterator[str]:
+    """The name of a temporary file or folder beside `target`, which is removed at the end if it is still there."""
+    _remove_leftovers_once(target.parent)
+    handle = None
+    while handle is None:
+        name = made(target)
+        interruption.unfinished.add(name)
+        handle = _own(Path(name))
+    try:
+        yield name
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(Path(name))
+        interruption.unfinished.discard(name)
+        if handle >= 0:
+            os.close(handle)
+
+
+def _made_file(target: Path) -> str:
+    handle, name = tempfile.mkstemp(_SUFFIX, _prefix(target), target.parent)
+    os.close(handle)
+    return name
+
+
+def _made_folder(target: Path) -> str:
+    return tempfile.mkdtemp(_SUFFIX, _prefix(target), target.parent)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:40]}."  # a name of the greatest length must not become longer
+
+
+def _own(path: Path) -> int | None:
+    """Locks an own temporary file or folder; None if another process has taken it for a leftover.
+
+    On Windows, where what is open can be neither renamed nor removed, nothing is locked: -1.
+    """
+    if sys.platform == "win32":
+        return -1
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    if file_lock.take_if_possible(handle) and file_lock.is_at(handle, path):
+        return handle
+    os.close(handle)
+    return None
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+_remove_leftovers_once = functools.cache(remove_leftovers)  # a scan of a folder takes time that grows with it

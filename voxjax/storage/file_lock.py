@@ -1,6 +1,7 @@
 """A lock on a file, which ends with the process that holds it, however that ends."""
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -8,31 +9,65 @@ from pathlib import Path
 
 from voxjax.errors import VoxJaxError, mismatch
 
+_BUSY = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK)
+
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, busy: str = "") -> Iterator[None]:
     """Holds the only lock on a file; it does not wait for it.
+
+    On a file system without locks nothing is locked.
 
     Args:
         path: created, with its folder, if missing. It may be deleted while the lock is held.
+        busy: the message if another process holds the lock.
 
     Raises:
         VoxJaxError: if another process holds the lock.
         OSError: if the file can't be opened.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _lock(handle, path)
-            if _is_at(handle, path):
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except FileNotFoundError:
+            continue  # the last holder has just removed the folder
+        try:
+            if not take_if_possible(handle):
+                do = "wait until it ends, or name another file"
+                raise VoxJaxError(busy or mismatch(str(path), "no other process that uses it", "one at work", do))
+            if is_at(handle, path):
                 yield
                 return
         finally:
             os.close(handle)  # ends the lock
 
 
-def _is_at(handle: int, path: Path) -> bool:
+@contextlib.contextmanager
+def locked_folder(folder: Path, busy: str) -> Iterator[None]:
+    """Holds the only lock on a folder, by its file `.lock`, which is removed at the end.
+
+    Args:
+        folder: created if missing; where nothing is written to it meanwhile, it is removed again.
+        busy: as for `locked`.
+
+    Raises:
+        VoxJaxError: if another process holds the lock.
+        OSError: if the folder can't be written.
+    """
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
+    path = folder / ".lock"
+    with locked(path, busy):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # on Windows an open file stays; a folder may be gone, or in use
+                path.unlink()
+                for one in made:
+                    one.rmdir()
+
+
+def is_at(handle: int, path: Path) -> bool:
     """Whether the open file still has this name: its last holder may have deleted it."""
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
@@ -40,7 +75,20 @@ def _is_at(handle: int, path: Path) -> bool:
         return False
 
 
-def _lock(handle: int, path: Path) -> None:
+def take_if_possible(handle: int) -> bool:
+    """As `take`, but True on a file system without locks."""
+    try:
+        return take(handle)
+    except OSError:
+        return True
+
+
+def take(handle: int) -> bool:
+    """Locks an open file or folder; False if another process has locked it. It does not wait.
+
+    Raises:
+        OSError: on a file system without locks.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -52,5 +100,7 @@ def _lock(handle: int, path: Path) -> None:
 
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        do = "wait until it ends, or name another file"
-        raise VoxJaxError(mismatch(str(path), "no other process that uses it", "one at work", do)) from error
+        if error.errno not in _BUSY:
+            raise
+        return False
+    return True
