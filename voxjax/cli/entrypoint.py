@@ -10,6 +10,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 from absl.logging import converter
@@ -110,7 +111,7 @@ def one_line(error: Exception) -> str:
         return text
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or "No space left on device" in text:
-        return mismatch("disk", "room to write", f"none left ({text})", "free some space and run again")
+        return mismatch("disk", "room to write", f"none left ({text[:160]})", "free some space and run again")
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in text:
         do = "lower the batch size (as --config.train.batch_size=8) or use a larger machine"
         return mismatch("memory", "enough for this run", text[:160], do)
@@ -151,10 +152,24 @@ def _set_up_logging() -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", handlers=[handler], level=logging.WARNING)
     logging.getLogger("voxjax").setLevel(converter.absl_to_standard(_verbosity()))
     logging.getLogger("absl").setLevel(logging.WARNING)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # of Orbax, which raises its failures as well
+    if _verbosity() < 1:
+        for name in ("absl", "asyncio"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # of Orbax, which raises its failures as well
+        _quiet_threads()
     if not sys.warnoptions and _verbosity() < 1:
         warnings.simplefilter("ignore")  # warnings are for programmers
-        threading.excepthook = lambda arguments: None  # failures of threads are raised in the main one
+
+
+def _quiet_threads() -> None:
+    """Prints no stack traces of threads: their failures are raised in the main one, which prints one line."""
+
+    def excepthook(*failure: Any) -> None:
+        if threading.current_thread() is threading.main_thread():
+            sys.__excepthook__(*failure)
+
+    threading.excepthook = lambda arguments: None
+    sys.unraisablehook = lambda arguments: None
+    sys.excepthook = excepthook  # called by C++ for its threads
 
 
 def _on_one_line(record: logging.LogRecord) -> bool:

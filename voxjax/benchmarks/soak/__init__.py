@@ -9,8 +9,11 @@ from typing import Any, Protocol, cast
 
 # Part: its module, imported when it is run, as some need packages that the rest does without.
 PARTS = {
+    "disk": "voxjax.benchmarks.soak.disk",
     "kills": "voxjax.benchmarks.soak.kills",
+    "locks": "voxjax.benchmarks.soak.locks",
     "models": "voxjax.benchmarks.soak.models",
+    "signals": "voxjax.benchmarks.soak.signals",
     "sounds": "voxjax.benchmarks.soak.sounds",
 }
 

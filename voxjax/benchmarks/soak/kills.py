@@ -3,7 +3,6 @@
 import random
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,43 +20,35 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
     """
     bench, draws = Bench(folder), random.Random(seed)
     names = list(bench.works(folder))
-    whole = {name: _unbroken(bench, name, folder / "whole" / name) for name in names}
+    whole = {name: bench.unbroken(name, folder / "whole" / name) for name in names}
     kills: dict[str, int] = dict.fromkeys(names, 0)
     runs, lost, left = 0, [], []
     with progress.bar(count, "killing", "kill") as bar:
         while sum(kills.values()) < count:
             name = names[runs % len(names)]
             place = folder / "killed" / f"{runs}"
-            work, (expected, seconds) = bench.works(place)[name], whole[name]
+            work = bench.works(place)[name]
             bench.forget_clips()
             most = min(_CHAIN, count - sum(kills.values()))
-            moments = [draws.uniform(0.0, seconds) for _ in range(most)]
+            moments = [draws.uniform(0.0, whole[name].seconds) for _ in range(most)]
             done = _killed(bench, work, moments)
             kills[name] += done
             bar.update(done)
-            problem = _completed(bench, work)
-            if problem or digest(place, work) != expected:
+            problem = bench.completed(work)
+            if problem or digest(place, work) != whole[name].digest:
                 lost.append({"run": name, "moments_s": moments, "error": problem or "other results"})
             left += [Path(path).name for path in temporary_files(place, bench.cache)]
             runs += 1
     return {
         "kills": kills,
         "runs": runs,
-        "seconds_of_an_unbroken_run": {name: round(seconds, 1) for name, (_, seconds) in whole.items()},
+        "seconds_of_an_unbroken_run": {name: round(one.seconds, 1) for name, one in whole.items()},
         "lost": len(lost),
         "losses": lost,
         "temporary_files_left": len(left),
         "files_left": left,
         "seed": seed,
     }
-
-
-def _unbroken(bench: Bench, name: str, place: Path) -> tuple[str, float]:
-    """The digest of an unbroken run, and its duration with a warm cache of compiled programs."""
-    work = bench.works(place)[name]
-    started = time.monotonic()
-    bench.finish(work.first)
-    return digest(place, work), time.monotonic() - started
 
 
 def _killed(bench: Bench, work: Work, moments: list[float]) -> int:
@@ -78,12 +69,3 @@ def _killed(bench: Bench, work: Work, moments: list[float]) -> int:
             return done
         arguments = work.again
     return len(moments)
-
-
-def _completed(bench: Bench, work: Work) -> str:
-    """Goes on to the end; the last line of standard error where that fails, else nothing."""
-    try:
-        bench.finish(work.again)
-    except subprocess.CalledProcessError as error:
-        return (error.stderr.strip().splitlines() or ["no line"])[-1]
-    return ""

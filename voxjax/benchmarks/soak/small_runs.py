@@ -1,8 +1,10 @@
 """Commands that end within seconds, for campaigns that run them many times, and what they leave."""
 
 import hashlib
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -82,8 +84,8 @@ class Bench:
             command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=paths.environment(changes), text=True
         )
 
-    def finish(self, arguments: Sequence[str]) -> None:
-        """Runs a command to its end.
+    def finish(self, arguments: Sequence[str]) -> str:
+        """Runs a command to its end; returns what it wrote to standard error.
 
         Raises:
             subprocess.CalledProcessError: if it fails.
@@ -92,12 +94,50 @@ class Bench:
         out, err = process.communicate()
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, list(arguments), out, err)
+        return err
+
+    def unbroken(self, name: str, place: Path) -> "Unbroken":
+        """Runs a command to its end in the folder `place`, once compiled programs are cached."""
+        self.finish(self.works(place.with_name(f"{place.name}-first"))[name].first)
+        self.forget_clips()
+        work, started = self.works(place)[name], time.monotonic()
+        err = self.finish(work.first)
+        seconds = time.monotonic() - started
+        usual = {_pattern(line) for text in (err, self.finish(work.again)) for line in text.splitlines()}
+        size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+        return Unbroken(digest(place, work), seconds, size // 1024, frozenset(usual))
+
+    def completed(self, work: Work) -> str:
+        """Goes on with an interrupted command to its end; the last line of standard error where that fails."""
+        try:
+            self.finish(work.again)
+        except subprocess.CalledProcessError as error:
+            return (error.stderr.strip().splitlines() or ["no line"])[-1]
+        return ""
 
     def forget_clips(self) -> None:
         """Removes from the cache all but compiled programs, so that the next command writes it again."""
         for path in self.cache.rglob("*"):
             if path.is_file() and path.relative_to(self.cache).parts[0] != "xla":
                 path.unlink()
+
+
+class Unbroken(NamedTuple):
+    """A command that nothing interrupted."""
+
+    digest: str
+    seconds: float
+    kilobytes: int  # that it wrote
+    usual: frozenset[str]  # patterns of its lines on standard error
+
+    def further(self, err: str) -> list[str]:
+        """The lines on standard error that an unbroken command does not write."""
+        return [line for line in err.splitlines() if _pattern(line) not in self.usual]
+
+
+def _pattern(line: str) -> str:
+    """A line of progress without its figures and the times that a slow machine adds."""
+    return re.sub(r"(, about .* left|, trained in .*)$", "", re.sub(r"[\d.]+", "0", line))
 
 
 def digest(place: Path, work: Work) -> str:
