@@ -66,7 +66,7 @@ def install() -> None:
 
 
 @contextlib.contextmanager
-def advice(do: str) -> Iterator[None]:
+def ending_with(do: str) -> Iterator[None]:
     """Adds to the line of a command that is ended meanwhile how to go on."""
     with _handled(_Leave(do)):
         yield

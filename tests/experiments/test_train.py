@@ -188,16 +188,27 @@ def test_training_on_one_corpus_and_testing_on_another_uses_shared_labels(corpus
     )
 
 
+def ended_after(epochs, lines, arguments, number):
+    """Runs a command until its log has so many epochs, and sends it a signal; its exit code and standard error."""
+    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 300
+        while time.monotonic() < deadline and (not lines.is_file() or len(lines.read_text().splitlines()) < epochs):
+            time.sleep(0.01)
+        os.kill(process.pid, number)
+        return process.wait(), process.stderr.read()
+
+
 @pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bits(whole, corpus, tmp_path):
     killed = tmp_path / "killed"
-    process = subprocess.Popen(command(corpus, killed), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     lines = killed / "metrics.jsonl"
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline and (not lines.is_file() or len(lines.read_text().splitlines()) < 3):
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    code, message = ended_after(1, lines, command(corpus, killed), signal.SIGTERM)
+    assert code == 143 and message.endswith("stopped by SIGTERM; the same command with --resume goes on\n")
+    assert "Traceback" not in message
+    epochs = len(lines.read_text().splitlines())
+    assert [int(path.name) for path in (killed / "checkpoints/part0").iterdir()][-1:] == [epochs], "it is saved"
+    code, message = ended_after(max(3, epochs + 1), lines, command(corpus, killed, "--resume"), signal.SIGKILL)
+    assert code == -signal.SIGKILL and f"steps from epoch {epochs + 1}\n" in message
     assert 3 <= len(lines.read_text().splitlines()) < 6, "the run was to be killed half way"
     assert not (killed / "model").exists()
     second = run(corpus, killed)

@@ -76,6 +76,23 @@ def test_a_folder_that_could_not_be_filled_is_not_created(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_leftovers_of_ended_processes_are_removed_and_those_at_work_kept(tmp_path):
+    (tmp_path / ".old.csv.abcd_123.voxjax").write_text("half")
+    (tmp_path / ".demo.abcd_123.voxjax").mkdir()
+    (tmp_path / ".demo.abcd_123.voxjax/a").write_text("half")
+    (tmp_path / ".config.settings").write_text("the user's own")
+    kept = []
+
+    def writer(file):
+        atomic.remove_leftovers(tmp_path)  # as another process does; the lock is of this open file
+        kept.extend(os.listdir(tmp_path))
+        file.write(b"whole")
+
+    atomic.write_stream(tmp_path / "new.csv", writer)
+    assert len(kept) == 2 and ".config.settings" in kept, "the file that is being written, and the user's own"
+    assert sorted(os.listdir(tmp_path)) == [".config.settings", "new.csv"]
+
+
 def test_text_is_added_to_the_end(tmp_path):
     for text in ("a\n", "é\n"):
         atomic.append(tmp_path / "lines", text)

@@ -29,11 +29,11 @@ def used_alone(workdir: AnyPath, do: str = "") -> Iterator[None]:
         VoxJaxError: if another command is at work there.
         OSError: if the folder can't be written.
     """
-    with contextlib.ExitStack() as held, interruption.advice(do):
+    with contextlib.ExitStack() as held, interruption.ending_with(do):
         if isinstance(workdir, Path):
             wait = "wait until it ends, or choose another --workdir"
             busy = mismatch(str(workdir), "a folder that no other command writes to", "one at work", wait)
-            processes.once(lambda: held.enter_context(file_lock.locked_folder(workdir, busy)))
+            processes.once(lambda: held.enter_context(file_lock.locked_by(workdir / ".lock", busy)))
         yield
 
 

@@ -63,7 +63,7 @@ def write(
         OSError: if the disk is full or the file can't be written; a further call goes on from there.
     """
     log = path.with_name(f"{path.name}.progress")
-    with file_lock.locked(log), interruption.advice("the same command goes on"):
+    with file_lock.locked(log), interruption.ending_with("the same command goes on"):
         identity = _identity(predictor, wanted, settings)
         rows = None if restart else _valid_rows(path, log, identity)
         if rows is None:

@@ -1,11 +1,12 @@
 """Timelines of sound files, written to files or as text."""
 
+import contextlib
 import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from voxjax import annotation, progress
+from voxjax import annotation, interruption, progress
 from voxjax.annotation.base import Recordings
 from voxjax.audio import io, search
 from voxjax.errors import UsageError, VoxJaxError, mismatch
@@ -13,7 +14,7 @@ from voxjax.inference import timeline as timelines
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.inference.segments import Span, Timeline
 from voxjax.inference.timeline_formats import TimelineFormat
-from voxjax.storage import atomic
+from voxjax.storage import atomic, file_lock
 from voxjax.storage.paths import AnyPath, locate
 from voxjax.storage.safe_text import readable
 
@@ -184,6 +185,23 @@ def check_target(target: AnyPath, inputs: Sequence[str], overwrite: bool) -> Non
     if not overwrite:
         do = "name another folder (--out=DIR), or replace it with --overwrite"
         raise UsageError(mismatch(str(target), "no file, as it may be edited by hand", "one", do))
+
+
+@contextlib.contextmanager
+def written_alone(targets: Sequence[AnyPath]) -> Iterator[None]:
+    """Keeps out a second command for the same files, by a lock beside the first of them; in a bucket there is none.
+
+    Raises:
+        VoxJaxError: if another command is at work on them.
+        OSError: if their folder can't be written.
+    """
+    with contextlib.ExitStack() as held:
+        first = targets[0] if targets else None
+        if isinstance(first, Path):
+            busy = mismatch(str(first), "no other command that writes it", "one at work", "wait until it ends")
+            held.enter_context(file_lock.locked_by(first.with_name(f".{first.name[:40]}.lock"), busy))
+            held.enter_context(interruption.ending_with("run it again, with --overwrite for files that are there"))
+        yield
 
 
 def write(target: AnyPath, style: TimelineFormat, found: Sequence[Timeline]) -> None:

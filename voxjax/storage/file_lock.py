@@ -44,19 +44,18 @@ def locked(path: Path, busy: str = "") -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked_folder(folder: Path, busy: str) -> Iterator[None]:
-    """Holds the only lock on a folder, by its file `.lock`, which is removed at the end.
+def locked_by(path: Path, busy: str) -> Iterator[None]:
+    """Holds a lock by a file that is there for nothing else, and is removed at the end.
 
     Args:
-        folder: created if missing; where nothing is written to it meanwhile, it is removed again.
+        path: of that file. Its folder is created if missing, and removed again where nothing was written to it.
         busy: as for `locked`.
 
     Raises:
         VoxJaxError: if another process holds the lock.
         OSError: if the folder can't be written.
     """
-    made = [one for one in (folder, *folder.parents) if not one.exists()]
-    path = folder / ".lock"
+    made = [one for one in path.parents if not one.exists()]
     with locked(path, busy):
         try:
             yield

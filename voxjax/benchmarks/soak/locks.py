@@ -18,7 +18,7 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
     """
     bench, draws = Bench(folder), random.Random(seed)
     whole = {name: bench.unbroken(name, folder / "whole" / name) for name in _WORKS}
-    refused, one_after_the_other, other, left = 0, 0, [], []
+    one_ended, one_after_the_other, other, left = 0, 0, [], []
     with progress.bar(count, "pairing", "pair") as bar:
         for trial in range(count):
             name, place = _WORKS[trial % len(_WORKS)], folder / "pairs" / str(trial)
@@ -32,7 +32,7 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
             codes = [code for _, code in ends]
             same = digest(place, work) == whole[name].digest
             if sorted(codes) == [0, 1] and [len(one) for one in lines] == [1] and "at work" in lines[0][0] and same:
-                refused += 1
+                one_ended += 1
             elif same and 1 not in codes:
                 one_after_the_other += 1  # the first had ended before the second came to the folder
             else:
@@ -41,7 +41,7 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
             bar.update(1)
     return {
         "pairs": count,
-        "one_refused_and_the_results_those_of_one_alone": refused,
+        "one_refused_and_the_results_those_of_one_alone": one_ended,
         "one_after_the_other": one_after_the_other,
         "other": len(other),
         "cases": other,

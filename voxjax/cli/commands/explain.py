@@ -48,29 +48,30 @@ def main(arguments: Sequence[str]) -> int:
 
     places = timeline_files.recordings(arguments)
     targets = explanation_files.targets(places, OUT.value)
-    for target in (file for files in targets for file in files):
-        timeline_files.check_target(target, [path for path, _ in places], OVERWRITE.value)
-    explainer = Explainer(EmotionPredictor(MODEL.value), METHOD.value, Division(PATCH.value, BANDS.value))
-    end_s = math.inf if END.value is None else END.value
-    failed = 0
-    for (path, place), files in zip(places, targets, strict=True):
-        work = functools.partial(explainer.explain, path, LABEL.value, START.value, end_s)
-        found = io.attempt(path, work)
-        if isinstance(found, UsageError):
-            raise found
-        if isinstance(found, VoxJaxError):
-            failed += 1
-            print(f"error: {printable(str(found))}", file=sys.stderr)
-            continue
-        atomic.write(files[0], attribution_plot.draw(place.name, found))
-        atomic.write(files[1], explanation_files.table(found))
-        if FORMAT.value == "json":
-            print(json_line(explanation_files.summary(path, found, files)), flush=True)
-        else:
-            print(*explanation_files.lines(path, found), f"  {printable(str(files[0]))}", sep="\n", flush=True)
-    if failed:
-        print(f"error: {failed} of {len(places)} recordings could not be explained; see above", file=sys.stderr)
-    return 1 if failed else 0
+    with timeline_files.written_alone([file for files in targets for file in files]):
+        for target in (file for files in targets for file in files):
+            timeline_files.check_target(target, [path for path, _ in places], OVERWRITE.value)
+        explainer = Explainer(EmotionPredictor(MODEL.value), METHOD.value, Division(PATCH.value, BANDS.value))
+        end_s = math.inf if END.value is None else END.value
+        failed = 0
+        for (path, place), files in zip(places, targets, strict=True):
+            work = functools.partial(explainer.explain, path, LABEL.value, START.value, end_s)
+            found = io.attempt(path, work)
+            if isinstance(found, UsageError):
+                raise found
+            if isinstance(found, VoxJaxError):
+                failed += 1
+                print(f"error: {printable(str(found))}", file=sys.stderr)
+                continue
+            atomic.write(files[0], attribution_plot.draw(place.name, found))
+            atomic.write(files[1], explanation_files.table(found))
+            if FORMAT.value == "json":
+                print(json_line(explanation_files.summary(path, found, files)), flush=True)
+            else:
+                print(*explanation_files.lines(path, found), f"  {printable(str(files[0]))}", sep="\n", flush=True)
+        if failed:
+            print(f"error: {failed} of {len(places)} recordings could not be explained; see above", file=sys.stderr)
+        return 1 if failed else 0
 
 
 def run() -> None:

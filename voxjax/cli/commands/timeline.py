@@ -59,23 +59,24 @@ def main(arguments: Sequence[str]) -> int:
     paths = [path for path, _ in places]
     inputs = [*paths, *(one for one in (SEGMENTS.value, RTTM.value) if one)]
     targets = [] if style.several else timeline_files.targets(places, style, OUT.value)
-    if style.several and OUT.value is not None:
-        timeline_files.check_target(locate(OUT.value), inputs, overwrite=True)
-    for target in targets:
-        timeline_files.check_target(target, inputs, OVERWRITE.value)
-    limits = AudioLimits(max_duration_s=60.0 * MAX_MINUTES.value)
-    predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value, limits)
-    found = []
-    for i, one in enumerate(timeline_files.shown(predictor, paths, options, spans)):
-        found.append(one)
-        if targets and not one.error:
-            timeline_files.write(targets[i], style, [one])
-            print(targets[i], flush=True)
-    if style.several and OUT.value is not None:
-        timeline_files.write(locate(OUT.value), style, found)
-    elif style.several:
-        sys.stdout.write(style.write(found).decode())
-    return _code(found, style.several)
+    with timeline_files.written_alone(targets or [locate(one) for one in (OUT.value,) if one is not None]):
+        if style.several and OUT.value is not None:
+            timeline_files.check_target(locate(OUT.value), inputs, overwrite=True)
+        for target in targets:
+            timeline_files.check_target(target, inputs, OVERWRITE.value)
+        limits = AudioLimits(max_duration_s=60.0 * MAX_MINUTES.value)
+        predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value, limits)
+        found = []
+        for i, one in enumerate(timeline_files.shown(predictor, paths, options, spans)):
+            found.append(one)
+            if targets and not one.error:
+                timeline_files.write(targets[i], style, [one])
+                print(targets[i], flush=True)
+        if style.several and OUT.value is not None:
+            timeline_files.write(locate(OUT.value), style, found)
+        elif style.several:
+            sys.stdout.write(style.write(found).decode())
+        return _code(found, style.several)
 
 
 def _style() -> TimelineFormat:
