@@ -5,6 +5,7 @@ The parent never uses XLA: every command starts it anew, with its own flags and 
 python -m tests.doc_commands.zygote SOCKET
 """
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -102,6 +103,7 @@ def _check_names(*_):
 def _run(request: dict) -> None:
     """Runs a request in this process, which was forked for it."""
     sys.argv = request["argv"]
+    atexit._clear()  # functions of the zygote's libraries, for what they have started in it
     if request["mode"] == "code":
         runpy.run_path(sys.argv[0], run_name="__main__")
         return

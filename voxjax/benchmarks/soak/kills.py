@@ -9,13 +9,13 @@ from typing import Any
 from voxjax import progress
 from voxjax.benchmarks.soak.small_runs import Bench, Work, digest, temporary_files
 
-_CHAIN = 4  # kills of one run, each of the call that goes on after the one before
+_CHAIN = 8  # kills of one run, each of the call that goes on after the one before
 
 
 def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
     """Figures of `count` kills: how many runs lost something, and what was left.
 
-    A run is killed up to four times before it is completed; its results must have the bytes of an unbroken run. The
+    A run is killed up to eight times before it is completed; its results must have the bytes of an unbroken run. The
     cache of decoded clips is emptied before each run, so that its writing is interrupted too.
     """
     bench, draws = Bench(folder), random.Random(seed)

@@ -12,7 +12,8 @@ from voxjax.benchmarks.soak.small_runs import Bench, digest, temporary_files
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
 _WORKS = ("train", "crossval", "predict", "timeline")
 _PYTHON_S = 0.15  # about what Python takes until it runs code of VoxJAX, which can't change what a signal does before
-_TWICE = 3  # every third signal is sent twice at once
+_CHAIN = 5  # signals of one run, each of the call that goes on after the one before
+_TWICE = 4  # every fourth signal is sent twice at once
 
 
 def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
@@ -24,31 +25,37 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
     bench, draws = Bench(folder), random.Random(seed)
     whole = {name: bench.unbroken(name, folder / "whole" / name) for name in _WORKS}
     codes: dict[str, dict[str, int]] = {name: {} for name in _SIGNALS}
-    noise, lost, left = [], [], []
+    noise, lost, left, runs, sent = [], [], [], 0, 0
     ended_before = {"before_voxjax_runs": 0, "after_the_work": 0}
     with progress.bar(count * len(_SIGNALS), "signalling", "signal") as bar:
-        for trial in range(count * len(_SIGNALS)):
-            name, work_name = _SIGNALS[trial % len(_SIGNALS)], _WORKS[trial // len(_SIGNALS) % len(_WORKS)]
-            one, place = whole[work_name], folder / "signalled" / str(trial)
-            work = bench.works(place)[work_name]
+        while sent < count * len(_SIGNALS):
+            work_name, place = _WORKS[runs % len(_WORKS)], folder / "signalled" / str(runs)
+            work, one = bench.works(place)[work_name], whole[work_name]
             bench.forget_clips()
-            moment = draws.uniform(0.0, one.seconds)
-            code, err = _signalled(bench, work.first, moment, getattr(signal, name), twice=trial % _TWICE == 0)
-            codes[name][str(code)] = codes[name].setdefault(str(code), 0) + 1
-            lines = one.further(err)
-            if code == 0:
-                ended_before["after_the_work"] += 1
-            elif code < 0 and moment < _PYTHON_S and not lines:
-                ended_before["before_voxjax_runs"] += 1
-            elif code != 128 + getattr(signal, name) or len(lines) != 1:
-                noise.append({"signal": name, "run": work_name, "moment_s": moment, "code": code, "lines": lines[-20:]})
+            for arguments in (work.first, *[work.again] * (_CHAIN - 1))[: count * len(_SIGNALS) - sent]:
+                name, moment = _SIGNALS[sent % len(_SIGNALS)], draws.uniform(0.0, one.seconds)
+                number = getattr(signal, name)
+                code, err = _signalled(bench, arguments, moment, number, twice=sent % _TWICE == 0)
+                sent += 1
+                bar.update(1)
+                codes[name][str(code)] = codes[name].setdefault(str(code), 0) + 1
+                lines = one.further(err)
+                if code == 0:
+                    ended_before["after_the_work"] += 1
+                    break
+                if code < 0 and moment < _PYTHON_S and not lines:
+                    ended_before["before_voxjax_runs"] += 1
+                elif code != 128 + number or len(lines) != 1:
+                    case = {"signal": name, "run": work_name, "moment_s": moment, "code": code, "lines": lines[-20:]}
+                    noise.append(case)
             problem = bench.completed(work)
             if problem or digest(place, work) != one.digest:
-                lost.append({"signal": name, "run": work_name, "moment_s": moment, "error": problem or "other results"})
+                lost.append({"run": work_name, "error": problem or "other results"})
             left += [Path(path).name for path in temporary_files(place, bench.cache)]
-            bar.update(1)
+            runs += 1
     return {
-        "signals": count * len(_SIGNALS),
+        "signals": sent,
+        "runs": runs,
         "exit_codes": codes,
         **ended_before,
         "other_exit_codes_or_further_lines": len(noise),
