@@ -81,3 +81,4 @@ def test_smoothing_spreads_over_the_classes_of_each_row():
     targets = jnp.array([[1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0, 0.0]])
     expected = [[0.76, 0.06, 0.06, 0.06, 0.06], [0.06, 0.41, 0.41, 0.06, 0.06]]
     np.testing.assert_allclose(losses.smooth_labels(targets, 0.3), expected, rtol=1e-6)
+    np.testing.assert_allclose(losses.smooth_labels(targets[0], 0.3), expected[0], rtol=1e-6)

@@ -110,7 +110,8 @@ def preload(file: str, tests: Sequence[str]) -> None:
 
     Classes that were imported once stay in caches of annotations under their names, even of modules that were removed.
     """
-    needs = {name_of(path): imports(path) for path in sorted((ROOT / "voxjax").rglob("*.py"))}
+    paths = [*sorted((ROOT / "voxjax").rglob("*.py")), *sorted((ROOT / "tests").rglob("*.py"))]
+    needs = {name_of(path): imports(path) for path in paths}
     dependent = {name_of(ROOT / file)}
     while more := {name for name, own in needs.items() if own & dependent} - dependent:
         dependent |= more
@@ -123,7 +124,7 @@ def preload(file: str, tests: Sequence[str]) -> None:
         done.add(name)
         if name in dependent:
             waiting += sorted(needs[name])
-        elif name in needs or not name.startswith("voxjax"):
+        elif name in needs or not name.startswith(("voxjax", "tests")):
             with contextlib.suppress(ModuleNotFoundError):
                 importlib.import_module(name)
     early = sorted(dependent & sys.modules.keys())

@@ -152,3 +152,16 @@ def test_the_peak_becomes_1_unless_it_is_next_to_nothing():
 def test_windows_are_near_equal_and_as_few_as_the_longest_allows(samples, sizes):
     config = FrameFeatures(sample_rate_hz=RATE_HZ, max_duration_s=0.5, mel_high_hz=4_000.0)
     assert [len(one) for one in features.windows(config, np.zeros(samples, np.float32))] == sizes
+
+
+@pytest.mark.parametrize(
+    ("config", "over_time"),
+    [
+        (FrameFeatures(), True),
+        (VectorFeatures(), False),
+        (EncoderFeatures(encoder="whisper_tiny", blocks=(1,)), True),
+        (EncoderFeatures(encoder="whisper_tiny", blocks=(1,), pooling="statistics"), False),
+    ],
+)
+def test_frames_and_unpooled_encoders_have_a_time_axis(config, over_time):
+    assert features.is_over_time(config) is over_time

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from voxjax.data import splits
 from voxjax.data.manifest import Clip, Manifest
@@ -44,7 +44,8 @@ def test_few_clips_of_a_label_are_dealt_to_the_folds_in_a_fixed_order(repeats, l
 
 def test_five_clips_of_each_label_are_stratified_and_four_are_dealt():
     five, four = corpus([("p", "")] * 10), corpus([("p", "")] * 8)
-    assert all(np.ptp(np.bincount(splits.random5(five)[five.targets == label], minlength=5)) == 0 for label in (0, 1))
+    expected = StratifiedKFold(5, shuffle=True, random_state=0).split(np.zeros(10), five.targets)
+    assert [np.flatnonzero(splits.random5(five) == i).tolist() for i in range(5)] == [t.tolist() for _, t in expected]
     assert sorted(np.bincount(splits.random5(four), minlength=5)) == [1, 1, 2, 2, 2]
 
 
@@ -186,6 +187,17 @@ def test_near_duplicates_are_validated_on_with_the_first_or_not_at_all():
     pair = changed(manifest, recording=["r" if i in (left, chosen) else "" for i in range(12)])
     expected = {*plain, left} if first == chosen else {*plain} - {chosen}
     assert splits._valid_clips(pair, rest, 0.3, 0).tolist() == sorted(expected)
+
+
+def test_two_clips_of_a_label_are_enough_and_all_may_be_near_duplicates_of_the_tested():
+    manifest = corpus([("p", "")] * 6, "aaaabb")
+    found = splits._valid_clips(manifest, np.arange(6), 0.01, 0)
+    assert manifest.targets[found].tolist() == [0, 1]
+    pairs = corpus([("p", "")] * 4)
+    assert len(splits._valid_clips(pairs, np.arange(4), 0.5, 0)) == 2
+    same = changed(pairs, recording=["r"] * 4)
+    none = splits._valid_clips(Manifest(None, (same.clips[0], *same.clips)), np.arange(1, 5), 0.5, 0)
+    assert none.tolist() == [] and none.dtype == np.int64
 
 
 def test_one_clip_of_each_label_can_not_be_validated_on():

@@ -57,6 +57,13 @@ def test_sums_of_any_batches_with_any_padding_merge_to_those_of_all(cuts, paddin
     }
 
 
+def test_ratios_of_sums_in_float32_are_computed_in_float64():
+    counts = np.array([[1, 2], [3, 4]])
+    small = {"confusion": counts.astype(np.float32), "nll": np.float32(6), "count": np.float32(8)}
+    found = classification.ratios(small)
+    assert found == {"uar": (1 / 3 + 4 / 7) / 2, "accuracy": 0.5, "nll": 0.75}
+
+
 def test_weights_of_one_are_no_padding_and_of_less_count_less():
     scores = jnp.array([[2.0, 0.0], [jnp.nan, jnp.nan]])
     got = classification.sums(scores, jnp.array([0, 1]), jnp.array([0.25, 0.0]))

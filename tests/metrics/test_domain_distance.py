@@ -100,14 +100,14 @@ def test_the_density_is_scikit_learns_pca_with_one_variance_for_the_rest(clips, 
     assert all(part.dtype == np.float32 for part in density)
 
 
-@pytest.mark.parametrize("alike", [False, True])
-def test_the_limit_is_that_of_five_groups_of_speakers_each_held_out(alike):
+@pytest.mark.parametrize("people", [1, 2, 12])
+def test_the_limit_is_that_of_five_groups_of_speakers_each_held_out(people):
     """95 % of the clips are nearer to the density of the other groups; clips of one speaker are groups themselves."""
     values = sample(120, 6).astype(np.float64)
-    speakers = ["one"] * 120 if alike else [f"s{i % 12:02d}" for i in range(120)]
-    group = np.arange(120) % 5 if alike else np.arange(120) % 12 % 5
+    speakers = [f"s{i % people:02d}" for i in range(120)]
+    group = np.arange(120) % 5 if people == 1 else np.arange(120) % people % 5
     held_out = np.zeros(120)
-    for one in range(5):
+    for one in set(group):
         own = group == one
         held_out[own] = np.sqrt(by_scikit_learn(values[~own], 5)[0](values[own]) / 6)
     density = domain_distance.fit(values, speakers)
@@ -117,7 +117,10 @@ def test_the_limit_is_that_of_five_groups_of_speakers_each_held_out(alike):
 def test_forty_clips_are_enough_and_a_constant_number_has_deviation_1():
     values = sample(40)
     values[:, 3] = 2e6
+    values[::2, 4] += 2e6
+    values[:, 5] = 2e6 + np.arange(40) % 2
     density = domain_distance.fit(values, SPEAKERS[::10])
+    assert density.scale[5] == 1.0 and density.scale[4] == pytest.approx(1e6, rel=1e-3)  # rounding, and none
     assert density.scale[3] == 1.0 and density.mean[3] == 2e6 and len(density.components) == 4
     far = values.copy()
     far[:, 3] += 1e3
@@ -128,3 +131,7 @@ def test_forty_clips_are_enough_and_a_constant_number_has_deviation_1():
 def test_two_numbers_have_one_component():
     density = domain_distance.fit(sample(numbers=2), SPEAKERS)
     assert density.components.shape == (1, 2)
+
+
+def test_rows_of_length_1_and_of_zeros():
+    np.testing.assert_allclose(domain_distance._unit(np.array([[0.3, 0.4], [0.0, 0.0]])), [[0.6, 0.8], [0.0, 0.0]])

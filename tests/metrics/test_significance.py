@@ -124,17 +124,21 @@ def test_up_to_14_units_all_patterns_count_and_then_drawn_ones(units, exact):
     a = np.tile([[8, 2], [0, 0]], (units, 1, 1))
     b = np.tile([[7, 3], [0, 0]], (units, 1, 1))
     found = significance.permutation(a, b, classification.accuracy)
-    if exact:
-        assert found == 2 / 2**units
-    else:
-        drawn = np.random.default_rng(0)
-        alike = 0
-        for _ in range(20):
-            swapped = drawn.integers(0, 2, (1_000, units)).sum(1)
-            alike += int(np.sum((swapped == 0) | (swapped == units)))
-        assert found == (1 + alike) / 20_001 and 0 < found < 0.001
-        other = significance.permutation(a, b, classification.accuracy, seed=1)
-        assert 0 < other < 0.001 and (other * 20_001) % 1 == pytest.approx(0, abs=1e-6)
+    assert found == 2 / 2**units if exact else found < 0.001
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_drawn_patterns_are_those_of_the_seed(seed):
+    generator = np.random.default_rng(7)
+    a, b = speakers(generator, 0.66, units=16), speakers(generator, 0.62, units=16)
+    observed = abs(np.trace(a.sum(0)) - np.trace(b.sum(0)))
+    drawn, larger = np.random.default_rng(seed), 1
+    for _ in range(20):
+        swapped = drawn.integers(0, 2, (1_000, 16))
+        gain = np.trace(a - b, axis1=1, axis2=2)
+        larger += int(np.sum(np.abs((1 - 2 * swapped) @ gain) >= observed - 1e-6))
+    found = significance.permutation(a, b, classification.accuracy, *([seed] if seed else []))
+    assert found == larger / 20_001 and 0.01 < found < 0.9
 
 
 def test_differences_that_round_apart_are_equal():

@@ -123,3 +123,12 @@ def test_modalities_are_gathered_scaled_and_dropped_as_their_ramp_says():
         kept[~kept.any(1)] = True
         found = np.stack([np.any(made.mask[name], axis=1) for name in ("audio", "text")], axis=1)
         np.testing.assert_array_equal(found, kept)
+
+
+def test_what_a_task_and_its_data_leave_out():
+    own, clips = task(), data()
+    left_out = (own.loss, own.crop, own.precision, own.modalities, own.feature_set)
+    assert left_out == ("focal", 0, "float32", (), 0)
+    assert clips.modality_scalers == clips.clips.modality_inputs == clips.clips.pretrained == {}
+    assert clips.offsets is clips.clips.speakers is None
+    assert all(one.dtype == jnp.float32 for one in jax.tree.leaves(step.traced(STILL)))
