@@ -313,7 +313,7 @@ def test_the_table_of_extras_equals_the_packages():
     for name in rows.keys() - {"test"}:
         assert rows[name][1].split(", ") == extras[name], name
     code = "".join(path.read_text() for path in (ROOT / "voxjax").rglob("*.py"))
-    for name in rows.keys() - {"test", "docs"}:  # which contributors install
+    for name in rows.keys() - {"test", "docs", "fuzz"}:  # which contributors install
         assert f"voxjax[{name}]" in code, f"no command names the extra {name}"
     assert "torch" not in str(extras), "gigabytes that nothing in the package uses"
 

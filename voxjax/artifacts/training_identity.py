@@ -18,14 +18,14 @@ from voxjax.data.manifest import Manifest
 _LARGEST = 2**28  # bytes of all arrays: of half a million clips
 _RATES_HZ, _MOST_THINNED = (4_000, 192_000), 1_000
 # Types and sizes of the arrays; None is any size.
-_ARRAYS: Mapping[str, tuple[tuple[str, ...], tuple[int | str | None, ...]]] = {
-    "sample_rate_hz": (("int64", "int32"), ()),  # NumPy's own integer, which Windows had at 32 bits
-    "digests": (("uint8",), ("clips", 32)),
-    "people": (("uint8",), (None,)),
-    "frames": (("int32",), ("clips",)),
-    "loud": (("uint8",), (None,)),
-    "words": (("uint32",), (None,)),
-    "every": (("int32",), ()),
+_ARRAYS: Mapping[str, tuple[str, tuple[int | str | None, ...]]] = {
+    "sample_rate_hz": ("int64", ()),
+    "digests": ("uint8", ("clips", 32)),
+    "people": ("uint8", (None,)),
+    "frames": ("int32", ("clips",)),
+    "loud": ("uint8", (None,)),
+    "words": ("uint32", (None,)),
+    "every": ("int32", ()),
 }
 _THINNED = 3  # one frame in three is kept with a model: 200 to 500 bytes a clip
 
@@ -84,7 +84,7 @@ def united(parts: Sequence[TrainingIdentity]) -> TrainingIdentity:
 def to_bytes(identity: TrainingIdentity) -> bytes:
     """The identity as a file of arrays, without pickle."""
     arrays = {
-        "sample_rate_hz": np.array(identity.sample_rate_hz),
+        "sample_rate_hz": np.array(identity.sample_rate_hz, np.int64),
         "digests": identity.digests,
         "people": np.frombuffer("\n".join(identity.people).encode(), np.uint8),
         **to_arrays(identity.prints),
@@ -100,13 +100,13 @@ def from_bytes(content: bytes) -> TrainingIdentity:
     """
     headers = array_headers.of_archive(io.BytesIO(content), _LARGEST, compressed=True)
     clips = headers["frames"].shape[0] if "frames" in headers and headers["frames"].shape else 0
-    for name, (dtypes, shape) in _ARRAYS.items():
+    for name, (dtype, shape) in _ARRAYS.items():
         found = headers.pop(name, None)
         wanted = tuple(clips if size == "clips" else size for size in shape)
-        if found is None or found.dtype not in dtypes or len(found.shape) != len(wanted):
-            raise ValueError(f"{name}: expected {dtypes[0]} {list(wanted)}, found {found}")
+        if found is None or found.dtype != dtype or len(found.shape) != len(wanted):
+            raise ValueError(f"{name}: expected {dtype} {list(wanted)}, found {found}")
         if any(size not in (None, own) for size, own in zip(wanted, found.shape, strict=True)):
-            raise ValueError(f"{name}: expected {dtypes[0]} {list(wanted)}, found {found}")
+            raise ValueError(f"{name}: expected {dtype} {list(wanted)}, found {found}")
     if headers:
         raise ValueError(f"array {min(headers):.80} that nothing uses")
     try:
