@@ -6,8 +6,9 @@ Left alone are, because no behaviour of an answer hangs on them:
 - `strict` of `zip`, by which the code checks itself.
 """
 
+import fnmatch
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import libcst
@@ -113,3 +114,15 @@ def _difference(old: str, new: str) -> tuple[str, str]:
     while a and b and a[-1] == b[-1]:
         a, b = a[:-1], b[:-1]
     return tuple(" ".join(line.strip() for line in lines) for lines in (a, b))  # type: ignore[return-value]
+
+
+def is_equivalent(mutant: Mutant, rows: Sequence[dict[str, str]]) -> bool:
+    """Whether a row of the table of equivalents describes the change of the mutant."""
+    for row in rows:
+        if fnmatch.fnmatch(mutant.file, row["file"]) and (row["before"] in mutant.before):
+            parts = mutant.before.split(row["before"])
+            for i in range(1, len(parts)):
+                ends = (row["before"].join(parts[:i]), row["before"].join(parts[i:]))
+                if row["after"].join(ends) == mutant.after:
+                    return True
+    return False

@@ -8,19 +8,18 @@ that does not depend on the changed file, and each mutant is a fork of it that i
 tests of the file, the quickest first, until one fails. A mutant counts as killed if a test fails, if the tests can't
 be imported, or if they take much longer than those of the source as it is.
 
-Of each file the same share of its mutants is drawn with `--seed`. Those that change nothing that can be observed are
-listed with the reason in `mutation_equivalent.json`, and not drawn.
+Of each file as many mutants are drawn with `--seed`; the score of all files together weighs each file by the number of
+all its mutants. Those that change nothing that can be observed are listed with the reason in
+`mutation_equivalent.json`, and not drawn.
 """
 
 import argparse
 import ast
 import contextlib
-import fnmatch
 import importlib
 import importlib.machinery
 import importlib.metadata
 import json
-import math
 import os
 import pathlib
 import random
@@ -203,30 +202,15 @@ def outcomes(file: str, tests: Sequence[str], mutants: Sequence[Any]) -> Iterato
         yield mutant, "timed out" if code == -1 else OUTCOMES.get(code, f"error {code}"), took
 
 
-def is_equivalent(mutant: Any, rows: Sequence[dict[str, str]]) -> bool:
-    """Whether a row of the table of equivalents describes the change of the mutant."""
-    for row in rows:
-        if fnmatch.fnmatch(mutant.file, row["file"]) and (row["before"] in mutant.before):
-            parts = mutant.before.split(row["before"])
-            for i in range(1, len(parts)):
-                ends = (row["before"].join(parts[:i]), row["before"].join(parts[i:]))
-                if row["after"].join(ends) == mutant.after:
-                    return True
-    return False
-
-
-def drawn(files: Sequence[str], sample: int, seed: int) -> dict[str, tuple[int, int, list[Any]]]:
+def drawn(files: Sequence[str], most: int, seed: int) -> dict[str, tuple[int, int, list[Any]]]:
     """Of each file the number of all mutants, of equivalent ones, and those to run, in the order of their lines."""
     table = json.loads(EQUIVALENT.read_text(encoding="utf-8"))
-    found = {}
+    chosen = {}
     for file in files:
         every = mutants.of_file(ROOT, file)
-        found[file] = (len(every), [mutant for mutant in every if not is_equivalent(mutant, table)])
-    share = min(1.0, sample / sum(len(each) for _, each in found.values())) if sample else 1.0
-    chosen = {}
-    for file, (count, each) in found.items():
-        kept = random.Random(f"{seed} {file}").sample(each, math.ceil(share * len(each)))
-        chosen[file] = count, count - len(each), sorted(kept, key=lambda mutant: mutant.line)
+        each = [mutant for mutant in every if not mutants.is_equivalent(mutant, table)]
+        kept = random.Random(f"{seed} {file}").sample(each, min(most, len(each)) if most else len(each))
+        chosen[file] = len(every), len(every) - len(each), sorted(kept, key=lambda mutant: mutant.line)
     return chosen
 
 
@@ -252,13 +236,13 @@ def run_file(file: str, chosen: Sequence[Any], folder: pathlib.Path) -> list[dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("target", type=pathlib.Path, help="file of figures")
-    parser.add_argument("--sample", type=int, default=900, help="mutants of all files together; 0 runs all")
+    parser.add_argument("--most", type=int, default=45, help="mutants of one file; 0 runs all")
     parser.add_argument("--seed", type=int, default=23)
     parser.add_argument("--only", default="", help="a part of the names of the files; the figures are then not written")
     arguments = parser.parse_args()
     from tests import conftest  # noqa: F401 - sets JAX up as for tests
 
-    chosen = drawn([file for file in TESTS if arguments.only in file], arguments.sample, arguments.seed)
+    chosen = drawn([file for file in TESTS if arguments.only in file], arguments.most, arguments.seed)
     started, figures, survivors = time.monotonic(), {}, []
     with tempfile.TemporaryDirectory() as folder:
         for file, (every, equivalent, some) in chosen.items():
@@ -275,18 +259,20 @@ def main() -> None:
     from voxjax.benchmarks.results_file import record
     from voxjax.metrics.proportions import wilson
 
-    run = sum(one["run"] for one in figures.values())
-    score = 1.0 - len(survivors) / run
+    sizes = {file: one["all"] - one["equivalent"] for file, one in figures.items()}
+    score = sum(sizes[file] * one["score"] for file, one in figures.items()) / sum(sizes.values())
+    # A sample of equal probabilities that is worth as much as this one, in which those of short files are higher.
+    worth = sum(sizes.values()) ** 2 / sum(sizes[file] ** 2 / one["run"] for file, one in figures.items())
     result = {
         "tool": f"mutmut {importlib.metadata.version('mutmut')} (operators), docs/results/mutation.py (runner)",
-        "sample": arguments.sample,
+        "most_of_a_file": arguments.most,
         "seed": arguments.seed,
         "minutes": (time.monotonic() - started) / 60,
         "mutants": sum(one["all"] for one in figures.values()),
         "equivalent": sum(one["equivalent"] for one in figures.values()),
-        "run": run,
+        "run": sum(one["run"] for one in figures.values()),
         "score": score,
-        "score_ci": wilson(score, run),
+        "score_ci": wilson(score, worth),
         "files": figures,
         "survivors": survivors,
     }
