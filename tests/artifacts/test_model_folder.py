@@ -17,6 +17,7 @@ from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, Traine
 from voxjax.audio.normalize import Scaler
 from voxjax.config import FrameFeatures
 from voxjax.errors import VoxJaxError
+from voxjax.storage import sealed_json
 
 CHECKPOINTS = pathlib.Path(__file__).resolve().parents[2] / "checkpoints"
 
@@ -149,7 +150,7 @@ def test_scalers_of_modalities_are_saved_and_loaded(tmp_path):
 def edit(**changes):
     def change(folder):
         path = folder / "model.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+        path.write_text(sealed_json.text({**json.loads(path.read_text()), **changes}))
 
     return change
 
@@ -157,7 +158,15 @@ def edit(**changes):
 def without(key):
     def change(folder):
         path = folder / "model.json"
-        path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != key}))
+        path.write_text(sealed_json.text({k: v for k, v in json.loads(path.read_text()).items() if k != key}))
+
+    return change
+
+
+def replace(old, new):
+    def change(folder):
+        path = folder / "model.json"
+        path.write_text(path.read_text().replace(old, new))
 
     return change
 
@@ -190,6 +199,8 @@ def other_weights(folder):
         (without("members"), "KeyError 'members'"),
         (edit(members="x"), "members: expected list, found 'x'"),
         (edit(format=8), r"expected format 7 or older, found 8 \(by VoxJAX .*install a newer VoxJAX"),
+        (replace("1.5", "1.7"), "whole description, found DamagedError values that differ from their digest"),
+        (replace('"digest"', '"dagest"'), "dagest: expected no such key"),
         (edit(feature_sets=[{"features": {"mells": 3}}]), "did you mean 'features.mels'"),
     ],
 )
@@ -223,7 +234,7 @@ def as_archive(folder):
     (folder / "weights.npz").write_bytes(content)
     weights.unlink()
     description = json.loads((folder / "model.json").read_text())
-    del description["arrays"]
+    del description["arrays"], description["digest"]
     return {**description, "sha256": hashlib.sha256(content).hexdigest()}
 
 

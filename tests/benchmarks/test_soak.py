@@ -6,8 +6,11 @@ import sys
 import textwrap
 
 import numpy as np
+import pytest
 
-from voxjax.benchmarks.soak import changed_bytes, watched
+from voxjax.benchmarks.soak import changed_bytes, damages, watched
+from voxjax.benchmarks.soak.damage_targets import Target
+from voxjax.errors import VoxJaxError
 
 
 def printed(code):
@@ -70,3 +73,45 @@ def test_a_change_is_repeated_by_its_seed_and_alters_the_file():
     made = [changed_bytes.changed(np.random.default_rng([5, i]), data, sources) for i in range(200)]
     again = [changed_bytes.changed(np.random.default_rng([5, i]), data, sources) for i in range(200)]
     assert made == again and sum(one != data for one in made) > 190 and max(map(len, made)) <= 2**20
+
+
+@pytest.mark.parametrize("damage", damages.DAMAGES)
+def test_each_kind_of_damage_alters_or_loses_the_file(tmp_path, damage):
+    rng = np.random.default_rng(0)
+    altered = 0
+    for _ in range(8):
+        files = [tmp_path / "a", tmp_path / "b"]
+        for i, path in enumerate(files):
+            path.write_bytes(bytes([i + 1]) * 300)
+        damages.DAMAGES[damage](files[0], files, rng)
+        altered += not files[0].is_file() or files[0].read_bytes() != bytes([1]) * 300
+    assert altered >= 3
+
+
+def test_outcomes_of_damage_are_kept_apart(tmp_path):
+    """A reader that checks nothing is found, and one that raises what it should not."""
+    place = tmp_path / "place"
+    place.mkdir()
+    (place / "file").write_bytes(b"x" * 99)
+
+    def trials(read, **more):
+        target = Target("one", place, "*", read, "whole", 1.0, **more)
+        rng = np.random.default_rng(1)
+        found = {damages._trial(target, tmp_path / "kept", rng)[2] for _ in range(9)}
+        assert (place / "file").read_bytes() == b"x" * 99
+        return found
+
+    def fail(report):
+        raise VoxJaxError("one line")
+
+    def rebuild(report):
+        (place / "file").write_bytes(b"anew")
+        return "whole"
+
+    assert trials(lambda report: "another") == {"accepted"}
+    assert trials(lambda report: {}["x"]) == {"uncaught"}
+    assert trials(fail) == {"refused"}
+    assert trials(lambda report: "whole") == {"equal"}
+    assert "rebuilt" in trials(rebuild)
+    assert trials(lambda report: report("a line") or "before", older=("before",)) == {"fell_back"}
+    assert trials(lambda report: "before", older=("before",)) == {"accepted"}

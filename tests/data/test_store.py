@@ -82,6 +82,46 @@ def test_a_damaged_store_is_built_again(tmp_path, damage):
     np.testing.assert_array_equal(build(clips, tmp_path / "cache").clip(5), expected)
 
 
+@pytest.mark.parametrize("place", [0, 17_000, 60_000, -5, -20, -200])
+def test_a_flipped_bit_changes_no_clip_and_the_next_store_is_whole(tmp_path, place):
+    clips = corpus(tmp_path / "in")
+    first = build(clips, tmp_path / "cache")
+    expected, hashes = [first.clip(i) for i in range(6)], [first.digest(i) for i in range(6)]
+    (path,) = (tmp_path / "cache").iterdir()
+    whole = path.read_bytes()
+    data = bytearray(whole)
+    data[place] ^= 1
+    path.write_bytes(data)
+    for _ in range(2):
+        again = build(clips, tmp_path / "cache")
+        assert [again.digest(i) for i in range(6)] == hashes
+        for i in range(6):
+            np.testing.assert_array_equal(again.clip(i), expected[i])
+    assert path.read_bytes() == whole
+
+
+def test_the_store_of_other_clips_under_this_name_is_built_again(tmp_path):
+    clips, more = corpus(tmp_path / "in"), corpus(tmp_path / "more", 5)
+    expected = build(clips, tmp_path / "cache").clip(0)
+    (path,) = (tmp_path / "cache").iterdir()
+    more = Manifest(more.root, (*more.clips, more.clips[0]))
+    build(more, tmp_path / "cache2")
+    (tmp_path / "cache2").joinpath(next((tmp_path / "cache2").iterdir()).name).replace(path)
+    np.testing.assert_array_equal(build(clips, tmp_path / "cache").clip(0), expected)
+
+
+def test_a_damaged_clip_without_its_sound_file_is_one_line(tmp_path):
+    clips = corpus(tmp_path / "in")
+    build(clips, tmp_path / "cache")
+    (path,) = (tmp_path / "cache").iterdir()
+    path.write_bytes(b"\xff" + path.read_bytes()[1:])
+    opened = build(clips, tmp_path / "cache")
+    (tmp_path / "in/0.wav").unlink()
+    with pytest.raises(VoxJaxError, match=r"0\.wav"):
+        opened.clip(0)
+    assert len(opened.clip(1)) == 4_500
+
+
 def sums(folder, cache, start, out):
     start.wait()
     built = build(manifest(folder), cache)

@@ -113,10 +113,11 @@ def test_curves_over_few_validation_clips_are_not_read(rule):
     assert learning_curve_diagnostics.of(curve(3, validated=115, **changes))[0] != message
 
 
-def test_rows_that_are_read_equal_the_written_ones(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows()))
-    assert learning_curve_diagnostics.read(path) == rows()
+def test_rows_that_are_read_equal_the_written_ones():
+    content = "".join(json.dumps(row) + "\n" for row in rows()).encode()
+    assert learning_curve_diagnostics.read(content) == rows()
+    with pytest.raises(ValueError):
+        learning_curve_diagnostics.read(content[:-3])
 
 
 def test_the_report_shows_the_diagnostics(tmp_path):

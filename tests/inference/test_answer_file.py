@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -168,3 +169,29 @@ def test_columns_of_a_list_are_carried_into_every_answer(predictor, clips, tmp_p
         {"participant": "8", "emotion": "sad"},
         {"participant": "9", "emotion": ""},
     ]
+
+
+def test_no_damage_of_the_log_is_gone_on_from(tmp_path):
+    """A flipped bit ends the log there, or is one line where it is in what the call was asked."""
+    path, log = tmp_path / "out", tmp_path / "out.progress"
+    path.write_text("first\nsecond\n")
+    identity = {"model": "x", "--format": "text"}
+    rows = [answer_file.Checkpoint(), _checkpoint(1, "first\n"), _checkpoint(2, "first\nsecond\n")]
+    whole = "".join(map(answer_file._line, [identity, *(row._asdict() for row in rows)]))
+    log.write_text(whole)
+    lines = answer_file._valid_rows(path, log, identity)
+    assert "".join(lines) == whole
+    for at in range(0, 8 * len(whole), 5):
+        data = bytearray(whole.encode())
+        data[at // 8] ^= 1 << at % 8
+        log.write_bytes(data)
+        try:
+            found = answer_file._valid_rows(path, log, identity)
+        except VoxJaxError:
+            assert at // 8 <= len(lines[0])
+        else:
+            assert found is None or (found == lines[: len(found)] and len(found) < len(lines))
+
+
+def _checkpoint(entries, content):
+    return answer_file.Checkpoint(entries, 0, len(content), hashlib.sha256(content.encode()).hexdigest())

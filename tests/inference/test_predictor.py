@@ -22,6 +22,7 @@ from voxjax.config import FrameFeatures
 from voxjax.errors import VoxJaxError
 from voxjax.inference import batched_forward, prediction_lines, shipped_model
 from voxjax.inference.formats import FORMATS, Layout
+from voxjax.storage import sealed_json
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RATE_HZ = 16_000
@@ -188,7 +189,7 @@ def test_weights_of_another_network_are_an_error(tmp_path):
     text = (folder / "model.json").read_text()
     changed = json.loads(text)
     changed["options"] = changed["members"][0]["options"] = {**changed["options"], "dense": [7]}
-    (folder / "model.json").write_text(json.dumps(changed))
+    (folder / "model.json").write_text(sealed_json.text(changed))
     with pytest.raises(VoxJaxError, match=r"array 0/params/Dense_0/bias of float32 \[7\], found float32 \[6\]"):
         EmotionPredictor(folder).predict((voice(0.5), RATE_HZ))
 

@@ -10,6 +10,7 @@ from voxjax.config import OfflineAugmentConfig
 from voxjax.data import corpora, store
 from voxjax.errors import VoxJaxError
 from voxjax.pipeline import feature_table, feature_table_check
+from voxjax.storage import checksum, sums
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +72,16 @@ def test_a_file_that_is_not_a_feature_table_is_an_error(tmp_path, written):
         checked(tmp_path, manifest, head, [*rows, rows[0][:-1]])
     with pytest.raises(VoxJaxError, match="expected numbers"):
         checked(tmp_path, manifest, head, changed(rows, 0, 0, "loud"))
+
+
+def test_a_table_is_checked_against_its_digest(tmp_path, written):
+    manifest, head, rows = written
+    checked(tmp_path, manifest, head, rows)
+    path, beside = tmp_path / "features.csv", tmp_path / "features.csv.sha256"
+    beside.write_text(sums.text({path.name: checksum.digest(path, "sha256")}))
+    assert feature_table_check.check(path, manifest).faults == 0
+    path.write_text(path.read_text().replace(rows[0][0], f"{rows[0][0]}1", 1))
+    assert (
+        "expected the SHA-256 in features.csv.sha256, found another"
+        in feature_table_check.check(path, manifest).lines[-1]
+    )

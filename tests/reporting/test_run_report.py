@@ -48,6 +48,7 @@ FILES = [
     "history.png",
     "reliability.png",
     "report.html",
+    "SHA256SUMS",
 ]
 
 

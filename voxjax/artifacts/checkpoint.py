@@ -1,18 +1,21 @@
-"""Checkpoints to resume from: a pytree of arrays and a little JSON, written atomically."""
+"""Checkpoints to resume from: a pytree of arrays and a little JSON, written atomically, read only if they are whole."""
 
 import contextlib
 import json
+import logging
 import shutil
 import types
-import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jaxtyping import PyTree
 from orbax.checkpoint import v1 as ocp
 
+from voxjax.artifacts import checkpoint_metadata
+from voxjax.artifacts.checkpoint_metadata import Metadata
 from voxjax.config_schema import Plain
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage.paths import AnyPath
@@ -20,12 +23,8 @@ from voxjax.storage.paths import AnyPath
 _COMMITTED = "commit_success.txt"  # Orbax writes it last where it can't rename
 
 
-class _Metadata(NamedTuple):
-    """Metadata of the arrays, to check them before and after they are read."""
-
-    extra: str  # JSON as text, which keeps infinities
-    arrays: dict[str, str]  # path of a leaf -> dtype and shape
-    checksum: int  # CRC-32 of all leaves; Orbax does not detect a flipped byte
+class _DamagedError(Exception):
+    """A checkpoint is not what was saved."""
 
 
 class Checkpoints:
@@ -38,12 +37,14 @@ class Checkpoints:
     Args:
         folder: created if it is missing.
         keep: number of checkpoints that are kept, at least 1.
+        run: JSON values that say which run this is, such as its config; checkpoints of another run are refused.
 
     Raises:
         VoxJaxError: at a folder that can't be used.
     """
 
-    def __init__(self, folder: AnyPath, keep: int) -> None:
+    def __init__(self, folder: AnyPath, keep: int, run: Plain | None = None) -> None:
+        self._keep, self._run = keep, run or {}
         self._folder = folder.absolute() if isinstance(folder, Path) else folder  # as Orbax wants it
         self._pending: ocp.AsyncResponse[None] | None = None
         try:
@@ -53,11 +54,15 @@ class Checkpoints:
             what = mismatch(str(folder), "a folder for checkpoints", error.strerror, "check the path")
             raise VoxJaxError(what) from error
         self._remove_leftovers()
-        self._inner = ocp.training.Checkpointer(
-            self._folder,
-            save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
-            preservation_policy=ocp.training.preservation_policies.LatestN(keep),
-        )
+        self._inner = self._opened()
+
+    def _opened(self) -> ocp.training.Checkpointer:
+        with _quietly():
+            return ocp.training.Checkpointer(
+                self._folder,
+                save_decision_policy=ocp.training.save_decision_policies.FixedIntervalPolicy(1),
+                preservation_policy=ocp.training.preservation_policies.LatestN(self._keep),
+            )
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -80,8 +85,8 @@ class Checkpoints:
         """
         self.wait()
         copied = jax.tree.map(np.array, tree)
-        metadata = _Metadata(json.dumps(extra), _described(copied), _checksum(copied))
-        self._pending = self._inner.save_async(step, copied, custom_metadata=metadata._asdict())
+        metadata = checkpoint_metadata.of(step, self._run, extra, copied)
+        self._pending = self._inner.save_async(step, copied, custom_metadata=metadata.sealed())
 
     def wait(self) -> None:
         """Waits until everything saved is on disk.
@@ -99,42 +104,121 @@ class Checkpoints:
             do = "free some space, check permissions, and go on with --resume"
             raise VoxJaxError(mismatch(str(self._folder), "to write a checkpoint", _one_line(error), do)) from error
 
-    def latest(self) -> int | None:
-        """The step of the newest complete checkpoint; None without any."""
-        newest = self._inner.latest
-        return None if newest is None else newest.step
+    def steps(self) -> list[int]:
+        """The steps of all checkpoints, whole or damaged, in ascending order."""
+        found = self._folder.iterdir() if self._folder.is_dir() else []  # an empty one does not exist in a bucket
+        return sorted(int(path.name) for path in found if path.name.isdecimal())
 
-    def restore(self, like: PyTree, step: int | None = None) -> tuple[PyTree, Plain]:
-        """Reads a checkpoint.
+    def restore(self, like: PyTree, step: int) -> tuple[PyTree, Plain]:
+        """Reads one checkpoint.
 
         Args:
             like: a tree of the same structure; its leaves give shape, dtype and placement:
                 JAX arrays on their device, NumPy arrays on the host.
-            step: None is the newest.
+            step: of the checkpoint.
 
         Returns:
             The tree, bit for bit as it was saved, and `extra`.
 
         Raises:
-            VoxJaxError: if there is none, or it is damaged or of another network.
+            VoxJaxError: if it is missing or damaged, or of another network, run or version.
         """
-        step = self.latest() if step is None else step
-        folder = self._folder / str(step)
-        if step is None or not folder.is_dir():
-            do = "start the run without --resume"
-            raise VoxJaxError(mismatch(str(self._folder), "a checkpoint", "none", do))
         try:
-            metadata = _Metadata(**self._inner.metadata(step).custom_metadata)
-            _check_arrays(folder, like, metadata)
-            tree = self._inner.load(step, like)
-            if _checksum(tree) != metadata.checksum:
-                raise ValueError("other bytes than were saved")
-        except VoxJaxError:
-            raise
+            return self._whole(like, step)
+        except _DamagedError as error:
+            do = "resume from another checkpoint"
+            raise VoxJaxError(mismatch(str(self._folder / str(step)), "a whole checkpoint", error, do)) from error
+
+    def restore_newest(self, like: PyTree, report: Callable[[str], object]) -> tuple[PyTree, Plain] | None:
+        """Reads the newest whole checkpoint; damaged ones after it are deleted, so that they can be saved again.
+
+        Args:
+            like: as for `restore`.
+            report: called with one line for each that was damaged.
+
+        Returns:
+            As `restore`; None without any checkpoint.
+
+        Raises:
+            VoxJaxError: if all are damaged, or the newest whole one is of another network, run or version.
+        """
+        damaged: dict[int, str] = {}
+        for step in reversed(self.steps()):
+            try:
+                found = self._whole(like, step)
+            except _DamagedError as error:
+                damaged[step] = str(error)
+                continue
+            for each, what in damaged.items():
+                do = f"nothing: the run goes on from {self._folder / str(step)}, which is whole"
+                report(mismatch(str(self._folder / str(each)), "a whole checkpoint", what, do))
+            self._delete(list(damaged))
+            return found
+        if damaged:
+            every = "; ".join(f"{step}: {what}" for step, what in damaged.items())
+            do = "start again in another --workdir"
+            raise VoxJaxError(mismatch(str(self._folder), "a whole checkpoint", f"damage in all ({every})", do))
+        return None
+
+    def newest_run(self) -> Plain | None:
+        """The run that the newest checkpoint with whole metadata belongs to; None where there is none.
+
+        Raises:
+            VoxJaxError: if it is of an older version.
+        """
+        for step in reversed(self.steps()):
+            with contextlib.suppress(_DamagedError):
+                return self._metadata(step).of_run()
+        return None
+
+    def _whole(self, like: PyTree, step: int) -> tuple[PyTree, Plain]:
+        """A checkpoint if it is whole.
+
+        Raises:
+            _DamagedError: if it is not.
+            VoxJaxError: if it is of another network, run or version.
+        """
+        metadata = self._metadata(step)
+        metadata.check(str(self._folder / str(step)), self._run, like)
+        try:
+            with _quietly():
+                tree = self._inner.load(step, like)
         except Exception as error:  # Orbax and TensorStore raise many kinds
-            do = "delete that folder to go on from the checkpoint before it"
-            raise VoxJaxError(mismatch(str(folder), "a whole checkpoint", _one_line(error), do)) from error
+            raise _DamagedError(_one_line(error)) from error
+        if checkpoint_metadata.digest(tree) != metadata.content:
+            raise _DamagedError("other bytes than were saved")
         return tree, json.loads(metadata.extra)
+
+    def _metadata(self, step: int) -> Metadata:
+        """The metadata of a checkpoint if they are whole; errors are those of `_whole`."""
+        folder = self._folder / str(step)
+        if not folder.is_dir():
+            raise _DamagedError("none")
+        try:
+            with _quietly():
+                found = dict(self._inner.metadata(step).custom_metadata)
+        except Exception as error:  # Orbax raises many kinds
+            raise _DamagedError(_one_line(error)) from error
+        if found.keys() == checkpoint_metadata.OLD:
+            do = "finish the run with the VoxJAX that began it, or start again in another --workdir"
+            raise VoxJaxError(mismatch(str(folder), "a checkpoint of this version", "one of an older VoxJAX", do))
+        metadata = checkpoint_metadata.unsealed(found)
+        if metadata is None or metadata.step != step:
+            raise _DamagedError("other metadata than were saved")
+        return metadata
+
+    def _delete(self, steps: list[int]) -> None:
+        """Deletes checkpoints, also from what Orbax knows."""
+        if not steps:
+            return
+        if jax.process_index() == 0:
+            for step in steps:
+                folder = self._folder / str(step)
+                shutil.rmtree(folder) if isinstance(folder, Path) else folder.rmtree()
+        if jax.process_count() > 1:
+            multihost_utils.sync_global_devices("damaged checkpoints are deleted")
+        self._inner.close()
+        self._inner = self._opened()
 
     def close(self) -> None:
         """Waits for the last write and ends the background work.
@@ -163,27 +247,16 @@ class Checkpoints:
                     step.rmtree()
 
 
-def _described(tree: PyTree) -> dict[str, str]:
-    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-    return {jax.tree_util.keystr(path): f"{leaf.dtype} {tuple(leaf.shape)}" for path, leaf in leaves}
-
-
-def _checksum(tree: PyTree) -> int:
-    total = 0
-    for leaf in jax.tree.leaves(tree):
-        total = zlib.crc32(np.ascontiguousarray(leaf).tobytes(), total)
-    return total
-
-
-def _check_arrays(folder: AnyPath, like: PyTree, metadata: _Metadata) -> None:
-    """Checks that a checkpoint has the arrays of `like` (Orbax would cast or truncate some)."""
-    wanted = _described(like)
-    for name in sorted(wanted.keys() | metadata.arrays.keys()):
-        expected = wanted[name] if name in wanted else "no such array"
-        found = metadata.arrays[name] if name in metadata.arrays else "no such array"
-        if expected != found:
-            do = "resume with the config the run began with, or choose another --workdir"
-            raise VoxJaxError(mismatch(f"{folder} {name}", expected, found, do))
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without the log lines of Orbax, which quote whole files of metadata; it raises its failures as well."""
+    logger = logging.getLogger("absl")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _one_line(error: Exception) -> str:

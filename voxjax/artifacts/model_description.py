@@ -14,7 +14,7 @@ from voxjax.config import EncoderFeatures, FeatureConfig, in_range, one_of
 from voxjax.config_schema import Plain, dotted, freeze, thaw
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.modalities import MODALITIES
-from voxjax.storage import bounded_file, strict_json
+from voxjax.storage import bounded_file, sealed_json, strict_json
 from voxjax.storage.paths import AnyPath
 
 NAME = "model.json"
@@ -57,6 +57,7 @@ def read(path: AnyPath) -> dict[str, Any]:
             )
             raise VoxJaxError(mismatch(str(path), expected, found, "install a newer VoxJAX"))
         in_range("format", description["format"], 1, FORMAT)
+        description, _ = sealed_json.opened(description)  # of which that of an older VoxJAX has none
         new = migrated(description)
         _check(new)
         if description["format"] >= _COMPLETE:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +23,7 @@ from voxjax.encoders.static_config import TUNED, Layout
 from voxjax.encoders.tensors import Params
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.metrics.domain_distance import Density
-from voxjax.storage import atomic
+from voxjax.storage import atomic, sealed_json
 from voxjax.storage.paths import AnyPath, reaching
 from voxjax.version import __version__
 
@@ -38,8 +37,8 @@ _LARGEST_IDENTITY = 2**28  # bytes
 def save(folder: AnyPath, trained: TrainedModel) -> None:
     """Writes the folder; an existing model is replaced.
 
-    The description is written last and holds the hash of the weights, so that an interrupted write is detected. Files
-    of arrays that an older VoxJAX left there are removed.
+    The description is written last and holds the hash of the weights and its own, so that an interrupted write and
+    damage are detected. Files of arrays that an older VoxJAX left there are removed.
 
     Raises:
         OSError: if the disk is full or the folder can't be written.
@@ -56,7 +55,7 @@ def save(folder: AnyPath, trained: TrainedModel) -> None:
         files[_IDENTITY] = training_identity.to_bytes(trained.identity)
     for name, content in files.items():
         atomic.write(folder / name, content)
-    atomic.write(folder / _DESCRIPTION, json.dumps(_described(trained, files), indent=1, allow_nan=False) + "\n")
+    atomic.write(folder / _DESCRIPTION, sealed_json.text(_described(trained, files)))
     for name in arrays:
         (folder / (name + OLD_SUFFIX)).unlink(missing_ok=True)
 
@@ -113,7 +112,7 @@ def add(folder: AnyPath, identity: TrainingIdentity, density: Density | None) ->
     for name, content in files.items():
         atomic.write(folder / name, content)
         description[f"{name.partition('.')[0]}_sha256"] = _hash(files, name)
-    atomic.write(folder / _DESCRIPTION, json.dumps(description, indent=1, allow_nan=False) + "\n")
+    atomic.write(folder / _DESCRIPTION, sealed_json.text(description))
 
 
 def _described(trained: TrainedModel, files: Mapping[str, bytes]) -> dict[str, Any]:

@@ -1,11 +1,15 @@
-"""The clip store: decoded clips in one memory-mapped float32 file, keyed by their hashes."""
+"""The clip store: decoded clips in one memory-mapped float32 file, keyed by their hashes.
 
+The table at its end carries its own digest and one of each clip, which is checked when the clip is first read.
+"""
+
+import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int
@@ -17,9 +21,12 @@ from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.storage import atomic
 
-_VERSION = 3  # of the file, and of how clips are decoded
+_VERSION = 4  # of the file, and of how clips are decoded
 _TYPE = np.dtype("<f4")
 _SAMPLE_BYTES = _TYPE.itemsize
+_TAIL_BYTES = hashlib.sha256().digest_size + 8  # the digest of the table and its length
+
+Samples = Float32[np.ndarray, " time"]
 
 
 class Store:
@@ -28,22 +35,51 @@ class Store:
     def __init__(
         self,
         samples: Float32[np.ndarray, " total"],
-        offsets: Int[np.ndarray, " offsets"],
+        table: "_Table",
         kept: Int[np.ndarray, " clips"],
+        again: Callable[[int], Samples],
     ) -> None:
-        """From samples float32 `[total]`, offsets int64 `[clips + 1]` and each clip's index in the manifest."""
-        self._samples, self._offsets, self.kept = samples, offsets, kept
+        """A store of mapped samples.
+
+        Args:
+            samples: float32 `[total]`.
+            table: where each clip lies, and its digests.
+            kept: each clip's index in the manifest.
+            again: decodes a clip whose samples are damaged.
+        """
+        self._samples, self._table, self.kept, self._again = samples, table, kept, again
+        self._checked = np.zeros(len(kept), bool)
 
     def __len__(self) -> int:
-        return len(self._offsets) - 1
+        return len(self.kept)
 
-    def clip(self, i: int) -> Float32[np.ndarray, " time"]:
-        """One clip, the very samples that `io.read` gives: float32 `[time]`, full scale 1."""
-        return np.array(self._samples[self._offsets[i] : self._offsets[i + 1]])
+    def clip(self, i: int) -> Samples:
+        """One clip, the very samples that `io.read` gives: float32 `[time]`, full scale 1.
+
+        Raises:
+            VoxJaxError: if it is damaged in the store and can't be decoded again.
+        """
+        samples = np.array(self._samples[self._table.offsets[i] : self._table.offsets[i + 1]])
+        if not self._checked[i]:
+            if _digest(samples) != self._table.digests[i]:
+                return self._again(i)
+            self._checked[i] = True
+        return samples
 
     def digest(self, i: int) -> str:
         """SHA-256 of one clip's samples, in hexadecimal: equal for a recording in any lossless format."""
-        return sample_hash(self.clip(i))
+        return self._table.hashes[i]
+
+
+class _Table(NamedTuple):
+    """The table at the end of a store's file."""
+
+    key: str  # of the store
+    offsets: list[int]  # `[clips + 1]`, in samples
+    kept: list[int]  # each clip's index in the manifest
+    errors: list[str]  # of broken clips
+    hashes: list[str]  # `sample_hash` of each clip
+    digests: list[str]  # of each clip's bytes
 
 
 def open_store(
@@ -51,8 +87,8 @@ def open_store(
 ) -> Store:
     """The store of these clips, decoded now if it does not exist.
 
-    Two processes may call it at once: each writes its own file, and the rename is atomic. A damaged store is built
-    again.
+    Two processes may call it at once: each writes its own file, and the rename is atomic. A store with a damaged table
+    is built again; a damaged clip is decoded again, and the next call builds the store again.
 
     Args:
         manifest: the clips; their hashes, in order, are the key.
@@ -65,7 +101,7 @@ def open_store(
         VoxJaxError: at broken clips, or if the store can't be written; then no file is left.
     """
     path = folder / f"{_key(manifest, sample_rate_hz)}.clips"
-    found = _load(path, len(manifest))
+    found = _load(path, manifest, sample_rate_hz)
     if found is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -87,26 +123,52 @@ def _key(manifest: Manifest, sample_rate_hz: int) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _load(path: Path, clips: int) -> tuple[Store, list[str]] | None:
-    """A complete store, or None if it does not exist or is damaged.
+def _digest(samples: Samples) -> str:
+    return hashlib.blake2b(samples.astype(_TYPE, copy=False).data, digest_size=16).hexdigest()
 
-    The file ends with its table: the samples, the table as JSON, and the table's length in 8 bytes.
+
+def _load(path: Path, manifest: Manifest, sample_rate_hz: int) -> tuple[Store, list[str]] | None:
+    """A store with a whole table, or None if it does not exist or is damaged.
+
+    The file ends with its table: the samples, the table as JSON, the table's digest, and its length in 8 bytes.
     """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            file.seek(size - 8)
-            length = int.from_bytes(file.read(8), "little")
-            file.seek(size - 8 - length)
-            table = json.loads(file.read(length))
-        offsets = np.array(table["offsets"], np.int64)
-        kept = np.array(table["kept"], np.int64)
-        complete = size == _SAMPLE_BYTES * offsets[-1] + length + 8 and len(kept) + len(table["errors"]) == clips
-        empty = not offsets[-1]  # which can't be mapped
-        samples = np.zeros(0, np.float32) if empty else np.memmap(path, _TYPE, "r", shape=(int(offsets[-1]),))
+            file.seek(size - _TAIL_BYTES)
+            tail = file.read(_TAIL_BYTES)
+            length = int.from_bytes(tail[-8:], "little")
+            file.seek(size - _TAIL_BYTES - length)
+            content = file.read(length)
+        if hashlib.sha256(content).digest() != tail[:-8]:
+            return None
+        table = _Table(**json.loads(content))
+        whole = table.key == path.stem and size == _SAMPLE_BYTES * table.offsets[-1] + length + _TAIL_BYTES
+        empty = not table.offsets[-1]  # which can't be mapped
+        samples = np.zeros(0, np.float32) if empty else np.memmap(path, _TYPE, "r", shape=(table.offsets[-1],))
     except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
-    return (Store(samples, offsets, kept), table["errors"]) if complete else None
+
+    def again(i: int) -> Samples:
+        return _decoded_again(
+            path, manifest.root / manifest.clips[table.kept[i]].path, sample_rate_hz, table.digests[i]
+        )
+
+    return (Store(samples, table, np.array(table.kept, np.int64), again), table.errors) if whole else None
+
+
+def _decoded_again(store: Path, path: Path, sample_rate_hz: int, digest: str) -> Samples:
+    """A clip whose samples are damaged in a store; the store is deleted, so that the next run builds it again.
+
+    Raises:
+        VoxJaxError: if the clip can't be decoded, or is now another one.
+    """
+    with contextlib.suppress(OSError):  # on Windows, where a mapped file can't be deleted
+        store.unlink()
+    samples = io.read(path, sample_rate_hz)
+    if _digest(samples) != digest:
+        raise VoxJaxError(mismatch(str(path), "the samples that were decoded before", "others", "run again"))
+    return samples
 
 
 def _build(
@@ -114,27 +176,29 @@ def _build(
 ) -> tuple[Store, list[str]]:
     """Decodes all clips into the file `path`, atomically."""
 
-    def decode(i: int) -> Float32[np.ndarray, " time"] | VoxJaxError:
+    def decode(i: int) -> Samples | VoxJaxError:
         path = manifest.root / manifest.clips[i].path
         progress(1)
         return io.attempt(str(path), lambda: io.read(path, sample_rate_hz))
 
     def fill(file: IO[bytes]) -> None:
-        kept, errors, offsets = [], [], [0]
+        table = _Table(path.stem, [0], [], [], [], [])
         for i, samples in enumerate(read_ahead.in_order(decode, len(manifest))):
             if isinstance(samples, VoxJaxError):
-                errors.append(str(samples).removeprefix(f"{manifest.root / manifest.clips[i].path}: "))
+                table.errors.append(str(samples).removeprefix(f"{manifest.root / manifest.clips[i].path}: "))
                 continue
             file.write(samples.astype(_TYPE, copy=False).data)
-            kept.append(i)
-            offsets.append(offsets[-1] + len(samples))
-        table = json.dumps({"offsets": offsets, "kept": kept, "errors": errors}, allow_nan=False).encode()
-        file.write(table + len(table).to_bytes(8, "little"))
+            table.kept.append(i)
+            table.offsets.append(table.offsets[-1] + len(samples))
+            table.hashes.append(sample_hash(samples))
+            table.digests.append(_digest(samples))
+        content = json.dumps(table._asdict(), allow_nan=False).encode()
+        file.write(content + hashlib.sha256(content).digest() + len(content).to_bytes(8, "little"))
         file.flush()
         os.fsync(file.fileno())  # so that a full disk is an error before the rename
 
     atomic.write_stream(path, fill)
-    found = _load(path, len(manifest))
+    found = _load(path, manifest, sample_rate_hz)
     if found is None:
         do = "empty the cache folder and run again"
         raise VoxJaxError(mismatch(str(path), "the store just written", "another", do))

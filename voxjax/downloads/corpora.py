@@ -1,6 +1,5 @@
 """Download of a complete corpus: fetched, counted, recorded, and then moved to its folder."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -13,11 +12,11 @@ from voxjax.downloads.http import RetryPolicy
 from voxjax.downloads.parallel import Workspace
 from voxjax.downloads.sources import Source, by_hand
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.storage import atomic, checksum
+from voxjax.storage import download_record
 from voxjax.version import __version__
 
 GENERATED_NOTE = "is generated, not downloaded: any command makes it when it is first used, as scripts/train.py"
-RECORD = "download.json"
+RECORD = download_record.NAME
 
 
 def download(names: str, data_dir: Path, policy: RetryPolicy, mirror: str) -> Iterator[str]:
@@ -70,15 +69,11 @@ def verify(name: str, folder: Path) -> int:
     Raises:
         VoxJaxError: if there is no record, or if files are missing or were changed.
     """
-    if not (folder / RECORD).is_file():
+    known = download_record.read(folder)
+    if known is None:
         do = "use it as it is, or move it away to fetch it anew"
         raise VoxJaxError(mismatch(name, f"no {folder}, or one that was fetched by this command", "another", do))
-    known = json.loads((folder / RECORD).read_text(encoding="utf-8"))["files"]
-    wrong = [path for path, row in known.items() if not _is_unchanged(folder / path, row)]
-    if wrong:
-        found = f"{len(wrong)} missing or changed, as {', '.join(wrong[:3])}"
-        do = f"remove {folder} and run again"
-        raise VoxJaxError(mismatch(str(folder), f"the {len(known)} files that were fetched", found, do))
+    download_record.check(folder, {}, f"remove {folder} and run again")
     return len(known)
 
 
@@ -91,10 +86,7 @@ def record_and_move(complete: Path, work: Path, folder: Path, about: dict[str, s
         folder: of the complete corpus.
         about: name, page and licence, for the record.
     """
-    paths = sorted(path for path in complete.rglob("*") if path.is_file())
-    rows = {path.relative_to(complete).as_posix(): _row(path) for path in paths}
-    record = {**about, "voxjax": __version__, "files": rows}
-    atomic.write(complete / RECORD, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    download_record.write(complete, {**about, "voxjax": __version__})
     os.rename(complete, folder)
     shutil.rmtree(work)
 
@@ -115,11 +107,3 @@ def _check_clip_count(name: str, source: Source, folder: Path) -> int:
         do = f"its host changed it: see {source.page}"
         raise VoxJaxError(mismatch(name, f"{source.clips} WAV files", count, do))
     return count
-
-
-def _row(path: Path) -> dict[str, object]:
-    return {"bytes": path.stat().st_size, "sha256": checksum.digest(path, "sha256")}
-
-
-def _is_unchanged(path: Path, row: dict[str, object]) -> bool:
-    return path.is_file() and _row(path) == row

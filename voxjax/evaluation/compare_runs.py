@@ -12,7 +12,7 @@ from voxjax.errors import VoxJaxError, mismatch
 from voxjax.labels import label_columns
 from voxjax.metrics import classification, significance
 from voxjax.names import normalised
-from voxjax.storage import csv_text
+from voxjax.storage import csv_text, sums
 from voxjax.storage.paths import AnyPath, reaching
 from voxjax.storage.safe_text import printable
 
@@ -89,9 +89,11 @@ def read(folder: AnyPath) -> Run:
     if absent:
         do = "name the --workdir of a finished train.py, crossval.py or evaluate.py"
         raise VoxJaxError(mismatch(str(folder), "a run with report/metrics.json and predictions.csv", "none", do))
+    do = "make the report again, or copy the run whole"
+    files = sums.read(report, ("metrics.json", "predictions.csv", "recordings.csv"), do)
     try:
-        figures = json.loads((report / "metrics.json").read_bytes())
-        rows = csv_text.rows((report / "predictions.csv").read_bytes().decode())
+        figures = json.loads(files["metrics.json"])
+        rows = csv_text.rows(files["predictions.csv"].decode())
         labels = figures["labels"]
         columns = label_columns(labels)
         place = {label: i for i, label in enumerate(labels)}
@@ -103,10 +105,10 @@ def read(folder: AnyPath) -> Run:
         truth = np.array([place[row["truth"]] for row in rows])
         needed = {key: figures[key] for key in ("protocol", "corpus", "seeds", "model", "interval_over")}
         name = f"{folder} ({needed['model']})"
-        predicted, audio = probabilities.argmax(-1), _audio(report)
+        predicted = probabilities.argmax(-1)
+        audio = _audio(files["recordings.csv"]) if "recordings.csv" in files else {}
         return Run(name, figures, clips, speakers, genders, folds, truth, probabilities, predicted, audio)
     except (ValueError, KeyError, TypeError) as error:
-        do = "make the report again, or copy the run whole"
         raise VoxJaxError(
             mismatch(str(report), "the files that a run leaves", f"damaged ones ({error})", do)
         ) from error
@@ -141,11 +143,8 @@ def _by_published_name(run: Run, clip: str) -> str:
     return corpora.canonical_key(":".join([run.figures["corpus"], *PurePath(clip).with_suffix("").parts]))
 
 
-def _audio(report: AnyPath) -> dict[str, str]:
-    path = report / "recordings.csv"
-    if not path.is_file():
-        return {}
-    return {row["clip"]: row["audio"] for row in csv_text.rows(path.read_bytes().decode())}
+def _audio(content: bytes) -> dict[str, str]:
+    return {row["clip"]: row["audio"] for row in csv_text.rows(content.decode())}
 
 
 def check_comparable(a: Run, b: Run) -> None:

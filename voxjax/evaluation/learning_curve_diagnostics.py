@@ -5,7 +5,6 @@ Each rule reads the rows of `metrics.jsonl` and returns a sentence with its find
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,9 +46,13 @@ def of(curve: Curve) -> list[str]:
     return [text for rule in rules if (text := rule(curve))]
 
 
-def read(metrics: Path) -> list[dict[str, Any]]:
-    """The rows of a `metrics.jsonl`."""
-    return [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+def read(content: bytes) -> list[dict[str, Any]]:
+    """The rows of a `metrics.jsonl`.
+
+    Raises:
+        ValueError: at damaged rows.
+    """
+    return [json.loads(line) for line in content.decode("utf-8").splitlines()]
 
 
 def nonfinite(curve: Curve) -> str:

@@ -1,5 +1,6 @@
 """Trains the programs of a run one after the other, and reports on all of them together."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.folds import Fold
 from voxjax.pipeline.run_spec import RunSpec
 from voxjax.reporting import run_report
-from voxjax.storage import atomic
+from voxjax.storage import sealed
 from voxjax.storage.paths import AnyPath
 from voxjax.train import ensemble, loop, member_execution, processes
 from voxjax.train.compilations import count_compilations
@@ -52,10 +53,11 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
     logger = RunLogger(workdir, spec, dataset, audible, len(programs)) if processes.first() else NullLogger()
     with logger:
         for i, folds in enumerate(programs):
-            setup = ensemble_setup.setup(spec, dataset, folds, timing_cache(spec.paths.cache, logger))
+            part = f"part{i}"
+            setup = prepared(spec, dataset, folds, workdir, part, logger)
             modes.add(ensemble.execution_mode(setup.program))
             with count_compilations("train_step") as compilations:
-                run = fit(setup, workdir / "checkpoints" / f"part{i}", logger)
+                run = fit(setup, workdir, part, logger)
             assert len(compilations) <= 1, "one compilation per program"
             compiles += len(compilations)
             own = fold_predictions.predict_folds(spec, setup, run, folds)
@@ -76,13 +78,40 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
     return Outcome(found, predictions, runs)
 
 
-def fit(setup: RunSetup, folder: AnyPath, logger: RunLogger | NullLogger) -> RunState:
-    """Trains one program to its end, from the newest checkpoint in `folder` if there is one."""
+def prepared(
+    spec: RunSpec,
+    dataset: Dataset,
+    folds: Sequence[Fold],
+    workdir: AnyPath,
+    part: str,
+    logger: RunLogger | NullLogger,
+) -> RunSetup:
+    """One program of a run, under the execution mode that it was begun with.
+
+    Args:
+        spec, dataset: the run.
+        folds: of the program.
+        workdir: of the run.
+        part: the program's name.
+        logger: of the run.
+    """
+    before = run_folder.chosen_execution(workdir, part)
+    config = dataclasses.replace(spec.config, member_execution=before or spec.config.member_execution)
+    own = dataclasses.replace(spec, config=config)
+    setup = ensemble_setup.setup(own, dataset, folds, timing_cache(spec.paths.cache, logger))
+    if spec.config.member_execution == "auto":
+        mode = ensemble.execution_mode(setup.program).removeprefix("single+").removesuffix("+single")
+        processes.once(lambda: run_folder.keep_execution(workdir, part, mode))
+    return setup
+
+
+def fit(setup: RunSetup, workdir: AnyPath, part: str, logger: RunLogger | NullLogger) -> RunState:
+    """Trains one program of a run to its end, from its newest whole checkpoint if there is one."""
     with (
-        Checkpoints(folder, setup.train.checkpoints_kept) as checkpoints,
+        run_folder.checkpoints(workdir, part, setup.train.checkpoints_kept) as checkpoints,
         interruption.deferred(run_folder.RESUME) as request,
     ):
-        run = training_state.begin_or_resume(setup, checkpoints)
+        run = training_state.begin_or_resume(setup, checkpoints, logger.message)
         logger.start_part(setup, run)
         return loop.fit(setup, run, _hooks(setup, checkpoints, logger, request))
 
@@ -125,10 +154,11 @@ def timing_cache(cache: Path, logger: RunLogger | NullLogger) -> member_executio
     """A cache of the timings of execution modes, in the folder of decoded clips."""
 
     def read(name: str) -> float | None:
-        path = cache / f"{name}.json"
-        return float(json.loads(path.read_text(encoding="utf-8"))["seconds"]) if path.is_file() else None
+        content = sealed.read(cache / f"{name}.timing")
+        return None if content is None else float(json.loads(content)["seconds"])
 
     def write(name: str, seconds: float) -> None:
-        atomic.write(cache / f"{name}.json", json.dumps({"seconds": seconds}, allow_nan=False) + "\n")
+        content = json.dumps({"seconds": seconds}, allow_nan=False)
+        sealed.write(cache / f"{name}.timing", content.encode())
 
     return member_execution.TimingCache(read, write, logger.message)

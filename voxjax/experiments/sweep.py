@@ -17,7 +17,6 @@ from voxjax.errors import UsageError, mismatch
 from voxjax.experiments import run_folder, session
 from voxjax.experiments.run_logger import NullLogger, RunLogger
 from voxjax.pipeline import dataset as datasets
-from voxjax.pipeline import ensemble_setup
 from voxjax.pipeline.folds import make_fold
 from voxjax.pipeline.run_spec import Paths, resolve
 from voxjax.storage import atomic, csv_text, json_values
@@ -124,12 +123,11 @@ def sweep(config: Config, plan: SweepPlan, paths: Paths, workdir: AnyPath, resum
         fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
         processes.once(lambda: run_folder.claim(workdir, values))
         with RunLogger(workdir, spec, dataset, fold.split.train) if processes.first() else NullLogger() as logger:
-            setup = ensemble_setup.setup(spec, dataset, [fold], session.timing_cache(paths.cache, logger))
-            setup = _with_one_key(setup)
+            setup = _with_one_key(session.prepared(spec, dataset, [fold], workdir, "part0", logger))
             if plan.halve_after:
                 rungs = successive_halving.rungs(plan.trials, spec.config.train.epochs, plan.halve_after)
                 setup = setup._replace(rungs=rungs)
-            run = session.fit(setup, workdir / "checkpoints" / "part0", logger)
+            run = session.fit(setup, workdir, "part0", logger)
         trials = _ranked(drawn, run, spec.config.train.epochs)
         found: dict[str, Any] = {
             "trials": trials,

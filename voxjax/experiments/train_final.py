@@ -14,7 +14,7 @@ from voxjax.experiments import crossval, run_folder, session
 from voxjax.experiments.run_logger import NullLogger
 from voxjax.experiments.train import save_model, trained_model
 from voxjax.pipeline import dataset as datasets
-from voxjax.pipeline import ensemble_setup, folds
+from voxjax.pipeline import folds
 from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.folds import Fold
 from voxjax.pipeline.run_spec import RunSpec
@@ -67,8 +67,8 @@ def _final_model(
 ) -> TrainedModel:
     """The model of the final fold, with the temperature that the tested folds have."""
     logger = NullLogger()
-    setup = ensemble_setup.setup(spec, dataset, [fold], session.timing_cache(spec.paths.cache, logger))
-    run = session.fit(setup, workdir / "checkpoints" / "final", logger)
+    setup = session.prepared(spec, dataset, [fold], workdir, "final", logger)
+    run = session.fit(setup, workdir, "final", logger)
     (prediction,) = fold_predictions.predict_folds(spec, setup, run, [fold])
     prediction = prediction._replace(temperature=figures["temperature"])
     return trained_model(spec, dataset, fold, session.Outcome(figures, [prediction], [run]))

@@ -1,5 +1,6 @@
 """A run's state as a checkpoint: one tree of arrays per member, and a little JSON."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -30,16 +31,22 @@ def save(checkpoints: Checkpoints, state: Snapshot) -> None:
     checkpoints.save(*state)
 
 
-def begin_or_resume(setup: RunSetup, checkpoints: Checkpoints) -> RunState:
-    """Fresh weights, or the state of the newest complete checkpoint.
+def begin_or_resume(setup: RunSetup, checkpoints: Checkpoints, report: Callable[[str], object]) -> RunState:
+    """Fresh weights, or the state of the newest whole checkpoint.
+
+    Args:
+        setup: of the run.
+        checkpoints: of the run.
+        report: called with one line for each damaged checkpoint that is passed over.
 
     Raises:
-        VoxJaxError: at a damaged checkpoint, or that of another run.
+        VoxJaxError: if there is none but damaged checkpoints, or those of another run.
     """
     run = loop.begin(setup)
-    if checkpoints.latest() is None:
+    found = checkpoints.restore_newest(_arrays(setup, run), report)
+    if found is None:
         return run
-    arrays, extra = checkpoints.restore(_arrays(setup, run))
+    arrays, extra = found
     members = [
         member._replace(
             hyper=jax.tree.map(np.float32, Hyper(**counters.pop("hyper"))),

@@ -1,7 +1,6 @@
 """Several finished runs as one ensemble: a soft vote on their test clips, and one model folder of all members."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,7 +68,7 @@ def _vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str) -> Mapping[
     for run, order in zip(runs[1:], orders[1:], strict=True):
         _check_same_rows(runs[0], orders[0], run, order)
     names = _names([(str(run.figures["model"]), folder) for run, folder in zip(runs, folders, strict=True)])
-    configs = [json.loads((folder / "config.json").read_text(encoding="utf-8")) for folder in folders]
+    configs = [run_folder.config(folder) for folder in folders]
     figures = run_report.write_report(workdir / "report", _report_input(runs, names, orders, common, configs, priors))
     if priors == "training" and all((folder / "model").is_dir() for folder in folders):
         models = [model_folder.load(folder / "model") for folder in folders]
@@ -79,7 +78,7 @@ def _vote(folders: Sequence[AnyPath], workdir: AnyPath, priors: str) -> Mapping[
         atomic.write(workdir / "model" / "README.md", model_card.card(model.meta, figures))
         model_folder.save(workdir / "model", model)
     sources = {"vote": [str(folder) for folder in folders], "priors": priors}
-    atomic.write(workdir / "config.json", json.dumps(sources, indent=1, allow_nan=False) + "\n")
+    run_folder.claim(workdir, sources)
     return figures
 
 

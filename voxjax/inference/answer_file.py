@@ -1,9 +1,9 @@
 """A file of answers that grows while they are computed, and that a second call completes after an interruption.
 
 Beside `FILE` lies `FILE.progress` until all answers are there. Its first line says what the answers depend on, and
-each further one how far the file is complete: entries, failures, and the bytes with their SHA-256. A call with the
-same request cuts `FILE` back to the last whole line of these and goes on from there. As entries are computed in the
-same groups, the file has the same bytes in the end as that of an unbroken call.
+each further one how far the file is complete: entries, failures, and the bytes with their SHA-256. Each line has a
+digest of its own. A call with the same request cuts `FILE` back to the last whole line of these and goes on from there.
+As entries are computed in the same groups, the file has the same bytes in the end as that of an unbroken call.
 """
 
 import contextlib
@@ -11,13 +11,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from voxjax import interruption
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.inference import prediction_lines
 from voxjax.inference.predictor import EmotionPredictor
-from voxjax.storage import atomic, file_lock
+from voxjax.storage import atomic, file_lock, sealed_json
 from voxjax.storage.paths import locate
 from voxjax.version import __version__
 
@@ -69,8 +69,8 @@ def write(
         if rows is None:
             atomic.write(path, "")
             atomic.cut(log, 0)  # the log stays the same file, as it carries the lock
-            atomic.append(log, json.dumps(identity) + "\n")
-        last = Checkpoint(**json.loads(rows[-1])) if rows and len(rows) > 1 else Checkpoint()
+            atomic.append(log, _line(identity))
+        last = Checkpoint(**_content(rows[-1]) or {}) if rows and len(rows) > 1 else Checkpoint()
         if rows is not None:
             atomic.cut(path, last.bytes)
             atomic.cut(log, len("".join(rows).encode()))
@@ -97,7 +97,7 @@ def _appended(
         digest.update(data)
         counts = last.entries + block.answered, last.failed + len(block.failures), last.bytes + len(data)
         last = Checkpoint(*counts, digest.hexdigest())
-        atomic.append(log, json.dumps(last._asdict()) + "\n")
+        atomic.append(log, _line(last._asdict()))
         yield block
 
 
@@ -120,10 +120,12 @@ def _valid_rows(path: Path, log: Path, identity: Mapping[str, object]) -> list[s
     Raises:
         VoxJaxError: if the call was another one, or the file was changed since.
     """
-    head, *rows = log.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-    if not head.endswith("\n") or not path.is_file():
+    head, *rows = log.read_bytes().decode("utf-8", "replace").split("\n")
+    if not rows or not path.is_file():
         return None  # the lock has created the log, or the call ended before the first answer
-    written = json.loads(head)
+    written = _content(head)
+    if written is None:
+        raise VoxJaxError(mismatch(str(log), "what the interrupted call was asked", "damage", _DO))
     different = [name for name in identity if name not in written or written[name] != identity[name]]
     if different:
         what = f"the interrupted call's {', '.join(different)}"
@@ -131,12 +133,27 @@ def _valid_rows(path: Path, log: Path, identity: Mapping[str, object]) -> list[s
     data, digest, at = path.read_bytes(), hashlib.sha256(), 0
     valid: list[str] = []
     for row in rows:
-        one = Checkpoint(**json.loads(row)) if row.endswith("\n") else None
-        if one is None or one.bytes > len(data):
+        found = _content(row)  # None for the row of a write that was interrupted, or a damaged one
+        one = None if found is None else Checkpoint(**found)
+        if one is None or not at <= one.bytes <= len(data):
             break
         digest.update(data[at : one.bytes])
         at = one.bytes
         if digest.hexdigest() != one.sha256:
             raise VoxJaxError(mismatch(str(path), "the answers of the interrupted call", "other content", _DO))
-        valid.append(row)
-    return [head, *(valid if len(valid) > 1 else [])]  # the first is of the header alone, which is written again
+        valid.append(f"{row}\n")
+    return [f"{head}\n", *(valid if len(valid) > 1 else [])]  # the first is of the header alone, which is written again
+
+
+def _line(values: Mapping[str, object]) -> str:
+    """Values as one line of JSON with their digest."""
+    return json.dumps({**values, sealed_json.DIGEST: sealed_json.digest(values)}) + "\n"
+
+
+def _content(line: str) -> dict[str, Any] | None:
+    """The values of a line that `_line` wrote; None if it is damaged."""
+    try:
+        values, sealed = sealed_json.parsed(line.encode())
+    except sealed_json.DamagedError:
+        return None
+    return values if sealed else None

@@ -20,7 +20,7 @@ from voxjax.pipeline.examples import Examples
 from voxjax.pipeline.feature_sets import FeatureSet
 from voxjax.storage import sealed
 
-_VERSION = 4
+_VERSION = 5
 _AT_ONCE = 256  # clips that are encoded before they are written: what an interrupted run loses
 
 Samples = Callable[[int], Float[np.ndarray, " time"]]  # of one clip of the manifest

@@ -10,6 +10,7 @@ from voxjax.encoders import tensors, wav2vec2_config
 from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.pipeline.run_spec import Paths
+from voxjax.storage import download_record
 
 _SUFFIXES = (".npz", "_f16.npz", "_deq_f32.npz", ".safetensors")
 
@@ -31,9 +32,13 @@ def load(config: FeatureConfig, paths: Paths) -> EncoderWeights | None:
     if not isinstance(config, EncoderFeatures):
         return None
     path = locate(config, paths)
+    digests = {file: digest(file) for file in tensors.files(path)}
+    do = f"remove this folder and run voxjax download --encoder={config.encoder}"
+    folder = path if path.is_dir() else path.parent
+    download_record.check(folder, {file.name: one for file, one in digests.items()}, do)
     params = encoders.params(config, tensors.read(path))
     layout = params["layout"] if "layout" in params else ""
-    return EncoderWeights(params, "".join([*map(digest, tensors.files(path)), layout]))
+    return EncoderWeights(params, "".join([*digests.values(), layout]))
 
 
 def locate(config: EncoderFeatures, paths: Paths) -> Path:

@@ -1,5 +1,6 @@
 """The guide's feature table: one CSV row for each clip and each augmented copy."""
 
+import hashlib
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from voxjax.audio import features, offline_augment, vector
 from voxjax.config import OfflineAugmentConfig, VectorFeatures
 from voxjax.data.manifest import Manifest
 from voxjax.data.store import Store
-from voxjax.storage import atomic, csv_text
+from voxjax.storage import atomic, csv_text, sums
 from voxjax.storage.paths import AnyPath
 
 COLUMNS = (*vector.COLUMN_NAMES, "label", "speaker", "clip", "copy")
@@ -28,7 +29,7 @@ _NUMBERS = ",".join(["%.9g"] * vector.SIZE) + ","  # nine digits hold a float32 
 
 
 def write(path: AnyPath, manifest: Manifest, clips: Store, augment: OfflineAugmentConfig) -> tuple[int, int]:
-    """Writes the table atomically.
+    """Writes the table atomically, and beside it its SHA-256 as `sha256sum -c` reads it.
 
     Args:
         path: of the CSV file; its folder is created.
@@ -51,7 +52,9 @@ def write(path: AnyPath, manifest: Manifest, clips: Store, augment: OfflineAugme
         for copy, row in enumerate(of_clip.tolist()):
             text.write(_NUMBERS % tuple(row))
             text.write(csv_text.text([[clip.emotion, clip.speaker, clip.clip_id, copy]]))
-    atomic.write(path, text.getvalue())
+    content = text.getvalue().encode()
+    atomic.write(path, content)
+    atomic.write(sums.beside(path), sums.text({path.name: hashlib.sha256(content).hexdigest()}))
     return values.shape[0] * values.shape[1], len(COLUMNS)
 
 

@@ -13,7 +13,7 @@ from voxjax.audio import vector
 from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.pipeline.feature_table import COLUMNS
-from voxjax.storage import csv_text
+from voxjax.storage import checksum, csv_text, sums
 
 _SHOWN = 5
 
@@ -47,7 +47,7 @@ def check(path: Path, manifest: Manifest) -> Checked:
     shape = f"{len(rows.clips):,} x {vector.SIZE}"
     lines = [f"{path}: {shape} numbers, of {len(set(rows.clips)):,} clips with {copies - 1} copies each"]
     lines += [f"  {label:<16}{n:>7}" for label, n in sorted(collections.Counter(rows.labels).items())]
-    faults = [*_shape(rows, manifest, copies), *_identity(rows, manifest), *_numbers(rows)]
+    faults = [*_bytes(path), *_shape(rows, manifest, copies), *_identity(rows, manifest), *_numbers(rows)]
     return Checked([*lines, *(f"fault: {fault}" for fault in faults), *([] if faults else ["no faults"])], len(faults))
 
 
@@ -74,6 +74,13 @@ def _read(path: Path) -> _Rows:
     about = ([csv_text.original(row[k]) for row in rows] for k in range(vector.SIZE, len(COLUMNS)))
     labels, speakers, clips, copies = about
     return _Rows(values, labels, speakers, clips, copies)
+
+
+def _bytes(path: Path) -> Iterator[str]:
+    """Whether the table is the one that was written, where its digest lies beside it."""
+    beside = sums.beside(path)
+    if beside.is_file() and sums.parsed(beside.read_bytes()) != {path.name: checksum.digest(path, "sha256")}:
+        yield mismatch(str(path), f"the SHA-256 in {beside.name}", "another", "write the table again")
 
 
 def _shape(rows: _Rows, manifest: Manifest, copies: int) -> Iterator[str]:

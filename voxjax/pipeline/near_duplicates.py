@@ -4,8 +4,6 @@ import dataclasses
 import hashlib
 import io
 import os
-import zipfile
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,9 +17,9 @@ from voxjax.audio.fingerprint_arrays import from_arrays, packed, to_arrays
 from voxjax.data.manifest import Manifest
 from voxjax.data.store import Store
 from voxjax.errors import VoxJaxError, mismatch
-from voxjax.storage import atomic
+from voxjax.storage import sealed
 
-_VERSION = 1  # of the files; raised when `fingerprint.of` changes
+_VERSION = 2  # of the files; raised when `fingerprint.of` changes
 
 
 def prints(store: Store, sample_rate_hz: int, folder: Path, progress: Callable[[int], object]) -> list[Print]:
@@ -52,7 +50,7 @@ def prints(store: Store, sample_rate_hz: int, folder: Path, progress: Callable[[
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         made = list(pool.map(one, range(len(store))))
     try:
-        atomic.write(path, packed(to_arrays(made)))
+        sealed.write(path, packed(to_arrays(made)))
     except OSError as error:
         do = "free some space, or set VOXJAX_CACHE to another folder"
         raise VoxJaxError(mismatch(str(path), "to write fingerprints", error.strerror, do)) from error
@@ -84,9 +82,9 @@ def with_recordings(manifest: Manifest, clip_prints: Sequence[Print]) -> Manifes
 
 def _read(path: Path, clips: int) -> list[Print] | None:
     """Cached fingerprints; None where there are none or the file is damaged."""
-    try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            found = from_arrays({name: arrays[name] for name in arrays.files})
-    except (OSError, ValueError, TypeError, LookupError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error):
+    content = sealed.read(path)
+    if content is None:
         return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        found = from_arrays({name: arrays[name] for name in arrays.files})
     return found if len(found) == clips else None

@@ -13,13 +13,15 @@ from voxjax.evaluation.figures import measure, probabilities
 from voxjax.evaluation.results import ReportInput
 from voxjax.metrics import classification
 from voxjax.reporting import enrolment_plot, html, plots, robustness_plot, tables, terms
-from voxjax.storage import atomic
+from voxjax.storage import atomic, sums
 from voxjax.storage.paths import AnyPath
 from voxjax.storage.safe_text import printable
 
+_LOG = "../metrics.jsonl"  # beside the report of a run that was trained in epochs
+
 
 def write_report(folder: AnyPath, run: ReportInput, figures: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-    """Writes `metrics.json`, the tables, the pictures and `report.html`, each atomically.
+    """Writes `metrics.json`, the tables, the pictures and `report.html`, each atomically, then `SHA256SUMS`.
 
     Args:
         folder: created if missing. Files of the same names are replaced.
@@ -57,6 +59,8 @@ def write_report(folder: AnyPath, run: ReportInput, figures: Mapping[str, Any] |
     if run.audio_hashes:
         atomic.write(folder / "recordings.csv", tables.recordings(run.clips, run.audio_hashes))
     atomic.write(folder / "report.html", page(figures, pictures, run.meta["config"], run.notes))
+    log = [_LOG] if (folder / _LOG).exists() else []
+    sums.write(folder, ["metrics.json", "predictions.csv", *(["recordings.csv"] if run.audio_hashes else []), *log])
     return figures
 
 

@@ -9,6 +9,8 @@ from typing import Any, Protocol, cast
 
 # Part: its module, imported when it is run, as some need packages that the rest does without.
 PARTS = {
+    "damages": "voxjax.benchmarks.soak.damages",
+    "determinism": "voxjax.benchmarks.soak.determinism",
     "disk": "voxjax.benchmarks.soak.disk",
     "kills": "voxjax.benchmarks.soak.kills",
     "locks": "voxjax.benchmarks.soak.locks",

@@ -14,6 +14,7 @@ import numpy as np
 from voxjax.artifacts import array_files
 from voxjax.artifacts.array_files import OLD_SUFFIX, SUFFIX
 from voxjax.artifacts.array_headers import NUMPY_2_0, TEXTS
+from voxjax.storage import sealed_json
 
 DESCRIPTION = "model.json"
 _IDENTITY = "identity.npz"
@@ -75,7 +76,7 @@ def read(folder: Path) -> ModelFiles:
     for path in sorted(folder.iterdir()):
         if path.name != DESCRIPTION:
             arrays[path.name] = unpacked(path.name, path.read_bytes())
-    return ModelFiles(json.loads((folder / DESCRIPTION).read_bytes()), arrays)
+    return ModelFiles(sealed_json.parsed((folder / DESCRIPTION).read_bytes())[0], arrays)
 
 
 def packed(file: str, arrays: dict[str, np.ndarray]) -> bytes:

@@ -24,6 +24,7 @@ from voxjax.data.corpora import (
 from voxjax.data.manifest import FILES, Clip, Manifest
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.names import caseless, normalised
+from voxjax.storage import download_record
 
 
 class Corpus(NamedTuple):
@@ -115,7 +116,15 @@ def _root(name: str, data_dir: Path | None, cache: Path) -> Path:
 
 
 def _found(name: str, root: Path) -> list[Clip]:
-    """The clips of one corpus, with names in one Unicode form, and their speakers as people."""
+    """The clips of one corpus, with names in one Unicode form, and their speakers as people.
+
+    Raises:
+        VoxJaxError: if the corpus was downloaded, and files of it are missing or were changed since.
+    """
+    clips = CORPORA[name].find(root)
+    digests = {clip.path.removeprefix(f"{name}/"): clip.sha256 for clip in clips}
+    do = f"remove it and run voxjax download --corpus={name}, or delete its {download_record.NAME} to use it as it is"
+    download_record.check(root / name, digests, do)
     return [
         dataclasses.replace(
             clip,
@@ -124,7 +133,7 @@ def _found(name: str, root: Path) -> list[Clip]:
             statement=normalised(clip.statement),
             person=f"{CORPORA[name].people}/{caseless(clip.speaker)}" if clip.has_known_speaker else "",
         )
-        for clip in CORPORA[name].find(root)
+        for clip in clips
     ]
 
 

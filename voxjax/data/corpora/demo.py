@@ -1,12 +1,12 @@
-"""The built-in demo corpus: synthetic speech, written once into the cache."""
+"""The built-in demo corpus: synthetic speech, written into the cache, and again where it is damaged."""
 
 from pathlib import Path
 
 import soundfile
 
 from voxjax.data import synthetic
-from voxjax.data.manifest import Clip, digest
-from voxjax.storage import atomic
+from voxjax.data.corpora import generated
+from voxjax.data.manifest import Clip
 
 NOTE = "Demo corpus: synthetic speech made by voxjax.data.synthetic, Apache-2.0. Not recorded from people."
 
@@ -20,7 +20,7 @@ def find(cache: Path) -> list[Clip]:
     Raises:
         OSError: if the cache can't be written; nothing is left behind.
     """
-    atomic.write_folder(cache / _FOLDER, _write)
+    digests = generated.ensure(cache / _FOLDER, _write)
     return [
         Clip(
             path=_path(speaker, emotion, take),
@@ -31,7 +31,7 @@ def find(cache: Path) -> list[Clip]:
             statement=_STATEMENTS[take % 2],
             intensity="",
             repetition=str(take // 2 + 1),
-            sha256=digest(cache / _path(speaker, emotion, take)),
+            sha256=digests[_path(speaker, emotion, take).removeprefix(f"{_FOLDER}/")],
         )
         for speaker in synthetic.SPEAKERS
         for emotion in synthetic.MANNERS

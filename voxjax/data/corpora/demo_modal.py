@@ -1,5 +1,6 @@
 """The built-in demo corpus of several modalities: voice, words, face and physiology, written once into the cache."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,8 @@ import numpy as np
 import soundfile
 
 from voxjax.data import synthetic, synthetic_modal
-from voxjax.data.manifest import Clip, digest
-from voxjax.storage import atomic
+from voxjax.data.corpora import generated
+from voxjax.data.manifest import Clip
 
 NOTE = (
     "Demo corpus of several modalities: voice, words, face and physiology made by voxjax.data.synthetic_modal, "
@@ -24,14 +25,14 @@ def find(cache: Path) -> list[Clip]:
     Raises:
         OSError: if the cache can't be written; nothing is left behind.
     """
-    atomic.write_folder(cache / _FOLDER, _write)
-    return [_clip(cache, take) for take in synthetic_modal.takes()]
+    digests = {f"{_FOLDER}/{name}": one for name, one in generated.ensure(cache / _FOLDER, _write).items()}
+    return [_clip(digests, take) for take in synthetic_modal.takes()]
 
 
-def _clip(cache: Path, take: synthetic_modal.Take) -> Clip:
+def _clip(digests: Mapping[str, str], take: synthetic_modal.Take) -> Clip:
     path, words = _path(take), synthetic_modal.words(take)
     files = {name: f"{path}.{name}.csv" for name in ("face", "physio")}
-    present: dict[str, Any] = {name: file for name, file in files.items() if (cache / file).is_file()}
+    present: dict[str, Any] = {name: file for name, file in files.items() if file in digests}
     return Clip(
         path=f"{path}.wav",
         corpus="demo_modal",
@@ -41,7 +42,7 @@ def _clip(cache: Path, take: synthetic_modal.Take) -> Clip:
         statement=words,
         intensity="",
         repetition=str(take.take + 1),
-        sha256=digest(cache / f"{path}.wav"),
+        sha256=digests[f"{path}.wav"],
         text=words,
         **present,
     )

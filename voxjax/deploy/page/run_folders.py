@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 from voxjax.audio.limits import AudioLimits
 from voxjax.data.corpora import GENERATED
+from voxjax.errors import VoxJaxError, mismatch
 from voxjax.evaluation import compare_runs
 from voxjax.evaluation.compare_runs import Run
 from voxjax.evaluation.learning_curve_diagnostics import read as read_history
-from voxjax.storage import paths
+from voxjax.storage import paths, sums
 from voxjax.storage.paths import AnyPath, locate, reaching
 
 _REPORT = "report/metrics.json"
+_HISTORY = "../metrics.jsonl"  # from the report
 _LEVELS = ("*", "*/*")  # below the folder that the page was started with
 _MOST = 500  # runs that are listed
 _COPY = re.compile(r"#\d+$")  # of an augmented copy's name; the recording itself is played
@@ -61,11 +63,15 @@ def read(folder: AnyPath) -> FinishedRun:
     """The report and the history of a run.
 
     Raises:
-        VoxJaxError: at a damaged report.
+        VoxJaxError: at a damaged report or history.
     """
-    log = folder / "metrics.jsonl"
     report = compare_runs.read(folder)
-    return FinishedRun(report, read_history(log) if log.is_file() else [])
+    do = "copy the run whole"
+    files = sums.read(folder / "report", [_HISTORY], do)
+    try:
+        return FinishedRun(report, read_history(files[_HISTORY]) if _HISTORY in files else [])
+    except ValueError as error:
+        raise VoxJaxError(mismatch(str(folder / "metrics.jsonl"), "a JSON object a line", error, do)) from error
 
 
 def roots(data_dir: str, corpus: str) -> list[Path]:
