@@ -92,3 +92,11 @@ def test_an_old_word_is_found():
         "others",
         "shares",
     ]
+
+
+def test_no_file_has_the_marks_of_an_unfinished_merge():
+    kinds = ("html", "py", "md", "json", "toml", "cfg", "js", "css", "txt", "ipynb")
+    patterns = (f"{place}*.{kind}" for kind in kinds for place in ("", "[!.]*/**/"))
+    found = [path for pattern in patterns for path in ROOT.glob(pattern)]
+    marks = re.compile(r"^(<{7} |>{7} |={7}$)", re.MULTILINE)
+    assert [str(path.relative_to(ROOT)) for path in found if marks.search(path.read_text(errors="replace"))] == []

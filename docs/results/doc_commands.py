@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests import conftest  # noqa: E402
+from tests import conftest, zygote  # noqa: E402
 from tests.doc_commands import folder, pages, rules, running  # noqa: E402
 from voxjax.storage.provenance import provenance  # noqa: E402
 
@@ -98,7 +98,7 @@ def main() -> int:
         root, weights = Path(stack.enter_context(tempfile.TemporaryDirectory())), os.environ.get("VOXJAX_WEIGHTS")
         environment = dict(os.environ) | {"VOXJAX_CACHE": str(root / "cache"), "XLA_FLAGS": conftest.QUICK_FLAGS}
         base = folder.make(root / "base", Path(weights).resolve() if weights else None)
-        address = stack.enter_context(running.forking(root, environment))
+        address = stack.enter_context(zygote.forking(root, environment))
         work = running.Workplace(root, base, environment, address, limit_s=3_600.0)
         folder.train(base, lambda text: work.shell(text, base))
         with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:

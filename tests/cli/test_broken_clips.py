@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests import zygote
 from tests.inference.test_predictor import member, saved
 from tests.voices import write_folder
 from voxjax.data import corpora, quality
@@ -26,7 +27,8 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 def command(*arguments, cache, **environment):
     values = {**os.environ, "PYTHONPATH": str(ROOT), "VOXJAX_CACHE": str(cache), **environment}
-    line = [sys.executable, "-m", "voxjax", *map(os.fspath, arguments)]
+    python = sys.executable if environment else zygote.python()
+    line = [python, "-m", "voxjax", *map(os.fspath, arguments)]
     return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, env=values)
 
 

@@ -4,12 +4,12 @@ import json
 import os
 import socket
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from tests import zygote
 from tests.experiments.test_train import ROOT
 from tests.voices import write_folder
 
@@ -25,7 +25,7 @@ SMALL = [
 def start(corpus, workdir, devices, *more):
     compiler = os.environ["XLA_FLAGS"] if "XLA_FLAGS" in os.environ else ""
     environment = {**os.environ, "XLA_FLAGS": f"{compiler} --xla_force_host_platform_device_count={devices}"}
-    command = [sys.executable, "scripts/train.py", *SMALL, f"--data_dir={corpus}", f"--workdir={workdir}", *more]
+    command = [zygote.python(), "scripts/train.py", *SMALL, f"--data_dir={corpus}", f"--workdir={workdir}", *more]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -5,13 +5,13 @@ import io
 import json
 import pathlib
 import subprocess
-import sys
 
 import matplotlib.image
 import numpy as np
 import pytest
 import soundfile
 
+from tests import zygote
 from tests.attribution import test_explanation
 from tests.inference import test_predictor
 from voxjax.attribution import explanation_files
@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 
 
 def voxjax(folder, *arguments):
-    command = [sys.executable, "-m", "voxjax", "explain", *arguments, f"--model={folder / 'model'}"]
+    command = [zygote.python(), "-m", "voxjax", "explain", *arguments, f"--model={folder / 'model'}"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr
 

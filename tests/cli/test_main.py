@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests import zygote
 from voxjax.cli import config_files, main
 from voxjax.cli.commands import completion
 from voxjax.storage import provenance
@@ -17,7 +18,7 @@ SCRIPTS = {"inspect": "inspect_data"}  # scripts whose names differ from their c
 
 
 def voxjax(*arguments):
-    command = [sys.executable, "-m", "voxjax", *arguments]
+    command = [zygote.python(), "-m", "voxjax", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr
 
@@ -61,7 +62,7 @@ def test_without_a_command_the_help_is_printed_with_exit_code_2():
 @pytest.mark.parametrize("name", ["train", "inspect"])
 def test_script_and_command_print_the_same_help(name):
     script = f"scripts/{SCRIPTS.get(name, name)}.py"
-    done = subprocess.run([sys.executable, script, "--help"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([zygote.python(), script, "--help"], cwd=ROOT, capture_output=True, text=True)
     code, out, err = voxjax(name, "--help")
     assert (done.returncode, code, err) == (0, 0, "")
     assert f"usage: voxjax {name} [--FLAG=VALUE …]" in out

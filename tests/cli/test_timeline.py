@@ -6,11 +6,11 @@ import json
 import pathlib
 import re
 import subprocess
-import sys
 
 import pytest
 import soundfile
 
+from tests import zygote
 from tests.inference import test_predictor, test_timeline
 from voxjax import EmotionPredictor, progress
 from voxjax.errors import UsageError
@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 
 
 def voxjax(folder, *arguments, command=("timeline",)):
-    command = [sys.executable, "-m", "voxjax", *command, *arguments, f"--model={folder / 'model'}"]
+    command = [zygote.python(), "-m", "voxjax", *command, *arguments, f"--model={folder / 'model'}"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr
 

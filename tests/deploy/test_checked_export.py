@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from tests import untrained
+from tests import untrained, zygote
 from voxjax.artifacts import model_folder
 from voxjax.deploy import EXPORT_FORMATS, ExportFormat, base, checked_export
 from voxjax.errors import VoxJaxError
@@ -65,7 +65,7 @@ def test_the_command_knows_every_format():
 
 
 def voxjax_export(*arguments):
-    command = [sys.executable, "-m", "voxjax", "export", *arguments]
+    command = [zygote.python(), "-m", "voxjax", "export", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     return done.returncode, done.stdout, done.stderr
 

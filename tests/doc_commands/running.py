@@ -1,7 +1,6 @@
 """Runs blocks of the documentation: shell commands by bash, Python by a process of its own, services beside them."""
 
 import contextlib
-import os
 import re
 import signal
 import subprocess
@@ -11,7 +10,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.doc_commands import folder, zygote
+from tests import zygote
+from tests.doc_commands import folder
 from tests.doc_commands.folder import Outcome
 from tests.doc_commands.pages import INSTALL, ROOT, Block, commands
 
@@ -160,17 +160,3 @@ def _ready(process: subprocess.Popen, log: Path) -> str:
             if found and urllib.request.urlopen(f"http://127.0.0.1:{found[1]}/ready").status == 200:
                 return f"127.0.0.1:{found[1]}"
     raise AssertionError(f"the service did not start: {log.read_text()}")
-
-
-@contextlib.contextmanager
-def forking(root: Path, environment: dict[str, str]):
-    """A zygote; yields its address."""
-    address = str(root / "zygote")
-    command = [sys.executable, "-m", "tests.doc_commands.zygote", address]
-    with subprocess.Popen(command, cwd=ROOT, env=environment | {"PYTHONPATH": str(ROOT)}) as process:
-        try:
-            while not os.path.exists(address) and process.poll() is None:
-                time.sleep(0.02)
-            yield address
-        finally:
-            process.terminate()

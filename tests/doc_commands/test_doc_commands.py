@@ -14,7 +14,7 @@ import shutil
 
 import pytest
 
-from tests import conftest, hub_server
+from tests import conftest, hub_server, zygote
 from tests.doc_commands import folder, pages, rules, running
 from voxjax.cli import main
 
@@ -59,7 +59,7 @@ def work(tmp_path_factory):
     with contextlib.ExitStack() as stack:
         hub = stack.enter_context(hub_server.running())
         environment |= {"XLA_FLAGS": conftest.QUICK_FLAGS, "HF_ENDPOINT": hub.url, "HF_HOME": str(root / "hub")}
-        address = stack.enter_context(running.forking(root, environment))
+        address = stack.enter_context(zygote.forking(root, environment))
         place = stack.enter_context(running.Workplace(root, base, environment, address))
         folder.train(base, lambda text: place.shell(text, base))
         model = base / "run/model"

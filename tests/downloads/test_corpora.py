@@ -19,6 +19,7 @@ import pytest
 import soundfile
 
 from tests import server as servers
+from tests import zygote
 from tests.server import Response
 from voxjax.data.corpora import GENERATED, ravdess
 from voxjax.downloads import corpora as corpus_downloads
@@ -350,10 +351,11 @@ def test_the_table_is_complete():
         assert f"| `{name}` |" in page
 
 
-def command(*flags):
+def command(*flags, python=None):
+    """A command at work; one that gets signals needs a `python` of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, *flags],
+        [python or zygote.python(), *flags],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -392,7 +394,7 @@ def test_the_command_resumes_after_a_kill_and_rejects_a_substitute(server, tmp_p
     slow = Response(claimed=208_468_073, chunk=50_000, pace_s=0.05)
     server.responses[ARCHIVE] = [slow, Response(claimed=208_468_073, status=404)]
     part = tmp_path / ".ravdess.download/archive" / (ARCHIVE.rpartition("/")[2] + ".part")
-    kept, code, words = killed_at(command(*flags), part, 200_000, by)
+    kept, code, words = killed_at(command(*flags, python=sys.executable), part, 200_000, by)
     assert (code, words) == ends
     assert content.startswith(kept) and not (tmp_path / "ravdess").exists()
     again = command(*flags)
@@ -420,7 +422,7 @@ def test_a_killed_download_is_resumed_to_the_end(server, tmp_path, clips):
     """)
     (tmp_path / "archive").write_bytes(archive)
     part = tmp_path / ".ravdess.download/archive" / (ARCHIVE.rpartition("/")[2] + ".part")
-    kept, *_ = killed_at(command("-c", code), part, len(archive) // 2)
+    kept, *_ = killed_at(command("-c", code, python=sys.executable), part, len(archive) // 2)
     download(server, tmp_path, small_source(archive))
     assert tree(tmp_path / "ravdess") == clips
     assert server.ranges(ARCHIVE)[-1] == f"bytes={len(kept)}-"

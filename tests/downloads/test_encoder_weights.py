@@ -6,11 +6,10 @@ import os
 import pathlib
 import re
 import subprocess
-import sys
 
 import pytest
 
-from tests import runs
+from tests import runs, zygote
 from tests import server as servers
 from tests.encoders.test_whisper import hugging_face, random_tensors
 from tests.server import Response
@@ -208,7 +207,7 @@ def test_the_documented_line_converts_a_pickle(tmp_path):
 
 def command(*flags):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    line = [sys.executable, "scripts/download.py", *flags]
+    line = [zygote.python(), "scripts/download.py", *flags]
     return subprocess.run(line, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 

@@ -3,12 +3,12 @@
 import json
 import pathlib
 import subprocess
-import sys
 import unicodedata
 
 import numpy as np
 import pytest
 
+from tests import zygote
 from tests.reporting.test_run_report import run as example
 from voxjax.errors import VoxJaxError
 from voxjax.evaluation import compare_runs
@@ -133,7 +133,7 @@ def test_folders_without_a_report_or_with_a_damaged_one_are_errors(runs, tmp_pat
 
 def command(*arguments):
     return subprocess.run(
-        [sys.executable, "scripts/compare.py", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
+        [zygote.python(), "scripts/compare.py", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True
     )
 
 

@@ -3,12 +3,11 @@
 import dataclasses
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from tests import runs
+from tests import runs, zygote
 from tests.experiments.test_crossval import SMALL
 from tests.experiments.test_train import ROOT
 from tests.voices import write_folder
@@ -105,7 +104,7 @@ def plain(name):
 @pytest.mark.slow
 def test_commands_read_and_write_a_bucket(local, bucket, tmp_path):
     def voxjax(*arguments):
-        command = [sys.executable, "-m", "voxjax", *arguments]
+        command = [zygote.python(), "-m", "voxjax", *arguments]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout

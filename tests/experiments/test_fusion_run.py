@@ -7,12 +7,11 @@ import json
 import pathlib
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from tests import runs
+from tests import runs, zygote
 from tests.voices import write_folder
 from voxjax.artifacts import migration
 from voxjax.config import Config, FrameFeatures, MemberConfig, OfflineAugmentConfig, TrainConfig
@@ -249,7 +248,7 @@ def test_unknown_and_missing_modalities_are_errors(corpus, tmp_path):
 
 
 def predict(*arguments):
-    command = [sys.executable, "scripts/predict.py", *map(str, arguments)]
+    command = [zygote.python(), "scripts/predict.py", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 

@@ -4,11 +4,11 @@ import csv
 import json
 import pathlib
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from tests import zygote
 from tests.voices import write_folder
 from voxjax.audio import corruptions
 from voxjax.experiments import robustness
@@ -22,7 +22,7 @@ def evaluated(tmp_path_factory):
     root = tmp_path_factory.mktemp("robustness")
     data = write_folder(root, takes=1, speakers=2)
     line = ["scripts/evaluate.py", "--corpus=folder", f"--data_dir={data}", f"--workdir={root / 'run'}", "--robustness"]
-    done = subprocess.run([sys.executable, *line], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([zygote.python(), *line], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return data, root / "run/report", done.stdout
 

@@ -3,11 +3,11 @@
 import csv
 import json
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from tests import zygote
 from tests.experiments.test_train import ROOT
 from tests.voices import write_folder
 from voxjax.errors import UsageError
@@ -58,7 +58,7 @@ def test_sobol_points_are_in_all_quarters():
 
 def command(script, corpus, workdir, *more):
     return subprocess.run(
-        [sys.executable, f"scripts/{script}", *SMALL, f"--data_dir={corpus}", f"--workdir={workdir}", *more],
+        [zygote.python(), f"scripts/{script}", *SMALL, f"--data_dir={corpus}", f"--workdir={workdir}", *more],
         cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 from safetensors.numpy import load_file
 
+from tests import zygote
 from tests.experiments import test_tensorboard
 from tests.leaks import DISGUISES
 from tests.voices import write_folder
@@ -44,11 +45,12 @@ def corpus(tmp_path_factory):
 
 def command(corpus, workdir, *more, epochs=6):
     flags = [*SMALL, f"--config.train.epochs={epochs}", f"--data_dir={corpus}", f"--workdir={workdir}", *more]
-    return [sys.executable, "scripts/train.py", *flags]
+    return ["scripts/train.py", *flags]
 
 
 def run(corpus, workdir, *more, **options):
-    return subprocess.run(command(corpus, workdir, *more, **options), cwd=ROOT, capture_output=True, text=True)
+    line = [zygote.python(), *command(corpus, workdir, *more, **options)]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +192,8 @@ def test_training_on_one_corpus_and_testing_on_another_uses_shared_labels(corpus
 
 def ended_after(epochs, lines, arguments, number):
     """Runs a command until its log has so many epochs, and sends it a signal; its exit code and standard error."""
-    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    line = [sys.executable, *arguments]
+    with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 300
         while time.monotonic() < deadline and (not lines.is_file() or len(lines.read_text().splitlines()) < epochs):
             time.sleep(0.01)

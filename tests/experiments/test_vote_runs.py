@@ -4,12 +4,12 @@ import dataclasses
 import json
 import pathlib
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from tests import runs as running
+from tests import zygote
 from tests.evaluation.test_compare_runs import better, written
 from tests.experiments.test_crossval import predictions
 from tests.reporting.test_run_report import run as example
@@ -134,7 +134,7 @@ def test_models_of_runs_are_joined_and_predict_their_vote(tmp_path):
             "Nothing was held out: these figures are of the validation clips and are no result." in figures["warnings"]
         )
     done = subprocess.run(
-        [sys.executable, "scripts/vote.py", *map(str, folders), f"--workdir={tmp_path / 'vote'}"],
+        [zygote.python(), "scripts/vote.py", *map(str, folders), f"--workdir={tmp_path / 'vote'}"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -13,6 +13,7 @@ import time
 import pytest
 import soundfile
 
+from tests import zygote
 from tests.inference.test_predictor import RATE_HZ, ROOT, member, saved, voice
 from voxjax.errors import VoxJaxError
 from voxjax.inference import answer_file, prediction_lines
@@ -132,10 +133,10 @@ def test_a_lock_on_a_deleted_file_is_none(tmp_path):
 
 
 def test_a_killed_command_goes_on_where_it_was(predictor, clips, tmp_path):
-    arguments = [sys.executable, "-m", "voxjax", "predict", str(clips), f"--model={predictor.model}", "--format=jsonl"]
+    arguments = ["-m", "voxjax", "predict", str(clips), f"--model={predictor.model}", "--format=jsonl"]
     arguments += [f"--out={tmp_path / 'out'}"]
     log, out = tmp_path / "out.progress", tmp_path / "out"
-    process = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + 60
         while time.monotonic() < end and process.poll() is None:
@@ -146,7 +147,7 @@ def test_a_killed_command_goes_on_where_it_was(predictor, clips, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert process.returncode == -signal.SIGKILL and log.exists()
-    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([zygote.python(), *arguments], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "were answered by an earlier call" in done.stderr, done.stderr
     found = [json.loads(line)["path"] for line in out.read_text().splitlines()]
     assert found == [str(clips / f"{i:03d}.wav") for i in range(FILES)] and not log.exists()

@@ -2,12 +2,12 @@
 
 import pathlib
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests import zygote
 from tests.inference.test_predictor import LABELS, RATE_HZ, ROOT, member, probabilities, saved, voice
 from voxjax import EmotionPredictor
 from voxjax.artifacts import model_folder
@@ -61,7 +61,7 @@ def test_the_file_of_arrays_holds_all_without_pickle(tmp_path):
     for i in range(2):
         soundfile.write(tmp_path / f"é{i}.wav", voice(0.4, i), RATE_HZ)
     (tmp_path / "list.csv").write_text("path,who\né0.wav,Zoë\ngone.wav,x\né1.wav,\n", encoding="utf-8")
-    command = [sys.executable, "scripts/predict.py", str(tmp_path / "list.csv"), f"--model={model}", "--format=npz"]
+    command = [zygote.python(), "scripts/predict.py", str(tmp_path / "list.csv"), f"--model={model}", "--format=npz"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "add --out=FILE" in done.stderr
     out = tmp_path / "out.npz"

@@ -4,13 +4,13 @@ import csv
 import json
 import logging
 import subprocess
-import sys
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import soundfile
 
+from tests import zygote
 from tests.inference.test_predictor import CONFIG, LABELS, RATE_HZ, member, probabilities, saved, voice
 from voxjax import EmotionPredictor, models
 from voxjax.artifacts import model_folder
@@ -187,7 +187,7 @@ def test_the_command_enrols_a_folder(folder, predictor, clips, tmp_path):
     for path in clips[:4]:
         (tmp_path / path.name).write_bytes(path.read_bytes())
     flags = [f"--model={folder}", f"--enrol={tmp_path}", "--format=json"]
-    call = [sys.executable, "-m", "voxjax", "predict", str(clips[5]), *flags]
+    call = [zygote.python(), "-m", "voxjax", "predict", str(clips[5]), *flags]
     ran = subprocess.run(call, capture_output=True, text=True, check=True)
     expected = predictor.enrolled(clips[:4]).predict(clips[5])["probabilities"]
     assert json.loads(ran.stdout)["probabilities"] == pytest.approx(expected, abs=1e-5)

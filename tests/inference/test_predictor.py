@@ -6,7 +6,6 @@ import io
 import json
 import pathlib
 import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests import zygote
 from voxjax import EmotionPredictor, models
 from voxjax.artifacts import model_folder
 from voxjax.audio import features, normalize
@@ -279,7 +279,7 @@ def test_an_empty_folder_gives_an_error_and_the_other_files_are_predicted(predic
 
 
 def script(*arguments):
-    command = [sys.executable, "scripts/predict.py", *map(str, arguments)]
+    command = [zygote.python(), "scripts/predict.py", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 

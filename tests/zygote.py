@@ -2,7 +2,7 @@
 
 The parent never uses XLA: every command starts it anew, with its own flags and environment, as a real process does.
 
-python -m tests.doc_commands.zygote SOCKET
+python -m tests.zygote SOCKET
 """
 
 import atexit
@@ -16,9 +16,15 @@ import runpy
 import select
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
+import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
 
 IMPORTED = (
     "matplotlib.pyplot",
@@ -61,6 +67,33 @@ def install(folder: Path, address: str) -> None:
         text = CLIENT.format(python=sys.executable, is_python=name == "python", address=address)
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
+
+
+@contextlib.contextmanager
+def forking(root: Path, environment: dict[str, str]) -> Iterator[str]:
+    """A zygote with its socket in a folder; yields its address."""
+    address = str(root / "zygote")
+    command = [sys.executable, "-m", "tests.zygote", address]
+    own = environment | {"PYTHONPATH": str(ROOT)}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    with subprocess.Popen(command, cwd=ROOT, env=own, **streams) as process:
+        try:
+            while not os.path.exists(address):
+                assert process.poll() is None, "the zygote ended"
+                time.sleep(0.02)
+            yield address
+        finally:
+            process.terminate()
+
+
+@functools.cache
+def python() -> str:
+    """A `python` for `-m voxjax …` and `scripts/….py` that costs no second import; it can't be sent signals."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voxjax-tests-python-")))
+    install(folder, stack.enter_context(forking(folder, dict(os.environ))))
+    return str(folder / "python")
 
 
 def ask(address: str, request: dict, out: int) -> int:
