@@ -17,6 +17,7 @@ from voxjax.deploy.page import run_charts, run_clips, run_folders, settings
 from voxjax.errors import UsageError
 from voxjax.evaluation import in_words
 from voxjax.experiments import crossval
+from voxjax.storage import sums
 
 expect = pytest.importorskip("playwright.sync_api", reason="no Playwright: pip install '.[test]'").expect
 
@@ -42,6 +43,8 @@ def finished_runs(tmp_path_factory):
     shutil.copytree(root / "runs/closed form/report", root / "runs/sweep/with epochs/report")
     rows = [{"epoch": i, "train_loss": 2.0 / i, "valid_loss": 2.5 / i, "valid_uar": 0.2 * i} for i in (1, 2, 3)]
     (root / "runs/sweep/with epochs/metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    names = ("metrics.json", "predictions.csv", "recordings.csv", "../metrics.jsonl")
+    sums.write(root / "runs/sweep/with epochs/report", names)
     return root
 
 
