@@ -102,7 +102,9 @@ class Bench:
         work, started = self.works(place)[name], time.monotonic()
         err = self.finish(work.first)
         seconds = time.monotonic() - started
-        usual = {_pattern(line) for text in (err, self.finish(work.again)) for line in text.splitlines()}
+        if "--resume" not in work.again:  # which writes no further lines
+            err += self.finish(work.again)
+        usual = {_pattern(line) for line in err.splitlines()}
         size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
         return Unbroken(digest(place, work), seconds, size // 1024, frozenset(usual))
 
