@@ -3,18 +3,15 @@
 A command is ended in the signal's handler, without unwinding, so that nothing can print a stack trace after it: no
 destructor, no thread and no exit function. Files are written atomically, so nothing more is to be done for them.
 Training defers a signal instead, to save its state. Handlers are installed for commands alone, not where VoxJAX is
-imported.
+imported. This module imports little, as a command runs it first: until then a signal does what it does to Python.
 """
 
 import atexit
 import contextlib
 import os
-import shutil
 import signal
 import sys
-import threading
 from collections.abc import Iterator
-from types import FrameType
 
 _NAMES = {"SIGINT": "interrupted", "SIGTERM": "stopped by SIGTERM", "SIGHUP": "stopped by SIGHUP"}
 _TEXTS = {getattr(signal, name): text for name, text in _NAMES.items() if hasattr(signal, name)}  # no SIGHUP on Windows
@@ -37,7 +34,7 @@ class _Leave:
     def __init__(self, do: str) -> None:
         self._do = do
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
+    def __call__(self, number: int, frame: object) -> None:
         del frame
         _leave(number, self._do)
 
@@ -50,7 +47,7 @@ class Request(_Leave):
         self.number = 0  # of the signal that has come; 0 before
         self.possible = False  # whether signals are deferred at all
 
-    def __call__(self, number: int, frame: FrameType | None) -> None:
+    def __call__(self, number: int, frame: object) -> None:
         if self.number:
             super().__call__(number, frame)
         self.number = number
@@ -58,8 +55,6 @@ class Request(_Leave):
 
 def install() -> None:
     """Installs the handlers for a command. A signal that the process was started to ignore (nohup) stays ignored."""
-    if threading.current_thread() is not threading.main_thread():
-        return
     for number in _TEXTS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _Leave(""))
@@ -87,11 +82,13 @@ def deferred(do: str) -> Iterator[Request]:
 @contextlib.contextmanager
 def _handled(handler: _Leave) -> Iterator[bool]:
     """Replaces the handlers of a command for some time; whether there are any."""
-    main = threading.current_thread() is threading.main_thread()
-    before = {number: signal.getsignal(number) for number in _TEXTS} if main else {}
+    before = {number: signal.getsignal(number) for number in _TEXTS}
     own = {number: old for number, old in before.items() if isinstance(old, _Leave)}
-    for number in own:
-        signal.signal(number, handler)
+    try:
+        for number in own:
+            signal.signal(number, handler)
+    except ValueError:  # in another thread than the main one
+        own = {}
     try:
         yield bool(own)
     finally:
@@ -121,17 +118,27 @@ def end(code: object) -> None:
     os._exit(code or 0)
 
 
+def _remove(name: str) -> None:
+    """Removes a file, or a folder with all that is in it."""
+    with contextlib.suppress(OSError):
+        if not os.path.isdir(name):
+            os.unlink(name)
+            return
+        for folder, folders, files in os.walk(name, topdown=False):
+            for file in files:
+                os.unlink(os.path.join(folder, file))
+            for inner in folders:
+                os.rmdir(os.path.join(folder, inner))
+        os.rmdir(name)
+
+
 def _leave(number: int, do: str) -> None:
     """Ends the process now: removes its temporary files and writes one line."""
     try:
         for each in _TEXTS:
             signal.signal(each, signal.SIG_IGN)  # a second one changes nothing
         for name in list(unfinished):
-            if os.path.isdir(name):
-                shutil.rmtree(name, ignore_errors=True)
-            else:
-                with contextlib.suppress(OSError):
-                    os.unlink(name)
+            _remove(name)
         start = "\n" if os.isatty(2) else ""  # after ^C, or a progress bar
         # Not by `sys.stderr`, in the midst of whose write the signal may have come.
         os.write(2, f"{start}{line(number, do)}\n".encode())

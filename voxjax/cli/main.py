@@ -5,7 +5,6 @@ import importlib
 import sys
 
 from voxjax import interruption
-from voxjax.names import nearest
 from voxjax.version import __version__
 
 # Command: summary. Each is a module in `voxjax/cli/commands/` with a function `run()`.
@@ -50,6 +49,8 @@ def main() -> None:
         print(page())
         sys.exit(0 if name else 2)
     else:
+        from voxjax.names import nearest  # imported here, so that signals are handled early
+
         near = nearest(name, COMMANDS)
         do = f"did you mean '{near}'?" if near is not None else "voxjax --help lists them"
         print(f"error: voxjax: expected a command, found '{name}'; {do}", file=sys.stderr)
