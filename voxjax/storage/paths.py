@@ -90,6 +90,11 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, **changes}
 
 
+def set_environment(changes: Mapping[str, str]) -> None:
+    """Changes the environment of this process, before anything reads it."""
+    os.environ.update(changes)
+
+
 def cache_dir() -> Path:
     """The folder of cached files, which can be computed or downloaded again; it is created.
 

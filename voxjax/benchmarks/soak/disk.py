@@ -6,6 +6,7 @@ Linux, as root: each trial has a small file system of its own in memory (tmpfs).
 import contextlib
 import random
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voxjax import progress
+from voxjax.benchmarks.soak.calls import Call
 from voxjax.benchmarks.soak.small_runs import Bench, Unbroken, Work, digest, temporary_files
 
 _WORKS = ("train", "crossval", "predict", "timeline")
@@ -61,35 +63,35 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
 
 def _full(bench: Bench, work: Work, disk: Path, one: Unbroken, draws: random.Random) -> tuple[int, str]:
     _remount(disk, f"size={draws.randrange(4, max(8, one.kilobytes))}k")
-    return _ended(bench.start(work.first))
+    return _ended(bench.start(work.first, forked=True))
 
 
 def _read_only(bench: Bench, work: Work, disk: Path, one: Unbroken, draws: random.Random) -> tuple[int, str]:
-    process = bench.start(work.first)
+    call = bench.start(work.first, forked=True)
     time.sleep(draws.uniform(0.0, one.seconds))
-    while process.poll() is None and not _remount(disk, "ro"):  # refused while a file is open for writing
+    while call.ended(0.0) is None and not _remount(disk, "ro"):  # refused while a file is open for writing
         time.sleep(0.01)
-    return _ended(process)
+    return _ended(call)
 
 
 def _removed(bench: Bench, work: Work, disk: Path, one: Unbroken, draws: random.Random) -> tuple[int, str]:
-    process = bench.start(work.first)
+    call = bench.start(work.first, forked=True)
     time.sleep(draws.uniform(0.0, one.seconds))
     shutil.rmtree(disk / "run", ignore_errors=True)
-    return _ended(process)
+    return _ended(call)
 
 
 _WAYS = {"full": _full, "read-only": _read_only, "removed": _removed}
 
 
-def _ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+def _ended(call: Call) -> tuple[int, str]:
     """The exit code and standard error of a command; one that hangs is killed."""
-    try:
-        _, err = process.communicate(timeout=_ENDS_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        _, err = process.communicate()
-    return process.returncode, err
+    code = call.ended(_ENDS_S)
+    if code is None:
+        call.signal(signal.SIGKILL)
+        code = call.ended()
+    assert code is not None
+    return code, call.errors()
 
 
 @contextlib.contextmanager

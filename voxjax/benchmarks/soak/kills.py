@@ -2,7 +2,6 @@
 
 import random
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +29,13 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
             work = bench.works(place)[name]
             bench.forget_clips()
             most = min(_CHAIN, count - sum(kills.values()))
-            moments = [draws.uniform(0.0, whole[name].seconds) for _ in range(most)]
+            moments = [bench.draw(draws, whole[name]) for _ in range(most)]
             done = _killed(bench, work, moments)
             kills[name] += done
             bar.update(done)
             problem = bench.completed(work)
             if problem or digest(place, work) != whole[name].digest:
-                lost.append({"run": name, "moments_s": moments, "error": problem or "other results"})
+                lost.append({"run": name, "forked_and_moments_s": moments, "error": problem or "other results"})
             left += [Path(path).name for path in temporary_files(place, bench.cache)]
             runs += 1
     return {
@@ -51,21 +50,18 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
     }
 
 
-def _killed(bench: Bench, work: Work, moments: list[float]) -> int:
+def _killed(bench: Bench, work: Work, moments: list[tuple[bool, float]]) -> int:
     """Starts a command again and again, each time killed at a moment in seconds; returns the number of kills.
 
     A call that ends before its moment ends the chain.
     """
     arguments = work.first
-    for done, moment in enumerate(moments):
-        process = bench.start(arguments)
-        try:
-            process.communicate(timeout=moment)
+    for done, (forked, moment) in enumerate(moments):
+        call = bench.start(arguments, forked=forked)
+        if call.ended(moment) is not None:
             return done
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
-        if process.returncode != -signal.SIGKILL:
+        call.signal(signal.SIGKILL)
+        if call.ended() != -signal.SIGKILL:
             return done
         arguments = work.again
     return len(moments)

@@ -24,14 +24,16 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
             name, place = _WORKS[trial % len(_WORKS)], folder / "pairs" / str(trial)
             work, delay_s = bench.works(place)[name], draws.uniform(0.0, 2.0) if trial % 2 else 0.0
             bench.forget_clips()
-            first = bench.start(work.first)
+            forked = draws.random() < 0.5
+            first = bench.start(work.first, forked=forked)
             time.sleep(delay_s)
-            second = bench.start(work.again if trial % 3 == 2 else work.first)
-            ends = [(process.communicate()[1], process.returncode) for process in (first, second)]
-            lines = [whole[name].further(err) for err, code in ends if code]
-            codes = [code for _, code in ends]
+            second = bench.start(work.again if trial % 3 == 2 else work.first, forked=forked)
+            codes = [call.ended() for call in (first, second)]
+            lines = [
+                whole[name].further(call.errors()) for call, code in zip((first, second), codes, strict=True) if code
+            ]
             same = digest(place, work) == whole[name].digest
-            if sorted(codes) == [0, 1] and [len(one) for one in lines] == [1] and "at work" in lines[0][0] and same:
+            if set(codes) == {0, 1} and [len(one) for one in lines] == [1] and "at work" in lines[0][0] and same:
                 one_ended += 1
             elif same and 1 not in codes:
                 one_after_the_other += 1  # the first had ended before the second came to the folder

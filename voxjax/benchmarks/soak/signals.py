@@ -2,11 +2,11 @@
 
 import random
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from voxjax import progress
+from voxjax.benchmarks.soak.calls import Call
 from voxjax.benchmarks.soak.small_runs import Bench, digest, temporary_files
 
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
@@ -33,9 +33,10 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
             work, one = bench.works(place)[work_name], whole[work_name]
             bench.forget_clips()
             for arguments in (work.first, *[work.again] * (_CHAIN - 1))[: count * len(_SIGNALS) - sent]:
-                name, moment = _SIGNALS[sent % len(_SIGNALS)], draws.uniform(0.0, one.seconds)
+                name, (forked, moment) = _SIGNALS[sent % len(_SIGNALS)], bench.draw(draws, one)
                 number = getattr(signal, name)
-                code, err = _signalled(bench, arguments, moment, number, twice=sent % _TWICE == 0)
+                call = bench.start(arguments, forked=forked)
+                code, err = _signalled(call, moment, number, twice=sent % _TWICE == 0)
                 sent += 1
                 bar.update(1)
                 codes[name][str(code)] = codes[name].setdefault(str(code), 0) + 1
@@ -68,13 +69,12 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
     }
 
 
-def _signalled(bench: Bench, arguments: tuple[str, ...], moment: float, number: int, *, twice: bool) -> tuple[int, str]:
+def _signalled(call: Call, moment: float, number: int, *, twice: bool) -> tuple[int, str]:
     """The exit code and standard error of a command that gets a signal after so many seconds."""
-    process = bench.start(arguments)
-    try:
-        _, err = process.communicate(timeout=moment)
-    except subprocess.TimeoutExpired:
+    code = call.ended(moment)
+    if code is None:
         for _ in range(1 + twice):
-            process.send_signal(number)
-        _, err = process.communicate()
-    return process.returncode, err
+            call.signal(number)
+        code = call.ended()
+    assert code is not None
+    return code, call.errors()

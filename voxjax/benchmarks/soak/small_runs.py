@@ -1,9 +1,9 @@
 """Commands that end within seconds, for campaigns that run them many times, and what they leave."""
 
 import hashlib
+import random
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import soundfile
 
+from voxjax.benchmarks.soak.calls import Call, ForkedCall
 from voxjax.data import synthetic
-from voxjax.storage import paths
 
 _QUICK = (  # XLA's settings with which compiling is quickest
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
 )
+_FORKED = 0.75  # of all calls
 _LABELS, _SPEAKERS, _TAKES = ("angry", "calm", "sad"), 3, 2
 _FLAGS = (
     "--config.corpus=folder", "--config.protocol=random5", "--config.features.mels=16",
@@ -52,7 +53,14 @@ class Bench:
                     path = self._clips / label / speaker.name / f"{take}.wav"
                     path.parent.mkdir(parents=True, exist_ok=True)
                     soundfile.write(path, synthetic.render(speaker, label, take), synthetic.SAMPLE_RATE_HZ)
-        self.finish(self.works(folder / "trained")["train"].first)
+        self._calls = 0
+        self.finish(self.works(folder / "trained")["train"].first, forked=False)
+        predict, seconds = self.works(folder / "timed")["predict"].first, []
+        for forked in (True, True, False):  # the first one starts the process that is forked
+            started = time.monotonic()
+            self.finish(predict, forked=forked)
+            seconds.append(time.monotonic() - started)
+        self.imports_s = max(0.0, seconds[2] - seconds[1])
 
     @property
     def _clips(self) -> Path:
@@ -75,27 +83,29 @@ class Bench:
             "timeline": Work(timeline, (*timeline, "--overwrite"), ("**/*.vtt",)),
         }
 
-    def start(self, arguments: Sequence[str]) -> subprocess.Popen[str]:
-        """Starts a command, whose output can be read from pipes."""
+    def start(self, arguments: Sequence[str], *, forked: bool) -> Call:
+        """Starts a command, in a process of its own with or without its imports."""
         changes = {"VOXJAX_CACHE": str(self.cache), "JAX_PLATFORMS": "cpu", "XLA_FLAGS": _QUICK}
         changes |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode")}
-        command = [sys.executable, "-m", "voxjax", *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=paths.environment(changes), text=True
-        )
+        self._calls += 1
+        return (ForkedCall if forked else Call)(arguments, changes, self._folder / f"errors-{self._calls}")
 
-    def finish(self, arguments: Sequence[str]) -> str:
+    def draw(self, draws: random.Random, one: "Unbroken") -> tuple[bool, float]:
+        """Whether a call is forked, as three of four are, and a moment of its life in seconds."""
+        forked = draws.random() < _FORKED
+        return forked, draws.uniform(0.0, one.seconds + (0.0 if forked else self.imports_s))
+
+    def finish(self, arguments: Sequence[str], *, forked: bool = True) -> str:
         """Runs a command to its end; returns what it wrote to standard error.
 
         Raises:
             subprocess.CalledProcessError: if it fails.
         """
-        process = self.start(arguments)
-        out, err = process.communicate()
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, list(arguments), out, err)
-        return err
+        call = self.start(arguments, forked=forked)
+        code = call.ended()
+        if code:
+            raise subprocess.CalledProcessError(code, list(arguments), "", call.errors())
+        return call.errors()
 
     def unbroken(self, name: str, place: Path) -> "Unbroken":
         """Runs a command to its end in the folder `place`."""
@@ -113,7 +123,7 @@ class Bench:
         try:
             self.finish(work.again)
         except subprocess.CalledProcessError as error:
-            return (error.stderr.strip().splitlines() or ["no line"])[-1]
+            return (str(error.stderr).strip().splitlines() or ["no line"])[-1]
         return ""
 
     def forget_clips(self) -> None:
