@@ -1,6 +1,7 @@
 """Calls of VoxJAX's command: in a whole process, or in one that is forked from a process with all imports done."""
 
 import atexit
+import logging
 import multiprocessing
 import os
 import signal
@@ -71,12 +72,13 @@ def _run(arguments: list[str], changes: dict[str, str], errors: str) -> None:
     from voxjax.cli import main
 
     atexit._clear()  # functions of the process that it was forked from
+    logging.getLogger().handlers.clear()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
     err = os.open(errors, os.O_WRONLY | os.O_CREAT, 0o644)
-    for number, handle in enumerate((nothing, nothing, err)):
-        os.dup2(handle, number)
+    for stream, handle in enumerate((nothing, nothing, err)):
+        os.dup2(handle, stream)
     paths.set_environment(changes)
     sys.argv = ["voxjax", *arguments]
     main.main()
