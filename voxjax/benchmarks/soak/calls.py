@@ -4,6 +4,7 @@ import atexit
 import logging
 import multiprocessing
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -69,8 +70,6 @@ class ForkedCall(Call):
 
 def _run(arguments: list[str], changes: dict[str, str], errors: str) -> None:
     """Runs a command in this process, which was forked for it."""
-    from voxjax.cli import main
-
     atexit._clear()  # functions of the process that it was forked from
     logging.getLogger().handlers.clear()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -81,4 +80,4 @@ def _run(arguments: list[str], changes: dict[str, str], errors: str) -> None:
         os.dup2(handle, stream)
     paths.set_environment(changes)
     sys.argv = ["voxjax", *arguments]
-    main.main()
+    runpy.run_module("voxjax", run_name="__main__")  # as `python -m voxjax`
