@@ -28,14 +28,17 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
             place = folder / "killed" / f"{runs}"
             work = bench.works(place)[name]
             bench.forget_clips()
-            most = min(_CHAIN, count - sum(kills.values()))
-            moments = [bench.draw(draws, whole[name]) for _ in range(most)]
-            done = _killed(bench, work, moments)
-            kills[name] += done
-            bar.update(done)
+            calls = []
+            while len(calls) < _CHAIN and sum(kills.values()) < count:
+                resumed = bool(calls)
+                calls.append(bench.interrupted(draws, name, work, signal.SIGKILL, resumed=resumed))
+                if calls[-1].code != -signal.SIGKILL:
+                    break  # it had ended before, or just then
+                kills[name] += 1
+                bar.update(1)
             problem = bench.completed(work)
             if problem or digest(place, work) != whole[name].digest:
-                lost.append({"run": name, "forked_and_moments_s": moments, "error": problem or "other results"})
+                lost.append({"run": name, "calls": [call[:4] for call in calls], "error": problem or "other results"})
             left += [Path(path).name for path in temporary_files(place, bench.cache)]
             runs += 1
     return {
@@ -48,20 +51,3 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
         "files_left": left,
         "seed": seed,
     }
-
-
-def _killed(bench: Bench, work: Work, moments: list[tuple[bool, float]]) -> int:
-    """Starts a command again and again, each time killed at a moment in seconds; returns the number of kills.
-
-    A call that ends before its moment ends the chain.
-    """
-    arguments = work.first
-    for done, (forked, moment) in enumerate(moments):
-        call = bench.start(arguments, forked=forked)
-        if call.ended(moment) is not None:
-            return done
-        call.signal(signal.SIGKILL)
-        if call.ended() != -signal.SIGKILL:
-            return done
-        arguments = work.again
-    return len(moments)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from voxjax import progress
-from voxjax.benchmarks.soak.calls import Call
 from voxjax.benchmarks.soak.small_runs import Bench, digest, temporary_files
 
 _SIGNALS = ("SIGTERM", "SIGHUP", "SIGINT")
@@ -32,23 +31,23 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
             work_name, place = _WORKS[runs % len(_WORKS)], folder / "signalled" / str(runs)
             work, one = bench.works(place)[work_name], whole[work_name]
             bench.forget_clips()
-            for arguments in (work.first, *[work.again] * (_CHAIN - 1))[: count * len(_SIGNALS) - sent]:
-                name, (forked, moment) = _SIGNALS[sent % len(_SIGNALS)], bench.draw(draws, one)
+            for link in range(min(_CHAIN, count * len(_SIGNALS) - sent)):
+                name, times = _SIGNALS[sent % len(_SIGNALS)], 2 if sent % _TWICE == 0 else 1
                 number = getattr(signal, name)
-                call = bench.start(arguments, forked=forked)
-                code, err = _signalled(call, moment, number, twice=sent % _TWICE == 0)
+                call = bench.interrupted(draws, work_name, work, number, resumed=link > 0, times=times)
+                if not call.delivered:
+                    break
                 sent += 1
                 bar.update(1)
-                codes[name][str(code)] = codes[name].setdefault(str(code), 0) + 1
-                lines = one.further(err)
-                if code == 0:
+                codes[name][str(call.code)] = codes[name].setdefault(str(call.code), 0) + 1
+                lines = one.further(call.errors)
+                if call.code == 0:
                     ended_before["after_the_work"] += 1
                     break
-                if code < 0 and moment < _PYTHON_S and not lines:
+                if call.code < 0 and call.moment_s < _PYTHON_S and not lines:
                     ended_before["before_voxjax_runs"] += 1
-                elif code != 128 + number or len(lines) != 1:
-                    case = {"signal": name, "run": work_name, "moment_s": moment, "code": code, "lines": lines[-20:]}
-                    noise.append(case)
+                elif call.code != 128 + number or len(lines) != 1:
+                    noise.append({"signal": name, "run": work_name, **call._asdict(), "errors": lines[-20:]})
             problem = bench.completed(work)
             if problem or digest(place, work) != one.digest:
                 lost.append({"run": work_name, "error": problem or "other results"})
@@ -67,14 +66,3 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
         "files_left": left,
         "seed": seed,
     }
-
-
-def _signalled(call: Call, moment: float, number: int, *, twice: bool) -> tuple[int, str]:
-    """The exit code and standard error of a command that gets a signal after so many seconds."""
-    code = call.ended(moment)
-    if code is None:
-        for _ in range(1 + twice):
-            call.signal(number)
-        code = call.ended()
-    assert code is not None
-    return code, call.errors()

@@ -54,6 +54,7 @@ class Bench:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     soundfile.write(path, synthetic.render(speaker, label, take), synthetic.SAMPLE_RATE_HZ)
         self._calls = 0
+        self._lives: dict[str | tuple[str, bool, bool], float] = {}  # seconds of commands, and of kinds of their calls
         self.finish(self.works(folder / "trained")["train"].first, forked=False)
         predict, seconds = self.works(folder / "timed")["predict"].first, []
         for forked in (True, True, False):  # the first one starts the process that is forked
@@ -90,10 +91,26 @@ class Bench:
         self._calls += 1
         return (ForkedCall if forked else Call)(arguments, changes, self._folder / f"errors-{self._calls}")
 
-    def draw(self, draws: random.Random, one: "Unbroken") -> tuple[bool, float]:
-        """Whether a call is forked, as three of four are, and a moment of its life in seconds."""
+    def interrupted(
+        self, draws: random.Random, name: str, work: Work, number: int, *, resumed: bool, times: int = 1
+    ) -> "Interrupted":
+        """Starts a command and sends it a signal at a random moment of its life; three of four calls are forked.
+
+        How long it lives is learnt from calls that have ended before.
+        """
         forked = draws.random() < _FORKED
-        return forked, draws.uniform(0.0, one.seconds + (0.0 if forked else self.imports_s))
+        kind = (name, resumed, forked)
+        moment = draws.uniform(0.0, self._lives.setdefault(kind, self._lives[name] + (not forked) * self.imports_s))
+        call, started = self.start(work.again if resumed else work.first, forked=forked), time.monotonic()
+        code = call.ended(moment)
+        if code is not None:
+            self._lives[kind] = 1.2 * (time.monotonic() - started)
+            return Interrupted(forked, moment, False, code, call.errors())
+        for _ in range(times):
+            call.signal(number)
+        code = call.ended()
+        assert code is not None
+        return Interrupted(forked, moment, True, code, call.errors())
 
     def finish(self, arguments: Sequence[str], *, forked: bool = True) -> str:
         """Runs a command to its end; returns what it wrote to standard error.
@@ -111,7 +128,7 @@ class Bench:
         """Runs a command to its end in the folder `place`."""
         work, started = self.works(place)[name], time.monotonic()
         err = self.finish(work.first)
-        seconds = time.monotonic() - started
+        self._lives[name] = seconds = time.monotonic() - started
         if "--resume" not in work.again:  # which writes no further lines
             err += self.finish(work.again)
         usual = {_pattern(line) for line in err.splitlines()}
@@ -131,6 +148,16 @@ class Bench:
         for path in self.cache.rglob("*"):
             if path.is_file() and path.relative_to(self.cache).parts[0] != "xla":
                 path.unlink()
+
+
+class Interrupted(NamedTuple):
+    """A call that was to get a signal."""
+
+    forked: bool
+    moment_s: float
+    delivered: bool  # False where the call had ended before its moment
+    code: int
+    errors: str
 
 
 class Unbroken(NamedTuple):
