@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from voxjax import progress
-from voxjax.benchmarks.soak.small_runs import Bench, Work, digest, temporary_files
+from voxjax.benchmarks.soak.small_runs import Bench, Interrupted, digest, temporary_files
 
 _CHAIN = 8  # kills of one run, each of the call that goes on after the one before
 
@@ -28,7 +28,7 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
             place = folder / "killed" / f"{runs}"
             work = bench.works(place)[name]
             bench.forget_clips()
-            calls = []
+            calls: list[Interrupted] = []
             while len(calls) < _CHAIN and sum(kills.values()) < count:
                 resumed = bool(calls)
                 calls.append(bench.interrupted(draws, name, work, signal.SIGKILL, resumed=resumed))
