@@ -16,6 +16,7 @@ all its mutants. Those that change nothing that can be observed are listed with 
 import argparse
 import ast
 import contextlib
+import gc
 import importlib
 import importlib.machinery
 import importlib.metadata
@@ -52,19 +53,23 @@ TESTS = {  # the quick tests of each file
     "voxjax/train/step.py": ["tests/train/test_step_reference.py", "tests/train/test_step_batch.py"],
     "voxjax/optim.py": ["tests/test_optim.py"],
 }
-PYTEST = ["-x", "-q", "-o", "addopts=", "--import-mode=importlib", "--assert=plain"]
-PYTEST += ["-p", "no:cacheprovider", "-m", "not slow"]
+PYTEST = ["-x", "-q", "-o", "addopts=", "--import-mode=importlib", "--assert=plain", "--tb=native"]
+PYTEST += ["-p", "no:cacheprovider", "-p", "no:unraisableexception", "-p", "no:threadexception", "-m", "not slow"]
 OUTCOMES = {0: "survived", 1: "killed", 2: "killed"}  # by pytest's exit code
 
 
 class Quickest:
-    """Runs the tests that took least time first, and remembers how long each takes."""
+    """Runs the tests that took least time first, remembers how long each takes, and may end at the first failure."""
 
-    def __init__(self, seconds: dict[str, float]) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: dict[str, float], at_once: bool) -> None:
+        self.seconds, self.at_once = seconds, at_once
 
     def pytest_collection_finish(self, session: Any) -> None:
         session.items.sort(key=lambda item: self.seconds.setdefault(item.nodeid, 0.0))
+
+    def pytest_exception_interact(self, node: Any, call: Any, report: Any) -> None:
+        if self.at_once:  # describing the failure would take longer than the tests
+            os._exit(1)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.seconds[report.nodeid] = self.seconds.setdefault(report.nodeid, 0.0) + report.duration
@@ -72,8 +77,11 @@ class Quickest:
 
 def in_child(limit_s: float, work: Callable[[], int]) -> int:
     """The exit code of a piece of work in a fork that is ended after so many seconds; -1 if it was."""
+    gc.collect()
+    gc.freeze()
     child = os.fork()
     if child == 0:
+        gc.disable()
         try:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_REAL, limit_s)
@@ -163,7 +171,7 @@ def run_tests(tests: Sequence[str], seconds: dict[str, float], quiet: bool = Tru
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
-    return int(pytest.main([*PYTEST, *tests], plugins=[Quickest(seconds)]))
+    return int(pytest.main([*PYTEST, *tests], plugins=[Quickest(seconds, at_once=quiet)]))
 
 
 def durations(tests: Sequence[str], file: str) -> tuple[dict[str, float], float]:
@@ -236,7 +244,7 @@ def run_file(file: str, chosen: Sequence[Any], folder: pathlib.Path) -> list[dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("target", type=pathlib.Path, help="file of figures")
-    parser.add_argument("--most", type=int, default=45, help="mutants of one file; 0 runs all")
+    parser.add_argument("--most", type=int, default=40, help="mutants of one file; 0 runs all")
     parser.add_argument("--seed", type=int, default=23)
     parser.add_argument("--only", default="", help="a part of the names of the files; the figures are then not written")
     arguments = parser.parse_args()
