@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from voxjax.metrics import classification, domain_distance, soft_voting
 from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline.folds import make_fold
 from voxjax.pipeline.run_spec import RunSpec, resolve
+from voxjax.storage import atomic
 from voxjax.storage.provenance import provenance
 
 _OTHER_CORPUS = "emodb"
@@ -74,9 +74,9 @@ def unlike_recordings(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, 
     found: dict[str, _Answers] = collections.defaultdict(_Answers)
     for fold in range(spec.config.fold, spec.config.fold + plan.folds):
         own = resolve(dataclasses.replace(spec.config, fold=fold), spec.paths)
-        with tempfile.TemporaryDirectory() as folder:
-            train.train(own, Path(folder) / "run", "new")
-            predictor = EmotionPredictor(Path(folder) / "run/model")
+        with atomic.scratch_folder() as folder:
+            train.train(own, folder / "run", "new")
+            predictor = EmotionPredictor(folder / "run/model")
         for kind, recordings in _kinds(own).items():
             _answer(predictor, recordings, found[kind])
     common = {"suite": "domain", "model": spec.config.name, "protocol": spec.config.protocol, "folds": plan.folds}
@@ -146,8 +146,8 @@ def _spoken(rate_hz: int) -> list[Float32[np.ndarray, " time"]]:
     if shutil.which("espeak-ng") is None:
         raise VoxJaxError(mismatch("suite domain", "the program espeak-ng", "none", "install it (apt, brew)"))
     found = []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "spoken.wav"
+    with atomic.scratch_folder() as folder:
+        path = folder / "spoken.wav"
         for voice, sentence in _SPOKEN.items():
             for speed in _SPEEDS:
                 for pitch in _PITCHES:

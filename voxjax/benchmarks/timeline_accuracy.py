@@ -4,9 +4,7 @@ import dataclasses
 import functools
 import itertools
 import logging
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +25,7 @@ from voxjax.metrics.segmentation import Stretch
 from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline.folds import make_fold
 from voxjax.pipeline.run_spec import RunSpec, resolve
+from voxjax.storage import atomic
 from voxjax.storage.provenance import provenance
 
 FRAME_S = 0.02
@@ -101,9 +100,9 @@ def unseen_speakers(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, An
     found: list[Mapping[tuple[str, Choice], Counts]] = []
     for fold in range(spec.config.fold, spec.config.fold + plan.folds):
         own = resolve(dataclasses.replace(spec.config, fold=fold), spec.paths)
-        with tempfile.TemporaryDirectory() as folder:
-            train.train(own, Path(folder) / "run", "new")
-            predictor = EmotionPredictor(Path(folder) / "run/model")
+        with atomic.scratch_folder() as folder:
+            train.train(own, folder / "run", "new")
+            predictor = EmotionPredictor(folder / "run/model")
         found.append(_of_fold(own, predictor))
         logging.getLogger("voxjax").info("fold %d is answered", fold)
     kinds = ["shuffled", "runs"]

@@ -16,6 +16,7 @@ import numpy as np
 import tensorboardX
 from tensorboardX.summary import hparams
 
+from voxjax import interruption
 from voxjax.reporting import plots
 from voxjax.storage import atomic
 from voxjax.storage.paths import AnyPath
@@ -47,6 +48,8 @@ class TensorBoardWriter:
         """
         self._folder, self._uploaded_s = folder, time.monotonic()
         self._staging = None if isinstance(folder, Path) else tempfile.TemporaryDirectory(prefix="voxjax-")
+        if self._staging:
+            interruption.unfinished.add(self._staging.name)
         self._local = Path(self._staging.name) if self._staging else Path(str(folder))
         self._first_step = first_step
         self._writers: dict[str, tensorboardX.SummaryWriter] = {}

@@ -118,6 +118,17 @@ def write_folder(folder: Path, fill: Callable[[Path], object]) -> None:
                 raise
 
 
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """An empty folder in the system's folder for temporary files; it is removed at the end, and by a signal."""
+    with tempfile.TemporaryDirectory(prefix="voxjax-") as name:
+        interruption.unfinished.add(name)
+        try:
+            yield Path(name)
+        finally:
+            interruption.unfinished.discard(name)
+
+
 def remove_leftovers(folder: Path) -> None:
     """Removes temporary files and folders of processes that have ended from a folder, not from those below it."""
     try:

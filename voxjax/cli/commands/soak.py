@@ -1,6 +1,5 @@
 """Long campaigns of kills, signals and damage against VoxJAX itself; their figures are written to one file."""
 
-import tempfile
 from pathlib import Path
 
 from absl import flags
@@ -8,6 +7,7 @@ from absl import flags
 from voxjax.benchmarks import results_file, soak
 from voxjax.cli import entrypoint
 from voxjax.config_schema import one_of
+from voxjax.storage import atomic
 
 PARTS = flags.DEFINE_list("parts", list(soak.PARTS), "Which campaigns, joined by commas.")
 COUNT = flags.DEFINE_integer("count", 10, "Trials of each campaign.", lower_bound=1)
@@ -19,8 +19,8 @@ def main() -> None:
     for name in PARTS.value:
         one_of("--parts", name, soak.PARTS)
     for name in PARTS.value:
-        with tempfile.TemporaryDirectory(prefix="voxjax-soak-") as folder:
-            figures = soak.part(name).measure(Path(folder), COUNT.value, SEED.value)
+        with atomic.scratch_folder() as folder:
+            figures = soak.part(name).measure(folder, COUNT.value, SEED.value)
         results_file.record(Path(OUT.value), name, figures)
 
 
