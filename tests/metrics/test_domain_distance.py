@@ -135,3 +135,13 @@ def test_two_numbers_have_one_component():
 
 def test_rows_of_length_1_and_of_zeros():
     np.testing.assert_allclose(domain_distance._unit(np.array([[0.3, 0.4], [0.0, 0.0]])), [[0.6, 0.8], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(("distinct", "numbers"), [(3, 200), (1, 200), (3, 20), (1, 20)])
+def test_copies_of_few_clips_give_a_density_all_the_same(distinct, numbers):
+    """Principal components beyond the number of distinct clips are noise, and a limit of 0 would divide."""
+    clips = np.random.default_rng(3).normal(size=(distinct, numbers))[np.arange(50) % distinct]
+    found = domain_distance.fit(clips, [str(i % 6) for i in range(50)])
+    np.testing.assert_allclose(found.components @ found.components.T, np.eye(len(found.components)), atol=1e-4)
+    assert found.limit > 0 and (found.variances > 0).all() and found.rest > 0
+    assert np.isfinite(domain_distance.distances(found, clips)).all()

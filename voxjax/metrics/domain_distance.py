@@ -14,6 +14,8 @@ from jaxtyping import Float
 
 COMPONENTS = 8  # at most; more noticed fewer clips of other corpora and more of good MP3s
 FALSE_ALARMS = 0.05  # fraction of clips of new speakers, recorded as the training clips were, beyond the limit
+_LEAST_LIMIT = 1e-6  # where all clips are the same
+_NOISE = 1e-4  # largest difference of products of rows from those of orthonormal ones
 _FEWEST_CLIPS = 40  # for a density and its limit
 _GROUPS = 5  # of training speakers, each held out once
 _CLIPS_PER_COMPONENT = 10
@@ -47,7 +49,7 @@ def fit(summaries: Float[np.ndarray, "n D"], speakers: Sequence[str]) -> Density
     for group in np.unique(held_out):
         own = held_out == group
         distances[own] = _raw_distances(_density(summaries[~own], 1.0), summaries[own])
-    return _density(summaries, float(np.quantile(distances, 1.0 - FALSE_ALARMS)))
+    return _density(summaries, max(float(np.quantile(distances, 1.0 - FALSE_ALARMS)), _LEAST_LIMIT))
 
 
 def distances(density: Density, summaries: Float[np.ndarray, "n D"]) -> Float[np.ndarray, " n"]:
@@ -80,7 +82,15 @@ def _principal(standardised: np.ndarray, count: int) -> tuple[np.ndarray, np.nda
         values, vectors = np.linalg.eigh(standardised.T @ standardised / clips)
         return vectors[:, -count:].T, values[-count:]
     values, vectors = np.linalg.eigh(standardised @ standardised.T / clips)  # the smaller of both matrices
-    return _unit(vectors[:, -count:].T @ standardised), values[-count:]
+    return _orthonormal(_unit(vectors[:, -count:].T @ standardised)), values[-count:]
+
+
+def _orthonormal(rows: np.ndarray) -> np.ndarray:
+    """The rows; where clips are copies of fewer ones, those that are noise are replaced by directions of their own."""
+    if np.abs(rows @ rows.T - np.eye(len(rows))).max() < _NOISE:
+        return rows
+    columns, _ = np.linalg.qr(rows[::-1].T)  # the principal ones first, which keep their direction
+    return np.asarray(columns.T[::-1])
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
