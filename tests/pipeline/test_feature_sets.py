@@ -98,7 +98,10 @@ def test_members_keep_their_weights_in_any_order_of_feature_sets(whole, tmp_path
     for chosen in range(4):
         members = [dataclasses.replace(m, weight=float(i == chosen)) for i, m in enumerate(trained.members)]
         model_folder.save(tmp_path / f"{chosen}", dataclasses.replace(trained, members=members))
-        model_folder.save(tmp_path / f"{chosen}a", dataclasses.replace(trained, members=[members[chosen]]))
+        own = trained.feature_sets[members[chosen].feature_set]
+        alone = [dataclasses.replace(members[chosen], feature_set=0)]
+        lone = dataclasses.replace(trained, members=alone, feature_sets=(own,), density=None)
+        model_folder.save(tmp_path / f"{chosen}a", lone)
         answers = [EmotionPredictor(tmp_path / name).predict(clip) for name in (f"{chosen}", f"{chosen}a")]
         assert answers[0]["probabilities"] == pytest.approx(answers[1]["probabilities"], abs=1e-6)
 
