@@ -48,7 +48,7 @@ def test_a_signal_ends_a_command_in_one_line_without_unwinding(tmp_path, name, c
 
 def test_training_defers_the_first_signal_but_not_the_second(tmp_path):
     body = """
-        with interruption.deferred("with --resume") as request:
+        with interruption.ending_with("with --resume"), interruption.deferred() as request:
             os.kill(os.getpid(), signal.SIGTERM)
             print(request.possible, request.number, file=sys.stderr)
             os.kill(os.getpid(), signal.SIGINT)

@@ -32,11 +32,11 @@ class _Leave:
     """Ends the process at a signal."""
 
     def __init__(self, do: str) -> None:
-        self._do = do
+        self.do = do
 
     def __call__(self, number: int, frame: object) -> None:
         del frame
-        _leave(number, self._do)
+        _leave(number, self.do)
 
 
 class Request(_Leave):
@@ -68,12 +68,14 @@ def ending_with(do: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def deferred(do: str) -> Iterator[Request]:
+def deferred() -> Iterator[Request]:
     """Defers the first signal: the work inside looks at the request, saves its state, and raises `Stopped`.
 
-    Where no handlers are installed, as in a notebook, no signal is deferred.
+    The request says how to go on as the command did before. Where no handlers are installed, as in a notebook, no
+    signal is deferred.
     """
-    request = Request(do)
+    before = (signal.getsignal(number) for number in _TEXTS)
+    request = Request(next((old.do for old in before if isinstance(old, _Leave)), ""))
     with _handled(request) as possible:
         request.possible = possible
         yield request

@@ -206,7 +206,9 @@ def test_a_killed_run_resumes_to_the_same_bits(whole, corpus, tmp_path):
     killed = tmp_path / "killed"
     lines = killed / "metrics.jsonl"
     code, message = ended_after(1, lines, command(corpus, killed), signal.SIGTERM)
-    assert code == 143 and message.endswith("stopped by SIGTERM; the same command with --resume goes on\n")
+    assert code == 143 and message.endswith(
+        f"\nstopped by SIGTERM; the same command with --workdir={killed} --resume goes on\n"
+    )
     assert "Traceback" not in message
     epochs = len(lines.read_text().splitlines())
     assert [int(path.name) for path in (killed / "checkpoints/part0").iterdir()][-1:] == [epochs], "it is saved"

@@ -46,7 +46,7 @@ def crossval(spec: RunSpec, plan: CrossvalPlan, workdir: AnyPath, resume: str) -
     _check_plan(plan)
     enrolment_curve.check_possible(spec)
     values = run_folder.plain_values({"config": thaw(config), **plan._asdict()})
-    with run_folder.used_alone(workdir, run_folder.RESUME):
+    with run_folder.used_alone(workdir, run_folder.resuming(workdir)):
         processes.once(lambda: run_folder.check_unused(workdir, values, resume))
         dataset = datasets.load(spec, every_fold=True)
         folds = all_folds(spec, dataset, plan.seeds)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from voxjax.storage import atomic, file_lock, sealed_json
 from voxjax.storage.paths import AnyPath, reaching
 from voxjax.train import processes
 
-RESUME = "the same command with --resume goes on"
+
+def resuming(workdir: AnyPath) -> str:
+    """How to go on with a run that was interrupted; its folder is named, as its default is another one each time."""
+    return f"the same command with --workdir={shlex.quote(str(workdir))} --resume goes on"
 
 
 @contextlib.contextmanager

@@ -109,7 +109,7 @@ def fit(setup: RunSetup, workdir: AnyPath, part: str, logger: RunLogger | NullLo
     """Trains one program of a run to its end, from its newest whole checkpoint if there is one."""
     with (
         run_folder.checkpoints(workdir, part, setup.train.checkpoints_kept) as checkpoints,
-        interruption.deferred(run_folder.RESUME) as request,
+        interruption.deferred() as request,
     ):
         run = training_state.begin_or_resume(setup, checkpoints, logger.message)
         logger.start_part(setup, run)
@@ -145,7 +145,7 @@ def _hooks(
             for snapshot in unsaved:
                 training_state.save(checkpoints, snapshot)
             checkpoints.wait()
-            raise interruption.Stopped(request.number, run_folder.RESUME)
+            raise interruption.Stopped(request.number, request.do)
 
     return Hooks(on_step, on_epoch, logger.message)
 

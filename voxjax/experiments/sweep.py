@@ -117,7 +117,7 @@ def sweep(config: Config, plan: SweepPlan, paths: Paths, workdir: AnyPath, resum
         "halve_after": plan.halve_after,
     }
     values = run_folder.plain_values(claimed)
-    with run_folder.used_alone(workdir, run_folder.RESUME):
+    with run_folder.used_alone(workdir, run_folder.resuming(workdir)):
         processes.once(lambda: run_folder.check_unused(workdir, values, resume))
         dataset = datasets.load(spec)
         fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)

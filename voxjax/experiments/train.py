@@ -47,7 +47,7 @@ def train(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
     """
     enrolment_curve.check_possible(spec)
     values = run_folder.plain_values({"config": thaw(spec.config)})
-    with run_folder.used_alone(workdir, run_folder.RESUME):
+    with run_folder.used_alone(workdir, run_folder.resuming(workdir)):
         processes.once(lambda: run_folder.check_unused(workdir, values, resume))
         dataset = datasets.load(spec)
         fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)

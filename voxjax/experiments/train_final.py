@@ -41,7 +41,7 @@ def train_on_all(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, A
     """
     config = spec.config
     values = run_folder.plain_values({"config": thaw(config), "folds": "all"})
-    with run_folder.used_alone(workdir, run_folder.RESUME):
+    with run_folder.used_alone(workdir, run_folder.resuming(workdir)):
         processes.once(lambda: run_folder.check_unused(workdir, values, resume))
         dataset = datasets.load(spec, every_fold=True)
         final = _final_fold(spec, dataset)
