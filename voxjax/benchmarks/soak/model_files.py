@@ -61,7 +61,8 @@ class ModelFiles:
         text = self.text
         if text is None:
             _set_hashes(self.description, hashes)
-            text = json.dumps(self.description).encode()
+            sealed = isinstance(self.description, dict)
+            text = (sealed_json.text if sealed else json.dumps)(self.description).encode()
         else:
             for name, sha256 in hashes.items():
                 text = text.replace(f"<{name}>".encode(), sha256.encode())

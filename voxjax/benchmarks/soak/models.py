@@ -16,7 +16,7 @@ from voxjax.feature_config import FeatureConfig
 _SOUND_S = 0.3
 _TOLERANCE = 1e-9  # of a sum of probabilities
 # Not part of a loaded model: what wrote the folder, how, and the hashes that were checked.
-_ABOUT_FILES = ("format", "voxjax", "jax", "arrays", "sha256", "identity_sha256", "density_sha256")
+_ABOUT_FILES = ("format", "voxjax", "jax", "arrays", "sha256", "identity_sha256", "density_sha256", "digest")
 
 
 def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:

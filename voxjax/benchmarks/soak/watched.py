@@ -117,7 +117,9 @@ def _of_child(work: Callable[[int], None], first: int, last: int, prepare: Calla
     done, hung = first, False
     with open(ours, "rb", buffering=0) as pipe, selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        pipe.readline()  # it is prepared
+        if not pipe.readline():
+            os.waitpid(child, 0)
+            raise RuntimeError("a child process could not be prepared")
         while not (hung := not selector.select(_HANG_S)) and (line := pipe.readline()):
             outcome = Outcome(*json.loads(line))
             yield outcome
