@@ -47,9 +47,7 @@ def bar(total: int | None, title: str, unit: str, *, brief: bool = False) -> Bar
         brief: without a terminal, writes nothing about a stage that ends within `EVERY_S` seconds.
     """
     if on_terminal():
-        from tqdm import tqdm  # imported here, as a command with short work does not need it
-
-        shown: Bar = tqdm(total=total, desc=title, unit=unit, unit_scale=unit == "B")
+        shown: Bar = _tqdm()(total=total, desc=title, unit=unit, unit_scale=unit == "B")
         return shown
     return Lines(total, title, unit, brief)
 
@@ -59,9 +57,7 @@ class StepBar:
 
     def __init__(self, total: int, done: int, title: str) -> None:
         """Of `total` steps, of which `done` were taken before."""
-        from tqdm import tqdm  # as above
-
-        self._bar = tqdm(total=total, initial=done, desc=title, unit="step")
+        self._bar = _tqdm()(total=total, initial=done, desc=title, unit="step")
 
     def step(self, **figures: str) -> None:
         """Counts one step."""
@@ -75,6 +71,15 @@ class StepBar:
     def close(self) -> None:
         """Ends the bar. Closing twice is harmless."""
         self._bar.close()
+
+
+def _tqdm() -> Any:
+    """The class of bars, imported here, as a command with short work does not need it."""
+    from tqdm import tqdm
+
+    # Its own lock is of `multiprocessing`, which starts a process that complains where a signal ends the command.
+    tqdm.set_lock(threading.RLock())
+    return tqdm
 
 
 def over(items: Iterable[Item], total: int, title: str, unit: str) -> Iterator[Item]:
