@@ -274,3 +274,11 @@ def test_enrolled_protocols_test_as_speaker5_and_loso():
             assert (a.protocol, a.fold) == (name, fold)
             for part in ("train", "valid", "test"):
                 np.testing.assert_array_equal(getattr(a, part), getattr(b, part))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "fold", "field"), [("loos", 0, r"config\.protocol"), ("loso", 6, r"config\.fold")]
+)
+def test_a_protocol_or_fold_that_is_not_there_is_named_by_its_field(protocol, fold, field):
+    with pytest.raises(UsageError, match=field):
+        splits.split(corpus(people(6)), protocol, fold, 0.2, 0)

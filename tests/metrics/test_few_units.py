@@ -64,7 +64,8 @@ def test_few_units_or_few_clips_of_a_class_are_not_bootstrapped():
     assert few_units.applies(matrices([[[5, 1], [5, 1]]] * 19))
     assert not few_units.applies(matrices([[[5, 1], [5, 1]]] * 20))
     assert few_units.applies(matrices([[[5, 1], [0, 0]]] * 29 + [[[0, 0], [4, 5]]]))
-    assert not few_units.applies(matrices([[[5, 1], [0, 0]]] * 29 + [[[0, 0], [5, 5]]]))  # an absent class has none
+    assert not few_units.applies(matrices([[[5, 1], [0, 0]]] * 29 + [[[0, 0], [5, 5]]]))
+    assert not few_units.applies(matrices([[[5, 1], [0, 0]]] * 29))  # an absent class has no clips
 
 
 def test_one_speaker_alone_says_next_to_nothing_about_others():

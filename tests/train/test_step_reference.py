@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from tests.train.probe import BATCH, INDICES, KEY, STILL, TOTAL, data, task, with_text
-from voxjax import models
+from voxjax import losses, models
 from voxjax.train import step
 
 STEP = jax.jit(step.train_step, static_argnums=0)
@@ -94,19 +94,27 @@ def test_a_step_equals_one_written_by_hand(at):
     assert all(jax.tree.leaves(moved))
 
 
-def test_a_gradient_that_is_not_finite_with_a_finite_loss_changes_no_weight_and_is_counted(monkeypatch):
-    def loss(logits, targets, gamma):
-        """0, with the gradient of a square root at 0: infinite, and NaN times 0."""
-        del gamma
-        return jnp.sum(targets) + jnp.sum(jnp.sqrt(logits - jax.lax.stop_gradient(logits)))
+def sharp(logits, targets, gamma):
+    """1, with the gradient of a square root at 0, which is not finite."""
+    del gamma
+    return jnp.sum(targets) + jnp.sum(jnp.sqrt(logits - jax.lax.stop_gradient(logits)))
 
-    monkeypatch.setitem(step.losses.LOSSES, "sharp", loss)
-    own, clips = task(loss="sharp"), data()
+
+def endless(logits, targets, gamma):
+    """Infinite, with a gradient of 0."""
+    del gamma
+    return jnp.sum(targets) / 0.0 + 0.0 * jnp.sum(logits)
+
+
+@pytest.mark.parametrize(("loss", "finite"), [(sharp, (True, False)), (endless, (False, True))])
+def test_a_loss_or_a_gradient_alone_that_is_not_finite_changes_no_weight_and_is_counted(loss, finite, monkeypatch):
+    monkeypatch.setitem(losses.LOSSES, loss.__name__, loss)
+    own, clips = task(loss=loss.__name__), data()
     hyper = dataclasses.replace(STILL, label_smoothing=0.0)
     state = begun(own, hyper, clips, 5)
     value, slope = jax.value_and_grad(loss)(jnp.zeros(3), jnp.array([1.0, 0, 0]), 0.0)
-    assert float(value) == 1.0 and not np.isfinite(slope).any()
-    after, sums = jax.jit(step.train_step, static_argnums=0)(own, step.traced(hyper), state, clips, INDICES, KEY)
+    assert (bool(np.isfinite(value)), bool(np.isfinite(slope).any())) == finite
+    after, sums = STEP(own, step.traced(hyper), state, clips, INDICES, KEY)
     assert [float(x) for x in sums] == [0, 0, 0, 0, 0, 1, 1]
     kept = (after.variables, after.averaged, after.optimizer), (state.variables, state.averaged, state.optimizer)
     jax.tree.map(np.testing.assert_array_equal, *kept)
