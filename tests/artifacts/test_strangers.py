@@ -193,6 +193,7 @@ ARRAYS = [
     ("whisper", of(ENCODER, "encoder/x", lambda _: np.zeros(3, "f2")), "no array that it does not use"),
     ("whisper", of(ENCODER, "encoder/conv1/bias", lambda a: a[:8]), "an encoder as features demand it"),
     ("whisper", of(ENCODER, "encoder/conv1/bias", lambda a: a.astype(np.int32)), "arrays of an encoder"),
+    ("whisper", of(ENCODER, "encoder/conv1/bias", lambda a: a.astype(np.float32)), "arrays of an encoder"),
     ("wav2vec2", of(ENCODER, "encoder/layout", lambda a: str(a).replace("[5, 2", "[5, 1")), "strides|encoder"),
     ("wav2vec2", of(ENCODER, "encoder/layout", lambda a: "x" * 20_000), "a text of 20000"),
     ("wav2vec2", of(ENCODER, "encoder/words", lambda a: "x"), "encoder"),

@@ -30,7 +30,7 @@ from voxjax.version import __version__
 __all__ = ["TrainedFeatures", "TrainedMember", "TrainedModel", "add", "load", "save"]
 
 _DESCRIPTION, _WEIGHTS, _IDENTITY, _DENSITY = model_description.NAME, "weights", "identity.npz", "density"
-_ENCODER_TYPES = ("float16", "float32", TEXT)
+_ENCODER_TYPES = ("float16", TEXT)
 _LARGEST_IDENTITY = 2**28  # bytes
 
 

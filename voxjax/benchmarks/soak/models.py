@@ -25,7 +25,8 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
     An answer is wrong where its labels are not those of the folder or its probabilities do not sum to 1, and where the
     model is not what the folder holds: saved again it must give the same description and the same arrays, to the bit,
     so that a part that is ignored, broadcast, converted or filled in with a default counts. A weight, label or option
-    that is another one, and is used as it stands, is another model and no wrong answer.
+    that is another one, and is used as it stands, is another model and no wrong answer; so is an option that a
+    description of an older format leaves out, which has its default there.
 
     Args:
         folder: for the models, and for folders with a fault.
@@ -132,11 +133,14 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def _described(description: Plain) -> dict[str, Any]:
-    """What a description says of a model, numbers by their value, features with the defaults of older formats."""
+    """What a description says of a model, numbers by their value, with the defaults of older formats."""
+    from voxjax import models
+
     new = {key: value for key, value in description.items() if key not in _ABOUT_FILES}
     if description["format"] < 7:
         sets = [{"features": thaw(freeze(FeatureConfig, row["features"]))} for row in new["feature_sets"]]
-        new |= {"feature_sets": sets}
+        members = [{**one, "options": models.options(one["architecture"], one["options"])} for one in new["members"]]
+        new |= {"feature_sets": sets, "members": members, "options": members[0]["options"] if new["options"] else {}}
     rows = [{key: one for key, one in row.items() if key != "encoder_sha256"} for row in new["feature_sets"]]
     plain: dict[str, Any] = json.loads(json.dumps(new | {"feature_sets": rows}))
     return plain
