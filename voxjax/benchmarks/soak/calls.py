@@ -30,8 +30,10 @@ class Call:
         self._errors = errors
         with errors.open("wb") as file:
             command, nothing = [sys.executable, "-m", "voxjax", *arguments], subprocess.DEVNULL
-            environment = paths.environment(changes)
-            self._process = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=file, env=environment)
+            env = paths.environment(changes)
+            self._process = subprocess.Popen(
+                command, stdin=nothing, stdout=nothing, stderr=file, env=env, preexec_fn=_default_signals
+            )
 
     def ended(self, timeout_s: float | None = None) -> int | None:
         """Its exit code, negative if a signal ended it; None if it is still at work after the time."""
@@ -68,12 +70,17 @@ class ForkedCall(Call):
             os.kill(self._forked.pid, number)
 
 
+def _default_signals() -> None:
+    """Has signals do what they do by default: a campaign under nohup or in the background ignores some."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _run(arguments: list[str], changes: dict[str, str], errors: str) -> None:
     """Runs a command in this process, which was forked for it."""
     atexit._clear()  # functions of the process that it was forked from
     logging.getLogger().handlers.clear()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+    _default_signals()
     nothing = os.open(os.devnull, os.O_RDWR)
     err = os.open(errors, os.O_WRONLY | os.O_CREAT, 0o644)
     for stream, handle in enumerate((nothing, nothing, err)):
