@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from voxjax.benchmarks.soak.small_runs import Bench, Unbroken, Work, digest, tem
 
 _WORKS = ("train", "crossval", "predict", "timeline")
 _ENDS_S = 240.0  # a command that lasts longer hangs
+_AFTER_S = 3.0  # in which most of a command's files are written
 _LARGE = "64m"
 
 
@@ -68,20 +68,27 @@ def _full(bench: Bench, work: Work, disk: Path, one: Unbroken, draws: random.Ran
 
 def _read_only(bench: Bench, work: Work, disk: Path, one: Unbroken, draws: random.Random) -> tuple[int, str]:
     call = bench.start(work.first, forked=True)
-    time.sleep(draws.uniform(0.0, one.seconds))
+    _begun(call, disk, draws)
     while call.ended(0.0) is None and not _remount(disk, "ro"):  # refused while a file is open for writing
-        time.sleep(0.01)
+        pass
     return _ended(call)
 
 
 def _removed(bench: Bench, work: Work, disk: Path, one: Unbroken, draws: random.Random) -> tuple[int, str]:
     call = bench.start(work.first, forked=True)
-    time.sleep(draws.uniform(0.0, one.seconds))
+    _begun(call, disk, draws)
     shutil.rmtree(disk / "run", ignore_errors=True)
     return _ended(call)
 
 
 _WAYS = {"full": _full, "read-only": _read_only, "removed": _removed}
+
+
+def _begun(call: Call, disk: Path, draws: random.Random) -> None:
+    """Waits until a command has made its folder, and for a random time after that."""
+    while call.ended(0.01) is None and not (disk / "run").exists():
+        pass
+    call.ended(draws.uniform(0.0, _AFTER_S))
 
 
 def _ended(call: Call) -> tuple[int, str]:
