@@ -13,11 +13,10 @@ from voxjax.pipeline import ensemble_setup
 from voxjax.pipeline.folds import make_fold
 from voxjax.pipeline.run_spec import RunSpec
 from voxjax.storage.provenance import provenance
-from voxjax.train import ensemble, loop, member_execution, sharding
+from voxjax.train import ensemble, loop, sharding
 from voxjax.train.run_state import RunSetup
 
 _MEBIBYTE = 2**20
-_NO_CACHE = member_execution.TimingCache(lambda name: None, lambda name, seconds: None, lambda text: None)
 
 
 class BenchmarkPlan(NamedTuple):
@@ -52,7 +51,7 @@ def over_members(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]
     )  # with the cache, compile times would be those of reading a file
     config, dataset = spec.config, datasets.load(spec)
     folds = [make_fold(spec, dataset, config.fold + i, config.seed) for i in range(plan.folds)]
-    all_members = ensemble_setup.setup(spec, dataset, folds, _NO_CACHE)
+    all_members = ensemble_setup.setup(spec, dataset, folds)
     together = _compiled(all_members)
     apart = [_compiled(_alone(all_members, i)) for i in range(len(all_members.plans))]
     one, each = _interleaved(together, apart, plan.rounds)

@@ -1,9 +1,7 @@
 """Trains the programs of a run one after the other, and reports on all of them together."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -21,9 +19,8 @@ from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.folds import Fold
 from voxjax.pipeline.run_spec import RunSpec
 from voxjax.reporting import run_report
-from voxjax.storage import sealed
 from voxjax.storage.paths import AnyPath
-from voxjax.train import ensemble, loop, member_execution, processes
+from voxjax.train import ensemble, loop, processes
 from voxjax.train.compilations import count_compilations
 from voxjax.train.run_state import Hooks, RunSetup, RunState, finished
 
@@ -54,7 +51,7 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
     with logger:
         for i, folds in enumerate(programs):
             part = f"part{i}"
-            setup = prepared(spec, dataset, folds, workdir, part, logger)
+            setup = prepared(spec, dataset, folds, workdir, part)
             modes.add(ensemble.execution_mode(setup.program))
             with count_compilations("train_step") as compilations:
                 run = fit(setup, workdir, part, logger)
@@ -84,7 +81,6 @@ def prepared(
     folds: Sequence[Fold],
     workdir: AnyPath,
     part: str,
-    logger: RunLogger | NullLogger,
 ) -> RunSetup:
     """One program of a run, under the execution mode that it was begun with.
 
@@ -93,12 +89,11 @@ def prepared(
         folds: of the program.
         workdir: of the run.
         part: the program's name.
-        logger: of the run.
     """
     before = run_folder.chosen_execution(workdir, part)
     config = dataclasses.replace(spec.config, member_execution=before or spec.config.member_execution)
     own = dataclasses.replace(spec, config=config)
-    setup = ensemble_setup.setup(own, dataset, folds, timing_cache(spec.paths.cache, logger))
+    setup = ensemble_setup.setup(own, dataset, folds)
     if spec.config.member_execution == "auto":
         mode = ensemble.execution_mode(setup.program).removeprefix("single+").removesuffix("+single")
         processes.once(lambda: run_folder.keep_execution(workdir, part, mode))
@@ -148,17 +143,3 @@ def _hooks(
             raise interruption.Stopped(request.number, request.do)
 
     return Hooks(on_step, on_epoch, logger.message)
-
-
-def timing_cache(cache: Path, logger: RunLogger | NullLogger) -> member_execution.TimingCache:
-    """A cache of the timings of execution modes, in the folder of decoded clips."""
-
-    def read(name: str) -> float | None:
-        content = sealed.read(cache / f"{name}.timing")
-        return None if content is None else float(json.loads(content)["seconds"])
-
-    def write(name: str, seconds: float) -> None:
-        content = json.dumps({"seconds": seconds}, allow_nan=False)
-        sealed.write(cache / f"{name}.timing", content.encode())
-
-    return member_execution.TimingCache(read, write, logger.message)

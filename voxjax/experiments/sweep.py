@@ -123,7 +123,7 @@ def sweep(config: Config, plan: SweepPlan, paths: Paths, workdir: AnyPath, resum
         fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
         processes.once(lambda: run_folder.claim(workdir, values))
         with RunLogger(workdir, spec, dataset, fold.split.train) if processes.first() else NullLogger() as logger:
-            setup = _with_one_key(session.prepared(spec, dataset, [fold], workdir, "part0", logger))
+            setup = _with_one_key(session.prepared(spec, dataset, [fold], workdir, "part0"))
             if plan.halve_after:
                 rungs = successive_halving.rungs(plan.trials, spec.config.train.epochs, plan.halve_after)
                 setup = setup._replace(rungs=rungs)

@@ -67,7 +67,7 @@ def _final_model(
 ) -> TrainedModel:
     """The model of the final fold, with the temperature that the tested folds have."""
     logger = NullLogger()
-    setup = session.prepared(spec, dataset, [fold], workdir, "final", logger)
+    setup = session.prepared(spec, dataset, [fold], workdir, "final")
     run = session.fit(setup, workdir, "final", logger)
     (prediction,) = fold_predictions.predict_folds(spec, setup, run, [fold])
     prediction = prediction._replace(temperature=figures["temperature"])

@@ -17,7 +17,7 @@ from voxjax.train import ensemble, member_execution, sharding, step
 from voxjax.train.run_state import MemberPlan, RunSetup
 
 
-def setup(spec: RunSpec, dataset: Dataset, folds: Sequence[Fold], cache: member_execution.TimingCache) -> RunSetup:
+def setup(spec: RunSpec, dataset: Dataset, folds: Sequence[Fold]) -> RunSetup:
     """All members of all folds as one program, fold by fold.
 
     Member `m` under seed `s` has the key `fold_in(key(s), m)` in any fold and any ensemble.
@@ -30,9 +30,7 @@ def setup(spec: RunSpec, dataset: Dataset, folds: Sequence[Fold], cache: member_
     plans = tuple(_plan(config.train, fold, member, m) for fold in folds for m, member in enumerate(spec.members))
     host = tuple(_clips(spec, dataset, rows, i) for i, rows in enumerate(dataset.feature_rows))
     mesh = sharding.mesh(config.devices.member, config.devices.data)
-    arrays = [plan.arrays for plan in plans]
-    size = config.train.batch_size
-    mode = member_execution.choose(config.member_execution, tasks, arrays, host, size, mesh, cache)
+    mode = member_execution.choose(config.member_execution, tasks, [plan.arrays for plan in plans], host, mesh)
     program = ensemble.Program(ensemble.group_members(tasks, mode), mesh)
     return RunSetup(program, sharding.replicate(program, host), plans, config.train, config.guard, labels)
 

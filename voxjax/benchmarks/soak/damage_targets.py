@@ -20,7 +20,6 @@ from voxjax.data.corpora import generated
 from voxjax.deploy.page import run_folders
 from voxjax.errors import UsageError
 from voxjax.experiments import run_folder, session, train, training_state
-from voxjax.experiments.run_logger import NullLogger
 from voxjax.inference import answer_file, prediction_lines
 from voxjax.inference.formats import FORMATS
 from voxjax.inference.predictor import EmotionPredictor
@@ -105,13 +104,6 @@ def build(folder: Path) -> list[Target]:
         )
         return _sha(found.features.tobytes() + found.lengths.tobytes() + found.clip_index.tobytes())
 
-    def read_timing(report: Report) -> str:
-        del report
-        timings = session.timing_cache(cache / "timings", NullLogger())
-        if timings.read("member-execution-x") is None:
-            timings.write("member-execution-x", 0.25)
-        return str(timings.read("member-execution-x"))
-
     def read_table(report: Report) -> str:
         found = feature_table_check.check(table / "features.csv", manifest)
         if found.faults:
@@ -128,7 +120,6 @@ def build(folder: Path) -> list[Target]:
         ("clip store", cache / "clips", "*.clips", read_store, 3.0),
         ("fingerprints", cache / "clips", "*.prints", read_prints, 1.0),
         ("encoder outputs", cache / "encoded_clips", "*/*", read_outputs, 3.0),
-        ("timings", cache / "timings", "*", read_timing, 0.5),
         ("feature table", table, "*", read_table, 0.5),
         ("generated corpus", folder / "generated", "**/*", _generated(folder / "generated"), 1.0),
         ("downloaded corpus", folder / "downloads", "**/*", _downloaded(folder / "downloads"), 1.0),
@@ -249,7 +240,7 @@ def _answers(folder: Path) -> Callable[[Report], str]:
 def _checkpoints(spec: RunSpec, run: Path) -> Target:
     dataset = datasets.load(spec)
     fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
-    setup = session.prepared(spec, dataset, [fold], run, "part0", NullLogger())
+    setup = session.prepared(spec, dataset, [fold], run, "part0")
     folder = run / "checkpoints"
 
     def read(report: Report) -> str:
