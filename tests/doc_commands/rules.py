@@ -82,6 +82,7 @@ EXEMPT = (
     Exempt(r"pip install [^&]*$", extras, "changes the environment of the tests; .ci/run installs the package"),
     Exempt(r"python3 -m venv ", syntax, "makes the environment that the tests run in, as .ci/run does"),
     Exempt(r"python -m pytest", tests, "CI runs all tests"),
+    Exempt(r"mkdir -p found && python -m tests\.fuzz ", syntax, "runs for minutes; tests/fuzz reads what it found"),
     Exempt(r"python docs/results/doc_commands.py", syntax, "runs the long commands; the test of the record needs it"),
     Exempt(r"sphinx-build ", syntax, ".ci/run builds the site"),
     Exempt(r"make ", target, "CI runs what the targets run"),
