@@ -232,8 +232,11 @@ def _link(target):
     return change
 
 
+WAYS = {"fifo": _fifo, "device": _link("/dev/zero"), "folder": _link("."), "nowhere": _link("nowhere")}
+
+
 @pytest.mark.parametrize("file", ["model.json", WEIGHTS, IDENTITY, DENSITY])
-@pytest.mark.parametrize("change", [_fifo, _link("/dev/zero"), _link("."), _link("nowhere")], ids=str)
+@pytest.mark.parametrize("change", WAYS.values(), ids=WAYS)
 def test_files_that_are_none(tmp_path, files, file, change):
     parts = files("cnn")
     parts.special[file] = change
