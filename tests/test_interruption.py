@@ -15,6 +15,8 @@ def ended(folder, body):
     code = f"""
         import os, signal, sys
         from voxjax import interruption
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may ignore both, as in the background
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         interruption.install()
         folder = {str(folder)!r}
 {textwrap.indent(textwrap.dedent(body), " " * 8)}
