@@ -119,6 +119,15 @@ def test_killed_calls_ended_as_unbroken_ones():
         )
 
 
+def test_table_of_campaigns_equals_their_figures():
+    parts = RESULTS["reliability"]
+    tool = runpy.run_path(str(ROOT / "docs/results/reliability.py"))
+    assert between("campaigns", "docs/damage.md") == tool["table"](parts)
+    assert not any("dirty" in part["commit"] for part in parts.values())
+    same = parts["determinism"]["same_command"]
+    assert same["equal_to_the_first"] == same["runs"] > 0
+
+
 def test_hard_inputs_came_out_as_expected():
     rows = RESULTS["hard_inputs"]["rows"]
     assert len(rows) >= 23 and all(row["as_expected"] for row in rows)
