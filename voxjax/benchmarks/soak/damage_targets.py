@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import soundfile
 
 from voxjax.artifacts import checkpoint_metadata, model_folder
+from voxjax.benchmarks.soak import small_corpus
 from voxjax.config import Config, FrameFeatures, OfflineAugmentConfig, TrainConfig
-from voxjax.data import corpora, store, synthetic
+from voxjax.data import corpora, store
 from voxjax.data.corpora import generated
 from voxjax.deploy.page import run_folders
 from voxjax.errors import UsageError
@@ -32,8 +32,6 @@ from voxjax.pipeline.run_spec import Paths, RunSpec, resolve
 from voxjax.storage import download_record
 from voxjax.train.run_state import RunSetup, RunState, fetch_members
 
-_RATE_HZ = synthetic.SAMPLE_RATE_HZ
-_LABELS, _SPEAKERS, _TAKES = ("angry", "calm", "sad"), 3, 2
 _CONFIG = Config(
     corpus="folder",
     architecture="baseline",
@@ -71,7 +69,7 @@ def build(folder: Path) -> list[Target]:
         folder: for all of it; created.
     """
     data_dir, cache, run = folder / "data", folder / "cache", folder / "run"
-    _write_corpus(data_dir / "folder")
+    small_corpus.write(data_dir / "folder")
     spec = resolve(_CONFIG, Paths(cache, data_dir))
     train.train(spec, run, "new")
     table = folder / "table"
@@ -137,26 +135,17 @@ def _sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _write_corpus(folder: Path) -> None:
-    for label in _LABELS:
-        for speaker in synthetic.SPEAKERS[:_SPEAKERS]:
-            for take in range(_TAKES):
-                path = folder / label / speaker.name / f"{take}.wav"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                soundfile.write(path, synthetic.render(speaker, label, take), _RATE_HZ)
-
-
 def _generated(folder: Path) -> Callable[[Report], str]:
     def read(report: Report) -> str:
         del report
-        digests = generated.ensure(folder, _write_corpus)
+        digests = generated.ensure(folder, small_corpus.write)
         return _sha(b"".join(name.encode() + (folder / name).read_bytes() for name in digests))
 
     return read
 
 
 def _downloaded(folder: Path) -> Callable[[Report], str]:
-    _write_corpus(folder / "folder")
+    small_corpus.write(folder / "folder")
     download_record.write(folder / "folder", {"corpus": "folder"})
 
     def read(report: Report) -> str:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import soundfile
 
 from voxjax.artifacts import model_folder
-from voxjax.data import synthetic
+from voxjax.benchmarks.soak import small_corpus
 from voxjax.evaluation import compare_runs
 from voxjax.storage import paths
 
-_LABELS, _SPEAKERS, _TAKES = ("angry", "calm", "sad"), 3, 4
+_TAKES = 4  # clips of each label and speaker
 _RUN = (
     "--config.corpus=folder", "--config.protocol=random5", "--config.train.epochs=6", "--config.train.batch_size=8",
     "--config.train.valid_fraction=0.2", "--config.train.checkpoint_every_epochs=3",
@@ -57,7 +56,7 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
         `same_command`: of how many runs all weights and predictions were equal to those of the first, bit for bit; and
         for each variant whether it was, with the largest differences.
     """
-    _write_corpus(folder / "data" / "folder")
+    small_corpus.write(folder / "data" / "folder", _TAKES)
 
     def run(variant: Variant, name: str) -> Path:
         workdir = folder / name
@@ -78,15 +77,6 @@ def measure(folder: Path, count: int, seed: int) -> dict[str, Any]:
         "same_command": {"runs": len(again), "equal_to_the_first": equal},
         "compared_with_the_plain_command": variants,
     }
-
-
-def _write_corpus(folder: Path) -> None:
-    for label in _LABELS:
-        for speaker in synthetic.SPEAKERS[:_SPEAKERS]:
-            for take in range(_TAKES):
-                path = folder / label / speaker.name / f"{take}.wav"
-                path.parent.mkdir(parents=True, exist_ok=True)
-                soundfile.write(path, synthetic.render(speaker, label, take), synthetic.SAMPLE_RATE_HZ)
 
 
 def _cores() -> int:

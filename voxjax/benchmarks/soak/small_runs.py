@@ -9,16 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import soundfile
-
+from voxjax.benchmarks.soak import small_corpus
 from voxjax.benchmarks.soak.calls import Call, ForkedCall
-from voxjax.data import synthetic
 
 _QUICK = (  # XLA's settings with which compiling is quickest
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
 )
 _FORKED = 0.75  # of all calls
-_LABELS, _SPEAKERS, _TAKES = ("angry", "calm", "sad"), 3, 2
 _FLAGS = (
     "--config.corpus=folder", "--config.protocol=random5", "--config.features.mels=16",
     "--config.features.channels=logmel", "--config.train.batch_size=8", "--config.train.valid_fraction=0.2",
@@ -47,12 +44,7 @@ class Bench:
         """
         self._folder = folder
         self.cache = folder / "cache"
-        for label in _LABELS:
-            for speaker in synthetic.SPEAKERS[:_SPEAKERS]:
-                for take in range(_TAKES):
-                    path = self._clips / label / speaker.name / f"{take}.wav"
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    soundfile.write(path, synthetic.render(speaker, label, take), synthetic.SAMPLE_RATE_HZ)
+        small_corpus.write(self._clips)
         self._calls = 0
         self._lives: dict[str | tuple[str, bool, bool], float] = {}  # seconds of commands, and of kinds of their calls
         self.finish(self.works(folder / "trained")["train"].first, forked=False)
