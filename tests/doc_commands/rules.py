@@ -180,11 +180,14 @@ def same_run(text: str) -> frozenset[str]:
 
 @functools.cache
 def runs_with_figures() -> frozenset[frozenset[str]]:
-    """The commands of which docs/results holds the result, which they left at the end of a complete run."""
+    """The commands of which docs/results holds the result, which they left at the end of a complete run.
+
+    A file may be the result of one command, or hold those of several, each under a name of its own.
+    """
     found = [json.loads(path.read_text()) for path in (ROOT / "docs/results").glob("*.json")]
-    return frozenset(
-        same_run(result["command"]) for result in found if isinstance(result, dict) and "command" in result
-    )
+    files = [result for result in found if isinstance(result, dict)]
+    parts = [part for result in files for part in (result, *result.values()) if isinstance(part, dict)]
+    return frozenset(same_run(part["command"]) for part in parts if isinstance(part.get("command"), str))
 
 
 def known(text: str) -> bool:
