@@ -9,7 +9,9 @@ import jax
 from voxjax.config_schema import Plain, check_fields, choice, in_range, number, one_of, thaw
 from voxjax.feature_config import (
     FEATURE_KINDS,
+    Centred,
     EncoderFeatures,
+    EncodersFeatures,
     FeatureConfig,
     FrameFeatures,
     VectorFeatures,
@@ -19,9 +21,11 @@ from voxjax.feature_config import (
 
 __all__ = [
     "FEATURE_KINDS",
+    "Centred",
     "Config",
     "DevicesConfig",
     "EncoderFeatures",
+    "EncodersFeatures",
     "FeatureConfig",
     "FrameFeatures",
     "GuardConfig",

@@ -15,7 +15,7 @@ _FEW = 5  # names that an error lists beside the nearest one
 
 
 def number(default: Any, low: float, high: float) -> Any:
-    """A field for a number, or a tuple of numbers, in `[low, high]`."""
+    """A field for a number, or a tuple of numbers or of tuples of them, in `[low, high]`."""
     return dataclasses.field(default=default, metadata={"range": (low, high)})
 
 
@@ -35,8 +35,17 @@ def check_fields(values: Any, prefix: str) -> None:
         if "choices" in field.metadata:
             one_of(key, value, field.metadata["choices"])
         if "range" in field.metadata:
-            for part in value if isinstance(value, tuple) else (value,):
+            for part in _numbers(value):
                 in_range(key, part, *field.metadata["range"])
+
+
+def _numbers(value: Any) -> collections.abc.Iterator[float]:
+    """The numbers of a field: itself, or those of its tuples."""
+    if isinstance(value, tuple):
+        for part in value:
+            yield from _numbers(part)
+    else:
+        yield value
 
 
 def one_of(key: str, value: str, known: collections.abc.Iterable[str]) -> None:

@@ -9,6 +9,7 @@ from voxjax.errors import UsageError, mismatch
 _MOST_HOPS = 128  # in a window
 _LARGEST_FILTERS = 2**23  # numbers: 1,024 mels in windows of half a second at 16 kHz
 _MOST_BLOCKS = 64  # of an encoder
+_MOST_ENCODERS = 8  # side by side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +38,11 @@ class FeatureConfig:
         kind = values["kind"] if "kind" in values else "frames"
         one_of(f"{prefix}.kind", kind, FEATURE_KINDS)
         return FEATURE_KINDS[kind]
+
+    @property
+    def by_encoder(self) -> tuple["EncoderFeatures", ...]:
+        """The features of each pretrained encoder by itself; empty for features of the signal."""
+        return ()
 
     @property
     def window_samples(self) -> int:
@@ -117,12 +123,55 @@ class EncoderFeatures(FeatureConfig):
             do = "set features.centre to corpus"
             raise UsageError(mismatch("features.pooling statistics", "a mean of the corpus", "the clip's own", do))
 
+    @property
+    def by_encoder(self) -> tuple["EncoderFeatures", ...]:
+        """These features: of one encoder."""
+        return (self,)
+
+
+@dataclasses.dataclass(frozen=True)
+class EncodersFeatures(FeatureConfig):
+    """Outputs of several pretrained encoders side by side: `[positions, channels of all]`."""
+
+    kind: str = choice("encoders", "encoders")
+    encoders: tuple[str, ...] = ()  # names in `encoders.ENCODERS`, each once
+    blocks: tuple[tuple[int, ...], ...] = number((), 0, 1_000)  # of each encoder, counted from 1
+    part: str = choice("output", "output", "hidden")  # of each block, as of one encoder
+    pooling: str = choice("none", "none", "statistics")  # as of one encoder; `none` is as long as the shortest
+    centre: str = choice("corpus", "corpus", "clip", "speaker", "none")  # whose mean is subtracted, as above
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        do = "set features.encoders and features.blocks, as configs/whisper_pair.py does"
+        if not 2 <= len(self.encoders) <= _MOST_ENCODERS:
+            expected, found = f"2 to {_MOST_ENCODERS} encoders", ", ".join(self.encoders[:_MOST_ENCODERS]) or "none"
+            raise UsageError(mismatch("features.kind encoders", expected, found, do))
+        if len(self.blocks) != len(self.encoders):
+            expected, found = f"blocks of each of {len(self.encoders)} encoders", f"{len(self.blocks)} groups of blocks"
+            raise UsageError(mismatch("features.blocks", expected, found, do))
+        if len(set(self.encoders)) < len(self.encoders):
+            do = "name it once, with all its blocks"
+            raise UsageError(mismatch("features.encoders", "each encoder once", ", ".join(self.encoders), do))
+        _ = self.by_encoder  # which checks the values of each
+
+    @property
+    def by_encoder(self) -> tuple[EncoderFeatures, ...]:
+        """The features of each encoder by itself."""
+        names = {field.name for field in dataclasses.fields(self)} - {"kind", "encoders", "blocks"}
+        common = {name: getattr(self, name) for name in sorted(names)}
+        pairs = zip(self.encoders, self.blocks, strict=True)
+        return tuple(EncoderFeatures(**common, encoder=encoder, blocks=blocks) for encoder, blocks in pairs)
+
+
+# Kinds with a mean that is subtracted, of which `centre` says whose.
+Centred = FrameFeatures | EncoderFeatures | EncodersFeatures
 
 # A new kind of features is a dataclass and a row.
 FEATURE_KINDS: dict[str, type[FeatureConfig]] = {
     "vector": VectorFeatures,
     "frames": FrameFeatures,
     "encoder": EncoderFeatures,
+    "encoders": EncodersFeatures,
 }
 
 

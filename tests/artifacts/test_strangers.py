@@ -42,7 +42,7 @@ def error_of(tmp_path, files):
     return str(caught.value)
 
 
-@pytest.mark.parametrize("name", ("lda", "ensemble", "fusion", "tuned", "wav2vec2"))
+@pytest.mark.parametrize("name", ("lda", "ensemble", "fusion", "tuned", "wav2vec2", "pair"))
 def test_an_unchanged_model_is_loaded_also_from_archives(tmp_path, files, name):
     for folder, parts in (("a", files(name)), ("b", files(name).as_archives())):
         (tmp_path / folder).mkdir()
@@ -118,6 +118,23 @@ DESCRIPTIONS = [
     ("whisper", at(*FEATURES, "blocks", to=[2]), "an encoder as features demand it"),
     ("whisper", at(*FEATURES, "blocks", to=[0]), "no array that it does not use"),
     ("whisper", at(*FEATURES, "max_duration_s", to=60.0), "at most"),
+    ("pair", at(*FEATURES, "encoders", to=["whisper_tiny"]), "features.kind encoders: expected 2 to 8 encoders"),
+    ("pair", at(*FEATURES, "encoders", to=["whisper_tiny"] * 10**5), "2 to 8 encoders"),
+    ("pair", at(*FEATURES, "encoders", to=["wav2vec2", "wav2vec2"]), "each encoder once"),
+    ("pair", at(*FEATURES, "encoders", to=["whisper_tiny", "nobodys"]), "features.encoder"),
+    ("pair", at(*FEATURES, "encoders", to=["whisper_tiny", "hubert"]), "texts of the encoder"),
+    ("pair", at(*FEATURES, "encoders", to=["whisper_base", "wav2vec2"]), "an encoder as features demand it"),
+    ("pair", at(*FEATURES, "encoders", to=["wav2vec2", 5]), r"features.encoders: expected a value of type str"),
+    ("pair", at(*FEATURES, "blocks", to=[1, 1]), "features.blocks: expected a value of type tuple"),
+    ("pair", at(*FEATURES, "blocks", to=[[1], [-1]]), "blocks: expected a number from 0"),
+    ("pair", at(*FEATURES, "blocks", to=[[1], []]), "an encoder and its blocks"),
+    ("pair", at(*FEATURES, "blocks", to=[[1]]), "blocks of each of 2 encoders"),
+    ("pair", at(*FEATURES, "blocks", to=[[2], [1]]), "an encoder as features demand it"),
+    ("pair", at(*FEATURES, "blocks", to=[[0], [1]]), "no array that it does not use"),
+    ("pair", at(*FEATURES, "blocks", to=[[1] * 65, [1]]), "number of features.blocks"),
+    ("pair", at(*FEATURES, "part", to="hidden"), "features.part hidden"),
+    ("pair", at(*FEATURES, "pooling", to="none"), "0/scaler/mean"),
+    ("pair", at("feature_sets", 0, "encoder_sha256"), "an encoder where"),
     ("tuned", at(*FEATURES, "tuned_blocks", to=0), "architecture encoder_tuned|does not use"),
 ]
 
@@ -197,6 +214,12 @@ ARRAYS = [
     ("wav2vec2", of(ENCODER, "encoder/layout", lambda a: str(a).replace("[5, 2", "[5, 1")), "strides|encoder"),
     ("wav2vec2", of(ENCODER, "encoder/layout", lambda a: "x" * 20_000), "a text of 20000"),
     ("wav2vec2", of(ENCODER, "encoder/words", lambda a: "x"), "encoder"),
+    ("pair", of(ENCODER, "encoder/conv1/bias", lambda _: np.zeros(64, "f2")), "no array that it does not use"),
+    ("pair", of(ENCODER, "encoder/hubert/x", lambda _: np.zeros(64, "f2")), "no array that it does not use"),
+    ("pair", of(ENCODER, "encoder/wav2vec2", lambda _: np.zeros(64, "f2")), "names that differ"),
+    ("pair", of(ENCODER, "encoder/layout", lambda _: "x"), "texts of the encoder"),
+    ("pair", of(ENCODER, "encoder/whisper_tiny/layout", lambda _: "x"), "texts of the encoder"),
+    ("pair", of(ENCODER, "encoder/whisper_tiny/conv1/bias", lambda a: a[:8]), "an encoder as features demand it"),
 ]
 
 

@@ -70,11 +70,11 @@ def test_downloaded_weights_are_found_by_training(server, tmp_path, content, mon
     assert left(tmp_path) == [f"weights/{FILE}/{name}" for name in (corpus_downloads.RECORD, "model.safetensors")]
     assert COMMIT in lines[0] and all("MIT licence" in lines[i] for i in (0, -1))
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(tmp_path / "weights"))
-    found = encoder_weights.load(FEATURES, runs.paths(None, tmp_path / "cache"))
+    (found,) = encoder_weights.load(FEATURES, runs.paths(None, tmp_path / "cache"))
     assert found.params["block2"]["mlp_in"]["kernel"].shape == (64, 256)
     monkeypatch.delenv("VOXJAX_WEIGHTS")
     (tmp_path / "weights").rename(tmp_path / "encoders")
-    assert encoder_weights.load(FEATURES, runs.paths(None, tmp_path)).digest == found.digest, "in the cache, too"
+    assert encoder_weights.load(FEATURES, runs.paths(None, tmp_path))[0].digest == found.digest, "in the cache, too"
     record = json.loads((tmp_path / f"encoders/{FILE}" / corpus_downloads.RECORD).read_text())
     assert record["encoder"] == NAME and "MIT" in record["licence"]
     sha256 = hashlib.sha256(content).hexdigest()
@@ -202,7 +202,7 @@ def test_the_documented_line_converts_a_pickle(tmp_path):
     config = EncoderFeatures(encoder="hubert_base", blocks=(1,), hop_ms=20.0)
     (tmp_path / "encoders").mkdir()
     (tmp_path / "hubert_base").rename(tmp_path / "encoders/hubert_base")
-    assert encoder_weights.load(config, runs.paths(None, tmp_path)) is not None
+    assert len(encoder_weights.load(config, runs.paths(None, tmp_path))) == 1
 
 
 def command(*flags):

@@ -62,13 +62,14 @@ def test_missing_weights_and_wrong_blocks_are_errors(folder, monkeypatch, tmp_pa
     with pytest.raises(VoxJaxError, match=r"whisper_tiny_en_encoder\.npz or .*--encoder_weights=FILE_OR_FOLDER"):
         encoder_weights.load(FEATURES, runs.paths(None, tmp_path))
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(folder / "weights"))
-    params = encoder_weights.load(FEATURES, runs.paths(None, tmp_path)).params
+    (found,) = encoder_weights.load(FEATURES, runs.paths(None, tmp_path))
+    params = found.params
     assert params["block2"]["mlp_in"]["kernel"].shape == (64, 256)
     with pytest.raises(UsageError, match="blocks from 1 to 2"):
         encoder_weights.load(dataclasses.replace(FEATURES, blocks=(4,)), runs.paths(None, tmp_path))
     with pytest.raises(UsageError, match="an encoder and its blocks"):
         EncoderFeatures()
-    assert encoder_weights.load(FrameFeatures(), runs.paths(None, tmp_path)) is None
+    assert encoder_weights.load(FrameFeatures(), runs.paths(None, tmp_path)) == ()
 
 
 def test_outputs_of_an_encoder_are_cached(folder, weights, tmp_path, monkeypatch):
@@ -270,8 +271,8 @@ def test_a_published_folder_is_trained_on_and_its_layout_is_saved(folder, tmp_pa
     assert_predicts_as_reported(tmp_path / "run", folder)
 
     monkeypatch.setenv("VOXJAX_WEIGHTS", str(weights.parent))
-    before = encoder_weights.load(features, runs.paths(None, tmp_path)).digest
+    (before,) = encoder_weights.load(features, runs.paths(None, tmp_path))
     (weights / "config.json").write_text(json.dumps({**layout, "max_bucket_distance": 900}))  # it is not in any array
-    assert encoder_weights.load(features, runs.paths(None, tmp_path)).digest != before
+    assert encoder_weights.load(features, runs.paths(None, tmp_path))[0].digest != before.digest
     with pytest.raises(VoxJaxError, match=r"set config\.features\.encoder to wavlm"):
         encoders.ENCODERS["hubert"].params(tensors.read(weights), (1,))

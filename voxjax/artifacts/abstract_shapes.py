@@ -4,7 +4,6 @@ Letters: T positions and C channels of the longest window's features.
 """
 
 import functools
-import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -14,8 +13,8 @@ import numpy as np
 
 from voxjax import encoders, models
 from voxjax.artifacts.array_headers import ArrayHeader
-from voxjax.audio import features
 from voxjax.config import EncoderFeatures, FeatureConfig
+from voxjax.encoders import extractor
 from voxjax.encoders.static_config import Layout
 from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError, mismatch
@@ -47,22 +46,31 @@ def of_features(config: FeatureConfig, arrays: EncoderArrays) -> FeatureShape:
     """
     window = jax.ShapeDtypeStruct((1, config.max_samples), np.float32)
     lengths = jax.ShapeDtypeStruct((1,), np.int32)
-    if not isinstance(config, EncoderFeatures):
-        (values, _), _ = _traced(
-            "features", functools.partial(inspect.unwrap(features.extract), config), window, lengths
-        )
+    if not config.by_encoder:
+        (values, _), _ = _traced("features", extractor.untraced(config, None), window, lengths)
         return FeatureShape(*values.shape[1:])
     tree = nested(dict(arrays))
-    texts = {name for name, one in arrays if isinstance(one, Layout)}
-    if texts != set(encoders.encoder_for(config).texts):
-        found = ", ".join(sorted(texts))[:100] or "none"
-        do = "get the model again from where it was published"
-        raise VoxJaxError(mismatch("texts of the encoder", "those that it uses", found, do))
-    extract = functools.partial(inspect.unwrap(encoders.extract_features), config)
+    _check_texts(config, {name for name, one in arrays if isinstance(one, Layout)})
+
+    def extract(params: Params, *sound: Any) -> Any:
+        return extractor.untraced(config, params)(*sound)
+
     (values, _), used = _traced("encoder", extract, tree, window, lengths)
-    tuned = _checked("encoder", lambda: encoders.blocks_to_finetune(config, tree))
+    tuned: Params = {}
+    if isinstance(config, EncoderFeatures):
+        own = config
+        tuned = _checked("encoder", lambda: encoders.blocks_to_finetune(own, tree))
     _check_used(tree, used, tuned)
     return FeatureShape(values.shape[1], values.shape[2], tuple(sorted(flat(tuned).items())))
+
+
+def _check_texts(config: FeatureConfig, found: set[str]) -> None:
+    """Checks the names of the texts among the arrays of encoders."""
+    own = [dict.fromkeys(encoders.encoder_for(one).texts, Layout()) for one in config.by_encoder]
+    if found != flat(extractor.joined_params(config, own) or {}).keys():
+        do = "get the model again from where it was published"
+        names = ", ".join(sorted(found))[:100] or "none"
+        raise VoxJaxError(mismatch("texts of the encoder", "those that it uses", names, do))
 
 
 def of_variables(

@@ -10,7 +10,7 @@ from voxjax import models
 from voxjax.artifacts import model_meta
 from voxjax.artifacts.array_files import OLD_SUFFIX, SUFFIX
 from voxjax.artifacts.migration import FORMAT, migrated
-from voxjax.config import EncoderFeatures, FeatureConfig, in_range, one_of
+from voxjax.config import FeatureConfig, in_range, one_of
 from voxjax.config_schema import Plain, dotted, freeze, thaw
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.modalities import MODALITIES
@@ -109,7 +109,7 @@ def _features(i: int, row: Any) -> FeatureConfig:
     if not isinstance(row["features"], dict):
         raise _unexpected(f"{what}.features", "an object", row["features"])
     config: FeatureConfig = freeze(FeatureConfig, row["features"], "features")
-    if isinstance(config, EncoderFeatures) != ("encoder_sha256" in row):
+    if bool(config.by_encoder) != ("encoder_sha256" in row):
         raise _unexpected(what, "an encoder where features are of one, else none", ", ".join(row))
     if "encoder_sha256" in row:
         _check_hash(f"{what}.encoder_sha256", row["encoder_sha256"] or "")

@@ -200,7 +200,12 @@ def _in_time_and_bands(
     return time_shift(draws.shift, ramp * hyper.time_shift_frames, clip, spans)
 
 
-_DISTORTIONS: dict[str, Callable[..., Clip]] = {"vector": _unchanged, "encoder": _in_time, "frames": _in_time_and_bands}
+_DISTORTIONS: dict[str, Callable[..., Clip]] = {
+    "vector": _unchanged,
+    "encoder": _in_time,
+    "encoders": _in_time,
+    "frames": _in_time_and_bands,
+}
 
 
 def spec_augment(

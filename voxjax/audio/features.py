@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from voxjax.audio import dsp
 from voxjax.audio.vector import vector
-from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures, VectorFeatures, one_of
+from voxjax.config import FeatureConfig, FrameFeatures, VectorFeatures, one_of
 
 _TRIM_FRAMES = 4_096  # at once: a clip may last hours
 
@@ -60,7 +60,7 @@ def frames(
 
 def is_over_time(config: FeatureConfig) -> bool:
     """Whether the positions of these features are moments in time."""
-    return isinstance(config, FrameFeatures) or (isinstance(config, EncoderFeatures) and config.pooling == "none")
+    return isinstance(config, FrameFeatures) or any(one.pooling == "none" for one in config.by_encoder)
 
 
 def channel_spans(config: FrameFeatures) -> dict[str, tuple[int, int]]:

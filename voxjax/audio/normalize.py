@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.audio.features import channel_spans
-from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures
+from voxjax.config import Centred, FeatureConfig, FrameFeatures
 
 
 class Scaler(NamedTuple):
@@ -51,7 +51,7 @@ def apply(
     With "speaker" the scaler holds the speaker's own mean (`speaker_centring`), or the corpus's for a stranger.
     With "none" features are unchanged, as an encoder's own blocks need them.
     """
-    centre = config.centre if isinstance(config, FrameFeatures | EncoderFeatures) else "corpus"
+    centre = config.centre if isinstance(config, Centred) else "corpus"
     if centre == "none":
         return jnp.where(mask[..., None], features, 0.0)
     values = standardised(scaler, features, mask)

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from voxjax.audio.normalize import Scaler
-from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures
+from voxjax.config import Centred, FeatureConfig
 
 # The corpus's mean counts as this many clips. Chosen on inner folds of RAVDESS `speaker5` (docs/enrolment.md).
 PRIOR_CLIPS = 2.0
@@ -21,12 +21,12 @@ PRIOR_CLIPS = 2.0
 
 def is_by_speaker(config: FeatureConfig) -> bool:
     """Whether features are trained on with each speaker's own mean subtracted."""
-    return isinstance(config, FrameFeatures | EncoderFeatures) and config.centre == "speaker"
+    return isinstance(config, Centred) and config.centre == "speaker"
 
 
 def has_effect(config: FeatureConfig) -> bool:
     """Whether a person's own mean changes what a network gets: not where a clip's own is subtracted, or none."""
-    return not isinstance(config, FrameFeatures | EncoderFeatures) or config.centre in ("corpus", "speaker")
+    return not isinstance(config, Centred) or config.centre in ("corpus", "speaker")
 
 
 def weight(clips: int) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from voxjax import models
-from voxjax.config import Config, EncoderFeatures
+from voxjax.config import Config
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
 from voxjax.data.manifest import own_columns
@@ -159,7 +159,7 @@ def _member_rows(
             {
                 "architecture": member.architecture,
                 "name": member.name,
-                "features": features.encoder if isinstance(features, EncoderFeatures) else features.kind,
+                "features": "+".join(one.encoder for one in features.by_encoder) or features.kind,
                 **scores(truth, np.concatenate([prediction.members[m] for prediction in predictions])),
                 "valid_uar": float(np.mean([one.best_uar for one in own])),
                 "best_epoch": round(float(np.mean([one.best_epoch for one in own]))),

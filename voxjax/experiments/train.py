@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from voxjax import encoders
 from voxjax.artifacts import training_identity
 from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, TrainedModel, save
 from voxjax.artifacts.training_identity import TrainingIdentity
@@ -74,10 +75,7 @@ def trained_model(spec: RunSpec, dataset: Dataset, fold: Fold, outcome: session.
         architecture=spec.members[0].architecture if alone else "ensemble",
         options=spec.members[0].options if alone else {},
         labels=dataset.manifest.labels,
-        feature_sets=tuple(
-            TrainedFeatures(rows.features, rows.encoder.params if rows.encoder else None)
-            for rows in dataset.feature_rows
-        ),
+        feature_sets=tuple(TrainedFeatures(rows.features, rows.encoder) for rows in dataset.feature_rows),
         temperature=prediction.temperature,
         members=[
             _trained_member(member, float(weight), state, fold, dataset)
@@ -121,6 +119,12 @@ def _trained_member(
     )
 
 
+def _licences(spec: RunSpec) -> list[str]:
+    """Credit and licence of the corpora, and of the encoders that the model folder holds."""
+    used = [encoders.encoder_for(own) for one in spec.feature_sets for own in one.features.by_encoder]
+    return list(dict.fromkeys([*corpora.notes(spec.config.corpus), *(one.note for one in used)]))
+
+
 def _meta(spec: RunSpec, dataset: Dataset, fold: Fold, figures: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata about training in a model folder."""
     config = spec.config
@@ -135,7 +139,7 @@ def _meta(spec: RunSpec, dataset: Dataset, fold: Fold, figures: Mapping[str, Any
         "seed": config.seed,
         "figures": {key: figures[key] for key in kept},
         "reject": {f"{row['target']:g}": row["threshold"] for row in figures["reject"]},
-        "licence": " ".join(corpora.notes(config.corpus)),
+        "licence": " ".join(_licences(spec)),
         "training_clips": sorted(set().union(*clip_ids)),  # clips that later evaluations must leave out
         "voxjax": __version__,
         "jax": jax.__version__,

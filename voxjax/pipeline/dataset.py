@@ -12,8 +12,9 @@ from voxjax.audio.fingerprint import Print
 from voxjax.config import Config, FeatureConfig
 from voxjax.data import broken_clips, corpora, labelling, splits, store
 from voxjax.data.manifest import Clip, Manifest
+from voxjax.encoders.extractor import joined_params
+from voxjax.encoders.tensors import Params
 from voxjax.pipeline import encoder_features, encoder_weights, modality_inputs, near_duplicates
-from voxjax.pipeline.encoder_weights import EncoderWeights
 from voxjax.pipeline.examples import Examples
 from voxjax.pipeline.run_spec import RunSpec
 
@@ -23,7 +24,7 @@ class FeatureRows(NamedTuple):
 
     features: FeatureConfig
     rows: Examples
-    encoder: EncoderWeights | None  # of the rows; None for signal features
+    encoder: Params | None  # weights of its encoders, as `joined_params`; None for signal features
 
 
 class Dataset(NamedTuple):
@@ -44,7 +45,8 @@ class Dataset(NamedTuple):
 def load(spec: RunSpec, every_fold: bool = False) -> Dataset:
     """The corpus of a run.
 
-    A protocol that can't divide it is an error before clips are decoded and encoded, which may take hours.
+    A protocol that can't divide it, and an encoder without weights, are errors before clips are decoded and encoded,
+    which may take hours.
 
     Under the protocol `guide` each augmented copy of a clip becomes a separate clip, as in the training guide:
     this is the leak of the guide's split.
@@ -62,16 +64,18 @@ def load(spec: RunSpec, every_fold: bool = False) -> Dataset:
     config = spec.config
     folds = None if every_fold else (config.fold,)
     splits.check_possible(manifest, config.protocol, folds, config.train.valid_fraction, config.seed)
+    weights = [encoder_weights.load(one.features, spec.paths) for one in spec.feature_sets]
     manifest, clip_store = decoded(manifest, spec.sample_rate_hz, cache, spec.config.broken_clips)
     prints = fingerprints(clip_store, spec.sample_rate_hz, cache)
     manifest = near_duplicates.with_recordings(manifest, prints)
     columns = modality_inputs.read(spec, manifest, clip_store)
     feature_rows = []
-    for feature_set in spec.feature_sets:
-        encoder = encoder_weights.load(feature_set.features, spec.paths)
-        with progress.bar(len(manifest), "encoding" if encoder else "features", "clip") as bar:
-            rows = encoder_features.rows(feature_set, encoder, manifest, clip_store.clip, cache, bar.update)
-        feature_rows.append(FeatureRows(feature_set.features, rows, encoder))
+    for feature_set, encoders in zip(spec.feature_sets, weights, strict=True):
+        total = len(manifest) * max(1, len(encoders))
+        with progress.bar(total, "encoding" if encoders else "features", "clip") as bar:
+            rows = encoder_features.rows(feature_set, encoders, manifest, clip_store.clip, cache, bar.update)
+        params = joined_params(feature_set.features, [one.params for one in encoders])
+        feature_rows.append(FeatureRows(feature_set.features, rows, params))
     if spec.config.protocol == "guide":
         copies = spec.feature_sets[0].offline_augment.augmentation_factor + 1
         feature_rows = [one._replace(rows=_copies_as_rows(one.rows)) for one in feature_rows]

@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 
 from voxjax.config_schema import thaw
 from voxjax.data.manifest import Clip, Manifest
-from voxjax.encoders.extractor import extractor
+from voxjax.encoders.extractor import extractor, side_by_side
+from voxjax.encoders.tensors import Params
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.pipeline import examples
 from voxjax.pipeline.encoder_weights import EncoderWeights
@@ -22,6 +23,7 @@ from voxjax.storage import sealed
 
 _VERSION = 5
 _AT_ONCE = 256  # clips that are encoded before they are written: what an interrupted run loses
+_PART_BYTES = 2**26  # of clips that are joined at once
 
 Samples = Callable[[int], Float[np.ndarray, " time"]]  # of one clip of the manifest
 
@@ -33,59 +35,78 @@ class _Encoded(NamedTuple):
     lengths: Int[np.ndarray, "windows copies"]
 
 
+class _Source(NamedTuple):
+    """One encoder, and the file that holds its outputs of each clip."""
+
+    feature_set: FeatureSet  # of this encoder alone
+    params: Params
+    paths: Sequence[Path]
+
+
+class _Corpus(NamedTuple):
+    """The clips to encode."""
+
+    manifest: Manifest
+    clip: Samples
+    report: Callable[[int], object]  # called with the number of clips done since the last call
+
+
 def rows(
     feature_set: FeatureSet,
-    encoder: EncoderWeights | None,
+    encoders: Sequence[EncoderWeights],
     manifest: Manifest,
     clip: Samples,
     cache: Path,
     report: Callable[[int], object],
 ) -> Examples:
-    """Features of all clips and their augmented copies; those of an encoder are cached.
+    """Features of all clips and their augmented copies; those of each encoder are cached.
 
-    A clip's file depends on the clip, the encoder and the feature set alone, so that clips are encoded once, whatever
-    corpus or protocol they are used in, and an interrupted run goes on where it was.
+    A clip's file depends on the clip, one encoder and its feature set, so that clips are encoded once, whatever corpus,
+    protocol or other encoders they are used with, and an interrupted run goes on where it was.
 
     Args:
         feature_set: the features and the offline augmentation.
-        encoder: its weights, None where there is none.
+        encoders: of the features, as from `encoder_weights.load`; empty for features of the signal.
         manifest: the clips.
         clip: returns the samples of one clip.
         cache: folder of encoder outputs.
-        report: called with the number of clips done since the last call.
+        report: called with the number of clips done since the last call, by each encoder.
 
     Raises:
         VoxJaxError: if they can't be written.
     """
-    if encoder is None:
-        return _build(feature_set, None, manifest, range(len(manifest)), clip, report)
-    folder = cache / "encoded_clips"
-    paths = [folder / name[:2] / f"{name}.npz" for name in _names(feature_set, encoder, manifest.clips)]
-    shapes = {i: found.features.shape for i, path in enumerate(paths) if (found := _read(path)) is not None}
-    report(len(shapes))
-    missing = sorted(set(range(len(paths))) - shapes.keys(), key=lambda i: len(clip(i)))  # of similar lengths together
-    for start in range(0, len(missing), _AT_ONCE):
-        chosen = missing[start : start + _AT_ONCE]
-        made = _build(feature_set, encoder, manifest, chosen, clip, report)
-        for i, encoded in zip(chosen, _by_clip(made, len(chosen)), strict=True):
-            _write(paths[i], encoded)
-            shapes[i] = encoded.features.shape
-    return _joined(paths, [shapes[i] for i in range(len(paths))])
+    corpus = _Corpus(manifest, clip, report)
+    if not encoders:
+        return _build(feature_set, None, corpus, range(len(manifest)))
+    sources = [_source(feature_set._replace(features=one.features), one, manifest, cache) for one in encoders]
+    for source in sources:
+        missing = [i for i, path in enumerate(source.paths) if not path.is_file()]
+        report(len(manifest) - len(missing))
+        _encode(source, corpus, missing)
+    return _in_one(sources, corpus)
 
 
-def _build(
-    feature_set: FeatureSet,
-    encoder: EncoderWeights | None,
-    manifest: Manifest,
-    chosen: Sequence[int],
-    clip: Samples,
-    report: Callable[[int], object],
-) -> Examples:
+def _source(feature_set: FeatureSet, encoder: EncoderWeights, manifest: Manifest, cache: Path) -> _Source:
+    names = _names(feature_set, encoder, manifest.clips)
+    return _Source(feature_set, encoder.params, [cache / "encoded_clips" / name[:2] / f"{name}.npz" for name in names])
+
+
+def _encode(source: _Source, corpus: _Corpus, chosen: Sequence[int]) -> None:
+    """Writes the outputs of chosen clips."""
+    ordered = sorted(chosen, key=lambda i: len(corpus.clip(i)))  # of similar lengths together
+    for start in range(0, len(ordered), _AT_ONCE):
+        part = ordered[start : start + _AT_ONCE]
+        made = _build(source.feature_set, source.params, corpus, part)
+        for i, encoded in zip(part, _by_clip(made, len(part)), strict=True):
+            _write(source.paths[i], encoded)
+
+
+def _build(feature_set: FeatureSet, params: Params | None, corpus: _Corpus, chosen: Sequence[int]) -> Examples:
     """Features of the chosen clips; their `clip_index` counts these."""
-    extract = extractor(feature_set.features, encoder.params if encoder else None)
-    ids = [manifest.clips[i].augmentation_id for i in chosen]
-    samples = [clip(i) for i in chosen]
-    return examples.build(feature_set.features, samples, report, feature_set.offline_augment, ids, extract)
+    extract = extractor(feature_set.features, params)
+    ids = [corpus.manifest.clips[i].augmentation_id for i in chosen]
+    samples = [corpus.clip(i) for i in chosen]
+    return examples.build(feature_set.features, samples, corpus.report, feature_set.offline_augment, ids, extract)
 
 
 def _names(feature_set: FeatureSet, encoder: EncoderWeights, clips: Sequence[Clip]) -> list[str]:
@@ -112,30 +133,66 @@ def _by_clip(made: Examples, clips: int) -> list[_Encoded]:
     return parts
 
 
-def _joined(paths: Sequence[Path], shapes: Sequence[tuple[int, ...]]) -> Examples:
-    """All clips as rows, zero-padded to the longest.
+def _in_one(sources: Sequence[_Source], corpus: _Corpus) -> Examples:
+    """The outputs of all encoders for all clips as rows; each file is read once."""
+    clips: list[_Encoded] = []
+    parts: list[_Encoded] = []  # large ones, so that their memory is free for others once they are copied
+    counts, held = [], 0
+    for i in range(len(corpus.manifest)):
+        clips.append(_beside([_cached(source, corpus, i) for source in sources]))
+        counts.append(len(clips[-1].lengths))
+        held += clips[-1].features.nbytes
+        if held >= _PART_BYTES:
+            parts.append(_stacked(clips))
+            held = 0
+    if clips:
+        parts.append(_stacked(clips))
+    return Examples(*_stacked(parts), np.repeat(np.arange(len(counts)), counts))
+
+
+def _cached(source: _Source, corpus: _Corpus, i: int) -> _Encoded:
+    """The outputs of one encoder for one clip, which is encoded again if its file is damaged.
 
     Raises:
-        VoxJaxError: at a file that another process has removed or changed meanwhile.
+        VoxJaxError: at a file that another process keeps removing or changing.
     """
-    counts = [shape[0] for shape in shapes]
-    longest = max(shape[2] for shape in shapes)
-    features = lengths = None
+    found = _read(source.paths[i])
+    if found is None:
+        _encode(source, corpus, [i])
+        found = _read(source.paths[i])
+    if found is None:
+        do = "run again, and leave the cache alone meanwhile"
+        raise VoxJaxError(mismatch(str(source.paths[i]), "the encoded clip that was just written", "another", do))
+    return found
+
+
+def _beside(encoded: Sequence[_Encoded]) -> _Encoded:
+    """One clip's outputs of all encoders, side by side."""
+    if len(encoded) == 1:
+        return encoded[0]
+    rows, copies = encoded[0].lengths.shape
+    flat = [(one.features.reshape(rows * copies, *one.features.shape[2:]), one.lengths.reshape(-1)) for one in encoded]
+    features, lengths = side_by_side(flat)
+    return _Encoded(
+        np.asarray(features).reshape(rows, copies, *features.shape[1:]), np.asarray(lengths).reshape(rows, copies)
+    )
+
+
+def _stacked(parts: list[_Encoded]) -> _Encoded:
+    """The rows of all parts, zero-padded to the longest. Takes each part from the list, so that memory is used once."""
+    longest = max(one.features.shape[2] for one in parts)
+    _, copies, _, channels = parts[0].features.shape
+    count = sum(len(one.lengths) for one in parts)
+    features = np.zeros((count, copies, longest, channels), parts[0].features.dtype)
+    lengths = np.zeros((count, copies), np.int32)
+    parts.reverse()
     start = 0
-    for path, count in zip(paths, counts, strict=True):
-        one = _read(path)
-        if one is None:
-            do = "run again, and leave the cache alone meanwhile"
-            raise VoxJaxError(mismatch(str(path), "the encoded clip that was just read or written", "another", do))
-        if features is None or lengths is None:
-            _, copies, _, channels = one.features.shape
-            features = np.zeros((sum(counts), copies, longest, channels), one.features.dtype)
-            lengths = np.zeros((sum(counts), copies), np.int32)
-        features[start : start + count, :, : one.features.shape[2]] = one.features
-        lengths[start : start + count] = one.lengths
-        start += count
-    assert features is not None and lengths is not None  # a corpus has clips
-    return Examples(features, lengths, np.repeat(np.arange(len(paths)), counts))
+    while parts:
+        one = parts.pop()
+        rows = slice(start, start + len(one.lengths))
+        features[rows, :, : one.features.shape[2]], lengths[rows] = one
+        start = rows.stop
+    return _Encoded(features, lengths)
 
 
 def _read(path: Path) -> _Encoded | None:

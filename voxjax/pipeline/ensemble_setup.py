@@ -71,7 +71,7 @@ def _clips(spec: RunSpec, dataset: Dataset, feature_rows: FeatureRows, feature_s
     rows, encoder = feature_rows.rows, feature_rows.encoder
     pretrained = models.NOTHING_PRETRAINED
     if encoder and isinstance(feature_rows.features, EncoderFeatures):
-        pretrained = encoders.blocks_to_finetune(feature_rows.features, encoder.params)
+        pretrained = encoders.blocks_to_finetune(feature_rows.features, encoder)
     labels = dataset.manifest.targets[rows.clip_index].astype(np.int32)
     fused = {name for member in spec.members if member.feature_set == feature_set for name in member.modalities}
     columns = {name: one for name, one in dataset.modality_inputs.items() if name in fused}

@@ -54,10 +54,10 @@ def build(
     ids = np.array([clip_ids[i] for i in clip_index] if augment else clip_index, np.uint32)
     make = _Maker(config.sample_rate_hz, extract or functools.partial(features.extract, config), augment)
     longest = max(map(len, segments))
-    sizes = [_padded(len(segment) if config.kind == "encoder" else longest, config) for segment in segments]
+    sizes = [_padded(len(segment) if config.by_encoder else longest, config) for segment in segments]
     order = np.argsort(sizes, kind="stable")  # sorted by length, so that an encoder computes little padding
     # An encoder takes long: of a few new clips it computes few rows. Signal features keep the one compiled shape.
-    height = min(_CHUNK, 1 << (len(segments) - 1).bit_length()) if config.kind == "encoder" else _CHUNK
+    height = min(_CHUNK, 1 << (len(segments) - 1).bit_length()) if config.by_encoder else _CHUNK
     parts = []
     for start in range(0, len(segments), height):
         chunk = order[start : start + height]

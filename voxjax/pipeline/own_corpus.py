@@ -4,7 +4,7 @@ import collections
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from voxjax.config import EncoderFeatures, FeatureConfig
+from voxjax.config import FeatureConfig
 from voxjax.data.corpora import CORPORA
 from voxjax.data.manifest import Manifest
 from voxjax.errors import VoxJaxError
@@ -44,7 +44,7 @@ def wants_network(overrides: Mapping[str, Any]) -> list[str]:
 def has_encoder(features: FeatureConfig, paths: Paths) -> bool:
     """Whether the weights are there that a config's features need."""
     try:
-        return not isinstance(features, EncoderFeatures) or encoder_weights.locate(features, paths).exists()
+        return all(path.exists() for path in encoder_weights.locate(features, paths))
     except VoxJaxError:
         return False
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from voxjax import losses, modalities, models
-from voxjax.config import Config, EncoderFeatures, FeatureConfig, Hyper
+from voxjax.config import Config, FeatureConfig, Hyper
 from voxjax.config_schema import Plain, freeze, one_of, thaw
 from voxjax.data import splits
 from voxjax.errors import UsageError, mismatch
@@ -138,7 +138,7 @@ def _corpora(config: Config) -> str:
 
 def _check_weights_of_several(sets: tuple[FeatureSet, ...], paths: Paths) -> None:
     """Checks that one file of weights is not used for several encoders."""
-    names = sorted({one.features.encoder for one in sets if isinstance(one.features, EncoderFeatures)})
+    names = sorted({own.encoder for one in sets for own in one.features.by_encoder})
     named = paths.encoder_weights
     if named is not None and len(names) > 1 and named.is_file():
         do = "name the folder that holds them under their usual names"

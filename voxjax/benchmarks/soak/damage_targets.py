@@ -92,9 +92,10 @@ def build(folder: Path) -> list[Target]:
 
     def read_outputs(report: Report) -> str:
         del report
+        features = FrameFeatures(channels=("logmel",), mels=16)
         found = encoder_features.rows(
-            FeatureSet(FrameFeatures(channels=("logmel",), mels=16), OfflineAugmentConfig()),
-            EncoderWeights({}, "of no encoder, as its outputs are kept alike"),
+            FeatureSet(features, OfflineAugmentConfig()),
+            [EncoderWeights(features, {}, "of no encoder, as its outputs are kept alike")],
             manifest,
             clips().clip,
             cache,

@@ -14,9 +14,11 @@ from voxjax.artifacts import abstract_shapes, model_folder, model_values, traini
 from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, TrainedModel
 from voxjax.audio.fingerprint import Print
 from voxjax.audio.normalize import Scaler
-from voxjax.config import EncoderFeatures, FeatureConfig, FrameFeatures, VectorFeatures
+from voxjax.config import EncoderFeatures, EncodersFeatures, FeatureConfig, FrameFeatures, VectorFeatures
 from voxjax.config_schema import Plain
 from voxjax.encoders import wav2vec2, wav2vec2_config, whisper
+from voxjax.encoders.extractor import joined_params
+from voxjax.encoders.tensors import Params
 from voxjax.metrics.domain_distance import Density
 
 LABELS = ("angry", "calm", "sad")
@@ -28,6 +30,9 @@ _TUNED = EncoderFeatures(
     encoder="whisper_tiny", blocks=(1,), tuned_blocks=1, hop_ms=20.0, max_duration_s=0.5, centre="none"
 )
 _WAV2VEC2 = EncoderFeatures(encoder="wav2vec2", blocks=(1,), hop_ms=20.0, max_duration_s=0.5)
+_PAIR = EncodersFeatures(
+    encoders=("whisper_tiny", "wav2vec2"), blocks=((1,), (1,)), pooling="statistics", hop_ms=20.0, max_duration_s=0.5
+)
 _LAYOUT = wav2vec2_config.Config(
     "wav2vec2", True, 16, 1, 2, 8, conv_dim=(4,) * 7, num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2
 )
@@ -52,7 +57,9 @@ def _model(
 ) -> TrainedModel:
     """A model with these feature sets, and members of these architectures, options and feature sets."""
     rng = np.random.default_rng(7)
-    sets = [TrainedFeatures(one, _encoder(rng, one)) for one in features]
+    sets = [
+        TrainedFeatures(one, joined_params(one, [_encoder(rng, own) for own in one.by_encoder])) for one in features
+    ]
     shapes = [abstract_shapes.of_features(one.features, _arrays(one)) for one in sets]
     scalers = [_scaler(rng, one.features, shape) for one, shape in zip(sets, shapes, strict=True)]
     fused = {
@@ -85,9 +92,7 @@ def _random(rng: np.random.Generator, headers: Mapping[str, Any]) -> dict[str, A
     return tree
 
 
-def _encoder(rng: np.random.Generator, config: FeatureConfig) -> dict[str, Any] | None:
-    if not isinstance(config, EncoderFeatures):
-        return None
+def _encoder(rng: np.random.Generator, config: EncoderFeatures) -> Params:
     key = jax.random.key(0)
     if config.encoder == "wav2vec2":
         network = wav2vec2.Wav2Vec2(_LAYOUT, config.blocks)
@@ -148,4 +153,5 @@ MODELS: Mapping[str, Callable[[], TrainedModel]] = {
     "whisper": lambda: _model([_WHISPER], [("encoder_statistics", {"dense": 4}, 0)]),
     "tuned": lambda: _model([_TUNED], [("encoder_tuned", {"rank": 1, "head": _HEAD}, 0)]),
     "wav2vec2": lambda: _model([_WAV2VEC2], [("encoder_head", _HEAD, 0)]),
+    "pair": lambda: _model([_PAIR], [("lda", {}, 0)]),
 }
