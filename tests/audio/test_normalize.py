@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from voxjax.audio import normalize
 from voxjax.config import EncoderFeatures, FrameFeatures
@@ -25,6 +26,18 @@ def test_statistics_are_of_valid_frames():
     scaler = normalize.fit(features, lengths, 1)
     np.testing.assert_allclose(scaler.mean[0], valid.mean(0), rtol=1e-5)
     np.testing.assert_allclose(scaler.std[0], valid.std(0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("over_time", [0, 1])
+def test_blocks_of_channels_have_the_same_bits(monkeypatch, over_time):
+    """Of any number of channels: never is one summed alone, in another order."""
+    features = np.random.default_rng(2).normal(100.0, 0.01, (300, 9, 7)).astype(np.float32)
+    lengths = np.random.default_rng(3).integers(0, 10, 300)
+    whole = normalize.fit(features, lengths, over_time)
+    for block in (1, 6_000):
+        monkeypatch.setattr(normalize, "_BLOCK", block)
+        for one, other in zip(normalize.fit(features, lengths, over_time), whole, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 def test_applied_to_its_own_clips_gives_zero_mean_unit_deviation_and_zero_padding():

@@ -9,6 +9,8 @@ from jaxtyping import Array, Bool, Float, Int
 from voxjax.audio.features import channel_spans
 from voxjax.config import Centred, FeatureConfig, FrameFeatures
 
+_BLOCK = 2**24  # numbers that are summed at once, in double precision, which takes four times the memory of half
+
 
 class Scaler(NamedTuple):
     """`mean` and `std`, float32 `[positions, channels]`; positions is 1 for statistics over time."""
@@ -28,17 +30,26 @@ def fit(features: Float[np.ndarray, "clips T C"], lengths: Int[np.ndarray, " cli
     Returns:
         The scaler, computed in float64. A constant channel keeps a deviation of 1.
     """
-    valid = np.arange(features.shape[1])[None, :] < lengths[:, None]
+    valid = (np.arange(features.shape[1])[None, :] < lengths[:, None])[..., None]
+    # Single channels would be summed in another order, so that their last bits differed.
+    blocks = max(1, min(-(-features.size // _BLOCK), features.shape[2] // 2))
+    parts = [_moments(part, valid, over_time) for part in np.array_split(features, blocks, axis=2)]
+    mean, std = (np.concatenate(moment, axis=1) for moment in zip(*parts, strict=True))
+    return Scaler(mean.astype(np.float32), std.astype(np.float32))
+
+
+def _moments(
+    features: Float[np.ndarray, "clips T C"], valid: Bool[np.ndarray, "clips T 1"], over_time: int
+) -> tuple[Float[np.ndarray, "P C"], Float[np.ndarray, "P C"]]:
+    """Mean and deviation, float64, of some channels; P is 1 for statistics over time."""
     axes = (0, 1) if over_time else (0,)
-    weight = np.broadcast_to(valid[..., None], features.shape)
-    count = np.maximum(weight.sum(axes), 1)
-    values = np.where(weight, features, 0).astype(np.float64)
+    count = np.maximum(valid.sum(axes), 1)
+    values = np.where(valid, features, 0).astype(np.float64)
     mean = values.sum(axes) / count
-    square = np.square(values).sum(axes) / count
+    square = np.square(values, out=values).sum(axes) / count
     std = np.sqrt(np.maximum(square - np.square(mean), 0.0))
     std = np.where(std < 1e-6 * np.maximum(1.0, np.abs(mean)), 1.0, std)
-    shape = (1, -1) if over_time else features.shape[1:]
-    return Scaler(mean.reshape(shape).astype(np.float32), std.reshape(shape).astype(np.float32))
+    return (mean[None], std[None]) if over_time else (mean, std)
 
 
 def apply(
