@@ -98,6 +98,8 @@ def recordings(at: Path) -> None:
     for i, folder in enumerate(("session1", "session7", "patient12", "known")):
         for take in range(3):
             write(at / folder / f"{take + 1}.wav", voice(LABELS[2 + take], i, take))
+    for i in range(12):
+        write(at / "calls" / f"{i + 1}.wav", voice(LABELS[i % len(LABELS)], i, i))
     (at / "speakers.rttm").write_text("".join(RTTM.format(start, end - start, who) for start, end, who in turns))
     rows = [f"{start:.2f},{end:.2f},{i}" for i, (start, end, _) in enumerate(turns)]
     (at / "turns.csv").write_text("\n".join(["start,end,trial", *rows]) + "\n")

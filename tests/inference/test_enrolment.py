@@ -18,6 +18,7 @@ from voxjax.audio import features, normalize, speaker_centring
 from voxjax.config import FrameFeatures
 from voxjax.errors import UsageError, VoxJaxError
 from voxjax.inference import prediction_lines
+from voxjax.inference.enrolment_list import Choice
 from voxjax.inference.formats import FORMATS
 from voxjax.inference.prediction_lines import Request
 from voxjax.models import lda
@@ -170,17 +171,17 @@ def test_people_are_enrolled_by_name_and_the_rest_are_strangers(predictor, clips
     people = [*((path, "ann") for path in clips[:4]), *((path, "bob") for path in clips[1:5])]
     enrol = write_table(tmp_path / "enrol.csv", head, *people)
     asked = write_table(tmp_path / "list.csv", head, *((clips[5], name) for name in ("ann", "bob", "bob", "eve")))
-    found = answers_of(predictor, lists=[asked], enrol=enrol)
+    found = answers_of(predictor, lists=[asked], adapt=Choice("speaker", enrol))
     ann, bob = (predictor.enrolled(own).predict(clips[5]) for own in (clips[:4], clips[1:5]))
     for answer, expected in zip(found, (ann, bob, bob, predictor.predict(clips[5])), strict=True):
         assert answer["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-5)
     assert ["not enrolled" in " ".join(answer["warnings"]) for answer in found] == [False, False, False, True]
     gap = write_table(tmp_path / "gap.csv", head, (clips[0], "ann"), (clips[1], ""))
     with pytest.raises(UsageError, match="a name for each clip"):
-        answers_of(predictor, clips[5], enrol=gap)
+        answers_of(predictor, clips[5], adapt=Choice("speaker", gap))
     half = write_table(tmp_path / "half.csv", ("path", "label"), (clips[0], "angry"), (clips[1], ""))
     with pytest.raises(UsageError, match="a label for each, or for none"):
-        answers_of(predictor, clips[5], enrol=half)
+        answers_of(predictor, clips[5], adapt=Choice("speaker", half))
 
 
 def test_the_command_enrols_a_folder(folder, predictor, clips, tmp_path):

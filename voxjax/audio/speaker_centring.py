@@ -39,6 +39,7 @@ class WindowSums(NamedTuple):
 
     total: Float[np.ndarray, "windows P C"]  # float64
     positions: Float[np.ndarray, "windows P 1"]  # float64, valid ones
+    squares: Float[np.ndarray, "windows P C"]  # float64, of the same values
 
     def clip_means(self, clip_index: Int[np.ndarray, " windows"]) -> Float[np.ndarray, "clips P C"]:
         """The mean of each clip: any clip weighs as much as another, however many windows it has.
@@ -47,7 +48,7 @@ class WindowSums(NamedTuple):
             clip_index: the clip of each window, from 0.
         """
         clips = int(clip_index.max(initial=-1)) + 1
-        total, count = (np.zeros((clips, *part.shape[1:])) for part in self)
+        total, count = (np.zeros((clips, *part.shape[1:])) for part in (self.total, self.positions))
         np.add.at(total, clip_index, self.total)
         np.add.at(count, clip_index, self.positions)
         return total / np.maximum(count, 1.0)
@@ -65,9 +66,10 @@ def window_sums(
     """
     valid = (np.arange(features.shape[1])[None, :] < lengths[:, None])[..., None]
     values, count = np.where(valid, features, 0).astype(np.float64), valid.astype(np.float64)
-    if over_time:
-        return WindowSums(values.sum(axis=1, keepdims=True), count.sum(axis=1, keepdims=True))
-    return WindowSums(values, count)
+    if not over_time:
+        return WindowSums(values, count, np.square(values))
+    squares = np.einsum("wtc,wtc->wc", values, values)[:, None]  # without a copy of all squares
+    return WindowSums(values.sum(axis=1, keepdims=True), count.sum(axis=1, keepdims=True), squares)
 
 
 def for_person(scaler: Scaler, means: Float[np.ndarray, "clips P C"]) -> Scaler:

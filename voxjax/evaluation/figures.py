@@ -55,6 +55,7 @@ def measure(run: ReportInput) -> dict[str, Any]:
                 *warnings_about(meta["protocol"], meta["corpus"]),
                 *_known(meta),
                 *_collapses(meta),
+                *_adaptation(meta),
                 *figure_warnings.few_samples(run, over, summary),
                 *figure_warnings.unlike_training(domain),
             ],
@@ -87,9 +88,13 @@ def _collapses(meta: Meta) -> list[str]:
     return [f"Training collapsed: {text}." for text in meta["collapse"]] if "collapse" in meta else []
 
 
+def _adaptation(meta: Meta) -> list[str]:
+    return [f"Adaptation: {text}." for text in meta["adaptation"]["warnings"]] if "adaptation" in meta else []
+
+
 def _interval_over(protocol: str, speakers: Sequence[str]) -> str:
     """The unit of the intervals; clips if there is only one speaker."""
-    by_clip = protocol in _CLIP_PROTOCOLS or len(set(speakers)) < 2
+    by_clip = protocol.partition("+")[0] in _CLIP_PROTOCOLS or len(set(speakers)) < 2
     return "clips" if by_clip else "speakers"
 
 

@@ -59,6 +59,12 @@ PROTOCOLS = {
         "trained on some corpora, tested on another",
         tested_on="another corpus",
     ),
+    "adapted": ProtocolWords(
+        "clips of {test_corpus}, a corpus that the model was not trained on but adapted to without labels",
+        "trained on some corpora, tested on another, whose clips, without labels, give the statistics of the features",
+        "Expect less where there are no such clips to adapt to.",
+        "another corpus, whose clips it was adapted to without labels",
+    ),
     "known_speakers": ProtocolWords(
         "new clips, with {known_speakers} of {named_speakers} speakers that the model was trained on",
         "tested on new clips of people that the model was trained on, among others",
@@ -72,6 +78,11 @@ PROTOCOLS = {
     ),
 }
 _UNKNOWN = ProtocolWords("test clips", "")
+# What follows the name of a protocol where a trained model was adapted before it was evaluated.
+_AFTER = {
+    "adapted": (", in recordings to which it was adapted", "; the model was adapted to a corpus"),
+    "enrolled": (", by speakers to whom it was adapted", "; the model was adapted to speakers"),
+}
 
 
 class Guessing(NamedTuple):
@@ -96,12 +107,16 @@ def guessing(figures: Mapping[str, Any]) -> Guessing:
 
 def protocol_words(figures: Mapping[str, Any]) -> ProtocolWords:
     """What the protocol of a run means; several that were joined, or a foreign one, have the words of none."""
-    words = PROTOCOLS[figures["protocol"]] if figures["protocol"] in PROTOCOLS else _UNKNOWN
+    name, _, after = figures["protocol"].partition("+")
+    words = PROTOCOLS[name] if name in PROTOCOLS and after in ("", *_AFTER) else _UNKNOWN
     values = {"test_corpus": figures["corpus"]} | {key: figures[key] for key in _FIELDS if key in figures}
     clips = words.clips.format(**values) if "known_speakers" in values or "{known" not in words.clips else "new clips"
-    if figures["protocol"] == "corpus" and _is_known(figures):
+    if name == "corpus" and _is_known(figures):
         clips = f"clips of {values['test_corpus']} that the model was not trained on"
-    return words._replace(clips=clips)
+    if name == "adapted" and _is_known(figures):
+        clips = f"clips of {values['test_corpus']} that the model was not trained on but adapted to without labels"
+    more = _AFTER[after] if after in _AFTER else ("", "")
+    return words._replace(clips=clips + more[0], how=words.how + more[1])
 
 
 _FIELDS = ("test_corpus", "known_speakers", "named_speakers")

@@ -39,7 +39,7 @@ def protocol(name: str, speakers: KnownSpeakers) -> str:
         name: of the model's own protocol, or `corpus`.
         speakers: of the test clips.
     """
-    name = "corpus" if name == "all" else name  # what is tested now was held out
+    name = "corpus" if name in ("all", "adapted") else name  # what is tested now was held out, of a model as it is
     return NAME if speakers.known and name in _SPEAKER_INDEPENDENT else name
 
 

@@ -26,6 +26,7 @@ class Meta(TypedDict):
     diagnostics: NotRequired[list[str]]  # of the learning curves, by `voxjax.evaluation.learning_curve_diagnostics`
     modality_ablation: NotRequired[list[dict[str, Any]]]  # rows of `modalities`, `uar`, `accuracy`, `n`
     enrolment: NotRequired[list[dict[str, Any]]]  # as `enrolment_curve.table`
+    adaptation: NotRequired[dict[str, Any]]  # of a trained model: `note`, a sentence, and what it was adapted to
     compiles: NotRequired[int]  # of the training step
     member_execution: NotRequired[str]
     known_speakers: NotRequired[int]  # test speakers that are people that the model was trained on

@@ -2,7 +2,7 @@
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +17,8 @@ from voxjax.errors import VoxJaxError
 from voxjax.evaluation import known_speakers
 from voxjax.evaluation.known_speakers import KnownSpeakers
 from voxjax.evaluation.results import ReportInput
-from voxjax.experiments import new_clips, robustness, run_folder
+from voxjax.experiments import adaptation, new_clips, robustness, run_folder
+from voxjax.experiments.adaptation import Adaptation
 from voxjax.inference.predictor import EmotionPredictor, Vote
 from voxjax.pipeline import modality_inputs
 from voxjax.reporting import run_report
@@ -36,6 +37,8 @@ class Request(NamedTuple):
     robustness_seed: int | None = None  # of the corruptions that the clips are tested under again; None tests no more
     labels: str = "own"  # a name in `label_mapping.LABEL_SETS`
     label_map: str = ""  # as `label_mapping.parse` reads it
+    adapt: str | None = None  # as for `adaptation.of`
+    enrol: str | None = None  # as for `adaptation.of`
 
 
 class _TestClips(NamedTuple):
@@ -47,6 +50,7 @@ class _TestClips(NamedTuple):
     selection: list[str]  # sentences on clips left out
     protocol: str
     known_speakers: KnownSpeakers
+    adaptation: Adaptation | None = None  # None for the model as it is
 
 
 def evaluate(request: Request) -> Mapping[str, Any]:
@@ -56,7 +60,8 @@ def evaluate(request: Request) -> Mapping[str, Any]:
     (`new_clips.of`). Clips with a label that the model does not have are left out too, unless the request says what
     it counts as. The report counts all of them, and it says how many of the speakers are people that the model was
     trained on. With `robustness_seed` the same clips are tested again under noise, reverberation, other levels, bands,
-    coding and speeds, and the report is written again with these figures.
+    coding and speeds, and the report is written again with these figures. With `adapt` or `enrol` the model is adapted
+    first, and the report says to what.
 
     Returns:
         The content of `metrics.json`.
@@ -72,7 +77,10 @@ def _evaluate(predictor: EmotionPredictor, request: Request) -> Mapping[str, Any
     """As `evaluate`, in a folder that no other command uses."""
     seeds = "seeds" if "seeds" in predictor.meta else "seed"
     model_meta.require(predictor.model, predictor.meta, "name", "corpus", "protocol", "fold", seeds, "training_clips")
-    test, votes = _predicted(predictor, _test_clips(predictor, request), request.broken_clips)
+    clips = _adapted(predictor, _test_clips(predictor, request), request)
+    if request.robustness_seed is not None:
+        adaptation.check_robustness(clips.adaptation)
+    test, votes = _predicted(predictor, clips, request.broken_clips)
     report = _report_input(predictor, test, request, votes)
     figures = run_report.write_report(request.workdir / "report", report)
     if request.robustness_seed is None:
@@ -104,10 +112,13 @@ def _report_input(
         "test_corpus": request.corpus,
         "selection": test.selection,
         **test.known_speakers.fields(),
+        **({"adaptation": test.adaptation.fields} if test.adaptation else {}),
         "config": {
             "model": predictor.model,
             "labels": request.labels,
             "map": request.label_map,
+            "adapt": request.adapt,
+            "enrol": request.enrol,
             **{key: value for key, value in predictor.meta.items() if key != "training_clips"},
         },
     }
@@ -137,7 +148,8 @@ def _robustness(
     clips = robustness.Clips(
         _paths(test), test.truth, _modality_inputs(predictor, test), units, test.mapping.membership
     )
-    rows = robustness.table(predictor, clips, request.robustness_seed or 0, request.broken_clips)
+    answering = test.adaptation.predictors()[0] if test.adaptation else predictor
+    rows = robustness.table(answering, clips, request.robustness_seed or 0, request.broken_clips)
     title = f"{predictor.meta['name']} on {request.corpus}, {len(test.truth)} clips"
     robustness.write(request.workdir / "report", rows, title)
     return rows
@@ -152,14 +164,41 @@ def _predicted(predictor: EmotionPredictor, test: _TestClips, policy: str) -> tu
         if policy == "stop":
             broken_clips.handle(broken, policy)
 
-    answers = predictor.votes(_paths(test), _modality_inputs(predictor, test), on_error)
-    votes = list(progress.over(answers, len(test.truth), "predicting", "clip"))
-    kept = [i for i, vote in enumerate(votes) if vote is not None]
+    answers = _votes(predictor, test, on_error)
+    votes = dict(progress.over(answers, len(test.truth), "predicting", "clip"))
+    kept = [i for i in range(len(votes)) if votes[i] is not None]
     manifest = test.manifest.select(kept)
     broken_clips.handle(broken, policy)
     broken_clips.check_nothing_vanished(test.manifest, manifest, policy)
     selection = [*test.selection, broken_clips.note(len(broken))] if broken else test.selection
     return test._replace(manifest=manifest, truth=test.truth[kept], selection=selection), [votes[i] for i in kept]
+
+
+def _votes(
+    predictor: EmotionPredictor, test: _TestClips, on_error: Callable[[Any, VoxJaxError], None]
+) -> Iterator[tuple[int, Vote]]:
+    """The place of each clip and the vote on it, by the predictor for its speaker."""
+    predictors = test.adaptation.predictors() if test.adaptation else [predictor] * len(test.truth)
+    paths, inputs = _paths(test), _modality_inputs(predictor, test)
+    for one in dict.fromkeys(predictors):
+        own = [i for i, answering in enumerate(predictors) if answering is one]
+        yield from zip(own, one.votes([paths[i] for i in own], [inputs[i] for i in own], on_error), strict=True)
+
+
+def _adapted(predictor: EmotionPredictor, test: _TestClips, request: Request) -> _TestClips:
+    """The clips that are tested once the model is adapted, if that is asked for."""
+    found = adaptation.of(predictor, test.manifest, request.adapt, request.enrol)
+    if found is None:
+        return test
+    gone = len(test.manifest) - len(found.manifest)
+    notes = [f"{gone} clips that the model is adapted to are left out."] if gone else []
+    return test._replace(
+        manifest=found.manifest,
+        truth=test.truth[found.kept],
+        selection=[*test.selection, *notes],
+        protocol=adaptation.protocol(test.protocol, found.fields["adapt"]),
+        adaptation=found,
+    )
 
 
 def _paths(test: _TestClips) -> list[Path]:

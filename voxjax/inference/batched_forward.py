@@ -53,7 +53,7 @@ class LoadedFeatureSet(NamedTuple):
     pretrained: Params  # encoder blocks that members have fine-tuned
     members: tuple[LoadedMember, ...]
     density: Density | None  # of the training clips; None in feature sets that have none
-    scaler: normalize.Scaler  # fitted to the training clips; that of a member may be of one person
+    scaler: normalize.Scaler  # that of the members: fitted to the training clips, or adapted to others
 
 
 class Window(NamedTuple):
@@ -124,9 +124,9 @@ def summaries(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> Float
 
 
 def sums(feature_set: LoadedFeatureSet, windows: Sequence[Window]) -> WindowSums:
-    """Sums of the windows' unscaled features, by which a person is enrolled."""
+    """Sums of the windows' unscaled features, to which a model is adapted."""
     over_time = int(feature_set.features.kind != "vector")
-    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    found: dict[int, tuple[np.ndarray, ...]] = {}
     for own, batch in _batches(feature_set, windows):
         values, lengths = jax.device_get((batch.features, batch.lengths))
         parts = speaker_centring.window_sums(values[: len(own)], lengths[: len(own)], over_time)

@@ -21,6 +21,7 @@ from voxjax.inference.batched_forward import LoadedFeatureSet, LoadedMember, Win
 from voxjax.models import lda
 
 _FEWEST_CLIPS = 3  # fewer hold too few sentences and emotions
+_FEWEST_OF_CORPUS = 10  # fewer hold too few people, too
 _ONE_EMOTION = 0.7  # of the clips, from which on they look like one emotion
 
 ClipWindows = Sequence[Float[np.ndarray, " _"]]  # float32, of one clip
@@ -28,15 +29,17 @@ ClipWindows = Sequence[Float[np.ndarray, " _"]]  # float32, of one clip
 
 @dataclasses.dataclass(frozen=True)
 class Enrolment:
-    """The clips by which a predictor knows a person."""
+    """The clips by which a predictor knows a person, or a corpus."""
 
     hashes: frozenset[str]  # of the clips' samples
     warnings: tuple[str, ...]  # sentences on what the clips can't support
+    labelled: bool = False  # whether their emotions were given
+    of_corpus: bool = False  # whether they are of many people: then the answer to one of them depends little on it
 
     def about(self, sample_hash: str) -> list[str]:
         """Warnings about the answer to a clip with this hash."""
         known = "this clip is among those that enrolled the person: its answer shows nothing about new clips"
-        return [*self.warnings, *([known] if sample_hash in self.hashes else [])]
+        return [*self.warnings, *([known] if not self.of_corpus and sample_hash in self.hashes else [])]
 
 
 class KnownClips(NamedTuple):
@@ -74,8 +77,10 @@ def distinct(clips: Sequence[Any], labels: Sequence[str] | None, known: Sequence
     return KnownClips(chosen, hashes, own, np.array([list(known).index(label) for label in own], np.int64))
 
 
-def check_possible(model: str, feature_sets: Sequence[LoadedFeatureSet], modalities: Sequence[str]) -> None:
-    """Checks that enrolment can change the answers of a model.
+def check_possible(
+    model: str, feature_sets: Sequence[LoadedFeatureSet], modalities: Sequence[str], by: str = "a person's mean"
+) -> None:
+    """Checks that enrolment, `by` which the features are centred, can change the answers of a model.
 
     Raises:
         VoxJaxError: at a model that fuses other modalities, or whose features do not depend on the corpus's mean.
@@ -86,7 +91,7 @@ def check_possible(model: str, feature_sets: Sequence[LoadedFeatureSet], modalit
     if not any(speaker_centring.has_effect(one.features) for one in feature_sets):
         found = "features without the corpus's mean (features.centre is clip or none)"
         do = "use a model trained with features.centre=speaker or corpus"
-        raise VoxJaxError(mismatch(f"{model}, enrolment", "features that a person's mean can centre", found, do))
+        raise VoxJaxError(mismatch(f"{model}, enrolment", f"features that {by} can centre", found, do))
 
 
 def for_person(
@@ -111,27 +116,52 @@ def for_person(
     return tuple(_enrolled(model, *pair, classes) for pair in zip(feature_sets, windows, strict=True))
 
 
-def of(hashes: frozenset[str], emotions: Sequence[str]) -> Enrolment:
-    """The enrolment by these clips, whose warnings are logged; `emotions` are as labelled, else as predicted."""
-    made = Enrolment(hashes, tuple(_warnings(emotions)) if hashes else ())
+def of_person(known: KnownClips, emotions: Sequence[str]) -> Enrolment:
+    """The enrolment by clips of a person, whose warnings are logged; `emotions` are as labelled, else as predicted."""
+    if len(emotions) < _FEWEST_CLIPS:
+        warnings = [
+            f"the person is enrolled with {len(emotions)} clips, of at least {_FEWEST_CLIPS}: they change the answer "
+            "little, and not always for the better"
+        ]
+    else:
+        warnings = _of_one_emotion(emotions, "enrolling clips look", "the person's voice")
+    return _logged(Enrolment(known.hashes, tuple(warnings) if known.hashes else (), labelled=bool(known.labels)))
+
+
+def of_corpus(hashes: frozenset[str], emotions: Sequence[str]) -> Enrolment:
+    """The enrolment by clips of many people, whose warnings are logged; `emotions` are as predicted before."""
+    warnings = []
+    if len(emotions) < _FEWEST_OF_CORPUS:
+        warnings = [
+            f"the model is adapted to {len(emotions)} clips, of at least {_FEWEST_OF_CORPUS}: they change the answer "
+            "little, and not always for the better"
+        ]
+    if len(emotions) >= _FEWEST_CLIPS:
+        warnings += _of_one_emotion(emotions, "clips that the model is adapted to look", "what all recordings share")
+    return _logged(Enrolment(hashes, tuple(warnings) if hashes else (), of_corpus=True))
+
+
+def with_scaler(feature_set: LoadedFeatureSet, scaler: Scaler) -> LoadedFeatureSet:
+    """The feature set with another scaler, by which the distance from the training clips is measured, too."""
+    own = jax.device_put(scaler)
+    members = tuple(member._replace(scaler=own) for member in feature_set.members)
+    return feature_set._replace(scaler=own, members=members)
+
+
+def _logged(made: Enrolment) -> Enrolment:
     for text in made.warnings:
         logging.getLogger("voxjax").warning("enrolment: %s", text)
     return made
 
 
-def _warnings(emotions: Sequence[str]) -> list[str]:
-    """What enrolling clips can't support, as sentences."""
-    if len(emotions) < _FEWEST_CLIPS:
-        return [
-            f"the person is enrolled with {len(emotions)} clips, of at least {_FEWEST_CLIPS}: they change the answer "
-            "little, and not always for the better"
-        ]
+def _of_one_emotion(emotions: Sequence[str], clips: str, taken_for: str) -> list[str]:
+    """A sentence where most of the clips look like one emotion."""
     names, counts = np.unique(np.array(emotions), return_counts=True)
     if counts.max() < _ONE_EMOTION * len(emotions):
         return []
     return [
-        f"{counts.max()} of {len(emotions)} enrolling clips look like {names[counts.argmax()]}: their common emotion "
-        "is taken for the person's voice; enrol with mixed emotions, or not at all"
+        f"{counts.max()} of {len(emotions)} {clips} like {names[counts.argmax()]}: their common emotion is taken for "
+        f"{taken_for}; enrol with mixed emotions, or not at all"
     ]
 
 
@@ -146,9 +176,9 @@ def _enrolled(
     moved = feature_set
     if speaker_centring.has_effect(feature_set.features):
         means = batched_forward.sums(feature_set, windows).clip_means(clip_index)
-        own = speaker_centring.for_person(Scaler(*jax.device_get(feature_set.scaler)), means)
-        members = (member._replace(scaler=jax.device_put(own)) for member in feature_set.members)
-        moved = feature_set._replace(members=tuple(members))
+        moved = with_scaler(
+            feature_set, speaker_centring.for_person(Scaler(*jax.device_get(feature_set.scaler)), means)
+        )
     if classes is None:
         return moved
     found = batched_forward.outputs(moved, windows).logits.astype(np.float64)  # [windows, M, K]

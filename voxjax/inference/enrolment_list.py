@@ -1,6 +1,6 @@
-"""People who are enrolled for predictions: a folder of one person's clips, or a list with a column `speaker`."""
+"""Clips that adapt a model: of one person, a folder; of several, a list with a column `speaker`; or of a corpus."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +9,8 @@ from voxjax.inference import source_list
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.inference.source_list import Entry
 
+ADAPT = ("speaker", "corpus")  # to whom a model is adapted
+STRANGER = "the speaker is not enrolled: answered as for a stranger"
 ANYONE = ""  # the person of a list without a column `speaker`
 _SPEAKER, _LABEL = "speaker", "label"
 
@@ -17,13 +19,24 @@ class People(NamedTuple):
     """A predictor for each enrolled person, and one for strangers."""
 
     strangers: EmotionPredictor
-    known: Mapping[str, EmotionPredictor]  # by name; under `ANYONE` where all clips are one person's
+    known: Mapping[str, EmotionPredictor]  # by name; under `ANYONE` where one is for all
 
     def of(self, entry: Entry) -> EmotionPredictor:
         """The predictor for the speaker of an entry."""
-        name = entry.columns[_SPEAKER].strip() if _SPEAKER in entry.columns else ANYONE
+        return self.of_speaker(entry.columns[_SPEAKER].strip() if _SPEAKER in entry.columns else ANYONE)
+
+    def of_speaker(self, name: str) -> EmotionPredictor:
+        """The predictor for a speaker."""
         own = ANYONE if ANYONE in self.known else name
         return self.known[own] if own in self.known else self.strangers
+
+    def about(self, speakers: Iterable[str]) -> list[str]:
+        """Warnings about the answers to these speakers."""
+        found = []
+        for name in dict.fromkeys(ANYONE if ANYONE in self.known else name for name in speakers):
+            made = self.of_speaker(name).enrolment
+            found += [f"{name}: {text}" if name else text for text in (made.warnings if made else [STRANGER])]
+        return found
 
     def runs(self, entries: Sequence[Entry]) -> Iterator[tuple[EmotionPredictor, Sequence[Entry]]]:
         """Consecutive entries that one predictor answers."""
@@ -34,18 +47,40 @@ class People(NamedTuple):
                 start = end
 
 
-def enrol(predictor: EmotionPredictor, path: str) -> People:
-    """Enrols the people of a folder or a list.
+class Choice(NamedTuple):
+    """What a model is adapted to."""
+
+    adapt: str  # a name in `ADAPT`
+    enrol: str  # a folder or a list of clips
+
+
+def choice(adapt: str | None, enrol: str | None) -> Choice | None:
+    """What a user asks for by --adapt and --enrol; None for a model as it is.
+
+    Raises:
+        UsageError: where clips are missing.
+    """
+    if enrol is None:
+        if adapt is None:
+            return None
+        raise UsageError(mismatch(f"--adapt={adapt}", "clips to adapt to", "none", "add --enrol=FOLDER_OR_LIST"))
+    return Choice(adapt or ADAPT[0], enrol)
+
+
+def enrol(predictor: EmotionPredictor, wanted: Choice) -> People:
+    """Enrols the people of a folder or a list, or adapts to its clips as a corpus.
 
     Args:
         predictor: for strangers.
-        path: a folder of clips of one person; or a CSV file with a column `path` or `file`, and any of `speaker`, the
-            person's name, and `label`, the emotion of the clip, which is given for all clips of a person or none.
+        wanted: a folder of clips of one person; or a CSV file with a column `path` or `file`, and any of `speaker`, the
+            person's name, and `label`, the emotion of the clip, which is given for all clips of a person or none. To a
+            corpus the model is adapted by the clips alone, whatever their names and labels.
 
     Raises:
         UsageError: at labels of some clips of a person only.
         VoxJaxError: at a clip that can't be used, or a model that can't enrol anyone.
     """
+    path = wanted.enrol
     is_folder = Path(path).is_dir()
     entries = source_list.find([path] if is_folder else [], [] if is_folder else [path]).entries
     clips: dict[str, list[Entry]] = {}
@@ -54,6 +89,8 @@ def enrol(predictor: EmotionPredictor, path: str) -> People:
             raise VoxJaxError(f"{entry.name}: {entry.error}")
         name = entry.columns[_SPEAKER].strip() if _SPEAKER in entry.columns else ANYONE
         clips.setdefault(name, []).append(entry)
+    if wanted.adapt == "corpus":
+        return People(predictor, {ANYONE: predictor.adapted([one.path for one in entries])})
     if len(clips) > 1 and ANYONE in clips:
         found = f"an empty cell beside {clips[ANYONE][0].name}"
         raise UsageError(mismatch(f"{path}, column speaker", "a name for each clip", found, "fill it in"))

@@ -30,7 +30,7 @@ class Request:
     broken_clips: str = "mark"  # a name in `POLICIES`
     raw_cells: bool = False  # leaves cells that a spreadsheet would evaluate as they are
     lists: Sequence[str] = ()  # as for `source_list.find`
-    enrol: str | None = None  # as for `enrolment_list.enrol`
+    adapt: enrolment_list.Choice | None = None  # as for `enrolment_list.enrol`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Plan:
     request: Request
     layout: Layout
     entries: Sequence[Entry]
-    people: People | None = None  # who are enrolled
+    people: People | None = None  # whom the model is adapted to
 
 
 class Block(NamedTuple):
@@ -66,7 +66,7 @@ def plan(predictor: EmotionPredictor, request: Request) -> Plan:
     if request.modality_inputs and not request.arguments:
         entries = [Entry("-", "", {})]
     width = min(_WIDEST, max((len(readable(entry.name)) for entry in entries), default=0))
-    people = None if request.enrol is None else enrolment_list.enrol(predictor, request.enrol)
+    people = None if request.adapt is None else enrolment_list.enrol(predictor, request.adapt)
     return Plan(request, Layout(predictor.labels, width, request.raw_cells, found.columns), entries, people)
 
 
@@ -175,7 +175,7 @@ def _mark_strangers(answered: Sequence[Answer]) -> None:
     """Adds a warning to the answers to people who are not enrolled."""
     for one in answered:
         if "warnings" in one:
-            one["warnings"] = [*one["warnings"], "the speaker is not enrolled: answered as for a stranger"]
+            one["warnings"] = [*one["warnings"], enrolment_list.STRANGER]
 
 
 def _joined(entry: Entry, answer: Answer) -> Answer:

@@ -23,16 +23,17 @@ from voxjax.inference import (
     answer_warnings,
     answers,
     batched_forward,
+    clip_votes,
+    corpus_adaptation,
     enrolment,
     modality_reading,
     reject_option,
     source_chunks,
 )
 from voxjax.inference.answers import AnswerSettings, ClipFacts, Result, Vote
-from voxjax.inference.batched_forward import LoadedFeatureSet, Window, WindowOutputs
+from voxjax.inference.clip_votes import Voters
 from voxjax.inference.shipped_model import default_model
 from voxjax.inference.windowed_clip import WindowedClip
-from voxjax.metrics import soft_voting
 from voxjax.modalities.names import AUDIO
 
 Source = io.Source | None  # None where there is no sound
@@ -91,9 +92,8 @@ class EmotionPredictor:
         self.parameters = sum(models.parameter_count(one.variables) for one in loaded)
         self.modalities = {name: size for m in trained.members for name, size in m.modalities.items()}
         self._columns = {name: names for m in trained.members for name, names in m.columns.items()}
-        self._weights = np.array([member.weight for member in members])
-        self._fused = [{AUDIO, *one.fused} for one in loaded]
-        self.enrolment: enrolment.Enrolment | None = None  # of the person whom `enrolled` makes a predictor for
+        self._voters = Voters(np.array([one.weight for one in members]), [{AUDIO, *one.fused} for one in loaded])
+        self.enrolment: enrolment.Enrolment | None = None  # what `enrolled` or `adapted` made a predictor of
         if target_accuracy is not None and reject_below:
             do = "leave one out"
             raise UsageError(mismatch("EmotionPredictor", "reject_below or target_accuracy", "both", do))
@@ -179,7 +179,7 @@ class EmotionPredictor:
             sources, modality_inputs: as for `predict_many`.
             on_error: returns what is yielded for a source that can't be read; raises the error by default.
         """
-        for source, _, vote in self._votes(sources, modality_inputs):
+        for source, _, vote in itertools.chain.from_iterable(self._vote_chunks(sources, modality_inputs)):
             yield on_error(source, vote) if isinstance(vote, VoxJaxError) else vote
 
     def window_votes(self, windows: Sequence[Float[np.ndarray, " time"]]) -> list[Vote]:
@@ -204,10 +204,33 @@ class EmotionPredictor:
         read = [self._read((source, {}), hashed=True) for source in clips]
         known = enrolment.distinct(read, labels, self.labels)
         made, sets = copy.copy(self), range(len(self._feature_sets))
-        emotions = known.labels or [self.labels[v.log_probabilities.argmax()] for v in self._vote(known.clips, False)]
-        made.enrolment = enrolment.of(known.hashes, emotions)
+        made.enrolment = enrolment.of_person(known, known.labels or self._emotions(known.clips))
         windows = [[clip.windows[i] for clip in known.clips] for i in sets]
         made._feature_sets = enrolment.for_person(self.model, self._feature_sets, windows, known.classes)
+        return made
+
+    def adapted(self, clips: Iterable[Source]) -> "EmotionPredictor":
+        """A predictor for recordings like these clips, of many people; this one does not change.
+
+        The clips' mean and deviation of each feature take the place of the training corpus's. What the clips can't
+        support is logged, and stands in `warnings` of each answer. Without clips answers stay.
+
+        Args:
+            clips: ten or more with mixed emotions; as for `predict`. They may be those that are to be answered. The
+                same sound counts once.
+
+        Raises:
+            AudioError: at sound that can't be used.
+            VoxJaxError: at a model that no statistics change or that fuses other modalities.
+        """
+        enrolment.check_possible(self.model, self._feature_sets, list(self.modalities), "a corpus's statistics")
+        pairs: Iterator[tuple[Source, ModalityInputs]] = zip(clips, itertools.repeat({}))
+        read = source_chunks.read_in_chunks(pairs, functools.partial(self._read, hashed=True))
+        found = corpus_adaptation.adapted(
+            self._feature_sets, ([one for _, one in chunk] for chunk in read), self._emotions
+        )
+        made = copy.copy(self)
+        made._feature_sets, made.enrolment = found
         return made
 
     def threshold(self, target_accuracy: float) -> float:
@@ -218,14 +241,10 @@ class EmotionPredictor:
         """
         return reject_option.threshold(self.model, self.meta, target_accuracy)
 
-    def _votes(self, sources: Iterable[Source], modality_inputs: Iterable[ModalityInputs] | None) -> Iterator[_Voted]:
-        """Each source with its clip and the vote, or the error why there is none."""
-        return itertools.chain.from_iterable(self._vote_chunks(sources, modality_inputs))
-
     def _vote_chunks(
         self, sources: Iterable[Source], modality_inputs: Iterable[ModalityInputs] | None, embeddings: bool = False
     ) -> Iterator[list[_Voted]]:
-        """As `_votes`, in the lists in which sources are computed."""
+        """Each source with its clip and the vote, or the error why there is none, in the lists that are computed."""
         pairs: Iterator[tuple[Source, ModalityInputs]] = (
             zip(sources, itertools.repeat({}))
             if modality_inputs is None
@@ -265,30 +284,11 @@ class EmotionPredictor:
 
     def _vote(self, clips: Sequence[WindowedClip], embeddings: bool) -> list[Vote]:
         """The vote on each clip of the members that have any input."""
-        if not clips:
-            return []
-        means = [
-            self._mean_outputs(feature_set, i, clips, embeddings) for i, feature_set in enumerate(self._feature_sets)
-        ]
-        logits = np.concatenate([one.logits for one in means], axis=1).astype(np.float64).transpose(1, 0, 2)
-        available = np.array([[bool(fused & set(clip.modalities)) for clip in clips] for fused in self._fused])
-        found = soft_voting.soft_vote(logits, self._weights, available)
-        apart = soft_voting.disagreement(logits, self._weights, available)
-        vectors = np.concatenate([one.embeddings for one in means], axis=1)  # [clips, D], D = 0 if not asked for
-        return [
-            Vote(found[i], float(means[0].distances[i]), float(apart[i]), vectors[i] if embeddings else None)
-            for i in range(len(clips))
-        ]
+        return clip_votes.votes(self._voters, self._feature_sets, clips, embeddings)
 
-    def _mean_outputs(
-        self, feature_set: LoadedFeatureSet, i: int, clips: Sequence[WindowedClip], embeddings: bool
-    ) -> WindowOutputs:
-        """Mean over each clip's windows in feature set `i`: logits `[clips, M, K]`, M those of the feature set."""
-        windows = [Window(samples, clip.modality_inputs) for clip in clips for samples in clip.windows[i]]
-        found = batched_forward.outputs(feature_set, windows, embeddings)
-        counts = [len(clip.windows[i]) for clip in clips]
-        parts = [slice(end - n, end) for n, end in zip(counts, np.cumsum(counts), strict=True)]
-        return WindowOutputs(*(np.stack([values[part].mean(axis=0) for part in parts]) for values in found))
+    def _emotions(self, clips: Sequence[WindowedClip]) -> list[str]:
+        """The label that each clip is answered with."""
+        return [self.labels[vote.log_probabilities.argmax()] for vote in self._vote(clips, embeddings=False)]
 
     def _result(self, vote: Vote, clip: WindowedClip) -> Result:
         """The answer to one clip."""

@@ -14,7 +14,8 @@ from voxjax.audio.mixing import MIN_DURATION_S, SHORTEST_SOUND_S, sound_s
 from voxjax.config import in_range, one_of
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.inference import streaming, timeline_segments, timeline_windows
-from voxjax.inference.predictor import EmotionPredictor
+from voxjax.inference.enrolment_list import People
+from voxjax.inference.predictor import EmotionPredictor, Vote
 from voxjax.inference.segments import Segment, Span, Timeline
 from voxjax.inference.smoothing import SMOOTHING
 from voxjax.inference.speech_regions import CONTEXT_S
@@ -71,6 +72,7 @@ def timeline(
     spans: Sequence[Span] | None = None,
     turns: Sequence[Span] | None = None,
     report: Report = lambda seconds: None,
+    people: People | None = None,
 ) -> Timeline:
     """The emotions of a recording over time.
 
@@ -81,6 +83,7 @@ def timeline(
         spans: stretches that get exactly one segment each; None finds the stretches.
         turns: who speaks when. Speech is not searched for then; segments have the speaker of the turn.
         report: called with the seconds that are done, each time that windows were answered.
+        people: whom the model is adapted to, by the speakers of turns, spans or separate channels.
 
     Returns:
         Segments by start; those of given spans in the order of the spans.
@@ -94,7 +97,7 @@ def timeline(
     if (spans is not None) + (turns is not None) + options.separate > 1:
         do = "leave the others out"
         raise UsageError(mismatch("timeline", "one of --segments, --rttm and --channels=separate", "several", do))
-    work = _Work(predictor, options, _cut(predictor, options), io.name_of(source), report)
+    work = _Work(predictor, options, _cut(predictor, options), io.name_of(source), report, people)
     with streaming.opened(source, predictor.sample_rate_hz, predictor.limits, options.separate) as tracks:
         if spans is not None:
             none = [] if spans else ["none of the given segments is of this recording"]
@@ -104,7 +107,8 @@ def timeline(
         else:
             found = [work.of_speech(track) for track in tracks]
         segments = [segment for those, _ in found for segment in those]
-        warnings = [warning for _, those in found for warning in those]
+        about = people.about(one.speaker for one in segments) if people else []
+        warnings = [*about, *(warning for _, those in found for warning in those)]
         if spans is None:
             segments.sort(key=lambda one: (one.start_s, one.end_s))
         return Timeline(
@@ -127,10 +131,12 @@ class _Work(NamedTuple):
     cut: Cut
     name: str  # of the source, for messages
     report: Report
+    people: People | None
 
     def of_spans(self, track: Track, spans: Sequence[Span]) -> list[Segment]:
         rate_hz, longest_s = self.predictor.sample_rate_hz, self.predictor.longest_window_s
-        answered = self._answered(timeline_windows.of_spans(track, rate_hz, longest_s, spans))
+        windows = timeline_windows.of_spans(track, rate_hz, longest_s, spans)
+        answered = self._answered(windows, lambda window: spans[window.group].speaker)
         return timeline_segments.of_spans(self.predictor, answered, spans, track.duration_s)
 
     def of_turns(self, track: Track, turns: Sequence[Span]) -> tuple[list[Segment], list[str]]:
@@ -138,7 +144,7 @@ class _Work(NamedTuple):
         own = joined(turns)
         windows = timeline_windows.of_turns(track, self.predictor.sample_rate_hz, self.cut, own)
         by_speaker: dict[str, list[Answer]] = {}
-        for answer in self._answered(windows):
+        for answer in self._answered(windows, lambda window: own[window.group].speaker):
             by_speaker.setdefault(own[answer.window.group].speaker, []).append(answer)
         segments = [one for speaker, own_answers in by_speaker.items() for one in self._smoothed(own_answers, speaker)]
         return segments, [] if segments else ["no turns of speakers with sound in this recording"]
@@ -148,7 +154,7 @@ class _Work(NamedTuple):
         detector = DETECTORS[self.options.vad]
         windows = timeline_windows.of_speech(track, self.predictor.sample_rate_hz, self.cut, detector)
         try:
-            segments = self._smoothed(list(self._answered(windows)), track.speaker)
+            segments = self._smoothed(list(self._answered(windows, lambda _: track.speaker)), track.speaker)
         except AudioError:
             if not self.options.separate:
                 raise
@@ -156,8 +162,12 @@ class _Work(NamedTuple):
         where = f"{track.speaker}: " if track.speaker else ""
         return segments, [] if segments else [f"{where}no speech found; --vad=none answers for all of the recording"]
 
-    def _answered(self, windows: Iterator[Window]) -> Iterator[Answer]:
-        return answers(self.predictor, windows, self.name, self.report)
+    def _answered(self, windows: Iterator[Window], speaker: Callable[[Window], str]) -> Iterator[Answer]:
+        """The answers to windows, each by the predictor for its speaker."""
+        people = self.people
+        if people is None:
+            return answers(self.predictor, windows, self.name, self.report)
+        return answers(self.predictor, windows, self.name, self.report, lambda one: people.of_speaker(speaker(one)))
 
     def _smoothed(self, answered: Sequence[Answer], speaker: str) -> list[Segment]:
         with_sound = [one for one in answered if one.sound_s >= SHORTEST_SOUND_S]
@@ -165,7 +175,11 @@ class _Work(NamedTuple):
 
 
 def answers(
-    predictor: EmotionPredictor, windows: Iterator[Window], name: str, report: Report = lambda seconds: None
+    predictor: EmotionPredictor,
+    windows: Iterator[Window],
+    name: str,
+    report: Report = lambda seconds: None,
+    adapted: Callable[[Window], EmotionPredictor] | None = None,
 ) -> Iterator[Answer]:
     """The answer to each window, computed for many at once.
 
@@ -174,12 +188,13 @@ def answers(
         windows: with their samples, consumed as needed.
         name: of the recording, for messages.
         report: called with the seconds that are done.
+        adapted: the predictor for each window; None is the model for all of them.
 
     Raises:
         VoxJaxError: at numbers that are not finite from the model.
     """
     while chunk := list(itertools.islice(windows, _AT_ONCE)):
-        votes = predictor.window_votes([one.samples for one in chunk])
+        votes = _votes([adapted(one) if adapted else predictor for one in chunk], chunk)
         for window, vote in zip(chunk, votes, strict=True):
             if not np.isfinite(vote.log_probabilities).all():
                 found = f"numbers that are not finite from the model at {window.from_s:.1f} s"
@@ -188,6 +203,15 @@ def answers(
             sound = sound_s(window.samples, predictor.sample_rate_hz)
             yield Answer(window._replace(samples=_NO_SAMPLES), vote, sound, _unusual(window, sound, predictor))
         report(chunk[-1].to_s)
+
+
+def _votes(predictors: Sequence[EmotionPredictor], windows: Sequence[Window]) -> list[Vote]:
+    """The vote on each window by its own predictor, computed for all of one predictor together."""
+    found: dict[int, Vote] = {}
+    for predictor in dict.fromkeys(predictors):
+        own = [i for i, one in enumerate(predictors) if one is predictor]
+        found |= zip(own, predictor.window_votes([windows[i].samples for i in own]), strict=True)
+    return [found[i] for i in range(len(windows))]
 
 
 def _unusual(window: Window, sound_s: float, predictor: EmotionPredictor) -> list[str]:

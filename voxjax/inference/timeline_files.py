@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from voxjax.annotation.base import Recordings
 from voxjax.audio import io, search
 from voxjax.errors import UsageError, VoxJaxError, mismatch
 from voxjax.inference import timeline as timelines
+from voxjax.inference.enrolment_list import People
 from voxjax.inference.predictor import EmotionPredictor
 from voxjax.inference.segments import Span, Timeline
 from voxjax.inference.timeline_formats import TimelineFormat
@@ -92,7 +94,11 @@ def recordings(arguments: Sequence[str]) -> list[tuple[str, Path]]:
 
 
 def shown(
-    predictor: EmotionPredictor, paths: Sequence[str], options: timelines.Options, spans: GivenSpans
+    predictor: EmotionPredictor,
+    paths: Sequence[str],
+    options: timelines.Options,
+    spans: GivenSpans,
+    people: People | None = None,
 ) -> Iterator[Timeline]:
     """As `made`, with its progress on standard error, in seconds of sound."""
     done: dict[str, int] = {}
@@ -103,7 +109,7 @@ def shown(
             done[path] = max(before, int(seconds))  # a second channel begins at 0 again
             stage.update(done[path] - before)
 
-        yield from made(predictor, paths, options, spans, report)
+        yield from made(predictor, paths, options, spans, report, people)
 
 
 def made(
@@ -112,6 +118,7 @@ def made(
     options: timelines.Options,
     spans: GivenSpans,
     report: Callable[[str, float], object] = lambda path, seconds: None,
+    people: People | None = None,
 ) -> Iterator[Timeline]:
     """The timeline of each file; one that can't be read has an error.
 
@@ -121,13 +128,14 @@ def made(
         options: how timelines are made.
         spans: that the user gives.
         report: called with the path and the seconds of it that are done.
+        people: whom the model is adapted to.
     """
     for path in paths:
         own, turns = spans.of(path)
         name = readable(path)
 
         def work(path: str = path, own: list[Span] | None = own, turns: list[Span] | None = turns) -> Timeline:
-            return timelines.timeline(predictor, path, options, own, turns, lambda seconds: report(path, seconds))
+            return timelines.timeline(predictor, path, options, own, turns, functools.partial(report, path), people)
 
         found = io.attempt(path, work)
         if isinstance(found, UsageError):

@@ -125,6 +125,8 @@ def _facts(figures: Mapping[str, Any]) -> dict[str, str]:
         **{name: figures[key] for name, key in corpora.items()},
         "Test clips": f"{figures['n']:,} of {speakers}",
     }
+    if "adaptation" in figures:
+        facts["Adaptation"] = figures["adaptation"]["note"]
     if "selection" in figures:
         facts["Left out"] = " ".join(figures["selection"]) or "nothing"
     return facts | {
@@ -144,14 +146,15 @@ def printout(figures: Mapping[str, Any]) -> str:
     """
     rule = "=" * 70
     over = figures["interval_over"]
-    selection = figures["selection"] if "selection" in figures else []
+    about = [figures["adaptation"]["note"]] if "adaptation" in figures else []
+    about += figures["selection"] if "selection" in figures else []
     head = [
         rule,
         *textwrap.wrap(in_words.sentence(figures), 70),
         rule,
         f"{figures['model']} on {figures['corpus']}: protocol {figures['protocol']}, "
         f"folds {figures['folds']}, seeds {figures['seeds']}, {figures['n']} test clips",
-        *(line for text in selection for line in textwrap.wrap(text, 70)),
+        *(line for text in about for line in textwrap.wrap(text, 70)),
         *(line for text in figures["warnings"] for line in textwrap.wrap(f"WARNING: {text}", 70)),
         rule,
         f"Test UAR:      {_ratio(figures, 'uar')}   (95% {figures['interval_method']} over {over})",

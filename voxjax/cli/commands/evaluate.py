@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import flags
 
-from voxjax.cli import entrypoint
+from voxjax.cli import adaptation_flags, entrypoint
 from voxjax.data import broken_clips, label_mapping
 from voxjax.storage import paths
 
@@ -35,7 +35,8 @@ def main() -> None:
     data_dir = Path(DATA_DIR.value) if DATA_DIR.value else None
     workdir = paths.locate(WORKDIR.value)
     seed = SEED.value if ROBUSTNESS.value else None
-    choices = (BROKEN_CLIPS.value, seed, LABELS.value, MAP.value)
+    adapted = (adaptation_flags.ADAPT.value, adaptation_flags.ENROL.value)
+    choices = (BROKEN_CLIPS.value, seed, LABELS.value, MAP.value, *adapted)
     request = evaluate.Request(model, CORPUS.value, data_dir, workdir, paths.cache_dir(), *choices)
     figures = evaluate.evaluate(request)
     print(run_report.printout(figures))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from voxjax import progress
-from voxjax.cli import entrypoint
+from voxjax.cli import adaptation_flags, entrypoint
 from voxjax.errors import UsageError, mismatch
 from voxjax.inference.formats import FORMATS
 from voxjax.storage import atomic
@@ -38,12 +38,6 @@ LISTS = flags.DEFINE_multi_string(
     [],
     "A text file with one path a line, or a CSV file with a column path or file, whose other columns are carried into "
     "the answers; - for standard input. Arguments that end in .txt, .csv or .tsv are lists too.",
-)
-ENROL = flags.DEFINE_string(
-    "enrol",
-    None,
-    "Known clips of the person who speaks: a folder, whose clips need no labels; or a CSV file with a column path and "
-    "any of speaker, by which lists name people, and label.",
 )
 REJECT_BELOW = flags.DEFINE_float("reject_below", None, "Names no emotion below this confidence, from 0 to 1.")
 MODALITY_INPUTS = {  # of one clip
@@ -89,11 +83,12 @@ def main(paths: Sequence[str]) -> int:
         raise UsageError(mismatch("voxjax predict", expected, "both", "leave one out"))
     if FORMAT.value == _ARRAYS and OUT.value is None:
         raise UsageError(mismatch("--format=npz", "a file for the arrays", "none", "add --out=FILE"))
+    adapted = adaptation_flags.choice()
     limits = AudioLimits(max_duration_s=60.0 * MAX_MINUTES.value)
     predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value, limits)
     style = FORMATS["text" if FORMAT.value == _ARRAYS else FORMAT.value]
     request = prediction_lines.Request(
-        paths, style, modality_inputs(), BROKEN_CLIPS.value, RAW_CELLS.value, LISTS.value, ENROL.value
+        paths, style, modality_inputs(), BROKEN_CLIPS.value, RAW_CELLS.value, LISTS.value, adapted
     )
     wanted = prediction_lines.plan(predictor, request)
     failed = _to_terminal(predictor, wanted) if OUT.value is None else _to_file(predictor, wanted, OUT.value)
@@ -145,7 +140,16 @@ def _rows(blocks: "Iterator[Block]", failures: list[str], advance: Callable[[int
 
 def _settings() -> Mapping[str, object]:
     """Values of the flags that answers depend on, by name."""
-    own = (FORMAT, ENROL, REJECT_BELOW, TARGET_ACCURACY, MAX_MINUTES, BROKEN_CLIPS, RAW_CELLS)
+    own = (
+        FORMAT,
+        adaptation_flags.ENROL,
+        adaptation_flags.ADAPT,
+        REJECT_BELOW,
+        TARGET_ACCURACY,
+        MAX_MINUTES,
+        BROKEN_CLIPS,
+        RAW_CELLS,
+    )
     given = {f"--{name}": value for name, value in modality_inputs().items()}
     return {f"--{flag.name}": flag.value for flag in own} | given
 

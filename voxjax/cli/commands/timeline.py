@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from voxjax.cli import entrypoint
+from voxjax.cli import adaptation_flags, entrypoint
 from voxjax.errors import UsageError, mismatch
 from voxjax.inference.smoothing import SMOOTHING
 from voxjax.inference.timeline_formats import TIMELINE_FORMATS, TimelineFormat
@@ -45,7 +45,7 @@ MAX_MINUTES = flags.DEFINE_float("max_minutes", 24 * 60.0, "Longer recordings ar
 
 def main(arguments: Sequence[str]) -> int:
     from voxjax.audio.limits import AudioLimits  # imported here, so that --help is fast
-    from voxjax.inference import timeline_files
+    from voxjax.inference import enrolment_list, timeline_files
     from voxjax.inference.predictor import EmotionPredictor
     from voxjax.inference.timeline import Options
 
@@ -54,6 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(mismatch("voxjax timeline", expected, "both", "leave one out"))
     options = Options(WINDOW.value, HOP.value, VAD.value, SMOOTHING_FLAG.value, CHANNELS.value == "separate")
     spans = timeline_files.GivenSpans(timeline_files.Given(SEGMENTS.value, TIER.value, RTTM.value))
+    adapted = adaptation_flags.choice()
     style = _style()
     places = timeline_files.recordings(arguments)
     paths = [path for path, _ in places]
@@ -66,8 +67,9 @@ def main(arguments: Sequence[str]) -> int:
             timeline_files.check_target(target, inputs, OVERWRITE.value)
         limits = AudioLimits(max_duration_s=60.0 * MAX_MINUTES.value)
         predictor = EmotionPredictor(MODEL.value, REJECT_BELOW.value or 0.0, TARGET_ACCURACY.value, limits)
+        people = None if adapted is None else enrolment_list.enrol(predictor, adapted)
         found = []
-        for i, one in enumerate(timeline_files.shown(predictor, paths, options, spans)):
+        for i, one in enumerate(timeline_files.shown(predictor, paths, options, spans, people)):
             found.append(one)
             if targets and not one.error:
                 timeline_files.write(targets[i], style, [one])
