@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from voxjax.data import splits
+from voxjax.data import enrolment_draws, splits
 from voxjax.data.manifest import Clip, Manifest
 from voxjax.errors import UsageError, VoxJaxError
 
@@ -140,7 +140,7 @@ def test_protocol_all_holds_nothing_out():
     [("enrolled", True), ("enrolled:loso", True), ("loso", False), ("loso:clips", False), ("speaker5", False)],
 )
 def test_enrolled_protocols_are_known_by_their_name(protocol, enrolled):
-    assert splits.is_enrolled(protocol) == enrolled
+    assert enrolment_draws.is_enrolled(protocol) == enrolled
 
 
 def test_a_check_beforehand_looks_at_the_folds_that_are_needed():

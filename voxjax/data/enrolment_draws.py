@@ -13,8 +13,13 @@ COUNTS = (0, 3, 5, 10, 20, ALL)
 DRAWS = 5  # of the enrolling clips, for each person and number of clips
 
 
+def is_enrolled(protocol: str) -> bool:
+    """Whether clips of the test speakers, without their labels, are known beforehand."""
+    return protocol.partition(":")[0] == "enrolled"
+
+
 class Draw(NamedTuple):
-    """Clips of one person, as indices into the manifest."""
+    """Clips of one person, or of a corpus, as indices into the manifest."""
 
     known: int  # clips that enrol, one of `COUNTS`
     enrolled: Indices

@@ -66,6 +66,29 @@ def check_enrolled(manifest: Manifest, split: Split, enrolled: Indices, tested: 
             raise LeakError(mismatch("enrolled clips", "test clips of the tested person", found, "draw them again"))
 
 
+def check_adapted(manifest: Manifest, split: Split, adapted: Indices, tested: Indices) -> None:
+    """Checks the clips that give the statistics of a test corpus: test clips, and none or all of those tested.
+
+    Such clips, without their labels, are all of a test corpus that a model may use (protocol `adapted`).
+
+    Args:
+        manifest, split: of the fold.
+        adapted, tested: indices of clips.
+
+    Raises:
+        LeakError: with the clips that are on the wrong side.
+    """
+    outside = [manifest.clips[i].path for i in np.setdiff1d(np.union1d(adapted, tested), split.test)]
+    if outside:
+        found = f"{len(outside)} outside the test subset, such as {outside[0]}"
+        raise LeakError(mismatch("clips that a model is adapted to", "test clips", found, "draw them again"))
+    if not np.array_equal(adapted, tested):
+        both = ([manifest.clips[i] for i in adapted], [manifest.clips[i] for i in tested])
+        for trait in _CONTENT:
+            parts = ({trait.value(clip): clip.path for clip in each} for each in both)
+            _check_disjoint(trait.name, ("adapted", "tested"), *parts)
+
+
 def check_fitted_on_train(fitted: Int[np.ndarray, " fitted"], split: Split) -> None:
     """Checks that statistics, such as a scaler or class weights, are fitted on training clips only.
 

@@ -174,11 +174,6 @@ def _by_fold(folds: Callable[[Manifest], np.ndarray]) -> Callable[[Manifest, int
     return partition
 
 
-def is_enrolled(protocol: str) -> bool:
-    """Whether clips of the test speakers, without their labels, are known beforehand."""
-    return protocol.partition(":")[0] == "enrolled"
-
-
 def check_possible(
     manifest: Manifest, protocol: str, folds: Sequence[int] | None, valid_fraction: float, seed: int
 ) -> None:
@@ -291,6 +286,8 @@ PROTOCOLS = {
     "speaker6": Protocol(6, _by_fold(by_speaker(SPEAKER6)), _valid_speakers, (_SPEAKER,)),
     "speaker_statement": Protocol(10, speaker_statement, _valid_speakers, (_SPEAKER, _STATEMENT)),
     "corpus": Protocol(1, across_corpora, _valid_either, (_CORPUS,)),
+    # As `corpus`; the test clips, without labels, give the statistics of their features (`adaptation_curve`).
+    "adapted": Protocol(1, across_corpora, _valid_either, (_CORPUS,)),
     "loso": Protocol(None, one_speaker, _valid_speakers, (_SPEAKER,)),
     "loso:clips": Protocol(None, one_of_few_speakers, _valid_clips, (_TESTED_SPEAKER,)),  # few: none left to validate
     # As `speaker5` and `loso`; further clips of the test speaker, without labels, are known (`enrolment_draws`).
@@ -298,3 +295,4 @@ PROTOCOLS = {
     "enrolled:loso": Protocol(None, one_speaker, _valid_speakers, (_SPEAKER,)),
     "all": Protocol(1, everything, _valid_either, (), PAIRS[:2]),
 }
+ACROSS = ("corpus", "adapted")  # need a corpus to test on

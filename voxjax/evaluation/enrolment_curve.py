@@ -58,7 +58,7 @@ def check_possible(spec: RunSpec) -> None:
     Raises:
         UsageError: at members that fuse other modalities, or features that no person's mean changes.
     """
-    if not splits.is_enrolled(spec.config.protocol):
+    if not enrolment_draws.is_enrolled(spec.config.protocol):
         return
     if spec.modalities:
         found = "some that fuse " + ", ".join(spec.modalities)
@@ -173,7 +173,7 @@ def table(dataset: Dataset, tested: Sequence[Tested]) -> list[dict[str, Any]]:
         by_person = _by_person(dataset, truth, np.concatenate([one.predicted for one in own]), groups)
         row: dict[str, Any] = {
             "known": "all" if count == ALL else count,
-            **_figures(np.stack(list(by_person.values()))),
+            **pooled_figures(np.stack(list(by_person.values()))),
             "n": len(truth),
             "speakers": len(by_person),
             "per_speaker": {name: float(classification.accuracy(one)) for name, one in by_person.items()},
@@ -181,7 +181,7 @@ def table(dataset: Dataset, tested: Sequence[Tested]) -> list[dict[str, Any]]:
         labelled = [one.labelled for one in own if one.labelled is not None]
         if labelled:
             units = _by_person(dataset, truth, np.concatenate(labelled), groups)
-            row["labelled"] = _figures(np.stack(list(units.values())))
+            row["labelled"] = pooled_figures(np.stack(list(units.values())))
         rows.append(row)
     return rows
 
@@ -192,7 +192,8 @@ def _by_person(
     return classification.confusion_by_group(truth, predicted, people, len(dataset.manifest.labels))
 
 
-def _figures(units: Int[np.ndarray, "speakers K K"]) -> dict[str, Any]:
+def pooled_figures(units: Int[np.ndarray, "speakers K K"]) -> dict[str, Any]:
+    """UAR and accuracy of pooled units, with their intervals over the units."""
     return {
         **classification.scores(units.sum(axis=0)),
         "uar_ci": classification.interval(units, classification.uar),
@@ -202,7 +203,7 @@ def _figures(units: Int[np.ndarray, "speakers K K"]) -> dict[str, Any]:
 
 def notes(protocol: str) -> list[str]:
     """What a report under the protocol must say."""
-    if not splits.is_enrolled(protocol):
+    if not enrolment_draws.is_enrolled(protocol):
         return []
     return [
         "Clips of the test speakers, without their labels, were used to centre these speakers' features; a clip that "

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from voxjax.config_schema import thaw
 from voxjax.data import splits
 from voxjax.errors import UsageError, mismatch
-from voxjax.evaluation import enrolment_curve, small_subsets
+from voxjax.evaluation import adaptation_curve, enrolment_curve, small_subsets
 from voxjax.experiments import run_folder, session
 from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline.dataset import Dataset
@@ -45,6 +45,7 @@ def crossval(spec: RunSpec, plan: CrossvalPlan, workdir: AnyPath, resume: str) -
     config = spec.config
     _check_plan(plan)
     enrolment_curve.check_possible(spec)
+    adaptation_curve.check_possible(spec)
     values = run_folder.plain_values({"config": thaw(config), **plan._asdict()})
     with run_folder.used_alone(workdir, run_folder.resuming(workdir)):
         processes.once(lambda: run_folder.check_unused(workdir, values, resume))

@@ -9,8 +9,15 @@ import numpy as np
 
 from voxjax import interruption
 from voxjax.artifacts.checkpoint import Checkpoints
-from voxjax.data import splits
-from voxjax.evaluation import enrolment_curve, figures, fold_predictions, modality_ablation, run_summary
+from voxjax.data import enrolment_draws
+from voxjax.evaluation import (
+    adaptation_curve,
+    enrolment_curve,
+    figures,
+    fold_predictions,
+    modality_ablation,
+    run_summary,
+)
 from voxjax.evaluation.fold_predictions import FoldPredictions
 from voxjax.experiments import run_folder, training_state
 from voxjax.experiments.run_logger import NullLogger, RunLogger
@@ -45,6 +52,8 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
     runs: list[RunState] = []
     ablated: list[dict[modality_ablation.Subset, np.ndarray]] = []
     enrolled: list[enrolment_curve.Tested] = []
+    adapted: list[adaptation_curve.Tested] = []
+    unadapted: list[FoldPredictions] = []
     modes, compiles = set(), 0
     audible = programs[0][0].split.train
     logger = RunLogger(workdir, spec, dataset, audible, len(programs)) if processes.first() else NullLogger()
@@ -58,10 +67,14 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
             assert len(compilations) <= 1, "one compilation per program"
             compiles += len(compilations)
             own = fold_predictions.predict_folds(spec, setup, run, folds)
+            if adaptation_curve.is_adapted(spec.config.protocol):
+                unadapted += own
+                own, tested = adaptation_curve.predict(spec, dataset, setup, run, own)
+                adapted += tested
             predictions += own
             if dataset.modality_inputs:
                 ablated += modality_ablation.predict_subsets(spec, dataset, setup, run, own)
-            if splits.is_enrolled(spec.config.protocol):
+            if enrolment_draws.is_enrolled(spec.config.protocol):
                 enrolled += enrolment_curve.predict(spec, dataset, setup, run, own)
             runs.append(run)
         more: dict[str, Any] = {"compiles": compiles, "member_execution": "+".join(sorted(modes))}
@@ -69,6 +82,8 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
             more["modality_ablation"] = modality_ablation.table(dataset, predictions, ablated)
         if enrolled:
             more["enrolment"] = enrolment_curve.table(dataset, enrolled)
+        if adapted:
+            more["adaptation"] = adaptation_curve.fields(dataset, unadapted, adapted)
         report = run_summary.report_input(spec, dataset, predictions, runs, more)
         found = figures.measure(report)
         processes.once(lambda: logger.finish(run_report.write_report(workdir / "report", report, found)))

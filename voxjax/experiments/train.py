@@ -13,7 +13,7 @@ from voxjax.artifacts.model_folder import TrainedFeatures, TrainedMember, Traine
 from voxjax.artifacts.training_identity import TrainingIdentity
 from voxjax.config_schema import thaw
 from voxjax.data import corpora
-from voxjax.evaluation import enrolment_curve, small_subsets
+from voxjax.evaluation import adaptation_curve, enrolment_curve, small_subsets
 from voxjax.experiments import run_folder, session
 from voxjax.inference import domain_check
 from voxjax.metrics.domain_distance import Density
@@ -47,6 +47,7 @@ def train(spec: RunSpec, workdir: AnyPath, resume: str) -> Mapping[str, Any]:
         VoxJaxError: at unusable data, or a collapse if the guard's action is to stop.
     """
     enrolment_curve.check_possible(spec)
+    adaptation_curve.check_possible(spec)
     values = run_folder.plain_values({"config": thaw(spec.config)})
     with run_folder.used_alone(workdir, run_folder.resuming(workdir)):
         processes.once(lambda: run_folder.check_unused(workdir, values, resume))

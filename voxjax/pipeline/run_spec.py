@@ -123,13 +123,13 @@ def _corpora(config: Config) -> str:
     Raises:
         UsageError: at a test corpus without its protocol, or the other way round.
     """
-    across = config.protocol == "corpus"
+    across = config.protocol in splits.ACROSS
     if across and not config.test_corpus:
         do = "add --config.test_corpus=NAME"
-        raise UsageError(mismatch("protocol corpus", "a corpus to test on", "no config.test_corpus", do))
+        raise UsageError(mismatch(f"protocol {config.protocol}", "a corpus to test on", "no config.test_corpus", do))
     if config.test_corpus and not across:
         do = "add --config.protocol=corpus, or leave it out"
-        raise UsageError(mismatch("config.test_corpus", "protocol corpus", config.protocol, do))
+        raise UsageError(mismatch("config.test_corpus", "protocol corpus or adapted", config.protocol, do))
     if config.test_corpus in config.corpus.split("+"):
         do = "test on a corpus that is not trained on"
         raise UsageError(mismatch("config.test_corpus", f"another than {config.corpus}", config.test_corpus, do))

@@ -167,6 +167,7 @@ def printout(figures: Mapping[str, Any]) -> str:
     members = [*tables.member_lines(figures), ""] if len(figures["members"]) > 1 else []
     members += [*tables.modality_ablation_lines(figures), ""] if "modality_ablation" in figures else []
     members += [*tables.enrolment_lines(figures), ""] if "enrolment" in figures else []
+    members += [*tables.adaptation_lines(figures), ""] if "adaptation" in figures else []
     classes, confusions = tables.class_lines(figures), tables.confusion_lines(figures)
     diagnostics = ["", *(f"DIAGNOSTICS: {text}" for text in figures["diagnostics"])] if "diagnostics" in figures else []
     lines = [*head, "", *members, *classes, "", *confusions, *diagnostics, rule]

@@ -136,6 +136,18 @@ def enrolment_lines(figures: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def adaptation_lines(figures: Mapping[str, Any]) -> list[str]:
+    """Figures over the number of known clips of the test corpus as aligned text; none where they were not measured."""
+    rows = figures["adaptation"]["rows"] if "rows" in figures["adaptation"] else []
+    heads = ("UAR", "95% interval", "accuracy", "ECE", "answers")
+    lines = ["Known clips".ljust(16) + "".join(f"{head:>16}" for head in heads)] if rows else []
+    for row in rows:
+        ends = "{:.1%} to {:.1%}".format(*row["uar_ci"])
+        cells = (f"{row['uar']:.1%}", ends, f"{row['accuracy']:.1%}", f"{row['ece']:.1%}", str(row["n"]))
+        lines.append(str(row["known"]).ljust(16) + "".join(f"{cell:>16}" for cell in cells))
+    return lines
+
+
 def class_lines(figures: Mapping[str, Any]) -> list[str]:
     """The classes as aligned text; a dash for a class without test clips."""
     width = _widest(figures["labels"])
