@@ -62,6 +62,14 @@ def test_table_of_enrolment_equals_its_figures(corpus):
     assert figures["protocol"].startswith("enrolled") and figures["seeds"] == [0, 1, 2]
 
 
+def test_table_of_adaptation_equals_its_figures():
+    tool = runpy.run_path(str(ROOT / "docs/results/adaptation.py"))
+    rows = RESULTS["adapted_emodb"]
+    assert between("adapted_emodb", "docs/enrolment.md") == tool["table"](rows).splitlines()
+    protocols = [("corpus", "corpus+enrolled", "adapted")[i % 3] for i in range(len(rows))]
+    assert [row["protocol"] for row in rows] == protocols and len(rows) == 6
+
+
 def test_table_of_weight_formats_equals_its_figures():
     figures = RESULTS["weights_format"]
     assert between("weights_format", "docs/sharing.md") == collect()["weights_format_table"](figures)
