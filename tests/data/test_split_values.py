@@ -249,6 +249,7 @@ BY_CLIP, BY_SPEAKER, EITHER = splits._valid_clips, splits._valid_speakers, split
         ("speaker6", 6, BY_SPEAKER, {"speaker": 3}),
         ("speaker_statement", 10, BY_SPEAKER, {"speaker": 3, "statement": 2}),
         ("corpus", 1, EITHER, {"corpus": 2}),
+        ("adapted", 1, EITHER, {"corpus": 2}),
         ("loso", None, BY_SPEAKER, {"speaker": 3}),
         ("loso:clips", None, BY_CLIP, {"speaker": 2}),
         ("enrolled", 5, BY_SPEAKER, {"speaker": 3}),
@@ -263,7 +264,7 @@ def test_protocols_validate_and_separate_as_documented(name, folds, validation, 
     assert (found.folds, found.validation) == (folds, validation)
     assert {one.name: one.pairs for one in found.separated} == {k: every[-n:] for k, n in separated.items()}
     assert found.pairs == (every[:2] if name == "all" else every)
-    assert set(splits.PROTOCOLS) >= {name} and len(splits.PROTOCOLS) == 11
+    assert set(splits.PROTOCOLS) >= {name} and len(splits.PROTOCOLS) == 12
 
 
 def test_enrolled_protocols_test_as_speaker5_and_loso():
