@@ -53,6 +53,11 @@ class OfflineAugmentConfig:
     stretch_rate: tuple[float, float] = number((0.85, 1.2), 0.25, 4.0)  # above 1 is faster
     speed_rate: tuple[float, float] = number((0.85, 1.15), 0.25, 4.0)  # above 1 is faster and higher
     shift_s: float = number(0.3, 0.0, 10.0)  # largest shift in either direction
+    rt60_s: tuple[float, float] = number((0.2, 1.2), 0.01, 10.0)  # reverberation time of `room`
+    band_low_hz: tuple[float, float] = number((200.0, 400.0), 1.0, 4_000.0)  # lower end of the band of `telephone`
+    band_high_hz: tuple[float, float] = number((3_000.0, 3_800.0), 500.0, 24_000.0)  # and its upper end
+    tilt_db: tuple[float, float] = number((-3.0, 3.0), -24.0, 24.0)  # an octave
+    speech_noise_snr_db: tuple[float, float] = number((5.0, 25.0), -20.0, 120.0)
     seed: int = number(0, 0, 2**31 - 1)
 
     def __post_init__(self) -> None:

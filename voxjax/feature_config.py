@@ -25,7 +25,8 @@ class FeatureConfig:
     hop_ms: float = number(16.0, 0.5, 1_000.0)  # distance of two frames
     # Head and tail this far below the loudest frame are cut; 200 cuts nothing.
     trim_db: float = number(40.0, 1.0, 200.0)
-    level: str = choice("keep", "keep", "peak")  # `peak` scales each clip to a peak of 1
+    # `peak` scales each clip to a peak of 1, `speech` each window to one level of active speech (`audio.levels`).
+    level: str = choice("keep", "keep", "peak", "speech")
     max_duration_s: float = number(6.0, 0.5, 60.0)  # longer clips are cut into windows of this length
 
     def __post_init__(self) -> None:

@@ -21,7 +21,7 @@ from voxjax.inference import prediction_lines
 from voxjax.inference.enrolment_list import Choice
 from voxjax.inference.formats import FORMATS
 from voxjax.inference.prediction_lines import Request
-from voxjax.models import lda
+from voxjax.models import discriminant_fit, lda
 
 RANDOM = np.random.default_rng(0)
 
@@ -97,14 +97,21 @@ def test_clips_of_one_emotion_are_noticed(discriminant, clips):
     assert discriminant.enrolled(clips[:4], ["angry", "angry", "neutral", "happy"]).enrolment.warnings == ()
 
 
+def discriminant_of(x, one_hot, shrinkage):
+    """Kernel, bias and products of the class means, without a temperature."""
+    x, one_hot = jnp.asarray(x, jnp.float32), jnp.asarray(one_hot, jnp.float32)
+    moments = discriminant_fit.Moments(one_hot.sum(0), one_hot.T @ x, x.T @ x)
+    kernel, gram = discriminant_fit.solve_moments(moments, shrinkage)
+    return kernel, discriminant_fit.log_priors(moments.clips, even=False) - 0.5 * jnp.diagonal(gram), gram
+
+
 @pytest.fixture(scope="module")
 def discriminant(tmp_path_factory):
     """An lda on statistics of 12 mel bands: 24 numbers."""
     labels = np.arange(60) % 3
     x = RANDOM.normal(size=(3, 24))[labels] + RANDOM.normal(size=(60, 24))
     one_hot = jnp.asarray(np.eye(3, dtype=np.float32)[labels])
-    kernel, bias = lda.fit_lda(jnp.asarray(x, jnp.float32), one_hot, 0.5)
-    gram = lda.class_means(jnp.asarray(x, jnp.float32), one_hot) @ kernel
+    kernel, bias, gram = discriminant_of(x, one_hot, 0.5)
     params = {"kernel": np.asarray(kernel), "bias": np.asarray(bias), "gram": np.asarray(gram)}
     scaler = normalize.Scaler(np.full((1, 12), -40.0, np.float32), np.full((1, 12), 15.0, np.float32))
     made = model_folder.TrainedMember("lda", {}, 1.0, {"params": params, "stats": {}}, scaler)
@@ -116,7 +123,7 @@ def test_labels_move_the_class_means_of_a_discriminant_as_by_hand():
     labels, person = np.arange(90) % 3, np.arange(6) % 3
     x = RANDOM.normal(size=(3, 8))[labels] + RANDOM.normal(size=(90, 8))
     one_hot, shrinkage = np.eye(3)[labels], 0.3
-    kernel, bias = (np.asarray(p, np.float64) for p in lda.fit_lda(jnp.asarray(x), jnp.asarray(one_hot), shrinkage))
+    kernel, bias, _ = (np.asarray(p, np.float64) for p in discriminant_of(x, one_hot, shrinkage))
     means = one_hot.T @ x / 30
     within = (x - means[labels]).T @ (x - means[labels]) / 90
     inverse = np.linalg.inv((1 - shrinkage) * within + shrinkage * np.eye(8))

@@ -89,15 +89,17 @@ def test_offsets_of_speakers_are_subtracted_where_a_member_has_them():
     np.testing.assert_array_equal(nobody.features(rows, 2), clips.clips.features[rows, 2])
 
 
-def test_the_inputs_of_a_closed_form_fit_are_clips_each_followed_by_its_copies():
-    clips = data()
-    inputs, mask, labels = step.closed_form_inputs(task(), clips, jnp.array([7, 2], jnp.int32))
-    values = np.array([70, 71, 72, 20, 21, 22]) / 10 - 2
-    lengths = np.array([3 + (i + c) % 4 for i in (7, 2) for c in range(3)])
-    valid = np.arange(6)[None, :] < lengths[:, None]
-    np.testing.assert_array_equal(mask, valid)
-    np.testing.assert_allclose(inputs, np.where(valid, values[:, None], 0.0)[..., None] * np.ones(4), atol=1e-6)
-    assert labels.tolist() == [1, 1, 1, 2, 2, 2]
+def test_the_clips_of_a_closed_form_fit_are_read_scaled_by_number_and_copy():
+    own = data()
+    clips = step.training_clips(task(), own, jnp.array([7, 2], jnp.int32))
+    assert clips.copies == 3 and clips.labels.tolist() == [1, 2]
+    for copy in range(3):
+        inputs, mask = clips.read(jnp.array([1, 0]), copy)
+        values = np.array([20 + copy, 70 + copy]) / 10 - 2
+        lengths = np.array([3 + (i + copy) % 4 for i in (2, 7)])
+        valid = np.arange(6)[None, :] < lengths[:, None]
+        np.testing.assert_array_equal(mask, valid)
+        np.testing.assert_allclose(inputs, np.where(valid, values[:, None], 0.0)[..., None] * np.ones(4), atol=1e-6)
 
 
 def test_changes_of_rows_leave_the_pretrained_blocks_alone():

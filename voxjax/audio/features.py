@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from voxjax.audio import dsp
+from voxjax.audio import dsp, levels
 from voxjax.audio.vector import vector
 from voxjax.config import FeatureConfig, FrameFeatures, VectorFeatures, one_of
 
@@ -85,6 +85,7 @@ def extract(
         `frames`: float32 `[batch, frames, channels]` and int32 `[batch]`, frames of each clip.
         `vector`: float32 `[batch, 392, 1]` and int32 `[batch]`, each 392.
     """
+    samples = levels.apply(config.level, config.sample_rate_hz, samples, lengths)
     if isinstance(config, VectorFeatures):
         values = jax.vmap(functools.partial(vector, config))(samples, lengths)[..., None]
         return values, jnp.full(lengths.shape, values.shape[1], jnp.int32)
@@ -96,7 +97,7 @@ def extract(
 
 def prepare(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> Float[np.ndarray, " trimmed"]:
     """The clip without silence at its ends and at the configured level, on the host: float32 `[time] -> [shorter]`."""
-    return _LEVELS[config.level](samples[trimmed(config, samples)])
+    return levels.BEFORE_WINDOWS[config.level](samples[trimmed(config, samples)])
 
 
 def trimmed(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> slice:
@@ -124,12 +125,6 @@ def windows(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> list[
 def _filters(config: FrameFeatures) -> np.ndarray:
     low_hz, high_hz = config.mel_low_hz, config.mel_high_hz
     return dsp.mel_filters(config.sample_rate_hz, config.window_samples, config.mels, low_hz, high_hz)
-
-
-_LEVELS = {
-    "keep": lambda samples: samples,
-    "peak": lambda samples: samples / max(float(np.max(np.abs(samples))), 1e-4),
-}
 
 
 Extract = Callable[[Any, Any], tuple[Array, Array]]  # samples and lengths to features and lengths

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Int, Key, UInt32
 
-from voxjax.audio import dsp
+from voxjax.audio import channel_augment, dsp
 from voxjax.config import OfflineAugmentConfig, one_of
 
 Clip = tuple[Float[Array, " longer"], Int[Array, ""]]  # zero-padded samples, and how many are valid
@@ -104,7 +104,17 @@ def shift(
     return jnp.where(inside, samples[jnp.clip(source, 0, samples.size - 1)], 0.0), length
 
 
-METHODS = {"noise": noise, "pitch": pitch, "stretch": stretch, "shift": shift, "speed": speed}
+METHODS = {
+    "noise": noise,
+    "pitch": pitch,
+    "stretch": stretch,
+    "shift": shift,
+    "speed": speed,
+    "room": channel_augment.room,
+    "telephone": channel_augment.telephone,
+    "tilt": channel_augment.tilt,
+    "speech_noise": channel_augment.speech_noise,
+}
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 5))

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float16, Int
 
-from voxjax.audio import pooling
+from voxjax.audio import levels, pooling
 from voxjax.config import EncoderFeatures, one_of
 from voxjax.encoders import mel_patches, vggish, vggish_input, wav2vec2, wav2vec2_config, whisper, yamnet, yamnet_input
 from voxjax.encoders.tensors import Params, Tensors
@@ -183,6 +183,7 @@ def extract_features(
     """
     encoder = encoder_for(config)
     apply = encoder.hidden if config.part == "hidden" and encoder.hidden else encoder.apply
+    samples = levels.apply(config.level, config.sample_rate_hz, samples, lengths)
     outputs, mask = apply(config.blocks, params, samples, lengths)
     outputs, mask = _pooled(round(config.hop_ms / encoder.hop_ms), outputs.reshape(*mask.shape, -1), mask)
     if config.pooling == "statistics":

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, cast
 import flax.errors
 import flax.linen as nn
 import jax
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from voxjax.config import one_of
 from voxjax.config_schema import Plain, freeze, thaw
@@ -38,7 +38,7 @@ from voxjax.models import (
     lstm,
     optimized,
 )
-from voxjax.models.closed_form import ClosedFormModel
+from voxjax.models.closed_form import ClosedFormModel, TrainingClips
 from voxjax.models.layers import DropoutRates
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "ClosedFormModel",
     "DropoutRates",
     "Network",
+    "TrainingClips",
     "Variables",
     "build",
     "fused_modalities",
@@ -127,21 +128,15 @@ class Network:
         """Whether the weights come from `fit` instead of training steps."""
         return isinstance(self.module, ClosedFormModel)
 
-    def fit(
-        self,
-        variables: Variables,
-        inputs: Float[Array, "clips T C"],
-        mask: Bool[Array, "clips T"],
-        labels: Int[Array, " clips"],
-    ) -> Variables:
-        """Weights fitted to training clips: `[clips, T, C]`, bool `[clips, T]` and int32 `[clips]`.
+    def fit(self, variables: Variables, clips: TrainingClips) -> Variables:
+        """Weights fitted to training clips.
 
         Raises:
             TypeError: at a network without a closed form.
         """
         if not isinstance(self.module, ClosedFormModel):
             raise TypeError(f"{type(self.module).__name__} has no closed form: expected a ClosedFormModel, train it")
-        return variables._replace(params=self.module.fit(inputs, mask, labels))
+        return variables._replace(params=self.module.fit(clips))
 
     def apply(
         self, variables: Variables, inputs: Inputs, mask: Masks, pretrained: Params = NOTHING_PRETRAINED

@@ -1,22 +1,27 @@
 """The protocol of models whose weights are computed from training clips in closed form, without gradient steps."""
 
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.encoders.tensors import Params
+
+
+class TrainingClips(NamedTuple):
+    """The clips of a closed-form fit, read in chunks: all of them as float32 need not fit into memory."""
+
+    # Standardised features and mask of clips, by their numbers from 0 and the number of the copy.
+    read: Callable[[Int[Array, " B"], int], tuple[Float[Array, "B T C"], Bool[Array, "B T"]]]
+    labels: Int[Array | np.ndarray, " clips"]  # int32
+    copies: int  # of each clip: copy 0 is the clip itself, further ones are augmented
 
 
 @runtime_checkable
 class ClosedFormModel(Protocol):
     """A model that is fitted, not trained: no optimiser, no epochs, no weight decay."""
 
-    def fit(self, x: Float[Array, "clips T C"], mask: Bool[Array, "clips T"], labels: Int[Array, " clips"]) -> Params:
-        """The weights, as the module's `params`.
-
-        Args:
-            x: standardised features of the training clips, `[clips, T, C]`.
-            mask: bool `[clips, T]`, true at valid positions.
-            labels: int32 `[clips]`.
-        """
+    def fit(self, clips: TrainingClips) -> Params:
+        """The weights, as the module's `params`."""
         ...

@@ -1,6 +1,7 @@
 """Members that are fitted in closed form: no steps, no optimiser, no epochs."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
@@ -21,9 +22,10 @@ def fit(
         rows: int32 `[rows]`, training rows of `clips`.
     """
     data = ensemble.member_data(clips, member)
-    inputs, mask, labels = step.closed_form_inputs(task, data, rows)
-    shapes = task.network.init(jax.random.fold_in(member.key, 0), inputs[:1], mask[:1], clips.pretrained)
-    return task.network.fit(shapes, inputs, mask, labels)
+    found = step.training_clips(task, data, rows)
+    inputs, mask = found.read(jnp.zeros(1, jnp.int32), 0)
+    shapes = task.network.init(jax.random.fold_in(member.key, 0), inputs, mask, clips.pretrained)
+    return task.network.fit(shapes, found)
 
 
 _fit = jax.jit(fit, static_argnames="task")

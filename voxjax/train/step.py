@@ -15,7 +15,7 @@ from voxjax.audio import augment, normalize
 from voxjax.config import FeatureConfig, Hyper
 from voxjax.encoders.tensors import Params
 from voxjax.modalities import batch as modality_batch
-from voxjax.models import NOTHING_PRETRAINED, DropoutRates, Inputs, Masks, Network, Variables
+from voxjax.models import NOTHING_PRETRAINED, DropoutRates, Inputs, Masks, Network, TrainingClips, Variables
 from voxjax.models.forward import ForwardInputs, forward, scaled_inputs
 
 Leaf = Array | np.ndarray | np.floating  # an array on a device or on the host, or a number
@@ -117,25 +117,23 @@ def init(task: Task, hyper: Hyper, key: Key[Array, ""], data: Data) -> State:
     return State(jnp.int32(0), variables, optimizer, averaged)
 
 
-def closed_form_inputs(
-    task: Task, data: Data, rows: Int[Array | np.ndarray, " rows"]
-) -> tuple[Float[Array, "augmented T C"], Bool[Array, "augmented T"], Int[Array, " augmented"]]:
-    """The inputs of a closed-form fit: the given clips, each followed by its augmented copies.
+def training_clips(task: Task, data: Data, rows: Int[Array | np.ndarray, " rows"]) -> TrainingClips:
+    """The clips of a closed-form fit, scaled as they are read.
 
     Args:
         task, data: as for `train_step`.
         rows: int32 `[rows]`, rows of `data.clips`.
-
-    Returns:
-        Scaled features, bool mask and int32 labels of `rows * copies` clips.
     """
-    copies = data.clips.lengths.shape[1]
-    parts = [
-        scaled_inputs(task.features, (), data.scaler, {}, _forward_inputs(task, data, rows, copy))
-        for copy in range(copies)
-    ]
-    inputs, mask = (jnp.stack(each, axis=1).reshape(-1, *each[0].shape[1:]) for each in zip(*parts, strict=True))
-    return inputs, mask, jnp.repeat(data.clips.labels[rows], copies)
+    rows, data = jnp.asarray(rows), jax.tree.map(jnp.asarray, data)  # as they are read by traced numbers
+
+    def read(numbers: Int[Array, " B"], copy: int) -> tuple[Float[Array, "B T C"], Bool[Array, "B T"]]:
+        inputs, mask = scaled_inputs(
+            task.features, (), data.scaler, {}, _forward_inputs(task, data, rows[numbers], copy)
+        )
+        assert not isinstance(inputs, Mapping) and not isinstance(mask, Mapping)  # of the audio alone
+        return inputs, mask
+
+    return TrainingClips(read, jnp.asarray(data.clips.labels[rows]), data.clips.lengths.shape[1])
 
 
 def batch(

@@ -1,0 +1,90 @@
+"""Rooms, telephones, tilts and noise of many voices: as their NumPy and SciPy counterparts, whatever the padding."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import signal
+
+from voxjax.audio import channel_augment, corruptions, offline_augment
+from voxjax.config import OfflineAugmentConfig
+from voxjax.errors import UsageError
+
+RATE_HZ = 16_000
+KEY = jax.random.key(3)
+CLIP = (0.1 * np.random.default_rng(0).normal(size=12_000)).astype(np.float32)
+NAMES = ("room", "telephone", "tilt", "speech_noise")
+
+
+def made(name, clip=CLIP, padding=0, **values):
+    config = dataclasses.replace(OfflineAugmentConfig(), **values)
+    padded = jnp.pad(jnp.asarray(clip), (0, padding))
+    out, length = jax.jit(offline_augment.METHODS[name], static_argnums=(1, 2))(
+        KEY, config, RATE_HZ, padded, jnp.int32(len(clip))
+    )
+    assert int(length) == len(clip) and not np.asarray(out)[len(clip) :].any()
+    return np.asarray(out)[: len(clip)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_padding_changes_nothing(name):
+    np.testing.assert_allclose(made(name, padding=5_000), made(name), atol=2e-4)
+
+
+def spectrum_db(samples):
+    hz, power = signal.welch(samples, RATE_HZ, nperseg=512)
+    return hz, 10 * np.log10(power + 1e-20)
+
+
+def test_a_telephone_is_the_band_of_the_corruption():
+    found = made("telephone", band_low_hz=(300.0, 300.0), band_high_hz=(3_400.0, 3_400.0))
+    context = corruptions.Context(RATE_HZ, [], np.random.default_rng(0))
+    band = next(one for one in corruptions.CORRUPTIONS if one.kind == "telephone")
+    expected = corruptions.corrupt(band, CLIP, context)
+    inner = slice(1_000, -1_000)  # the filters begin and end differently
+    assert np.abs(found - expected)[inner].max() < 0.02 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("slope", [-3.0, 2.0])
+def test_a_tilt_is_so_many_decibels_an_octave(slope):
+    hz, before = spectrum_db(CLIP)
+    change = spectrum_db(made("tilt", tilt_db=(slope, slope)))[1] - before
+    for wanted in (250.0, 1_000.0, 4_000.0):
+        at = np.argmin(np.abs(hz - wanted))
+        assert change[at] == pytest.approx(slope * np.log2(wanted / 1_000.0), abs=0.4)
+
+
+@pytest.mark.parametrize("rt60_s", [0.2, 0.8])
+def test_a_room_decays_by_60_db_in_its_time_and_keeps_the_level(rt60_s):
+    click = np.zeros(24_000, np.float32)
+    click[100] = 1.0
+    tail = made("room", click, rt60_s=(rt60_s, 0.9))[101:]
+    energy = np.cumsum(np.square(tail.astype(np.float64))[::-1])[::-1]  # Schroeder 1965
+    decay = 10 * np.log10(energy[: round(0.5 * rt60_s * RATE_HZ)] / energy[0])
+    slope = np.polyfit(np.arange(len(decay)) / RATE_HZ, decay, 1)[0]
+    assert slope == pytest.approx(-60.0 / rt60_s, rel=0.12)
+    found = made("room", rt60_s=(rt60_s, rt60_s))
+    assert np.std(found) == pytest.approx(np.std(CLIP), rel=1e-3)
+    assert np.corrcoef(found, CLIP)[0, 1] == pytest.approx(np.sqrt(0.5), abs=0.1)  # as much direct sound as tail
+
+
+@pytest.mark.parametrize("snr_db", [5.0, 20.0])
+def test_speech_noise_has_the_spectrum_of_the_clip_at_its_ratio(snr_db):
+    shaped = signal.lfilter([1.0], [1.0, -0.95], CLIP).astype(np.float32)
+    noise = made("speech_noise", shaped, speech_noise_snr_db=(snr_db, snr_db)) - shaped
+    assert 20 * np.log10(np.std(shaped) / np.std(noise)) == pytest.approx(snr_db, abs=0.1)
+    gap = (spectrum_db(shaped)[1] - spectrum_db(noise)[1])[4:-4]
+    assert np.abs(gap - snr_db).mean() < 1.5
+    assert abs(np.corrcoef(noise, shaped)[0, 1]) < 0.05
+
+
+def test_copies_of_these_methods_are_made_by_name():
+    config = OfflineAugmentConfig(methods=(*NAMES, "speed+telephone"))
+    batch = (jnp.asarray(CLIP)[None], jnp.array([len(CLIP)]), jnp.array([5], jnp.uint32))
+    copies = [np.asarray(offline_augment.make(config, RATE_HZ, *batch, copy)[0]) for copy in range(1, 6)]
+    assert all(np.isfinite(one).all() and np.std(one) > 0.01 for one in copies)
+    with pytest.raises(UsageError, match=r"offline_augment\.methods"):
+        offline_augment.make(dataclasses.replace(config, methods=("hall",)), RATE_HZ, *batch, 1)
+    assert set(NAMES) == {name for name in dir(channel_augment) if name in offline_augment.METHODS}
