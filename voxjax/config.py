@@ -47,7 +47,7 @@ class OfflineAugmentConfig:
     """Offline augmentation: augmented copies of each training clip, made once, on the waveform, as in the guide."""
 
     augmentation_factor: int = number(3, 0, 64)  # augmented copies of each clip; 0 makes none
-    methods: tuple[str, ...] = ("noise", "pitch", "stretch", "shift")  # copies take turns; "a+b" applies both
+    methods: tuple[str, ...] = ("noise", "pitch", "stretch", "shift")  # copies take turns; "a+b" both, "a|b" one
     noise_snr_db: tuple[float, float] = number((15.0, 30.0), -20.0, 120.0)
     pitch_semitones: tuple[float, float] = number((-2.0, 2.0), -24.0, 24.0)
     stretch_rate: tuple[float, float] = number((0.85, 1.2), 0.25, 4.0)  # above 1 is faster

@@ -6,6 +6,7 @@ on the clip's hash and the number of the copy, and not on other clips, order or 
 
 import functools
 import math
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -129,7 +130,8 @@ def make(
     """One augmented copy of each clip of a batch.
 
     Args:
-        config: methods and their ranges. Copies cycle through the methods; "pitch+noise" applies both.
+        config: methods and their ranges. Copies cycle through the methods; "pitch+noise" applies both, "room|noise"
+            one of the two, drawn for each clip.
         rate_hz: of the samples.
         samples: float32 `[batch, time]`, zeros beyond each length.
         lengths: int32 `[batch]`, in samples.
@@ -142,18 +144,35 @@ def make(
     Raises:
         UsageError: at an unknown method.
     """
-    names = config.methods[(copy - 1) % len(config.methods)].split("+")
-    for name in names:
+    choices = [text.split("+") for text in config.methods[(copy - 1) % len(config.methods)].split("|")]
+    for name in (name for names in choices for name in names):
         one_of("offline_augment.methods", name, METHODS)
 
     def one(clip: tuple[Array, Array, Array]) -> tuple[Array, Array]:
         clip_id, samples, length = clip
         key = jax.random.fold_in(jax.random.fold_in(jax.random.key(config.seed), clip_id), copy)
-        for i, name in enumerate(names):
-            samples, length = METHODS[name](jax.random.fold_in(key, i), config, rate_hz, samples, length)
-        return samples, length
+        made = [_applied(key, config, rate_hz, names, (samples, length)) for names in choices]
+        if len(made) == 1:
+            return made[0]
+        longest = max(samples.size for samples, _ in made)
+        chosen = jax.random.randint(jax.random.fold_in(key, len(METHODS)), (), 0, len(made))
+        padded = jnp.stack([jnp.pad(samples, (0, longest - samples.size)) for samples, _ in made])
+        return padded[chosen], jnp.stack([length for _, length in made])[chosen]
 
     return jax.lax.map(one, (clip_ids, samples, lengths), batch_size=_MAP_BATCH)
+
+
+def _applied(
+    key: Key[Array, ""],
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    names: Sequence[str],
+    clip: tuple[Float[Array, " time"], Int[Array, ""]],
+) -> Clip:
+    """A clip after several methods, one after the other."""
+    for i, name in enumerate(names):
+        clip = METHODS[name](jax.random.fold_in(key, i), config, rate_hz, *clip)
+    return clip
 
 
 def time_stretch(samples: Float[Array, " time"], length: Int[Array, ""], rate: Float[Array, ""], size: int) -> Clip:
