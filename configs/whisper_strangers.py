@@ -21,5 +21,5 @@ def get_config():
     config.offline_augment.methods = ("noise|room|speed|speech_noise|telephone|tilt",)
     config.offline_augment.noise_snr_db = (5.0, 30.0)
     config.offline_augment.speed_rate = (0.88, 1.12)
-    config.model = options("lda", {"shrinkage": 0.95, "nuisance": 0.5})
+    config.model = options("lda", {"shrinkage": 0.97, "nuisance": 0.5})
     return config

@@ -198,7 +198,7 @@ def other_weights(folder):
         (without("labels"), "KeyError 'labels'"),
         (without("members"), "KeyError 'members'"),
         (edit(members="x"), "members: expected list, found 'x'"),
-        (edit(format=8), r"expected format 7 or older, found 8 \(by VoxJAX .*install a newer VoxJAX"),
+        (edit(format=9), r"expected format 8 or older, found 9 \(by VoxJAX .*install a newer VoxJAX"),
         (replace("1.5", "1.7"), "whole description, found DamagedError values that differ from their digest"),
         (replace('"digest"', '"dagest"'), "dagest: expected no such key"),
         (edit(feature_sets=[{"features": {"mells": 3}}]), "did you mean 'features.mels'"),

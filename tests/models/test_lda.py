@@ -109,8 +109,8 @@ def test_differences_of_copies_widen_the_covariance_and_leave_the_class_means(cl
     np.testing.assert_allclose(by * np.asarray(found["kernel"]), kernel, atol=2e-3)
     np.testing.assert_allclose(by * np.asarray(found["bias"]), bias, atol=5e-3)
     plain = by_hand(x, labels, 0.3)[0]
-    share = [np.linalg.norm(direction @ k) / np.linalg.norm(k) for k in (np.asarray(found["kernel"]), plain)]
-    assert share[0] < 0.6 * share[1]  # the direction counts less
+    along = [np.linalg.norm(direction @ k) / np.linalg.norm(k) for k in (np.asarray(found["kernel"]), plain)]
+    assert along[0] < 0.6 * along[1]  # the direction counts less
 
 
 def test_copies_without_a_nuisance_are_further_clips():
