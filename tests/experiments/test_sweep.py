@@ -89,10 +89,55 @@ def test_a_sweep_ranks_its_trials_and_training_repeats_the_best(corpus, tmp_path
     assert max(row["valid_uar"] for row in rows) == pytest.approx(trials[0]["valid_uar"], abs=1e-6)
 
 
+def fitted(script, corpus, workdir, *more):
+    """A discriminant on two windows a clip, which has one noisy copy."""
+    own = [
+        "--config=configs/discriminant.py", "--config.corpus=folder", "--config.protocol=random5",
+        "--config.features.channels=('logmel',)", "--config.features.mels=12", "--config.features.max_duration_s=0.5",
+        "--config.offline_augment.augmentation_factor=1", "--config.offline_augment.methods=('noise',)",
+    ]  # fmt: skip
+    return subprocess.run(
+        [zygote.python(), f"scripts/{script}", *own, f"--data_dir={corpus}", f"--workdir={workdir}", *more],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_values_of_a_closed_form_are_fitted_to_inner_folds_in_one_program(corpus, tmp_path):
+    flags = ["--search=model.shrinkage:0.01:1", "--search=nuisance:0:4", "--trials=8"]
+    done = fitted("sweep.py", corpus, tmp_path / "sweep", *flags)
+    assert done.returncode == 0, done.stderr
+    trials = json.loads((tmp_path / "sweep/sweep.json").read_text())["trials"]
+    assert sorted(row["trial"] for row in trials) == list(range(8))
+    uars = [row["valid_uar"] for row in trials]
+    assert uars == sorted(uars, reverse=True) and uars[0] > 0.4 and len(set(uars)) > 1
+    assert not (tmp_path / "sweep/report").exists(), "no test clip is used"
+    best = next(line for line in done.stdout.splitlines() if line.startswith("The best: ")).removeprefix("The best: ")
+    assert "--config.model.shrinkage=" in best and "--config.model.nuisance=" in best
+    alone = fitted("train.py", corpus, tmp_path / "alone", *best.split())
+    assert alone.returncode == 0, alone.stderr
+    again = fitted("sweep.py", corpus, tmp_path / "again", *flags)
+    assert json.loads((tmp_path / "again/sweep.json").read_text())["trials"] == trials
+    assert again.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--search=dropout:0:1"], "--search of architecture lda: expected one of shrinkage, nuisance"),
+        (["--search=shrinkage:0:2"], "config.model.shrinkage: expected"),
+        (["--search=shrinkage:0.1:1", "--halve_after=2"], "--halve_after: expected 0 for a model without epochs"),
+    ],
+)
+def test_a_search_that_a_closed_form_does_not_have_is_an_error(corpus, tmp_path, flags, message):
+    done = fitted("sweep.py", corpus, tmp_path / "sweep", *flags)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         ([], "--search: expected at least one"),
+        (["--search=shrinkage:0.1:1"], "--search of architecture baseline: expected one of learning_rate"),
         (["--search=dropout:0:1", "--search=dropout:0:2"], "each name once"),
         (["--search=dropout:0:1", "--config.n_members=2"], "one member"),
         (["--search=dropout:0:1", "--draw=soboll"], "did you mean 'sobol'"),

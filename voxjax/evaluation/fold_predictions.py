@@ -9,7 +9,7 @@ from scipy import special
 from voxjax.metrics import calibration, selective, soft_voting
 from voxjax.pipeline.folds import Fold
 from voxjax.pipeline.run_spec import RunSpec
-from voxjax.train import loop
+from voxjax.train import closed_form, loop
 from voxjax.train.run_state import RunSetup, RunState
 
 
@@ -24,15 +24,24 @@ class FoldPredictions(NamedTuple):
     thresholds: np.ndarray  # [targets], confidence thresholds chosen on validation clips
 
 
-def predict_folds(spec: RunSpec, setup: RunSetup, run: RunState, folds: Sequence[Fold]) -> list[FoldPredictions]:
-    """Predictions of each fold. Vote weights, temperature and thresholds come from validation clips."""
+def predict_folds(
+    spec: RunSpec, setup: RunSetup, run: RunState, folds: Sequence[Fold]
+) -> tuple[list[FoldPredictions], RunState]:
+    """Predictions of each fold, and the run with the weights that made them.
+
+    Vote weights, temperature and thresholds come from validation clips. Then closed-form members are fitted to these,
+    too (`closed_form.refitted`).
+    """
     sets = [member.feature_set for member in spec.members]
+    tests = [fold.data[i].test for fold in folds for i in sets]
     valid = loop.best_logits(setup, run, [fold.data[i].valid for fold in folds for i in sets])
-    test = loop.best_logits(setup, run, [fold.data[i].test for fold in folds for i in sets])
-    return [
+    run = closed_form.refitted(setup, run, tests)
+    test = loop.best_logits(setup, run, tests)
+    predictions = [
         _predicted(spec.config.vote, fold, valid[start : start + len(sets)], test[start : start + len(sets)])
         for fold, start in zip(folds, range(0, len(valid), len(sets)), strict=True)
     ]
+    return predictions, run
 
 
 def _predicted(

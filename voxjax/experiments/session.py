@@ -66,7 +66,7 @@ def run_programs(spec: RunSpec, dataset: Dataset, programs: Sequence[Sequence[Fo
                 run = fit(setup, workdir, part, logger)
             assert len(compilations) <= 1, "one compilation per program"
             compiles += len(compilations)
-            own = fold_predictions.predict_folds(spec, setup, run, folds)
+            own, run = fold_predictions.predict_folds(spec, setup, run, folds)
             if adaptation_curve.is_adapted(spec.config.protocol):
                 unadapted += own
                 own, tested = adaptation_curve.predict(spec, dataset, setup, run, own)

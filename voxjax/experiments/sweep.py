@@ -14,24 +14,27 @@ from scipy.stats import qmc
 from voxjax.config import Config, Hyper, MemberConfig, in_range, one_of
 from voxjax.config_schema import thaw
 from voxjax.errors import UsageError, mismatch
-from voxjax.experiments import run_folder, session
+from voxjax.experiments import closed_form_sweep, run_folder, session
 from voxjax.experiments.run_logger import NullLogger, RunLogger
+from voxjax.models import is_closed_form, lda, options
 from voxjax.pipeline import dataset as datasets
+from voxjax.pipeline.dataset import Dataset
 from voxjax.pipeline.folds import make_fold
-from voxjax.pipeline.run_spec import Paths, resolve
+from voxjax.pipeline.run_spec import Paths, RunSpec, resolve
 from voxjax.storage import atomic, csv_text, json_values
 from voxjax.storage.paths import AnyPath
 from voxjax.storage.provenance import provenance
 from voxjax.train import processes, successive_halving
 from voxjax.train.run_state import RunSetup, RunState
 
-_RANGE = re.compile(r"(?:config\.)?(?:hyper\.)?(\w+)[=:](\S+?):(\S+?)(:log)?")
+_TRAINED = tuple(field.name for field in dataclasses.fields(Hyper))
+_RANGE = re.compile(r"(?:config\.)?(?:hyper\.|model\.)?(\w+)[=:](\S+?):(\S+?)(:log)?")
 
 
 class Axis(NamedTuple):
     """One hyperparameter and its range."""
 
-    name: str  # a field of `Hyper`
+    name: str  # a field of `Hyper`, or of `lda.SEARCHED` for a discriminant
     low: float
     high: float
     log: bool  # drawn evenly in the logarithm
@@ -66,7 +69,7 @@ def axis(text: str) -> Axis:
         name, low, high = found[1], float(found[2]), float(found[3])  # type: ignore[index]
     except (TypeError, ValueError) as error:
         raise UsageError(mismatch("--search", "a name and its range", f"'{text}'", do)) from error
-    one_of("--search", name, [field.name for field in dataclasses.fields(Hyper)])
+    one_of("--search", name, [*_TRAINED, *lda.SEARCHED])
     log = bool(found[4])  # type: ignore[index]
     if not (math.isfinite(low) and math.isfinite(high) and low < high and (low > 0 or not log)):
         expected = "0 < LOW < HIGH" if log else "LOW < HIGH"
@@ -109,8 +112,11 @@ def sweep(config: Config, plan: SweepPlan, paths: Paths, workdir: AnyPath, resum
         VoxJaxError: as `train`.
     """
     drawn = _drawn(config, plan)
-    members = tuple(MemberConfig(config.architecture, config.model, values) for values in drawn)
-    spec = resolve(dataclasses.replace(config, n_members=plan.trials, members=members), paths)
+    if is_closed_form(config.architecture):
+        spec = resolve(config, paths)
+    else:
+        members = tuple(MemberConfig(config.architecture, config.model, values) for values in drawn)
+        spec = resolve(dataclasses.replace(config, n_members=plan.trials, members=members), paths)
     claimed: dict[str, Any] = {
         "config": thaw(spec.config),
         "search": [one._asdict() for one in plan.axes],
@@ -120,23 +126,49 @@ def sweep(config: Config, plan: SweepPlan, paths: Paths, workdir: AnyPath, resum
     with run_folder.used_alone(workdir, run_folder.resuming(workdir)):
         processes.once(lambda: run_folder.check_unused(workdir, values, resume))
         dataset = datasets.load(spec)
-        fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
-        processes.once(lambda: run_folder.claim(workdir, values))
-        with RunLogger(workdir, spec, dataset, fold.split.train) if processes.first() else NullLogger() as logger:
-            setup = _with_one_key(session.prepared(spec, dataset, [fold], workdir, "part0"))
-            if plan.halve_after:
-                rungs = successive_halving.rungs(plan.trials, spec.config.train.epochs, plan.halve_after)
-                setup = setup._replace(rungs=rungs)
-            run = session.fit(setup, workdir, "part0", logger)
-        trials = _ranked(drawn, run, spec.config.train.epochs)
+        if is_closed_form(config.architecture):
+            processes.once(lambda: run_folder.claim(workdir, values))
+            trials, rungs = _fitted(spec, dataset, drawn), list[Any]()
+        else:
+            trials, rungs = _trained(spec, dataset, drawn, plan, workdir, values)
         found: dict[str, Any] = {
             "trials": trials,
             "plan": {**claimed, "draw": plan.draw},
-            "rungs": setup.rungs,
+            "rungs": rungs,
             **provenance(),
         }
         processes.once(lambda: _write(workdir, found))
         return found
+
+
+def _fitted(spec: RunSpec, dataset: Dataset, drawn: Sequence[dict[str, float]]) -> list[dict[str, Any]]:
+    """Trials of a closed form, best first by the UAR over inner folds."""
+    uars = closed_form_sweep.valid_uars(spec, dataset, {name: [one[name] for one in drawn] for name in drawn[0]})
+    rows = [
+        {"trial": i, "values": values, "valid_uar": float(uar), "best_epoch": 0, "epochs": 0, "status": "fitted"}
+        for i, (values, uar) in enumerate(zip(drawn, uars, strict=True))
+    ]
+    return sorted(rows, key=lambda row: -row["valid_uar"])
+
+
+def _trained(
+    spec: RunSpec,
+    dataset: Dataset,
+    drawn: Sequence[dict[str, float]],
+    plan: SweepPlan,
+    workdir: AnyPath,
+    claimed: Any,
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Trials that were trained in one program, best first, and the rungs at which some were dropped."""
+    fold = make_fold(spec, dataset, spec.config.fold, spec.config.seed)
+    processes.once(lambda: run_folder.claim(workdir, claimed))
+    with RunLogger(workdir, spec, dataset, fold.split.train) if processes.first() else NullLogger() as logger:
+        setup = _with_one_key(session.prepared(spec, dataset, [fold], workdir, "part0"))
+        if plan.halve_after:
+            rungs = successive_halving.rungs(plan.trials, spec.config.train.epochs, plan.halve_after)
+            setup = setup._replace(rungs=rungs)
+        run = session.fit(setup, workdir, "part0", logger)
+    return _ranked(drawn, run, spec.config.train.epochs), list(setup.rungs)
 
 
 def printout(found: dict[str, Any]) -> str:
@@ -146,7 +178,10 @@ def printout(found: dict[str, Any]) -> str:
     for row in found["trials"][:10]:
         values = "".join(f"{row['values'][name]:>22.6g}" for name in names)
         lines.append(f"{row['trial']:>5} {row['valid_uar']:>10.2%} {row['epochs']:>7}  {values}")
-    flags = " ".join(f"--config.hyper.{name}={value:g}" for name, value in found["trials"][0]["values"].items())
+    flags = " ".join(
+        f"--config.{'model' if name in lda.SEARCHED else 'hyper'}.{name}={value:g}"
+        for name, value in found["trials"][0]["values"].items()
+    )
     return "\n".join([*lines, "", f"The best: {flags}"])
 
 
@@ -161,10 +196,19 @@ def _drawn(config: Config, plan: SweepPlan) -> list[dict[str, float]]:
     if config.members or config.n_members > 1:
         do = "choose the config of a single network"
         raise UsageError(mismatch("--config", "one member", f"{max(config.n_members, len(config.members))}", do))
+    fitted = is_closed_form(config.architecture)
+    for name in names:
+        one_of(f"--search of architecture {config.architecture}", name, lda.SEARCHED if fitted else _TRAINED)
+    if fitted and plan.halve_after:
+        do = "leave --halve_after out"
+        raise UsageError(mismatch("--halve_after", "0 for a model without epochs", plan.halve_after, do))
     one_of("--draw", plan.draw, DRAWS)
     in_range("--trials", plan.trials, 1, 4_096)
     points = DRAWS[plan.draw](plan.trials, len(plan.axes), config.seed)
-    return [{one.name: one.at(float(x)) for one, x in zip(plan.axes, row, strict=True)} for row in points]
+    drawn = [{one.name: one.at(float(x)) for one, x in zip(plan.axes, row, strict=True)} for row in points]
+    for values in drawn if fitted else ():
+        options(config.architecture, {**config.model, **values})  # checks the range
+    return drawn
 
 
 def _with_one_key(setup: RunSetup) -> RunSetup:

@@ -69,6 +69,6 @@ def _final_model(
     logger = NullLogger()
     setup = session.prepared(spec, dataset, [fold], workdir, "final")
     run = session.fit(setup, workdir, "final", logger)
-    (prediction,) = fold_predictions.predict_folds(spec, setup, run, [fold])
+    (prediction,), run = fold_predictions.predict_folds(spec, setup, run, [fold])
     prediction = prediction._replace(temperature=figures["temperature"])
     return trained_model(spec, dataset, fold, session.Outcome(figures, [prediction], [run]))

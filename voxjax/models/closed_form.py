@@ -1,6 +1,6 @@
 """The protocol of models whose weights are computed from training clips in closed form, without gradient steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -24,4 +24,16 @@ class ClosedFormModel(Protocol):
 
     def fit(self, clips: TrainingClips) -> Params:
         """The weights, as the module's `params`."""
+        ...
+
+    def try_values(
+        self, clips: TrainingClips, kept: Bool[Array, " clips"], values: Mapping[str, Float[Array, " values"]]
+    ) -> Float[Array, "values clips K"]:
+        """Logits of all clips, without their copies, by fits to the kept ones.
+
+        Args:
+            clips: those to fit to, and others.
+            kept: which are fitted to.
+            values: of options of the model, by name.
+        """
         ...

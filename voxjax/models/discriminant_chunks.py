@@ -52,13 +52,19 @@ def fit(rows: Rows, shrinkage: float, nuisance: float, even_priors: bool) -> Dis
         nuisance: weight of the copies' covariance around their clips; with 0 copies are further clips.
         even_priors: whether all classes are as probable, however many clips they have.
     """
-    clips, statistics = rows.labels.size, jax.eval_shape(lambda: rows.read(jnp.zeros(1, jnp.int32), 0)).shape[1]
-    solve = _from_products if clips * rows.copies < statistics else _from_moments
+    clips = rows.labels.size
+    solve = _from_products if few_clips(rows) else _from_moments
     found = solve(rows, Strengths(shrinkage, nuisance), nuisance > 0.0, even_priors)
     equal = _ROUNDING * clips * rows.copies  # of separable classes all temperatures are as good: the lowest is taken
     best = jnp.argmax(found.log_likelihood >= jnp.max(found.log_likelihood) - equal)
     scale = jnp.asarray(_TEMPERATURES)[best]
     return Discriminant(found.kernel / scale, found.bias / scale, found.gram / scale)
+
+
+def few_clips(rows: Rows) -> bool:
+    """Whether there are fewer clips and copies than statistics."""
+    statistics = jax.eval_shape(lambda: rows.read(jnp.zeros(1, jnp.int32), 0)).shape[1]
+    return rows.labels.size * rows.copies < statistics
 
 
 class _Fitted(NamedTuple):
@@ -68,47 +74,64 @@ class _Fitted(NamedTuple):
     log_likelihood: Float[Array, " temperatures"]  # of held-out clips and copies
 
 
+class EveryRow(NamedTuple):
+    """All clips, then their copies or the differences that these make; N is their number."""
+
+    values: Float[Array, "N S"]
+    of_class: Float[Array, "copies clips K"]  # one-hot; 0 for differences
+    is_difference: Float[Array, "copies clips"]
+
+    def kept(self, clips: Float[Array, " clips"]) -> tuple[Float[Array, "N K"], Float[Array, " N"]]:
+        """Classes and differences of the clips that are 1, and 0 for the rest."""
+        of_class = self.of_class * clips[None, :, None]
+        return of_class.reshape(-1, of_class.shape[-1]), (self.is_difference * clips[None]).reshape(-1)
+
+
+def every_row(rows: Rows, differences: bool) -> EveryRow:
+    """All rows in memory; with `differences` copies are what they change."""
+    read = [_all(rows, copy) for copy in range(rows.copies)]
+    values = jnp.concatenate([x - read[0] if differences and copy else x for copy, x in enumerate(read)])
+    of_class = jax.nn.one_hot(rows.labels, rows.classes)[None] * jnp.ones((rows.copies, 1, 1))
+    is_difference = jnp.zeros((rows.copies, rows.labels.size))
+    if differences:
+        of_class, is_difference = of_class.at[1:].set(0.0), is_difference.at[1:].set(1.0)
+    return EveryRow(values, of_class, is_difference)
+
+
 def _from_products(rows: Rows, strengths: Strengths, differences: bool, even_priors: bool) -> _Fitted:
     """From the products of all rows, `[N, N]`."""
-    clips = rows.labels.size
-    read = [_all(rows, copy) for copy in range(rows.copies)]
-    values = jnp.concatenate([x - read[0] if differences and copy else x for copy, x in enumerate(read)])  # [N, S]
-    products = values @ values.T
-    one_hot = jax.nn.one_hot(rows.labels, rows.classes)
-    of_clip = one_hot[None] * jnp.ones((rows.copies, 1, 1))
-    is_difference = jnp.zeros((rows.copies, clips))
-    if differences:
-        of_clip, is_difference = of_clip.at[1:].set(0.0), is_difference.at[1:].set(1.0)
+    all_rows = every_row(rows, differences)
+    products = all_rows.values @ all_rows.values.T
+    clips, copies = rows.labels.size, rows.copies
 
     def solved(kept: Float[Array, " clips"]) -> tuple[discriminant_fit.Solution, Float[Array, " K"]]:
-        of_class = (of_clip * kept[None, :, None]).reshape(-1, rows.classes)
-        spread = (is_difference * kept[None]).reshape(-1)
+        of_class, spread = all_rows.kept(kept)
         found = discriminant_fit.solve_products(products, of_class, spread, strengths)
         return found, found.bias + discriminant_fit.log_priors(jnp.sum(of_class, axis=0), even_priors)
 
-    quarter = quarters(one_hot)
+    quarter = quarters(jax.nn.one_hot(rows.labels, rows.classes))
 
     def held_out(part: Int[Array, ""]) -> Float[Array, " temperatures"]:
         outside = quarter != part
-        found, bias = solved(outside.astype(values.dtype))
-        logits = (products @ found.weights).reshape(rows.copies, clips, -1)
+        found, bias = solved(outside.astype(products.dtype))
+        logits = (products @ found.weights).reshape(copies, clips, -1)
         if differences:
             logits = logits.at[1:].add(logits[:1])
         return sum(
-            (log_likelihoods(logits[copy] + bias[None], rows.labels, ~outside) for copy in range(rows.copies)),
+            (log_likelihoods(logits[copy] + bias[None], rows.labels, ~outside) for copy in range(copies)),
             jnp.zeros(len(_TEMPERATURES)),
         )
 
     log_likelihood = jnp.sum(jax.lax.map(held_out, jnp.arange(PARTS)), axis=0)
     found, bias = solved(jnp.ones(clips))
-    return _Fitted(values.T @ found.weights, bias, found.gram, log_likelihood)
+    return _Fitted(all_rows.values.T @ found.weights, bias, found.gram, log_likelihood)
 
 
 def _from_moments(rows: Rows, strengths: Strengths, differences: bool, even_priors: bool) -> _Fitted:
     """From sums over the clips of each quarter, `[S, S]`."""
     numbers, valid = _by_part(rows)
     weight = strengths.nuisance / max(rows.copies - 1, 1)  # of a difference, where a clip has weight 1
-    moments = jax.lax.map(lambda part: _moments(rows, part[0], part[1], weight, differences), (numbers, valid))
+    moments = jax.lax.map(lambda part: sums_of(rows, part[0], part[1], weight, differences), (numbers, valid))
     together = jax.tree.map(lambda x: jnp.sum(x, axis=0), moments)
 
     def solved(sums: Moments) -> tuple[Float[Array, "S K"], Float[Array, " K"], Float[Array, "K K"]]:
@@ -133,7 +156,7 @@ def _from_moments(rows: Rows, strengths: Strengths, differences: bool, even_prio
     return _Fitted(*solved(together), log_likelihood)
 
 
-def _moments(
+def sums_of(
     rows: Rows,
     numbers: Int[Array, "chunks chunk"],
     valid: Bool[Array, "chunks chunk"],

@@ -6,6 +6,7 @@ classifier (Ng and Jordan 2001). The equations are in `models.discriminant_fit`.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -15,14 +16,16 @@ from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.config_schema import check_fields, choice, in_range
 from voxjax.encoders.tensors import Params
-from voxjax.models import discriminant_chunks
+from voxjax.models import discriminant_chunks, discriminant_values
 from voxjax.models.closed_form import TrainingClips
+from voxjax.models.discriminant_fit import Strengths
 from voxjax.models.encoder_statistics import statistics
 from voxjax.models.layers import DropoutRates
 
 PRIOR_LABELLED = (
     4.0  # labelled clips that a class mean of the corpus counts as, chosen as `speaker_centring.PRIOR_CLIPS`
 )
+SEARCHED = ("shrinkage", "nuisance")  # options that a search may try, at the cost of little more than one fit
 _LEAST_EIGENVALUE = 1e-4  # of the class means' products, relative to the largest: their mean is near 0
 
 
@@ -62,14 +65,27 @@ class LinearDiscriminant(nn.Module):
     def fit(self, clips: TrainingClips) -> dict[str, Float[Array, "..."]]:
         """Weights from standardised training clips, calibrated: logits are divided by their temperature."""
         o = self.options
-        rows = discriminant_chunks.Rows(
+        found = discriminant_chunks.fit(self._rows(clips), o.shrinkage, o.nuisance, o.priors == "even")
+        return {"kernel": found.kernel, "bias": found.bias, "gram": found.gram}
+
+    def try_values(
+        self, clips: TrainingClips, kept: Bool[Array, " clips"], values: Mapping[str, Float[Array, " values"]]
+    ) -> Float[Array, "values clips K"]:
+        """Logits, not calibrated, of all clips by fits to the kept ones with several values of `SEARCHED`."""
+        o, size = self.options, next(iter(values.values())).size
+        every = {name: jnp.full(size, getattr(o, name)) for name in SEARCHED} | dict(values)
+        strengths = Strengths(every["shrinkage"], every["nuisance"])
+        differences = "nuisance" in values or o.nuisance > 0.0
+        return discriminant_values.logits(self._rows(clips), kept, strengths, differences, o.priors == "even")
+
+    def _rows(self, clips: TrainingClips) -> discriminant_chunks.Rows:
+        """The statistics of the clips, read as the clips are."""
+        return discriminant_chunks.Rows(
             lambda numbers, copy: statistics(*clips.read(numbers, copy)),
             jnp.asarray(clips.labels),
             self.classes,
             clips.copies,
         )
-        found = discriminant_chunks.fit(rows, o.shrinkage, o.nuisance, o.priors == "even")
-        return {"kernel": found.kernel, "bias": found.bias, "gram": found.gram}
 
 
 def for_labelled_clips(

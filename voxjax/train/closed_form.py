@@ -1,13 +1,17 @@
 """Members that are fitted in closed form: no steps, no optimiser, no epochs."""
 
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.models import Variables
 from voxjax.train import ensemble, step
-from voxjax.train.run_state import EvalSplit, RunSetup
+from voxjax.train.run_state import EvalSplit, RunSetup, RunState
 
 
 def fit(
@@ -31,6 +35,33 @@ def fit(
 _fit = jax.jit(fit, static_argnames="task")
 
 
+@functools.partial(jax.jit, static_argnames="task")
+def held_out_logits(
+    task: step.Task,
+    clips: step.Clips,
+    member: ensemble.MemberArrays,
+    rows: Int[Array | np.ndarray, " rows"],
+    kept: Bool[Array | np.ndarray, " rows"],
+    values: Mapping[str, Float[Array | np.ndarray, " values"]],
+) -> Float[Array, "values rows K"]:
+    """Logits of rows by fits to some of them, for several values of the model's options.
+
+    Args:
+        task: of a network with `closed_form`.
+        clips: the member's feature set.
+        member: statistics of the kept rows.
+        rows: int32 `[rows]`, rows of `clips`.
+        kept: which are fitted to.
+        values: of options, by name.
+    """
+    module: Any = task.network.module
+    found = step.training_clips(task, ensemble.member_data(clips, member), rows)
+    logits: Array = module.try_values(
+        found, jnp.asarray(kept), {name: jnp.asarray(one) for name, one in values.items()}
+    )
+    return logits
+
+
 def fit_members(setup: RunSetup) -> dict[int, Variables]:
     """Weights on the host of all members that are fitted in closed form, by member index."""
     fitted = {}
@@ -41,6 +72,29 @@ def fit_members(setup: RunSetup) -> dict[int, Variables]:
                 variables = _fit(group.task, setup.clips[group.task.feature_set], plan.arrays, plan.rows)
                 fitted[i] = jax.tree.map(np.array, jax.device_get(variables))
     return fitted
+
+
+def refitted(setup: RunSetup, run: RunState, tests: Sequence[EvalSplit]) -> RunState:
+    """The run with its closed-form members fitted to their validation clips, too.
+
+    These have chosen temperature, votes and thresholds by then, and nothing of the fit itself. Members are left as they
+    are where the validation clips are tested, as in a protocol without test clips, and where features are centred by
+    speaker, as validation speakers have no offsets.
+
+    Args:
+        setup: the run.
+        run: with fitted members.
+        tests: what each member will be tested on.
+    """
+    members = list(run.members)
+    for group in setup.program.groups:
+        for i in group.member_ids if group.task.network.closed_form else ():
+            plan = setup.plans[i]
+            if plan.arrays.offsets is None and not np.intersect1d(plan.valid.rows, tests[i].rows).size:
+                rows = np.union1d(plan.rows, plan.valid.rows).astype(np.int32)
+                variables = _fit(group.task, setup.clips[group.task.feature_set], plan.arrays, rows)
+                members[i] = members[i]._replace(best=jax.tree.map(np.array, jax.device_get(variables)))
+    return run._replace(members=tuple(members))
 
 
 def training_split(setup: RunSetup, i: int) -> EvalSplit:

@@ -10,7 +10,9 @@ from voxjax.config import Config
 from voxjax.experiments import sweep
 from voxjax.storage import paths
 
-SEARCH = flags.DEFINE_multi_string("search", [], "NAME:LOW:HIGH or NAME:LOW:HIGH:log of a number in config.hyper")
+SEARCH = flags.DEFINE_multi_string(
+    "search", [], "NAME:LOW:HIGH or NAME:LOW:HIGH:log of a number in config.hyper; of lda in config.model"
+)
 TRIALS = flags.DEFINE_integer("trials", 8, "How many points are tried.", lower_bound=1)
 DRAW = flags.DEFINE_enum("draw", "sobol", list(sweep.DRAWS), "How they are drawn.")
 HALVE_AFTER = flags.DEFINE_integer(
