@@ -1,4 +1,4 @@
-"""Three discriminants on two Whisper encoders, voting: of clips as recorded, with copies, without level and silence.
+"""Two discriminants on two Whisper encoders, voting: of clips as recorded, and of speech at one level with copies.
 
 python scripts/crossval.py --config=configs/whisper_pairs.py --protocol=speaker5 --config.corpus=ravdess \
     --data_dir=DATA --encoder_weights=WEIGHTS --workdir=runs/whisper_pairs
@@ -11,24 +11,25 @@ from voxjax.config import MemberConfig
 from voxjax.config_schema import thaw
 from voxjax.models import options
 
-_COPIES = {"augmentation_factor": 2, "speed_rate": (0.88, 1.12), "noise_snr_db": (5.0, 30.0)}
-_VOICES = {**_COPIES, "methods": ("speed|tilt",)}
-_CHANNELS = {**_COPIES, "methods": ("noise|room|speed|speech_noise|telephone|tilt",)}
+_COPIES = {
+    "augmentation_factor": 2,
+    "methods": ("noise|room|speed|speech_noise|telephone|tilt",),
+    "noise_snr_db": (5.0, 30.0),
+    "speed_rate": (0.88, 1.12),
+}
 
 
 def get_config():
     pair = pathlib.Path(__file__).with_name("whisper_pair.py")
     config = runpy.run_path(str(pair))["get_config"]()
     config.name = "whisper_pairs"
-    widened = options("lda", {"shrinkage": 0.85, "nuisance": 2.0})
     members = (
         MemberConfig(architecture="lda", model=config.model.to_dict()),
-        MemberConfig(architecture="lda", model=widened, offline_augment=_VOICES),
         MemberConfig(
             architecture="lda",
-            model=widened,
+            model=options("lda", {"shrinkage": 0.85, "nuisance": 2.0}),
             features={"trim_db": 35.0, "level": "speech"},
-            offline_augment=_CHANNELS,
+            offline_augment=_COPIES,
         ),
     )
     config.n_members = len(members)

@@ -14,7 +14,7 @@ def get_config():
     pairs = pathlib.Path(__file__).with_name("whisper_pairs.py")
     config = runpy.run_path(str(pairs))["get_config"]()
     config.name = "whisper_pairs_known"
-    nuisances = (0.0, 0.5, 0.5)
+    nuisances = (0.0, 0.5)
     members = (
         {**member, "model": options("lda", {"shrinkage": 0.3, "nuisance": nuisance})}
         for member, nuisance in zip(config.members, nuisances, strict=True)

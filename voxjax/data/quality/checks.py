@@ -205,7 +205,7 @@ CHECKS: dict[str, Check] = {
         level_predicts_label,
         "note",
         "the level predicts the label",
-        "to generalise to other microphones set --config.features.level=peak",
+        "to generalise to other microphones set --config.features.level=speech",
     ),
     "duration_predicts_label": Check(
         duration_predicts_label,
