@@ -34,6 +34,7 @@ LONG = {
     "benchmark": f"{BRIEF} --folds=2",
 }
 LONG["vote"] = ""  # of long runs
+FITTED = {"sweep": f"{BRIEF} --trials=2"}  # the same for discriminants, which have no epochs to halve
 # Commands and Python that need what a long command left, or libraries that the tests do not have.
 NEEDS_LONG = (r"--physio=", r"--text=", r"modality_inputs=\{", r"\bh5py\b", r"export --format=", r"\btransformers\b")
 DEVICES = 'XLA_FLAGS="${XLA_FLAGS:-} --xla_force_host_platform_device_count=8" '  # in place of several devices
@@ -162,7 +163,8 @@ def needs_long(text: str) -> bool:
 def scaled(text: str) -> str:
     """The command that is recorded in place of a long one."""
     text = re.sub(INSTALL, "", text)
-    appended = [LONG[call[0]] for call in calls(text) if call and LONG.get(call[0])]
+    rows = LONG | FITTED if "discriminant" in text else LONG
+    appended = [rows[call[0]] for call in calls(text) if call and rows.get(call[0])]
     if any(appended):
         appended += [flags for pattern, flags in SMALLER.items() if re.search(pattern, text)]
     if any(appended) and "corpus=" not in text and "fusion" not in text:
