@@ -64,13 +64,19 @@ def held_out_logits(
 
 def fit_members(setup: RunSetup) -> dict[int, Variables]:
     """Weights on the host of all members that are fitted in closed form, by member index."""
-    fitted = {}
-    for group in setup.program.groups:
-        if group.task.network.closed_form:
-            for i in group.member_ids:
-                plan = setup.plans[i]
-                variables = _fit(group.task, setup.clips[group.task.feature_set], plan.arrays, plan.rows)
-                fitted[i] = jax.tree.map(np.array, jax.device_get(variables))
+    return {i: _fit_member(setup, task, i, setup.plans[i].rows) for i, task in _tasks(setup).items()}
+
+
+def _tasks(setup: RunSetup) -> dict[int, step.Task]:
+    """The tasks of the members that are fitted in closed form, by member index."""
+    groups = [group for group in setup.program.groups if group.task.network.closed_form]
+    return {i: group.task for group in groups for i in group.member_ids}
+
+
+def _fit_member(setup: RunSetup, task: step.Task, i: int, rows: Int[np.ndarray, " rows"]) -> Variables:
+    """The weights of member `i` on the host, fitted to rows of its feature set."""
+    variables = _fit(task, setup.clips[task.feature_set], setup.plans[i].arrays, rows)
+    fitted: Variables = jax.tree.map(np.array, jax.device_get(variables))
     return fitted
 
 
@@ -87,13 +93,11 @@ def refitted(setup: RunSetup, run: RunState, tests: Sequence[EvalSplit]) -> RunS
         tests: what each member will be tested on.
     """
     members = list(run.members)
-    for group in setup.program.groups:
-        for i in group.member_ids if group.task.network.closed_form else ():
-            plan = setup.plans[i]
-            if plan.arrays.offsets is None and not np.intersect1d(plan.valid.rows, tests[i].rows).size:
-                rows = np.union1d(plan.rows, plan.valid.rows).astype(np.int32)
-                variables = _fit(group.task, setup.clips[group.task.feature_set], plan.arrays, rows)
-                members[i] = members[i]._replace(best=jax.tree.map(np.array, jax.device_get(variables)))
+    for i, task in _tasks(setup).items():
+        plan = setup.plans[i]
+        if plan.arrays.offsets is None and not np.intersect1d(plan.valid.rows, tests[i].rows).size:
+            rows = np.union1d(plan.rows, plan.valid.rows).astype(np.int32)
+            members[i] = members[i]._replace(best=_fit_member(setup, task, i, rows))
     return run._replace(members=tuple(members))
 
 
