@@ -83,6 +83,11 @@ def voices(count=3):
 ENCODE = jax.jit(whisper.apply, static_argnums=0)
 
 
+def assert_close(found, expected, tolerance=1e-6):
+    """Equal to within a fraction of the largest value: random weights have sums whose parts nearly cancel."""
+    np.testing.assert_allclose(found, expected, rtol=0.0, atol=tolerance * np.abs(expected).max())
+
+
 def test_the_front_end_equals_a_plain_transform_of_each_clip():
     samples, lengths = voices()
     ours, mask = jax.jit(whisper_input.log_mels)(samples, lengths)
@@ -105,7 +110,7 @@ def test_padding_does_not_change_the_outputs(params):
     again, wide = ENCODE((1, 3), params, longer, lengths)
     positions = mask.shape[1]
     np.testing.assert_array_equal(wide[:, :positions], mask)
-    np.testing.assert_allclose(again[:, :positions], outputs, atol=2e-5)
+    assert_close(again[:, :positions], outputs)
     assert not np.any(again[:, positions:])
 
 
@@ -115,19 +120,15 @@ def test_outputs_do_not_depend_on_other_clips(params):
     order = jnp.array([2, 0, 1])
     again, masks = ENCODE((1, 3), params, samples[order], lengths[order])
     np.testing.assert_array_equal(masks, mask[order])
-    np.testing.assert_allclose(again, outputs[order], atol=1e-5)
+    assert_close(again, outputs[order])
 
 
 def test_compiled_equals_eager_and_fewer_blocks_have_the_same_outputs(params):
     samples, lengths = voices(2)
-    np.testing.assert_allclose(
-        whisper.apply((1, 3), params, samples, lengths)[0], ENCODE((1, 3), params, samples, lengths)[0], atol=2e-5
-    )
+    assert_close(whisper.apply((1, 3), params, samples, lengths)[0], ENCODE((1, 3), params, samples, lengths)[0])
     few = whisper.params(tensors.Tensors("random", random_tensors()), (1,))
     assert set(few) == set(params) - {"block2", "block3"}
-    np.testing.assert_allclose(
-        ENCODE((1,), few, samples, lengths)[0][:, :, 0], ENCODE((1, 3), params, samples, lengths)[0][:, :, 0], atol=2e-5
-    )
+    assert_close(ENCODE((1,), few, samples, lengths)[0][:, :, 0], ENCODE((1, 3), params, samples, lengths)[0][:, :, 0])
 
 
 def test_both_naming_schemes_and_both_formats_give_the_same_weights(tmp_path):
@@ -249,7 +250,7 @@ def test_equals_pytorch_on_random_weights():
     params = whisper.params(tensors.Tensors("random", plain), (2,))
     ours, _ = jax.jit(module.apply)({"params": params}, mels, jnp.ones((1, 3_000), bool))
     for k in range(3):
-        np.testing.assert_allclose(ours[:, :, k], hidden[k], atol=1e-4)
+        assert_close(ours[:, :, k], hidden[k].numpy(), 3e-6)
 
 
 def test_real_weights_give_the_stored_outputs(weights_dir, ravdess_dir):

@@ -148,7 +148,8 @@ def test_a_chunk_is_given_before_another_source_is_consumed(tmp_path):
 
 def test_sound_is_not_kept_once_it_is_answered(tmp_path, predictor):
     paths = write(tmp_path, 0.3, "PCM_16", RATE_HZ)
-    assert all(clip.windows == () for _, clip, _ in predictor._votes(paths, None))
+    voted = [one for chunk in predictor._vote_chunks(paths, None) for one in chunk]
+    assert len(voted) == len(paths) and all(clip.windows == () for _, clip, _ in voted)
 
 
 def test_an_error_that_is_kept_does_not_keep_samples():

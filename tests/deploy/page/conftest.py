@@ -66,6 +66,7 @@ def serving(folder, environment, *flags):
 def visits(browser, url):
     """A function that opens the page as a new visitor; its keywords are Playwright's for a browser context."""
     contexts = []
+    pytest.importorskip("playwright.sync_api").expect.set_options(timeout=PATIENCE_MS)
 
     def opened(**options):
         context = browser.new_context(**{"viewport": {"width": 1_400, "height": 1_000}, **options})

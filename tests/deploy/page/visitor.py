@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import soundfile
+from playwright import sync_api
 
 from voxjax.data import synthetic
 
@@ -42,8 +43,9 @@ def answered(page):
 
 
 def settled(page):
-    """Waits until the script has run to its end."""
+    """Waits until the script has run to its end and every element has taken the place of its skeleton."""
     page.wait_for_function("document.querySelector('[data-testid=stApp]').dataset.testScriptState === 'notRunning'")
+    sync_api.expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
 def choose_model(page, name):
