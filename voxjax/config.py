@@ -185,7 +185,7 @@ class Config:
     name: str = "optimized"
     corpus: str = "demo"
     test_corpus: str = ""  # the corpus that protocols `corpus` and `adapted` test on
-    labels: str = "own"  # own | four | six | seven | shared: label set, see voxjax/labels.py
+    labels: str = "own"  # own | four | six | seven | eight | shared: label set, see voxjax/labels.py
     truth: str = "intended"  # a name in `labelling.TRUTHS`: the speaker's instruction, or most listeners' votes
     protocol: str = "random5"
     fold: int = number(0, 0, 1_000_000)

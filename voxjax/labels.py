@@ -29,7 +29,8 @@ _FOUR = {
 _SIX = {**_FOUR, "fearful": "fearful", "disgust": "disgust"}
 
 # The name of each label in each shared set. Labels without a row (boredom, frustrated, other) are left out.
-SETS = {"four": _FOUR, "six": _SIX, "seven": {**_SIX, "surprised": "surprised"}}
+_SEVEN = {**_SIX, "surprised": "surprised"}
+SETS = {"four": _FOUR, "six": _SIX, "seven": _SEVEN, "eight": {**_SEVEN, "calm": "calm"}}
 
 
 # Columns of tables that also have one column per label; a label of such a name gets another column.
