@@ -168,6 +168,7 @@ def test_joined_corpora_keep_speakers_apart(tmp_path):
     sound(tmp_path / "folder/happy/Actor_01/x.wav")
     found = corpora.load("ravdess+folder", tmp_path, tmp_path)
     assert sorted(set(found.speakers)) == ["folder/Actor_01", "ravdess/Actor_01"]
+    assert {clip.path.partition("/")[0] for clip in found.clips} == {"folder", "ravdess"}, "no path of this machine"
     assert all((found.root / clip.path).is_file() for clip in found.clips)
     assert found.labels == ("happy", "sad", "fearful")
 

@@ -95,10 +95,11 @@ def test_the_scaler_is_fitted_without_augmentations(clips):
     np.testing.assert_array_equal(ours.mean, theirs.mean)
 
 
-def test_progress_counts_every_window(clips):
+def test_progress_counts_every_clip_once_though_long_ones_have_several_windows(clips, monkeypatch):
+    monkeypatch.setattr(examples, "_CHUNK", 4)
     counts = []
-    examples.build(CONFIG, clips, counts.append)
-    assert sum(counts) == 5
+    built = examples.build(CONFIG, [*clips[:4], np.tile(clips[4], 20)], counts.append)
+    assert len(built.clip_index) > 8 and sum(counts) == 5 and min(counts) >= 0
 
 
 def test_another_extractor_gets_clips_and_augmentations_and_keeps_its_precision(clips):

@@ -37,7 +37,7 @@ def build(
     Args:
         config: the feature config.
         clips: float32 `[time]` each, as decoded.
-        report: called with the number of rows done since the last call.
+        report: called with the number of clips of which all rows are done since the last call.
         augment: the offline augmentation, for training clips; None for none.
         clip_ids: seeds of the augmentation, one uint32 per clip.
         extract: from zero-padded samples `[B, time]` and lengths `[B]` to features; None is `features.extract`, which
@@ -58,11 +58,13 @@ def build(
     order = np.argsort(sizes, kind="stable")  # sorted by length, so that an encoder computes little padding
     # An encoder takes long: of a few new clips it computes few rows. Signal features keep the one compiled shape.
     height = min(_CHUNK, 1 << (len(segments) - 1).bit_length()) if config.by_encoder else _CHUNK
-    parts = []
+    parts, left = [], np.bincount(clip_index)
     for start in range(0, len(segments), height):
         chunk = order[start : start + height]
         parts.append(_chunk(make, [segments[i] for i in chunk], ids[chunk], (height, sizes[chunk[-1]])))
-        report(len(chunk))
+        before = np.count_nonzero(left)
+        np.subtract.at(left, np.take(clip_index, chunk), 1)
+        report(int(before - np.count_nonzero(left)))
     values, lengths = _in_order(order, parts)
     return Examples(values, lengths, np.array(clip_index))
 

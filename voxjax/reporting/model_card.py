@@ -14,6 +14,7 @@ from voxjax.reporting import terms
 from voxjax.storage.safe_text import printable
 
 _SEVERAL_LICENCES = "other"
+_CREDIT_ALONE, _SHARE_ALIKE = "cc-by-4.0", "cc-by-nc-sa-4.0"  # what has the first may be joined under the second
 _TAGS = ("speech-emotion-recognition", "audio-classification", "jax", "flax")
 _INTERVAL = 0.95  # of the intervals, as `evaluation.figures` computes it
 _FIGURES = (("uar", "recall", "UAR"), ("accuracy", "accuracy", "accuracy"), ("macro_f1", "f1", "macro-F1"))
@@ -29,11 +30,10 @@ def header(name: str, corpus: str, figures: Mapping[str, Any], base_models: Sequ
         base_models: pretrained models in it, as hubs name them.
     """
     rows = [CORPORA[one] for one in corpus.split("+") if one in CORPORA]
-    licences = {row.licence for row in rows}
     values: dict[str, Any] = {
         "library_name": "voxjax",
         "pipeline_tag": "audio-classification",
-        "license": licences.pop() if len(licences) == 1 else _SEVERAL_LICENCES,
+        "license": _licence({row.licence for row in rows}),
     }
     if values["license"] == "other":
         values["license_name"] = "terms-of-the-training-data"
@@ -45,6 +45,13 @@ def header(name: str, corpus: str, figures: Mapping[str, Any], base_models: Sequ
     return "\n".join(["---", *_yaml(values), "---"])
 
 
+def _licence(licences: set[str]) -> str:
+    """The licence of a model whose training data have these."""
+    if licences == {_CREDIT_ALONE, _SHARE_ALIKE}:
+        return _SHARE_ALIKE
+    return next(iter(licences)) if len(licences) == 1 else _SEVERAL_LICENCES
+
+
 def card(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     """The whole card of a model that a run has trained.
 
@@ -54,7 +61,8 @@ def card(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     """
     corpus, name = meta["corpus"], meta["name"]
     rows = [
-        f"| {label} | {row['recall']:.1%} | {row['precision']:.1%} | {row['n']} |" for label, row in _classes(figures)
+        f"| {label} | {_share(row['recall'])} | {_share(row['precision'])} | {row['n']} |"
+        for label, row in _classes(figures)
     ]
     parts = [
         header(name, corpus, figures),
@@ -78,6 +86,11 @@ def card(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
         "work or school.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _share(value: float | None) -> str:
+    """A fraction in percent; a class without clips has none."""
+    return "–" if value is None else f"{value:.1%}"
 
 
 def _result(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The corpora. A new one is a file here and a row in `CORPORA`."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -78,7 +79,7 @@ def load(names: str, data_dir: Path | None, cache: Path) -> Manifest:
     roots = {name: _root(name, data_dir, cache) for name in parts}
     if len(parts) == 1:
         return Manifest(roots[names], _one_spelling(_found(names, roots[names])))
-    shared = Path(roots[parts[0]].anchor)  # paths of several roots are given from the top
+    shared = Path(os.path.commonpath(list(roots.values())))
     clips = [_joined(clip, roots[name], shared) for name in parts for clip in _found(name, roots[name])]
     return Manifest(shared, _one_spelling(clips))
 
