@@ -32,4 +32,5 @@ def get_config():
         )
     )
     config.model = options("lda", {"shrinkage": 0.95, "nuisance": 1.0})
+    config.train.valid_fraction = 0.2  # for the temperature, of speakers of both corpora; then they are learnt from, too
     return config
