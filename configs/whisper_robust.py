@@ -31,6 +31,10 @@ def get_config():
             level=config.features.level,
         )
     )
+    # Noise that hides the ends of speech leaves the pauses around it uncut.
+    config.offline_augment.methods = ("pauses+noise|pauses+speech_noise|room|speed|telephone|tilt",)
     config.model = options("lda", {"shrinkage": 0.95, "nuisance": 1.0})
-    config.train.valid_fraction = 0.2  # for the temperature, of speakers of both corpora; then they are learnt from, too
+    config.train.valid_fraction = (
+        0.2  # for the temperature, of speakers of both corpora; then they are learnt from, too
+    )
     return config

@@ -80,14 +80,29 @@ def test_speech_noise_has_the_spectrum_of_the_clip_at_its_ratio(snr_db):
     assert abs(np.corrcoef(noise, shaped)[0, 1]) < 0.05
 
 
+@pytest.mark.parametrize("padding", [0, 3_000])
+def test_pauses_are_silence_around_the_clip(padding):
+    config = OfflineAugmentConfig(pause_s=(0.1, 0.4))
+    padded, seen = jnp.pad(jnp.asarray(CLIP), (0, padding)), set()
+    for seed in range(8):
+        key, given = jax.random.key(seed), (config, RATE_HZ, padded, jnp.int32(len(CLIP)))
+        out, length = map(np.asarray, offline_augment.METHODS["pauses"](key, *given))
+        [before] = {int(np.flatnonzero(out)[0]) - int(np.flatnonzero(CLIP)[0])}
+        np.testing.assert_array_equal(out[before : before + len(CLIP)], CLIP)
+        after = int(length) - before - len(CLIP)
+        assert all(1_600 <= one <= 6_400 for one in (before, after)) and np.count_nonzero(out) == np.count_nonzero(CLIP)
+        seen |= {before, after}
+    assert len(seen) == 16
+
+
 def test_copies_of_these_methods_are_made_by_name():
-    config = OfflineAugmentConfig(methods=(*NAMES, "speed+telephone"))
+    config = OfflineAugmentConfig(methods=(*NAMES, "pauses+noise"))
     batch = (jnp.asarray(CLIP)[None], jnp.array([len(CLIP)]), jnp.array([5], jnp.uint32))
     copies = [np.asarray(offline_augment.make(config, RATE_HZ, *batch, copy)[0]) for copy in range(1, 6)]
     assert all(np.isfinite(one).all() and np.std(one) > 0.01 for one in copies)
     with pytest.raises(UsageError, match=r"offline_augment\.methods"):
         offline_augment.make(dataclasses.replace(config, methods=("hall",)), RATE_HZ, *batch, 1)
-    assert set(NAMES) == {name for name in dir(channel_augment) if name in offline_augment.METHODS}
+    assert {*NAMES, "pauses"} == {name for name in dir(channel_augment) if name in offline_augment.METHODS}
 
 
 def test_one_of_several_methods_is_drawn_for_each_clip():

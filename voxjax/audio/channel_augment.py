@@ -1,4 +1,4 @@
-"""Offline augmentation by the way to the microphone: rooms, telephones, tilted spectra, the noise of many voices.
+"""Offline augmentation by the way to the microphone: rooms, telephones, tilts, noise of many voices, pauses.
 
 As in `offline_augment`, each method takes one zero-padded clip and returns another; more padding changes nothing but
 rounding.
@@ -89,6 +89,24 @@ def speech_noise(
     noise = _valid(_convolved(jax.random.normal(noise_key, samples.shape), taps), length)
     scale = _rms(samples, length) / jnp.maximum(_rms(noise, length), 1e-9) * 10.0 ** (-snr_db / 20.0)
     return samples + scale * noise, length
+
+
+def pauses(
+    key: Key[Array, ""],
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    samples: Float[Array, " time"],
+    length: Int[Array, ""],
+) -> tuple[Float[Array, " longer"], Int[Array, ""]]:
+    """Puts silence of durations within `pause_s` before the clip and after it.
+
+    Before `noise` it makes what is left of a recording where noise hides the end of speech, so that no pause is cut.
+    """
+    low, high = (round(end * rate_hz) for end in config.pause_s)
+    before, after = jax.random.randint(key, (2,), low, high + 1)
+    place = jnp.arange(samples.size + 2 * high) - before
+    inside = (place >= 0) & (place < length)
+    return jnp.where(inside, samples[jnp.clip(place, 0, samples.size - 1)], 0.0), before + length + after
 
 
 def _bins_hz(samples: Float[Array, " time"], rate_hz: int) -> Float[np.ndarray, " bins"]:
