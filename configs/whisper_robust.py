@@ -32,7 +32,7 @@ def get_config():
         )
     )
     # Noise that hides the ends of speech leaves the pauses around it uncut.
-    config.offline_augment.methods = ("pauses+noise|pauses+speech_noise|room|speed|telephone|tilt",)
+    config.offline_augment.methods = ("pauses+noise|pauses+babble|room|speed|telephone|tilt",)
     config.model = options("lda", {"shrinkage": 0.95, "nuisance": 1.0})
     config.train.valid_fraction = (
         0.2  # for the temperature, of speakers of both corpora; then they are learnt from, too

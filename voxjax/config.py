@@ -57,7 +57,7 @@ class OfflineAugmentConfig:
     band_low_hz: tuple[float, float] = number((200.0, 400.0), 1.0, 4_000.0)  # lower end of the band of `telephone`
     band_high_hz: tuple[float, float] = number((3_000.0, 3_800.0), 500.0, 24_000.0)  # and its upper end
     tilt_db: tuple[float, float] = number((-3.0, 3.0), -24.0, 24.0)  # an octave
-    speech_noise_snr_db: tuple[float, float] = number((5.0, 25.0), -20.0, 120.0)
+    speech_noise_snr_db: tuple[float, float] = number((5.0, 25.0), -20.0, 120.0)  # of `babble`, too
     pause_s: tuple[float, float] = number((0.2, 1.2), 0.0, 10.0)  # of silence before a clip, and after it
     seed: int = number(0, 0, 2**31 - 1)
 

@@ -23,6 +23,7 @@ from voxjax.storage.paths import cache_dir
 from voxjax.storage.provenance import provenance
 
 CLIPS = {"ravdess": 40, "emodb": 14}
+MODEL = pathlib.Path(__file__).parents[2] / "checkpoints/whisper_statistics"
 KNOWN = {"ravdess": True, "emodb": False}  # whether the model was trained on the corpus
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 DRAWS = 4
@@ -113,12 +114,12 @@ def corpus_row(predictor, program, name, data_dir):
 
 def main():
     data_dir, out = map(pathlib.Path, sys.argv[1:])
-    predictor = EmotionPredictor()
+    predictor = EmotionPredictor(MODEL)
     program = GradientProgram(predictor)
     rows = [corpus_row(predictor, program, name, data_dir) for name in CLIPS]
     command = "python docs/results/faithfulness.py DATA_DIR docs/results/faithfulness.json"
     common = {
-        "model": "whisper_statistics",
+        "model": MODEL.name,
         "seed": SEED,
         "draws": DRAWS,
         "steps": STEPS,

@@ -19,6 +19,7 @@ import numpy as np
 from voxjax import EmotionPredictor
 from voxjax.storage.provenance import provenance
 
+MODEL = pathlib.Path(__file__).parents[2] / "checkpoints/whisper_statistics"
 CLIPS = 24  # of each folder
 REFERENCE = (".wav", ["-c:a", "pcm_s16le"])
 BLACK = ["-f", "lavfi", "-i", "color=black:size=64x64:rate=10", "-shortest", "-map", "0:a", "-map", "1:v"]
@@ -79,7 +80,7 @@ def rows(predictor, folder):
 
 def main():
     out, *folders = map(pathlib.Path, sys.argv[1:])
-    predictor = EmotionPredictor()
+    predictor = EmotionPredictor(MODEL)
     corpora = {}
     for folder in folders:
         corpora[folder.name] = []

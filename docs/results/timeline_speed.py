@@ -22,6 +22,7 @@ import soundfile
 from voxjax.audio import io
 from voxjax.storage.provenance import provenance
 
+MODEL = pathlib.Path(__file__).parents[2] / "checkpoints/whisper_statistics"
 RATE_HZ = 16_000
 SEED = 0
 MINUTES = (10, 60, 180)
@@ -51,7 +52,7 @@ def answer(path):
     from voxjax.inference.timeline import timeline
 
     began = time.perf_counter()
-    predictor = EmotionPredictor()
+    predictor = EmotionPredictor(MODEL)
     loaded_s, loaded_mb = time.perf_counter() - began, resident_mb()
     began, cpu = time.perf_counter(), time.process_time()
     found = timeline(predictor, path)

@@ -15,7 +15,7 @@ from voxjax.errors import UsageError
 RATE_HZ = 16_000
 KEY = jax.random.key(3)
 CLIP = (0.1 * np.random.default_rng(0).normal(size=12_000)).astype(np.float32)
-NAMES = ("room", "telephone", "tilt", "speech_noise")
+NAMES = ("room", "telephone", "tilt", "speech_noise", "babble")
 
 
 def made(name, clip=CLIP, padding=0, **values):
@@ -78,6 +78,17 @@ def test_speech_noise_has_the_spectrum_of_the_clip_at_its_ratio(snr_db):
     gap = (spectrum_db(shaped)[1] - spectrum_db(noise)[1])[4:-4]
     assert np.abs(gap - snr_db).mean() < 1.5
     assert abs(np.corrcoef(noise, shaped)[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize("snr_db", [5.0, 20.0])
+def test_babble_is_made_of_the_clip_at_its_ratio_and_changes_over_time_as_speech_does(snr_db):
+    time_s = np.arange(len(CLIP)) / RATE_HZ
+    spoken = CLIP * (np.sin(2 * np.pi * 3.0 * time_s) > 0.3)  # syllables
+    noise = made("babble", spoken, speech_noise_snr_db=(snr_db, snr_db)) - spoken
+    assert 20 * np.log10(np.std(spoken) / np.std(noise)) == pytest.approx(snr_db, abs=0.1)
+    assert abs(np.corrcoef(noise, spoken)[0, 1]) < 0.1
+    levels = np.sqrt(np.square(noise[: 80 * 150].reshape(80, 150)).mean(axis=1))
+    assert np.std(levels) / np.mean(levels) > 0.2, "steady noise of as many samples has 0.06"
 
 
 @pytest.mark.parametrize("padding", [0, 3_000])

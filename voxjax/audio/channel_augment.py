@@ -16,6 +16,7 @@ Clip = tuple[Float[Array, " time"], Int[Array, ""]]  # zero-padded samples, and 
 
 _FRAME = 512  # samples of the average spectrum
 _BUTTERWORTH = 8  # order of a telephone's band, applied twice
+_VOICES, _VOICE_RATES = 5, (0.75, 1.3)  # of babble: how many, and how fast
 _LOWEST_HZ = 60.0  # below which a tilt goes no further
 _CENTRE_HZ = 1_000.0  # which a tilt leaves as it is
 
@@ -87,8 +88,29 @@ def speech_noise(
     spectrum = jnp.sqrt(jnp.sum(jnp.square(jnp.abs(jnp.fft.rfft(windowed))), axis=0))  # of all frames
     taps = jnp.roll(jnp.fft.irfft(spectrum), _FRAME // 2)
     noise = _valid(_convolved(jax.random.normal(noise_key, samples.shape), taps), length)
-    scale = _rms(samples, length) / jnp.maximum(_rms(noise, length), 1e-9) * 10.0 ** (-snr_db / 20.0)
-    return samples + scale * noise, length
+    return _added(samples, noise, snr_db, length), length
+
+
+def babble(
+    key: Key[Array, ""],
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    samples: Float[Array, " time"],
+    length: Int[Array, ""],
+) -> Clip:
+    """Adds voices made of the clip itself, at a ratio within `speech_noise_snr_db`.
+
+    Each runs from another place on, forwards or backwards, faster or slower, so that no other clip is needed.
+    """
+    del rate_hz
+    level_key, place_key, rate_key, back_key = jax.random.split(key, 4)
+    low, high = config.speech_noise_snr_db
+    snr_db = jax.random.uniform(level_key, minval=low, maxval=high)
+    starts = jax.random.uniform(place_key, (_VOICES,), maxval=length.astype(jnp.float32))
+    rates = jax.random.uniform(rate_key, (_VOICES,), minval=_VOICE_RATES[0], maxval=_VOICE_RATES[1])
+    rates = jnp.where(jax.random.bernoulli(back_key, shape=(_VOICES,)), rates, -rates)
+    voices = jax.vmap(_read_round, in_axes=(None, None, 0, 0))(samples, length, starts, rates)
+    return _added(samples, _valid(jnp.sum(voices, axis=0), length), snr_db, length), length
 
 
 def pauses(
@@ -107,6 +129,24 @@ def pauses(
     place = jnp.arange(samples.size + 2 * high) - before
     inside = (place >= 0) & (place < length)
     return jnp.where(inside, samples[jnp.clip(place, 0, samples.size - 1)], 0.0), before + length + after
+
+
+def _read_round(
+    samples: Float[Array, " time"], length: Int[Array, ""], start: Float[Array, ""], rate: Float[Array, ""]
+) -> Float[Array, " time"]:
+    """The clip read from a place on at a rate, backwards below 0, round its ends, interpolated linearly."""
+    place = jnp.mod(start + rate * jnp.arange(samples.size, dtype=jnp.float32), length.astype(jnp.float32))
+    before = jnp.minimum(place.astype(jnp.int32), length - 1)
+    part = place - before.astype(jnp.float32)
+    return (1.0 - part) * samples[before] + part * samples[jnp.mod(before + 1, length)]
+
+
+def _added(
+    samples: Float[Array, " time"], noise: Float[Array, " time"], snr_db: Float[Array, ""], length: Int[Array, ""]
+) -> Float[Array, " time"]:
+    """The clip plus noise, whose mean power is `snr_db` below the clip's."""
+    scale = _rms(samples, length) / jnp.maximum(_rms(noise, length), 1e-9) * 10.0 ** (-snr_db / 20.0)
+    return samples + scale * noise
 
 
 def _bins_hz(samples: Float[Array, " time"], rate_hz: int) -> Float[np.ndarray, " bins"]:

@@ -115,6 +115,7 @@ METHODS = {
     "telephone": channel_augment.telephone,
     "tilt": channel_augment.tilt,
     "speech_noise": channel_augment.speech_noise,
+    "babble": channel_augment.babble,
     "pauses": channel_augment.pauses,
 }
 
