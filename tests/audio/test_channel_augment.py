@@ -94,7 +94,7 @@ def test_babble_is_made_of_the_clip_at_its_ratio_and_changes_over_time_as_speech
 @pytest.mark.parametrize("padding", [0, 3_000])
 def test_pauses_are_silence_around_the_clip(padding):
     config = OfflineAugmentConfig(pause_s=(0.1, 0.4))
-    padded, seen = jnp.pad(jnp.asarray(CLIP), (0, padding)), set()
+    padded, durations = jnp.pad(jnp.asarray(CLIP), (0, padding)), set()
     for seed in range(8):
         key, given = jax.random.key(seed), (config, RATE_HZ, padded, jnp.int32(len(CLIP)))
         out, length = map(np.asarray, offline_augment.METHODS["pauses"](key, *given))
@@ -102,8 +102,8 @@ def test_pauses_are_silence_around_the_clip(padding):
         np.testing.assert_array_equal(out[before : before + len(CLIP)], CLIP)
         after = int(length) - before - len(CLIP)
         assert all(1_600 <= one <= 6_400 for one in (before, after)) and np.count_nonzero(out) == np.count_nonzero(CLIP)
-        seen |= {before, after}
-    assert len(seen) == 16
+        durations |= {before, after}
+    assert len(durations) == 16
 
 
 def test_copies_of_these_methods_are_made_by_name():

@@ -61,7 +61,7 @@ def card(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     """
     corpus, name = meta["corpus"], meta["name"]
     rows = [
-        f"| {label} | {_share(row['recall'])} | {_share(row['precision'])} | {row['n']} |"
+        f"| {label} | {_in_percent(row['recall'])} | {_in_percent(row['precision'])} | {row['n']} |"
         for label, row in _classes(figures)
     ]
     parts = [
@@ -88,7 +88,7 @@ def card(meta: Mapping[str, Any], figures: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _share(value: float | None) -> str:
+def _in_percent(value: float | None) -> str:
     """A fraction in percent; a class without clips has none."""
     return "–" if value is None else f"{value:.1%}"
 
