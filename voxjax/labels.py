@@ -28,8 +28,9 @@ _FOUR = {
 }
 _SIX = {**_FOUR, "fearful": "fearful", "disgust": "disgust"}
 
-# The name of each label in each shared set. Labels without a row (boredom, frustrated, other) are left out.
 _SEVEN = {**_SIX, "surprised": "surprised"}
+
+# The name of each label in each shared set. Labels without a row (boredom, frustrated, other) are left out.
 SETS = {"four": _FOUR, "six": _SIX, "seven": _SEVEN, "eight": {**_SEVEN, "calm": "calm"}}
 
 

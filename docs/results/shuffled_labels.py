@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from typing import Any
 
 import numpy as np
 
@@ -42,28 +43,33 @@ def write_folder(data: pathlib.Path, folder: pathlib.Path) -> None:
         own = [clip for clip in manifest.clips if clip.speaker == speaker]
         for clip, i in zip(own, random.permutation(len(own)), strict=True):
             source = manifest.root / clip.path
-            link = folder / "folder" / own[i].emotion / speaker.rpartition("/")[2] / source.name
-            link.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, link)
+            target = folder / "folder" / own[i].emotion / speaker.rpartition("/")[2] / source.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def tested(config: str, folder: pathlib.Path, weights: pathlib.Path) -> dict[str, Any]:
+    """The figures of one config on the corpus in a folder."""
+    name = pathlib.Path(config).stem
+    flags = {
+        "config": config,
+        "config.corpus": "folder",
+        "protocol": "speaker5",
+        "data_dir": folder,
+        "encoder_weights": weights,
+        "workdir": folder / "runs" / name,
+    }
+    command = [sys.executable, "scripts/crossval.py", *(f"--{flag}={value}" for flag, value in flags.items())]
+    subprocess.run(command, cwd=ROOT, check=True)
+    figures = json.loads((folder / "runs" / name / "report/metrics.json").read_text())
+    return {"config": name, **{key: figures[key] for key in KEPT if key in figures}}
 
 
 def main() -> None:
-    data, weights, out = map(pathlib.Path, sys.argv[1:4])
-    rows = []
-    for config in sys.argv[4:]:
-        with tempfile.TemporaryDirectory() as place:
-            folder = pathlib.Path(place)
-            write_folder(data, folder)
-            flags = [
-                f"--config={config}",
-                "--config.corpus=folder",
-                "--protocol=speaker5",
-                f"--workdir={folder / 'run'}",
-            ]
-            command = [sys.executable, "scripts/crossval.py", *flags, f"--data_dir={folder}"]
-            subprocess.run([*command, f"--encoder_weights={weights}"], cwd=ROOT, check=True)
-            figures = json.loads((folder / "run/report/metrics.json").read_text())
-        rows.append({"config": pathlib.Path(config).stem, **{key: figures[key] for key in KEPT if key in figures}})
+    data, weights, out = (pathlib.Path(path).resolve() for path in sys.argv[1:4])
+    with tempfile.TemporaryDirectory() as place:
+        write_folder(data, pathlib.Path(place))
+        rows = [tested(config, pathlib.Path(place), weights) for config in sys.argv[4:]]
     command = "python docs/results/shuffled_labels.py DATA WEIGHTS docs/results/shuffled_labels.json CONFIG…"
     found = {"command": command, "seed": SEED, "rows": rows}
     out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ from voxjax.errors import UsageError
 RATE_HZ = 16_000
 KEY = jax.random.key(3)
 CLIP = (0.1 * np.random.default_rng(0).normal(size=12_000)).astype(np.float32)
-NAMES = ("room", "telephone", "tilt", "speech_noise", "babble")
+NAMES = ("noise", "room", "telephone", "tilt", "speech_noise", "babble")
 
 
 def made(name, clip=CLIP, padding=0, **values):
@@ -109,7 +109,9 @@ def test_pauses_are_silence_around_the_clip(padding):
 def test_copies_of_these_methods_are_made_by_name():
     config = OfflineAugmentConfig(methods=(*NAMES, "pauses+noise"))
     batch = (jnp.asarray(CLIP)[None], jnp.array([len(CLIP)]), jnp.array([5], jnp.uint32))
-    copies = [np.asarray(offline_augment.make(config, RATE_HZ, *batch, copy)[0]) for copy in range(1, 6)]
+    copies = [
+        np.asarray(offline_augment.make(config, RATE_HZ, *batch, copy)[0]) for copy in range(1, len(config.methods) + 1)
+    ]
     assert all(np.isfinite(one).all() and np.std(one) > 0.01 for one in copies)
     with pytest.raises(UsageError, match=r"offline_augment\.methods"):
         offline_augment.make(dataclasses.replace(config, methods=("hall",)), RATE_HZ, *batch, 1)

@@ -90,7 +90,7 @@ def test_speed_changes_tempo_and_pitch_together(rate):
 def test_noise_has_its_signal_to_noise_ratio_and_stays_inside_the_clip():
     config = OfflineAugmentConfig(noise_snr_db=(12.0, 12.0))
     samples, length = padded(voice())
-    noisy, _ = offline_augment.noise(KEY, config, RATE, samples, length)
+    noisy, _ = offline_augment.METHODS["noise"](KEY, config, RATE, samples, length)
     hiss = np.asarray(noisy - samples)
     ratio_db = 10 * np.log10(np.mean(voice() ** 2) / np.mean(hiss[:16_000] ** 2))
     assert ratio_db == pytest.approx(12.0, abs=0.2) and not hiss[16_000:].any()

@@ -1,4 +1,4 @@
-"""Offline augmentation by the way to the microphone: rooms, telephones, tilts, noise of many voices, pauses.
+"""Offline augmentation by the way to the microphone: noise, rooms, telephones, tilts, many voices, pauses.
 
 As in `offline_augment`, each method takes one zero-padded clip and returns another; more padding changes nothing but
 rounding.
@@ -19,6 +19,21 @@ _BUTTERWORTH = 8  # order of a telephone's band, applied twice
 _VOICES, _VOICE_RATES = 5, (0.75, 1.3)  # of babble: how many, and how fast
 _LOWEST_HZ = 60.0  # below which a tilt goes no further
 _CENTRE_HZ = 1_000.0  # which a tilt leaves as it is
+
+
+def noise(
+    key: Key[Array, ""],
+    config: OfflineAugmentConfig,
+    rate_hz: int,
+    samples: Float[Array, " time"],
+    length: Int[Array, ""],
+) -> Clip:
+    """Adds white noise at a signal-to-noise ratio within `noise_snr_db`."""
+    del rate_hz
+    low, high = config.noise_snr_db
+    snr_db = jax.random.uniform(jax.random.fold_in(key, 0), minval=low, maxval=high)
+    white_noise = jax.random.normal(jax.random.fold_in(key, 1), samples.shape)
+    return samples + _valid(_rms(samples, length) * 10.0 ** (-snr_db / 20.0) * white_noise, length), length
 
 
 def room(
@@ -82,13 +97,11 @@ def speech_noise(
     """Adds noise of the clip's own average spectrum, as many voices have, at a ratio within `speech_noise_snr_db`."""
     del rate_hz
     level_key, noise_key = jax.random.split(key)
-    low, high = config.speech_noise_snr_db
-    snr_db = jax.random.uniform(level_key, minval=low, maxval=high)
     windowed = dsp.frame(jnp.pad(samples, (0, _FRAME)), _FRAME, _FRAME // 2) * dsp.hann(_FRAME)[None]
     spectrum = jnp.sqrt(jnp.sum(jnp.square(jnp.abs(jnp.fft.rfft(windowed))), axis=0))  # of all frames
     taps = jnp.roll(jnp.fft.irfft(spectrum), _FRAME // 2)
     noise = _valid(_convolved(jax.random.normal(noise_key, samples.shape), taps), length)
-    return _added(samples, noise, snr_db, length), length
+    return _added(level_key, config.speech_noise_snr_db, samples, noise, length), length
 
 
 def babble(
@@ -104,13 +117,12 @@ def babble(
     """
     del rate_hz
     level_key, place_key, rate_key, back_key = jax.random.split(key, 4)
-    low, high = config.speech_noise_snr_db
-    snr_db = jax.random.uniform(level_key, minval=low, maxval=high)
     starts = jax.random.uniform(place_key, (_VOICES,), maxval=length.astype(jnp.float32))
     rates = jax.random.uniform(rate_key, (_VOICES,), minval=_VOICE_RATES[0], maxval=_VOICE_RATES[1])
     rates = jnp.where(jax.random.bernoulli(back_key, shape=(_VOICES,)), rates, -rates)
     voices = jax.vmap(_read_round, in_axes=(None, None, 0, 0))(samples, length, starts, rates)
-    return _added(samples, _valid(jnp.sum(voices, axis=0), length), snr_db, length), length
+    noise = _valid(jnp.sum(voices, axis=0), length)
+    return _added(level_key, config.speech_noise_snr_db, samples, noise, length), length
 
 
 def pauses(
@@ -142,10 +154,15 @@ def _read_round(
 
 
 def _added(
-    samples: Float[Array, " time"], noise: Float[Array, " time"], snr_db: Float[Array, ""], length: Int[Array, ""]
+    key: Key[Array, ""],
+    snr_db: tuple[float, float],
+    samples: Float[Array, " time"],
+    noise: Float[Array, " time"],
+    length: Int[Array, ""],
 ) -> Float[Array, " time"]:
-    """The clip plus noise, whose mean power is `snr_db` below the clip's."""
-    scale = _rms(samples, length) / jnp.maximum(_rms(noise, length), 1e-9) * 10.0 ** (-snr_db / 20.0)
+    """The clip plus noise at a signal-to-noise ratio that is drawn within a range."""
+    drawn_db = jax.random.uniform(key, minval=snr_db[0], maxval=snr_db[1])
+    scale = _rms(samples, length) / jnp.maximum(_rms(noise, length), 1e-9) * 10.0 ** (-drawn_db / 20.0)
     return samples + scale * noise
 
 

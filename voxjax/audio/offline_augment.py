@@ -1,4 +1,4 @@
-"""Offline augmentation of samples: noise, pitch, stretch and shift (the guide's augmentation), and speed.
+"""Offline augmentation of samples: pitch, tempo, shift and speed; and the copies, by all methods.
 
 Each method takes one zero-padded clip and returns another one, in an array that may be longer. Random numbers depend
 on the clip's hash and the number of the copy, and not on other clips, order or padding.
@@ -27,23 +27,6 @@ _TAPS = 32  # of the resampling filter
 _ORDER = 6  # coefficients of the polynomial that interpolates each tap
 _BLOCK = 64  # samples per matrix product
 _MAP_BATCH = 4  # clips: intermediate arrays then fit into a core's cache, which is two to three times faster
-
-
-def noise(
-    key: Key[Array, ""],
-    config: OfflineAugmentConfig,
-    rate_hz: int,
-    samples: Float[Array, " time"],
-    length: Int[Array, ""],
-) -> Clip:
-    """Adds white noise at a signal-to-noise ratio within `noise_snr_db`."""
-    del rate_hz
-    level_key, noise_key = jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-    snr_db = _uniform(level_key, *config.noise_snr_db)
-    valid = jnp.arange(samples.size) < length
-    rms = jnp.sqrt(jnp.sum(jnp.square(samples)) / length.astype(jnp.float32))
-    white_noise = rms * 10.0 ** (-snr_db / 20.0) * jax.random.normal(noise_key, samples.shape)
-    return samples + jnp.where(valid, white_noise, 0.0), length
 
 
 def stretch(
@@ -106,7 +89,7 @@ def shift(
 
 
 METHODS = {
-    "noise": noise,
+    "noise": channel_augment.noise,
     "pitch": pitch,
     "stretch": stretch,
     "shift": shift,
