@@ -70,6 +70,16 @@ def test_table_of_adaptation_equals_its_figures():
     assert [row["protocol"] for row in rows] == protocols and len(rows) == 6
 
 
+def test_shuffled_labels_gave_chance_and_the_docs_say_so():
+    rows = RESULTS["shuffled_labels"]["rows"]
+    text = " ".join((ROOT / "docs/encoders.md").read_text().split())
+    for row in rows:
+        low, high = row["uar_ci"]
+        assert low < 1 / 8 < high and row["n"] == 1_440
+        assert f"`{row['config']}` has {100 * row['uar']:.1f} % UAR ({100 * low:.1f} to {100 * high:.1f})" in text
+    assert rows
+
+
 def test_table_of_weight_formats_equals_its_figures():
     figures = RESULTS["weights_format"]
     assert between("weights_format", "docs/sharing.md") == collect()["weights_format_table"](figures)

@@ -100,6 +100,7 @@ def test_progress_counts_every_clip_once_though_long_ones_have_several_windows(c
     counts = []
     built = examples.build(CONFIG, [*clips[:4], np.tile(clips[4], 20)], counts.append)
     assert len(built.clip_index) > 8 and sum(counts) == 5 and min(counts) >= 0
+    assert counts[0] == 4 and counts[-1] == 1, "the long clip counts when its last window is done"
 
 
 def test_another_extractor_gets_clips_and_augmentations_and_keeps_its_precision(clips):
