@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import faulthandler
+import sys
 import threading
 import time
 
 from voxjax.deploy.service import logs, server
 from voxjax.deploy.service.service import Service
+
+_STOPPED_S = 60.0  # as long as a process gets in `test_process`: the suite beside it may be slow
 
 
 @contextlib.contextmanager
@@ -22,8 +26,10 @@ def running(service: Service):
         yield found.getsockname()[:2]
     finally:
         uvicorn_server.should_exit = True
-        thread.join(10.0)
+        thread.join(_STOPPED_S)
         service.close()
+        if thread.is_alive():
+            faulthandler.dump_traceback(file=sys.__stderr__, all_threads=True)  # says what it waits for
         assert not thread.is_alive()
 
 
