@@ -11,7 +11,7 @@ from setuptools import find_packages, setup
 from setuptools.command.build_py import build_py
 from setuptools.command.sdist import sdist
 
-MAPPED = {"voxjax.configs": "configs", "voxjax.default_model": "checkpoints/whisper_statistics"}
+MAPPED = {"voxjax.configs": "configs", "voxjax.default_model": "checkpoints/whisper_robust"}
 ROOT = pathlib.Path(__file__).resolve().parent
 COMMIT = pathlib.Path("voxjax", "commit.txt")
 

@@ -70,6 +70,21 @@ def test_table_of_adaptation_equals_its_figures():
     assert [row["protocol"] for row in rows] == protocols and len(rows) == 6
 
 
+def test_tables_of_the_default_model_equal_its_figures():
+    tool = runpy.run_path(str(ROOT / "docs/results/robust.py"))
+    figures, card = RESULTS["robust_default"], "checkpoints/whisper_robust/README.md"
+    assert between("robust", "docs/encoders.md") == tool["table"](figures)
+    assert between("robust_corpora", "docs/encoders.md") == tool["corpora_table"](figures)
+    assert between("robust_corpora", card) == tool["corpora_table"](figures)
+    assert len(figures["corruptions"]) == 18 and figures["corrupted_folds"] == [0, 1, 2, 3, 4]
+    costs = {(row["kind"], row["strength"]): 100 * row["uar_drop"] for row in figures["corruptions"]}
+    text = (ROOT / card).read_text()
+    assert f"babble 10 dB below the voice costs {costs['babble', '10 dB SNR']:.0f} points of UAR" in text
+    assert f"white noise {costs['white noise', '10 dB SNR']:.0f}," in text
+    assert f"telephone bandwidth {costs['telephone', '300 to 3,400 Hz']:.0f};" in text
+    assert f"all 17 corruptions {100 * tool['mean_drop'](figures):.1f} on average" in text
+
+
 def test_shuffled_labels_gave_chance_and_the_docs_say_so():
     rows = RESULTS["shuffled_labels"]["rows"]
     text = " ".join((ROOT / "docs/encoders.md").read_text().split())

@@ -56,10 +56,10 @@ def main() -> None:
             save(page, out / "page_narrow.png")
             page = opened(browser, url, recording, 1_400, 2_200, "dark")
             field = page.get_by_role("combobox", name="Models")
-            field.press_sequentially("whisper_discriminant_noise")
+            field.press_sequentially("whisper_robust")
             field.press("Enter")
             field.press("Tab")
-            page.get_by_text("Timeline by whisper_discriminant_noise").wait_for(timeout=120_000)
+            page.get_by_text("Timeline by whisper_robust").wait_for(timeout=120_000)
             settle(page)
             save(page, out / "page_dark.png")
     finally:

@@ -1,6 +1,8 @@
-"""Shipped models on EmoDB as they are, adapted to the corpus and to its speakers: writes adapted_emodb.json.
+"""Models on EmoDB as they are, adapted to the corpus and to its speakers: writes adapted_emodb.json.
 
-`python docs/results/adaptation.py DATA` evaluates each; `table` is that of docs/enrolment.md.
+`python docs/results/adaptation.py DATA MODEL` evaluates the shipped network and MODEL, of
+`voxjax train --config=whisper_robust --config.protocol=all --config.corpus=ravdess`; `table` is that of
+docs/enrolment.md. The shipped `whisper_robust` was trained on EmoDB, too.
 """
 
 import json
@@ -10,21 +12,22 @@ import tempfile
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
-MODELS = {"the default model": "whisper_statistics", "a linear discriminant": "whisper_discriminant_noise"}
+MODELS = {"`whisper_statistics`": "whisper_statistics", "`whisper_robust` of RAVDESS alone": "whisper_robust"}
 CHOICES = {"as they are": None, "adapted to speakers": "speaker", "adapted to the corpus": "corpus"}
 KEPT = ("protocol", "n", "uar", "uar_ci", "accuracy", "ece_calibrated", "interval_over")
 
 
-def measured(data_dir: pathlib.Path) -> list[dict[str, Any]]:
+def measured(data_dir: pathlib.Path, robust: pathlib.Path) -> list[dict[str, Any]]:
     """The figures of each model under each choice, among the labels that model and corpus share."""
     from voxjax.experiments import evaluate
     from voxjax.storage import paths
 
     rows = []
+    folders = {"whisper_statistics": HERE.parents[1] / "checkpoints/whisper_statistics", "whisper_robust": robust}
     for model in MODELS.values():
         for adapt in CHOICES.values():
             with tempfile.TemporaryDirectory() as folder:
-                places = (HERE.parents[1] / "checkpoints" / model, "emodb", data_dir, pathlib.Path(folder))
+                places = (folders[model], "emodb", data_dir, pathlib.Path(folder))
                 request = evaluate.Request(*places, paths.cache_dir(), labels="shared", adapt=adapt)
                 figures = evaluate.evaluate(request)
             outside = figures["domain"]["outside"]
@@ -48,6 +51,6 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    found = measured(pathlib.Path(sys.argv[1]))
+    found = measured(*map(pathlib.Path, sys.argv[1:]))
     (HERE / "adapted_emodb.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     print(table(found))

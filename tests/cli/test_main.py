@@ -85,7 +85,7 @@ def test_doctor_reports_versions_devices_and_folders():
     found = {line.split()[0]: line for line in out.splitlines()}
     assert code == 0 and found["voxjax"].endswith(__version__) and "cpu" in found["devices"] + found["python"].lower()
     assert {"jax", "flax", "cache", "encoders", "configs"} <= set(found)
-    assert "whisper_statistics" in out and all(name in found["configs"] for name in ("demo", "optimized"))
+    assert "whisper_robust" in out and all(name in found["configs"] for name in ("demo", "optimized"))
 
 
 @pytest.mark.parametrize(

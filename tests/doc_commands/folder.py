@@ -35,7 +35,7 @@ MADE_BY = {
     'ZipFile("model.zip")': "voxjax export --model=runs/optimized/model --format=stablehlo --out=model.zip",
 }
 # The shipped model that takes the place of the small run's, where a block with these words needs what that one lacks.
-MODELS = {"--target_accuracy": "optimized", "enrol": "whisper_discriminant_noise"}
+MODELS = {"--target_accuracy": "optimized", "enrol": "whisper_robust"}
 # A run of seconds, whose test clips are those of the small corpus.
 SMALL = (
     "--config=cnn --config.corpus=ravdess --data_dir=DATA --config.protocol=speaker5 --config.train.epochs=1"

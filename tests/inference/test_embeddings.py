@@ -16,9 +16,9 @@ SHIPPED = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/model.js
 SIZES = {
     "ensemble": 768,
     "optimized": 128,
-    "whisper_discriminant_noise": 9_216,
+    "whisper_known": 6_144,
+    "whisper_robust": 12_288,
     "whisper_statistics": 512,
-    "whisper_tuned": 128,
 }
 
 

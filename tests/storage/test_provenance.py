@@ -26,7 +26,7 @@ def checkout(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("setup.py", "setup.cfg", "pyproject.toml", ".gitignore", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, folder / name)
-    for path in ("voxjax/__init__.py", "voxjax/version.py", "configs/cnn.py", "checkpoints/whisper_statistics/card"):
+    for path in ("voxjax/__init__.py", "voxjax/version.py", "configs/cnn.py", "checkpoints/whisper_robust/card"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         source = ROOT / path
         (folder / path).write_text(source.read_text() if source.is_file() else "")

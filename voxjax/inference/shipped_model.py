@@ -4,7 +4,7 @@ from pathlib import Path
 
 from voxjax.errors import VoxJaxError, mismatch
 
-DEFAULT_MODEL = "checkpoints/whisper_statistics"
+DEFAULT_MODEL = "checkpoints/whisper_robust"
 
 
 def default_model() -> Path:

@@ -17,7 +17,7 @@ from voxjax.storage.paths import locate
 
 _CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"  # in a checkout
 _LARGEST_CARD = 2**17  # bytes
-_DEFAULT = "whisper_statistics"
+_DEFAULT = "whisper_robust"
 
 
 class Catalogue:
