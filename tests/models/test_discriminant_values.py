@@ -23,7 +23,7 @@ def tried(rows, labels, kept, values, **options):
         return jnp.asarray(rows)[numbers, copy, None], jnp.ones((numbers.size, 1), bool)
 
     module = models.build("lda", options, CLASSES).module
-    clips = models.TrainingClips(read, jnp.asarray(labels), rows.shape[1])
+    clips = models.TrainingClips(read, jnp.asarray(labels), rows.shape[1], jax.random.key(0))
     return np.asarray(jax.jit(lambda: module.try_values(clips, jnp.asarray(kept), jax.tree.map(jnp.asarray, values)))())
 
 

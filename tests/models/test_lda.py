@@ -64,7 +64,7 @@ def fitted(x, labels, copies=1, classes=CLASSES, **options):
         return jnp.asarray(x)[numbers, copy], jnp.ones((numbers.size, 1), bool)
 
     network = models.build("lda", options, classes)
-    clips = models.TrainingClips(read, jnp.asarray(labels[::copies]), copies)
+    clips = models.TrainingClips(read, jnp.asarray(labels[::copies]), copies, jax.random.key(0))
     return jax.jit(lambda: network.module.fit(clips))()
 
 
@@ -230,7 +230,8 @@ def test_only_lda_has_a_closed_form():
     assert isinstance(models.build("lda", {}, 3).module, models.ClosedFormModel)
     with pytest.raises(TypeError, match="Baseline has no closed form"):
         models.build("baseline", {}, 3).fit(
-            models.Variables({}, {}), models.TrainingClips(lambda numbers, copy: None, jnp.zeros(1, int), 1)
+            models.Variables({}, {}),
+            models.TrainingClips(lambda numbers, copy: None, jnp.zeros(1, int), 1, jax.random.key(0)),
         )
     assert {name for name in models.ARCHITECTURES if hasattr(models.ARCHITECTURES[name][1], "fit")} == {"lda"}
     assert not models.build("baseline", {}, 3).closed_form

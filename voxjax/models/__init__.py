@@ -37,6 +37,7 @@ from voxjax.models import (
     lda,
     lstm,
     optimized,
+    patch_discriminant,
 )
 from voxjax.models.closed_form import ClosedFormModel, TrainingClips
 from voxjax.models.layers import DropoutRates
@@ -82,6 +83,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "lda": Architecture(lda.Options, lda.LinearDiscriminant),
     "lstm": Architecture(lstm.Options, lstm.LSTM),
     "optimized": Architecture(optimized.Options, optimized.Optimized),
+    "patch_lda": Architecture(patch_discriminant.Options, patch_discriminant.PatchDiscriminant),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from voxjax.encoders.tensors import Params
 
@@ -16,6 +16,7 @@ class TrainingClips(NamedTuple):
     read: Callable[[Int[Array, " B"], int], tuple[Float[Array, "B T C"], Bool[Array, "B T"]]]
     labels: Int[Array | np.ndarray, " clips"]  # int32
     copies: int  # of each clip: copy 0 is the clip itself, further ones are augmented
+    key: Key[Array, ""]  # of the member, for models that draw something
 
 
 @runtime_checkable

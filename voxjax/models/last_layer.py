@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from voxjax.encoders.tensors import Params
+from voxjax.models import patch_discriminant
 from voxjax.models.encoder_statistics import statistics
 from voxjax.models.fusion import Fusion
 from voxjax.models.lda import LinearDiscriminant
@@ -23,6 +24,8 @@ def inputs(module: nn.Module, variables: Mapping[str, Params], x: Any, mask: Any
     """
     if isinstance(module, LinearDiscriminant):
         return statistics(x, mask)
+    if isinstance(module, patch_discriminant.PatchDiscriminant):
+        return patch_discriminant.embedding(module.options, variables["params"], x, mask)
     taken: list[Float[Array, "B _"]] = []
 
     def record(

@@ -13,6 +13,8 @@ from voxjax.models import Variables
 from voxjax.train import ensemble, step
 from voxjax.train.run_state import EvalSplit, RunSetup, RunState
 
+_FIT = 1  # folded into a member's key for what its fit draws; 0 is for its first weights
+
 
 def fit(
     task: step.Task, clips: step.Clips, member: ensemble.MemberArrays, rows: Int[Array | np.ndarray, " rows"]
@@ -26,7 +28,7 @@ def fit(
         rows: int32 `[rows]`, training rows of `clips`.
     """
     data = ensemble.member_data(clips, member)
-    found = step.training_clips(task, data, rows)
+    found = step.training_clips(task, data, rows, jax.random.fold_in(member.key, _FIT))
     inputs, mask = found.read(jnp.zeros(1, jnp.int32), 0)
     shapes = task.network.init(jax.random.fold_in(member.key, 0), inputs, mask, clips.pretrained)
     return task.network.fit(shapes, found)
@@ -55,7 +57,8 @@ def held_out_logits(
         values: of options, by name.
     """
     module: Any = task.network.module
-    found = step.training_clips(task, ensemble.member_data(clips, member), rows)
+    key = jax.random.fold_in(member.key, _FIT)
+    found = step.training_clips(task, ensemble.member_data(clips, member), rows, key)
     logits: Array = module.try_values(
         found, jnp.asarray(kept), {name: jnp.asarray(one) for name, one in values.items()}
     )

@@ -117,12 +117,15 @@ def init(task: Task, hyper: Hyper, key: Key[Array, ""], data: Data) -> State:
     return State(jnp.int32(0), variables, optimizer, averaged)
 
 
-def training_clips(task: Task, data: Data, rows: Int[Array | np.ndarray, " rows"]) -> TrainingClips:
+def training_clips(
+    task: Task, data: Data, rows: Int[Array | np.ndarray, " rows"], key: Key[Array, ""]
+) -> TrainingClips:
     """The clips of a closed-form fit, scaled as they are read.
 
     Args:
         task, data: as for `train_step`.
         rows: int32 `[rows]`, rows of `data.clips`.
+        key: the member's, for models that draw something.
     """
     rows, data = jnp.asarray(rows), jax.tree.map(jnp.asarray, data)  # as they are read by traced numbers
 
@@ -133,7 +136,7 @@ def training_clips(task: Task, data: Data, rows: Int[Array | np.ndarray, " rows"
         assert not isinstance(inputs, Mapping) and not isinstance(mask, Mapping)  # of the audio alone
         return inputs, mask
 
-    return TrainingClips(read, jnp.asarray(data.clips.labels[rows]), data.clips.lengths.shape[1])
+    return TrainingClips(read, jnp.asarray(data.clips.labels[rows]), data.clips.lengths.shape[1], key)
 
 
 def batch(
