@@ -54,7 +54,7 @@ def test_table_of_unlike_recordings_equals_its_figures():
     assert figures[0]["kind"] == "new speakers" and len(figures) == 6
 
 
-@pytest.mark.parametrize("corpus", ["ravdess", "emodb"])
+@pytest.mark.parametrize("corpus", ["ravdess", "ravdess_pairs", "emodb"])
 def test_table_of_enrolment_equals_its_figures(corpus):
     figures = RESULTS[f"enrolled_{corpus}"]
     tool = runpy.run_path(str(ROOT / "docs/results/enrolment.py"))

@@ -1,6 +1,8 @@
 """Takes runs under the protocol `enrolled` into docs/results/, and makes the tables and pictures of docs/enrolment.md.
 
-python docs/results/enrolment.py CORPUS COMMIT RUN_WITH_CENTRE_SPEAKER RUN_WITH_CENTRE_CORPUS
+python docs/results/enrolment.py NAME COMMIT RUN_WITH_CENTRE_SPEAKER RUN_WITH_CENTRE_CORPUS
+
+NAME is that of the result, as ravdess or ravdess_pairs.
 
 Without arguments only the tables are made again, from what is in docs/results/.
 """
@@ -15,7 +17,7 @@ from voxjax.reporting import enrolment_plot
 HERE = pathlib.Path(__file__).resolve().parent
 PAGE = HERE.parent / "enrolment.md"
 COMMAND = (
-    "voxjax crossval --config=whisper_discriminants --config.features.centre={centre} --protocol={protocol} --seeds=3 "
+    "voxjax crossval --config={config} --config.features.centre={centre} --protocol={protocol} --seeds=3 "
     "--config.corpus={corpus} --data_dir=DATA --encoder_weights=WEIGHTS --workdir=RUN"
 )
 HEAD = (
@@ -24,8 +26,8 @@ HEAD = (
 )
 
 
-def take(corpus, commit, by_speaker, by_corpus):
-    """Writes `enrolled_CORPUS.json` and the picture of the first run."""
+def take(name, commit, by_speaker, by_corpus):
+    """Writes `enrolled_NAME.json` and the picture of the first run."""
     runs = {"speaker": pathlib.Path(by_speaker), "corpus": pathlib.Path(by_corpus)}
     figures = {centre: json.loads((run / "report/metrics.json").read_text()) for centre, run in runs.items()}
     first = figures["speaker"]
@@ -36,15 +38,17 @@ def take(corpus, commit, by_speaker, by_corpus):
         "note": json.loads((runs["speaker"] / "report/enrolment.json").read_text())["note"],
         "centres": {
             centre: {
-                "command": COMMAND.format(centre=centre, protocol=one["protocol"], corpus=corpus),
+                "command": COMMAND.format(
+                    config=one["model"], centre=centre, protocol=one["protocol"], corpus=one["corpus"]
+                ),
                 "rows": [{key: row[key] for key in row if key != "per_speaker"} for row in one["enrolment"]],
             }
             for centre, one in figures.items()
         },
     }
-    (HERE / f"enrolled_{corpus}.json").write_text(json.dumps(result, indent=1) + "\n")
-    picture = enrolment_plot.draw(first["enrolment"], f"{corpus}, known clips without labels")
-    (HERE / f"enrolled_{corpus}.png").write_bytes(picture)
+    (HERE / f"enrolled_{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    picture = enrolment_plot.draw(first["enrolment"], f"{first['corpus']}, known clips without labels")
+    (HERE / f"enrolled_{name}.png").write_bytes(picture)
 
 
 def table(result):

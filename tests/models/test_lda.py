@@ -13,6 +13,7 @@ from voxjax.models import discriminant_chunks
 from voxjax.train import closed_form, ensemble, step
 
 CLASSES = 4
+CLOSED_FORM = {"lda", "patch_lda"}
 
 
 def gaussians(clips, channels, seed=0):
@@ -225,7 +226,7 @@ def test_augmented_copies_are_fitted_like_further_clips():
     assert np.abs(plain["kernel"] - both["kernel"]).max() > 1e-3
 
 
-def test_only_lda_has_a_closed_form():
+def test_only_discriminants_have_a_closed_form():
     assert models.build("lda", {}, 3).closed_form
     assert isinstance(models.build("lda", {}, 3).module, models.ClosedFormModel)
     with pytest.raises(TypeError, match="Baseline has no closed form"):
@@ -233,7 +234,7 @@ def test_only_lda_has_a_closed_form():
             models.Variables({}, {}),
             models.TrainingClips(lambda numbers, copy: None, jnp.zeros(1, int), 1, jax.random.key(0)),
         )
-    assert {name for name in models.ARCHITECTURES if hasattr(models.ARCHITECTURES[name][1], "fit")} == {"lda"}
+    assert {name for name in models.ARCHITECTURES if hasattr(models.ARCHITECTURES[name][1], "fit")} == CLOSED_FORM
     assert not models.build("baseline", {}, 3).closed_form
     with pytest.raises(UsageError, match=r"config\.model\.shrinkage"):
         models.build("lda", {"shrinkage": 0.0}, 3)

@@ -195,5 +195,5 @@ def _with_labels(
         found = "another architecture, or a discriminant of before enrolment"
         do = "leave the labels out, or train one with --config=whisper_discriminant"
         raise VoxJaxError(mismatch(f"{model}, labelled clips", "a linear discriminant", found, do))
-    changed = jax.device_put(lda.for_labelled_clips(params, logits, classes))
+    changed = jax.device_put(params | lda.for_labelled_clips(params, logits, classes))
     return member._replace(variables=member.variables._replace(params=changed))

@@ -74,7 +74,10 @@ class PatchDiscriminant(nn.Module):
         shapes = _shapes(self.options, x.shape[2], self.classes)
         if not self.is_initializing():
             del shapes["gram"]  # used by enrolment alone
-        params = {name: self.param(name, nn.initializers.zeros, shape) for name, shape in shapes.items()}
+        begin = {"scale": nn.initializers.ones}
+        params = {
+            name: self.param(name, begin.get(name, nn.initializers.zeros), shape) for name, shape in shapes.items()
+        }
         return embedding(self.options, params, x, mask) @ params["kernel"] + params["bias"][None]
 
     def fit(self, clips: TrainingClips) -> dict[str, Float[Array, "..."]]:
