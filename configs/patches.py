@@ -1,4 +1,4 @@
-"""A linear discriminant on patches of log-mels, learnt without labels: from scratch, in a minute, nothing downloaded.
+"""A linear discriminant on patches of log-mels, learnt without labels: from scratch, nothing downloaded.
 
 python scripts/crossval.py --config=configs/patches.py --protocol=speaker5 --config.corpus=ravdess \
     --data_dir=DATA --workdir=runs/patches
