@@ -21,12 +21,8 @@ SMALL = {
     "lstm": {"project": 6, "lstm": (4, 4), "dense": (8,)},
     "optimized": {"filters": (4,), "lstm": (4,), "dense": (8,)},
 }
-TESTED_ELSEWHERE = {
-    "lda",
-    "patch_lda",
-    "encoder_tuned",
-    "fusion",
-}  # fitted, or with pretrained blocks or further modalities
+# Fitted, or with pretrained blocks or further modalities.
+TESTED_ELSEWHERE = {"lda", "patch_lda", "encoder_tuned", "fusion"}
 VARIANTS = [
     *((name, {}) for name in SMALL),
     *((name, {"stem": (3, 4), "stem_bins": 8}) for name in ("advanced", "cnn", "hybrid")),

@@ -64,19 +64,13 @@ class LinearDiscriminant(nn.Module):
 
     def fit(self, clips: TrainingClips) -> dict[str, Float[Array, "..."]]:
         """Weights from standardised training clips, calibrated: logits are divided by their temperature."""
-        o = self.options
-        found = discriminant_chunks.fit(self._rows(clips), o.shrinkage, o.nuisance, o.priors == "even")
-        return {"kernel": found.kernel, "bias": found.bias, "gram": found.gram}
+        return fit_rows(self.options, self._rows(clips))
 
     def try_values(
         self, clips: TrainingClips, kept: Bool[Array, " clips"], values: Mapping[str, Float[Array, " values"]]
     ) -> Float[Array, "values clips K"]:
         """Logits, not calibrated, of all clips by fits to the kept ones with several values of `SEARCHED`."""
-        o, size = self.options, next(iter(values.values())).size
-        every = {name: jnp.full(size, getattr(o, name)) for name in SEARCHED} | dict(values)
-        strengths = Strengths(every["shrinkage"], every["nuisance"])
-        differences = "nuisance" in values or o.nuisance > 0.0
-        return discriminant_values.logits(self._rows(clips), kept, strengths, differences, o.priors == "even")
+        return try_rows(self.options, self._rows(clips), kept, values)
 
     def _rows(self, clips: TrainingClips) -> discriminant_chunks.Rows:
         """The statistics of the clips, read as the clips are."""
@@ -86,6 +80,26 @@ class LinearDiscriminant(nn.Module):
             self.classes,
             clips.copies,
         )
+
+
+def fit_rows(options: Options, rows: discriminant_chunks.Rows) -> dict[str, Float[Array, "..."]]:
+    """The calibrated weights of a discriminant of these statistics."""
+    found = discriminant_chunks.fit(rows, options.shrinkage, options.nuisance, options.priors == "even")
+    return {"kernel": found.kernel, "bias": found.bias, "gram": found.gram}
+
+
+def try_rows(
+    options: Options,
+    rows: discriminant_chunks.Rows,
+    kept: Bool[Array, " clips"],
+    values: Mapping[str, Float[Array, " values"]],
+) -> Float[Array, "values clips K"]:
+    """Logits, not calibrated, of all rows by fits to the kept ones with several values of `SEARCHED`."""
+    size = next(iter(values.values())).size
+    every = {name: jnp.full(size, getattr(options, name)) for name in SEARCHED} | dict(values)
+    strengths = Strengths(every["shrinkage"], every["nuisance"])
+    differences = "nuisance" in values or options.nuisance > 0.0
+    return discriminant_values.logits(rows, kept, strengths, differences, options.priors == "even")
 
 
 def for_labelled_clips(

@@ -2,7 +2,7 @@
 
 A patch is some frames of all channels. Patches are set to one mean and contrast, whitened by principal components, and
 grouped by spherical k-means; each group's direction is a word of the dictionary (Coates, Lee and Ng 2011; Coates and
-Ng 2012). A clip's response to a word is its likeness above a threshold, at each position.
+Ng 2012). A clip's response to a word is its similarity above a threshold, at each position.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 ROUNDS = 12  # of k-means
-_MORE, _POWERS = 30, 4  # directions beyond those that are kept, and power iterations (Halko et al. 2011)
+_OVERSAMPLING, _POWER_ITERATIONS = (
+    30,
+    4,
+)  # directions beyond those that are kept, and power iterations (Halko et al. 2011)
 _CONTRAST_FLOOR = 0.01  # variance added to that of a patch, whose channels have variance 1 on average
 _EIGENVALUE_FLOOR = 0.01  # variance added to that of a component, relative to the largest
 _LEAST_VARIANCE = 1e-6  # of a direction, relative to the largest
-_THRESHOLD = 0.25  # of the mean absolute likeness
+_THRESHOLD = 0.25  # of the mean absolute similarity
 
 
 class Window(NamedTuple):
@@ -110,7 +113,7 @@ def learn(rows: Float[Array, "n size"], window: Window, components: int, words: 
 
 
 def responses(dictionary: Dictionary, x: Float[Array, "B T C"], window: Window) -> Float[Array, "B P words"]:
-    """Likeness of the patch at each position to each word, negative for the opposite."""
+    """Similarity of the patch at each position to each word, negative for the opposite."""
     x = jnp.pad(x, ((0, 0), (0, max(window.span - x.shape[1], 0)), (0, 0)))
     size = window.frames * x.shape[2]
     mean = _window_sums(jnp.sum(x, axis=2), window) / size  # [B, P]
@@ -136,10 +139,10 @@ def _principal(
 ) -> tuple[Float[Array, " components"], Float[Array, "size components"]]:
     """Variances and directions of the largest principal components, by power iterations on random directions."""
     size = rows.shape[1]
-    width = min(components + _MORE, size)
+    width = min(components + _OVERSAMPLING, size)
     basis = jax.lax.fori_loop(
         0,
-        _POWERS,
+        _POWER_ITERATIONS,
         lambda _, found: _orthonormal(rows.T @ (rows @ found)),
         _orthonormal(jax.random.normal(key, (size, width))),
     )
@@ -166,11 +169,11 @@ def _spherical_k_means(
         length = jnp.linalg.norm(x, axis=1, keepdims=True)
         return jnp.where(length > 1e-6, x / jnp.maximum(length, 1e-6), fallback)
 
-    def better(_: Int[Array, ""], found: Float[Array, "words components"]) -> Float[Array, "words components"]:
-        likeness = rows @ found.T
-        chosen = jnp.argmax(likeness, axis=1)
-        weight = jnp.max(likeness, axis=1)
+    def update(_: Int[Array, ""], found: Float[Array, "words components"]) -> Float[Array, "words components"]:
+        similarity = rows @ found.T
+        chosen = jnp.argmax(similarity, axis=1)
+        weight = jnp.max(similarity, axis=1)
         return unit(jax.ops.segment_sum(rows * weight[:, None], chosen, words), found)
 
     first = rows[jax.random.permutation(key, rows.shape[0])[:words]]
-    return jax.lax.fori_loop(0, ROUNDS, better, unit(first, jnp.ones_like(first))).T
+    return jax.lax.fori_loop(0, ROUNDS, update, unit(first, jnp.ones_like(first))).T

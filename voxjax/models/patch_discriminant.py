@@ -14,14 +14,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.audio.pooling import mean_and_deviation
-from voxjax.config_schema import check_fields, choice, in_range
-from voxjax.models import discriminant_chunks, discriminant_values, patch_dictionary
+from voxjax.config_schema import in_range
+from voxjax.models import discriminant_chunks, lda, patch_dictionary
 from voxjax.models.closed_form import TrainingClips
-from voxjax.models.discriminant_fit import Strengths
 from voxjax.models.layers import DropoutRates
 from voxjax.models.patch_dictionary import Dictionary, Window
 
-SEARCHED = ("shrinkage", "nuisance")  # as `lda.SEARCHED`
 _PATCHES = 20_000  # that a dictionary is learnt from, and at least this many times its words
 _PATCHES_PER_WORD = 20
 _TOGETHER = 16  # clips whose responses are in memory at once
@@ -30,18 +28,17 @@ _LEAST_DEVIATION = 1e-5
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
-    """Shape of the dictionaries, one for each window, and how the discriminant is fitted."""
+class Options(lda.Options):
+    """How the discriminant is fitted, and the shape of the dictionaries, one for each window."""
 
+    shrinkage: float = 0.3
     frames: tuple[int, ...] = (20, 20, 8)  # of each window
     steps: tuple[int, ...] = (1, 2, 1)  # from frame to frame in each window
     components: int = 120  # of whitened patches
     words: int = 800  # of each dictionary
-    shrinkage: float = 0.3  # as in architecture `lda`
-    nuisance: float = 0.0
-    priors: str = choice("clips", "clips", "even")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         in_range("number of config.model.frames", len(self.frames), 1, 16)
         in_range(
             "number of config.model.steps, one for each window", len(self.steps), len(self.frames), len(self.frames)
@@ -51,9 +48,6 @@ class Options:
                 in_range(f"config.model.{name}", value, 1, 1_000)
         in_range("config.model.components", self.components, 1, 10_000)
         in_range("config.model.words", self.words, 1, 100_000)
-        in_range("config.model.shrinkage", self.shrinkage, 1e-3, 1.0)
-        in_range("config.model.nuisance", self.nuisance, 0.0, 1e3)
-        check_fields(self, "config.model")
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -82,21 +76,14 @@ class PatchDiscriminant(nn.Module):
 
     def fit(self, clips: TrainingClips) -> dict[str, Float[Array, "..."]]:
         """Weights from standardised training clips, calibrated: logits are divided by their temperature."""
-        o = self.options
         params = self._learnt(clips)
-        found = discriminant_chunks.fit(self._rows(clips, params), o.shrinkage, o.nuisance, o.priors == "even")
-        return params | {"kernel": found.kernel, "bias": found.bias, "gram": found.gram}
+        return params | lda.fit_rows(self.options, self._rows(clips, params))
 
     def try_values(
         self, clips: TrainingClips, kept: Bool[Array, " clips"], values: Mapping[str, Float[Array, " values"]]
     ) -> Float[Array, "values clips K"]:
         """As that of `LinearDiscriminant`; the dictionaries are learnt from all clips, without their labels."""
-        o, size = self.options, next(iter(values.values())).size
-        every = {name: jnp.full(size, getattr(o, name)) for name in SEARCHED} | dict(values)
-        rows = self._rows(clips, self._learnt(clips))
-        differences = "nuisance" in values or o.nuisance > 0.0
-        strengths = Strengths(every["shrinkage"], every["nuisance"])
-        return discriminant_values.logits(rows, kept, strengths, differences, o.priors == "even")
+        return lda.try_rows(self.options, self._rows(clips, self._learnt(clips)), kept, values)
 
     def _learnt(self, clips: TrainingClips) -> dict[str, Float[Array, "..."]]:
         """The dictionaries, and the mean and deviation of the clips' statistics."""
@@ -141,10 +128,10 @@ def _statistics(
     found = []
     for i, window in enumerate(options.windows):
         dictionary = Dictionary(*(params[f"{name}_{i}"] for name in Dictionary._fields))
-        likeness = patch_dictionary.responses(dictionary, x, window)
+        similarity = patch_dictionary.responses(dictionary, x, window)
         weights = jnp.asarray(patch_dictionary.positions(mask, window), x.dtype)
-        found.append(mean_and_deviation(jax.nn.relu(likeness - dictionary.threshold), weights))
-        opposite = mean_and_deviation(jax.nn.relu(-likeness), weights)
+        found.append(mean_and_deviation(jax.nn.relu(similarity - dictionary.threshold), weights))
+        opposite = mean_and_deviation(jax.nn.relu(-similarity), weights)
         found.append(opposite[:, : options.words])
     return jnp.concatenate(found, axis=1)
 
