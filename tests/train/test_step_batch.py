@@ -91,7 +91,8 @@ def test_offsets_of_speakers_are_subtracted_where_a_member_has_them():
 
 def test_the_clips_of_a_closed_form_fit_are_read_scaled_by_number_and_copy():
     own = data()
-    clips = step.training_clips(task(), own, jnp.array([7, 2], jnp.int32))
+    clips = step.training_clips(task(), own, jnp.array([7, 2], jnp.int32), KEY)
+    assert clips.key is KEY
     assert clips.copies == 3 and clips.labels.tolist() == [1, 2]
     for copy in range(3):
         inputs, mask = clips.read(jnp.array([1, 0]), copy)
