@@ -1,5 +1,7 @@
 """A discriminant on learnt patches: its numbers by hand, and what it can and can't tell apart."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,14 +37,22 @@ def network(**values):
     return models.build("patch_lda", {**SMALL, **values}, CLASSES)
 
 
+def fit(x, mask, labels, key, **values):
+    def read(numbers, copy):
+        return x[numbers, copy], mask[numbers]
+
+    return network(**values).module.fit(models.TrainingClips(read, labels, x.shape[1], key))
+
+
+@functools.cache
+def compiled_fit(values):
+    return jax.jit(functools.partial(fit, **dict(values)))
+
+
 def fitted(x, mask, labels, key=0, **values):
     """The weights of clips `[clips, copies, T, C]`."""
-
-    def read(numbers, copy):
-        return jnp.asarray(x)[numbers, copy], jnp.asarray(mask)[numbers]
-
-    clips = models.TrainingClips(read, jnp.asarray(labels), x.shape[1], jax.random.key(key))
-    return network(**values).module.fit(clips)
+    arrays = (jnp.asarray(array) for array in (x, mask, labels))
+    return compiled_fit(tuple(values.items()))(*arrays, jax.random.key(key))
 
 
 def dictionary(window, words=7, components=5):
@@ -142,29 +152,78 @@ def test_logits_are_of_the_embedding_which_is_standardised_over_the_training_cli
     np.testing.assert_allclose(embedding.std(axis=0)[varied], 1.0, atol=1e-3)
 
 
-def test_the_discriminant_is_that_of_its_statistics():
+@pytest.mark.parametrize(("nuisance", "band_shift"), [(0.0, 0.0), (1.0, 0.0), (0.0, 0.2), (1.0, 0.2)])
+def test_the_discriminant_is_that_of_its_statistics(nuisance, band_shift):
     x, mask, labels = speech(40, copies=2)
     x[:, 1] *= 1.1  # another contrast, and so the same patches but for the floor
-    for nuisance in (0.0, 1.0):
-        params = fitted(x, mask, labels, nuisance=nuisance)
-        rows = np.stack(
-            [
-                patch_discriminant.embedding(
-                    network().module.options, params, jnp.asarray(x[:, copy]), jnp.asarray(mask)
-                )
-                for copy in range(2)
-            ]
+    params = fitted(x, mask, labels, nuisance=nuisance, band_shift=band_shift)
+    options = network(band_shift=0.0).module.options  # of each version on its own
+    rows = jnp.stack(
+        [
+            patch_discriminant.embedding(
+                options, params, patch_discriminant.shifted_bands(jnp.asarray(x[:, copy]), factor), jnp.asarray(mask)
+            )
+            for copy in range(2)
+            for factor in ((1.0, 0.8, 1.2) if band_shift else (1.0,))
+        ]
+    )
+    found = discriminant_chunks.fit(
+        discriminant_chunks.Rows(
+            lambda numbers, copy: rows[copy][numbers], jnp.asarray(labels), CLASSES, rows.shape[0]
+        ),
+        SMALL["shrinkage"],
+        nuisance,
+        False,
+    )
+    np.testing.assert_allclose(params["kernel"], found.kernel, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(params["bias"], found.bias, rtol=1e-3, atol=1e-3)
+
+
+def test_many_clips_are_fitted_in_chunks_as_few_are_at_once():
+    x, mask, labels = speech(130, frames=12)
+    assert x.shape[0] * 3 > 3 * SMALL["words"] * 2  # more than statistics
+    with pytest.MonkeyPatch.context() as patch:
+        chunked = fitted(x, mask, labels, band_shift=0.1)
+        patch.setattr(discriminant_chunks, "few_clips", lambda rows: True)
+        compiled_fit.cache_clear()
+        at_once = fitted(x, mask, labels, band_shift=0.1)
+    compiled_fit.cache_clear()
+    for name in ("mean", "scale"):
+        np.testing.assert_allclose(chunked[name], at_once[name], rtol=1e-4, atol=1e-5)
+    embedding = [
+        patch_discriminant.embedding(
+            network(band_shift=0.1).module.options, one, jnp.asarray(x[:, 0]), jnp.asarray(mask)
         )
-        found = discriminant_chunks.fit(
-            discriminant_chunks.Rows(
-                lambda numbers, copy, rows=rows: jnp.asarray(rows)[copy][numbers], jnp.asarray(labels), CLASSES, 2
-            ),
-            SMALL["shrinkage"],
-            nuisance,
-            False,
+        @ one["kernel"]
+        for one in (chunked, at_once)
+    ]
+    np.testing.assert_allclose(embedding[0], embedding[1], rtol=1e-2, atol=1e-2)
+
+
+def test_bands_are_moved_by_a_factor_of_their_number():
+    x = jnp.asarray(np.broadcast_to(np.arange(10.0, dtype=np.float32) ** 2, (2, 3, 10)))
+    up = np.asarray(patch_discriminant.shifted_bands(x, 1.25))
+    assert up.shape == x.shape
+    np.testing.assert_allclose(up[1, 2, :5], [0.0, 1.75, 6.5, 14.25, 25.0])  # 1.25 lies between 1 and 4
+    np.testing.assert_allclose(up[1, 2, 8:], 81.0)  # beyond the last
+    np.testing.assert_allclose(patch_discriminant.shifted_bands(x, 0.5)[0, 0, 1:4], [0.5, 1.0, 2.5])
+    assert patch_discriminant.shifted_bands(x, 1.0) is x
+
+
+def test_a_clip_is_embedded_as_the_mean_of_its_shifted_versions():
+    x, mask, labels = speech(40)
+    params = fitted(x, mask, labels, band_shift=0.2)
+    one, three = (network(band_shift=shift).module.options for shift in (0.0, 0.2))
+    clips = jnp.asarray(x[:5, 0])
+    shifted = [
+        patch_discriminant.embedding(
+            one, params, patch_discriminant.shifted_bands(clips, factor), jnp.asarray(mask[:5])
         )
-        np.testing.assert_allclose(params["kernel"], found.kernel, rtol=1e-3, atol=1e-4)
-        np.testing.assert_allclose(params["bias"], found.bias, rtol=1e-3, atol=1e-3)
+        for factor in (1.0, 0.8, 1.2)
+    ]
+    found = patch_discriminant.embedding(three, params, clips, jnp.asarray(mask[:5]))
+    np.testing.assert_allclose(found, sum(shifted) / 3, rtol=1e-4, atol=1e-4)
+    assert not np.allclose(found, shifted[0], atol=0.05)
 
 
 def test_the_dictionary_follows_from_the_key_alone():
@@ -179,18 +238,10 @@ def test_the_dictionary_follows_from_the_key_alone():
 
 def test_it_compiles_to_what_it_computes_without():
     x, mask, labels = speech(24)
-    eager = fitted(x, mask, labels)
-
-    def read(numbers, copy):
-        return jnp.asarray(x)[numbers, copy], jnp.asarray(mask)[numbers]
-
-    @jax.jit
-    def compiled(key):
-        return network().module.fit(models.TrainingClips(read, jnp.asarray(labels), 1, key))
-
-    found = compiled(jax.random.key(0))
+    eager = fit(jnp.asarray(x), jnp.asarray(mask), jnp.asarray(labels), jax.random.key(0))
     logits = [
-        network().module.apply({"params": one}, jnp.asarray(x[:, 0]), jnp.asarray(mask), None) for one in (eager, found)
+        network().module.apply({"params": one}, jnp.asarray(x[:, 0]), jnp.asarray(mask), None)
+        for one in (eager, fitted(x, mask, labels))
     ]
     np.testing.assert_allclose(logits[0], logits[1], rtol=1e-2, atol=1e-2)
 
@@ -203,6 +254,7 @@ def test_it_compiles_to_what_it_computes_without():
         ({"steps": (0, 1)}, "config.model.steps"),
         ({"shrinkage": 0.0}, "config.model.shrinkage"),
         ({"words": 0}, "config.model.words"),
+        ({"band_shift": 0.6}, "config.model.band_shift"),
     ],
 )
 def test_options_that_make_no_dictionary_are_refused(values, part):

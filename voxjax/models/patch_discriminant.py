@@ -1,22 +1,25 @@
 """Linear discriminant on a clip's responses to patches of frames, from scratch: nothing pretrained, no gradient steps.
 
-The dictionaries of patches are learnt from the training clips without their labels (`models.patch_dictionary`); means
-and deviations over time of a clip's responses are its statistics, to which the discriminant of `models.lda` is fitted.
-Such a single layer of learnt patches was as good as deep networks on small image corpora (Coates, Lee and Ng 2011).
+The dictionaries of patches are learnt from the training clips without their labels (`models.patch_dictionary`). Roots
+of the means and deviations over time of a clip's responses are its statistics, to which the discriminant of
+`models.lda` is fitted. A single layer of learnt patches was as good as deep networks on small image corpora (Coates,
+Lee and Ng 2011).
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.audio.pooling import mean_and_deviation
 from voxjax.config_schema import in_range
 from voxjax.models import discriminant_chunks, lda, patch_dictionary
 from voxjax.models.closed_form import TrainingClips
+from voxjax.models.discriminant_chunks import Rows
 from voxjax.models.layers import DropoutRates
 from voxjax.models.patch_dictionary import Dictionary, Window
 
@@ -25,6 +28,7 @@ _PATCHES_PER_WORD = 20
 _TOGETHER = 16  # clips whose responses are in memory at once
 _STATISTICS = 3  # of each word
 _LEAST_DEVIATION = 1e-5
+_LEAST_ROOT = 1e-6  # added before a root, whose slope at 0 is infinite
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Options(lda.Options):
     steps: tuple[int, ...] = (1, 2, 1)  # from frame to frame in each window
     components: int = 120  # of whitened patches
     words: int = 800  # of each dictionary
+    # Fraction by which the bands of a clip are moved down and up, as by longer and shorter vocal tracts; 0 for neither.
+    band_shift: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,11 +54,17 @@ class Options(lda.Options):
                 in_range(f"config.model.{name}", value, 1, 1_000)
         in_range("config.model.components", self.components, 1, 10_000)
         in_range("config.model.words", self.words, 1, 100_000)
+        in_range("config.model.band_shift", self.band_shift, 0.0, 0.5)
 
     @property
     def windows(self) -> tuple[Window, ...]:
         """Those of the dictionaries."""
         return tuple(Window(*each) for each in zip(self.frames, self.steps, strict=True))
+
+    @property
+    def band_factors(self) -> tuple[float, ...]:
+        """Which band of a clip each band is, for the clip itself and its shifted versions."""
+        return (1.0, 1.0 - self.band_shift, 1.0 + self.band_shift) if self.band_shift else (1.0,)
 
 
 class PatchDiscriminant(nn.Module):
@@ -76,55 +88,70 @@ class PatchDiscriminant(nn.Module):
 
     def fit(self, clips: TrainingClips) -> dict[str, Float[Array, "..."]]:
         """Weights from standardised training clips, calibrated: logits are divided by their temperature."""
-        params = self._learnt(clips)
-        return params | lda.fit_rows(self.options, self._rows(clips, params))
+        params, rows = self._learnt(clips)
+        return params | lda.fit_rows(self.options, rows)
 
     def try_values(
         self, clips: TrainingClips, kept: Bool[Array, " clips"], values: Mapping[str, Float[Array, " values"]]
     ) -> Float[Array, "values clips K"]:
         """As that of `LinearDiscriminant`; the dictionaries are learnt from all clips, without their labels."""
-        return lda.try_rows(self.options, self._rows(clips, self._learnt(clips)), kept, values)
+        _, rows = self._learnt(clips)
+        return lda.try_rows(self.options, rows, kept, values)
 
-    def _learnt(self, clips: TrainingClips) -> dict[str, Float[Array, "..."]]:
-        """The dictionaries, and the mean and deviation of the clips' statistics."""
+    def _learnt(self, clips: TrainingClips) -> tuple[dict[str, Float[Array, "..."]], Rows]:
+        """The dictionaries with the scale of the clips' statistics, and the standardised statistics."""
+        params = self._dictionaries(clips)
+        rows = _statistics_of_clips(self.options, params, clips, self.classes)
+        if discriminant_chunks.few_clips(rows):  # all will be in memory: responses are computed once
+            rows = discriminant_chunks.in_memory(rows)
+        mean, scale = _mean_and_scale(rows)
+        return params | {"mean": mean, "scale": scale}, rows._replace(
+            read=lambda numbers, copy: (rows.read(numbers, copy) - mean[None]) / scale[None]
+        )
+
+    def _dictionaries(self, clips: TrainingClips) -> dict[str, Float[Array, "..."]]:
         o = self.options
         params: dict[str, Float[Array, ...]] = {}
         count = max(_PATCHES, _PATCHES_PER_WORD * o.words)
         for i, window in enumerate(o.windows):
             sample_key, learn_key = jax.random.split(jax.random.fold_in(clips.key, i))
-            rows = patch_dictionary.sample(
+            sample = patch_dictionary.sample(
                 lambda numbers: clips.read(numbers, 0), clips.labels.size, count, window, sample_key
             )
-            found = patch_dictionary.learn(rows, window, o.components, o.words, learn_key)
+            found = patch_dictionary.learn(sample, window, o.components, o.words, learn_key)
             params |= {f"{name}_{i}": value for name, value in found._asdict().items()}
-        mean, scale = _mean_and_scale(lambda numbers: _read(o, params, clips, numbers, 0), clips.labels.size)
-        return params | {"mean": mean, "scale": scale}
-
-    def _rows(self, clips: TrainingClips, params: Mapping[str, Float[Array, "..."]]) -> discriminant_chunks.Rows:
-        """The standardised statistics of the clips, read as the clips are."""
-        return discriminant_chunks.Rows(
-            lambda numbers, copy: _standardised(params, _read(self.options, params, clips, numbers, copy)),
-            jnp.asarray(clips.labels),
-            self.classes,
-            clips.copies,
-        )
+        return params
 
 
 def embedding(
     options: Options, params: Mapping[str, Float[Array, "..."]], x: Float[Array, "B T C"], mask: Bool[Array, "B T"]
 ) -> Float[Array, "B S"]:
-    """Standardised statistics of clips, of which the discriminant makes the logits."""
-    return _standardised(params, _statistics(options, params, x, mask))
+    """Standardised statistics, of which the discriminant makes the logits: means over a clip's shifted versions."""
+    found = [_statistics(options, params, shifted_bands(x, factor), mask) for factor in options.band_factors]
+    return (sum(found[1:], found[0]) / len(found) - params["mean"][None]) / params["scale"][None]
 
 
-def _standardised(params: Mapping[str, Float[Array, "..."]], x: Float[Array, "B S"]) -> Float[Array, "B S"]:
-    return (x - params["mean"][None]) / params["scale"][None]
+def shifted_bands(x: Float[Array, "B T C"], factor: float) -> Float[Array, "B T C"]:
+    """Bands moved by a factor of their number, between bands interpolated: vocal tract length perturbation.
+
+    Jaitly and Hinton (2013) warp the filters; on log-mels, whose bands lie as the ear's, one factor is enough.
+    """
+    if factor == 1.0:
+        return x
+    channels = x.shape[-1]
+    place = np.clip(np.arange(channels) * factor, 0, channels - 1)
+    low = np.floor(place).astype(np.int32)
+    part = jnp.asarray(place - low, x.dtype)[None, None]
+    return x[..., low] * (1.0 - part) + x[..., np.minimum(low + 1, channels - 1)] * part
 
 
 def _statistics(
     options: Options, params: Mapping[str, Float[Array, "..."]], x: Float[Array, "B T C"], mask: Bool[Array, "B T"]
 ) -> Float[Array, "B S"]:
-    """Mean and deviation of the responses to each word, and the mean of those to its opposite."""
+    """Roots of the mean and deviation of the responses to each word, and of the mean of those to its opposite.
+
+    A few words respond to most frames and most words to a few; roots bring both to one scale (Perronnin et al. 2010).
+    """
     found = []
     for i, window in enumerate(options.windows):
         dictionary = Dictionary(*(params[f"{name}_{i}"] for name in Dictionary._fields))
@@ -133,35 +160,36 @@ def _statistics(
         found.append(mean_and_deviation(jax.nn.relu(similarity - dictionary.threshold), weights))
         opposite = mean_and_deviation(jax.nn.relu(-similarity), weights)
         found.append(opposite[:, : options.words])
-    return jnp.concatenate(found, axis=1)
+    return jnp.sqrt(jnp.concatenate(found, axis=1) + _LEAST_ROOT)
 
 
-def _read(
-    options: Options,
-    params: Mapping[str, Float[Array, "..."]],
-    clips: TrainingClips,
-    numbers: Int[Array, " B"],
-    copy: int,
-) -> Float[Array, "B S"]:
-    """Statistics of training clips, a few at a time."""
+def _statistics_of_clips(
+    options: Options, params: Mapping[str, Float[Array, "..."]], clips: TrainingClips, classes: int
+) -> Rows:
+    """Statistics of training clips, a few at a time; shifted versions are further copies."""
+    factors = options.band_factors
 
-    def of_clip(number: Int[Array, ""]) -> Float[Array, " S"]:
-        return _statistics(options, params, *clips.read(number[None], copy))[0]
+    def read(numbers: Int[Array, " B"], copy: int) -> Float[Array, "B S"]:
+        def of_clip(number: Int[Array, ""]) -> Float[Array, " S"]:
+            x, mask = clips.read(number[None], copy // len(factors))
+            return _statistics(options, params, shifted_bands(x, factors[copy % len(factors)]), mask)[0]
 
-    return jax.lax.map(of_clip, numbers, batch_size=_TOGETHER)
+        return jax.lax.map(of_clip, numbers, batch_size=_TOGETHER)
+
+    return Rows(read, jnp.asarray(clips.labels), classes, clips.copies * len(factors))
 
 
-def _mean_and_scale(
-    read: Callable[[Int[Array, " B"]], Float[Array, "B S"]], clips: int
-) -> tuple[Float[Array, " S"], Float[Array, " S"]]:
+def _mean_and_scale(rows: Rows) -> tuple[Float[Array, " S"], Float[Array, " S"]]:
     """Mean and standard deviation over the clips; the scale of a number that does not vary is 1."""
-    shift = jnp.mean(read(jnp.arange(min(_TOGETHER, clips))), axis=0)  # near the mean, so that squares stay small
+    clips = rows.labels.size
+    shift = jnp.mean(rows.read(jnp.arange(min(_TOGETHER, clips)), 0), axis=0)  # near the mean: squares stay small
 
     def add(
-        sums: tuple[Float[Array, " S"], Float[Array, " S"]], number: Int[Array, ""]
+        sums: tuple[Float[Array, " S"], Float[Array, " S"]], first: Int[Array, ""]
     ) -> tuple[tuple[Float[Array, " S"], Float[Array, " S"]], None]:
-        x = read(number + jnp.arange(_TOGETHER)) - shift[None]
-        x = jnp.where((number + jnp.arange(_TOGETHER) < clips)[:, None], x, 0.0)
+        numbers = first + jnp.arange(_TOGETHER)
+        x = rows.read(jnp.minimum(numbers, clips - 1), 0) - shift[None]
+        x = jnp.where((numbers < clips)[:, None], x, 0.0)
         return (sums[0] + jnp.sum(x, axis=0), sums[1] + jnp.sum(jnp.square(x), axis=0)), None
 
     start = (jnp.zeros_like(shift), jnp.zeros_like(shift))
