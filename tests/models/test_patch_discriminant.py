@@ -52,7 +52,8 @@ def compiled_fit(values):
 def fitted(x, mask, labels, key=0, **values):
     """The weights of clips `[clips, copies, T, C]`."""
     arrays = (jnp.asarray(array) for array in (x, mask, labels))
-    return compiled_fit(tuple(values.items()))(*arrays, jax.random.key(key))
+    changed = tuple(sorted((name, value) for name, value in values.items() if value != 0.0))  # 0 is the default
+    return compiled_fit(changed)(*arrays, jax.random.key(key))
 
 
 def dictionary(window, words=7, components=5):
@@ -108,7 +109,7 @@ def test_a_position_holds_a_whole_patch_and_a_short_clip_has_one():
 
 
 def test_padding_changes_nothing_and_short_clips_are_answered():
-    x, mask, labels = speech(30)
+    x, mask, labels = speech(40)
     params = fitted(x, mask, labels)
     module = network().module
 
@@ -150,6 +151,18 @@ def test_logits_are_of_the_embedding_which_is_standardised_over_the_training_cli
     varied = embedding.std(axis=0) > 1e-3
     assert varied.mean() > 0.9
     np.testing.assert_allclose(embedding.std(axis=0)[varied], 1.0, atol=1e-3)
+
+
+def test_responses_are_pooled_over_the_positions_of_a_clip():
+    similarity = RANDOM.normal(0.5, 2.0, (3, 9, 7)).astype(np.float32)
+    weights = (np.arange(9)[None] < np.array([[9], [4], [1]])).astype(np.float32)
+    similarity[weights == 0.0] = np.nan  # padding may have any value
+    found = patch_discriminant._pooled(jnp.asarray(similarity), jnp.float32(0.3), jnp.asarray(weights))
+    for clip, count in enumerate((9, 4, 1)):
+        valid = similarity[clip, :count].astype(np.float64)
+        above, opposite = np.maximum(valid - 0.3, 0.0), np.maximum(-valid, 0.0)
+        expected = [above.mean(0), np.sqrt(np.maximum(above.var(0), 1e-6)), opposite.mean(0)]
+        np.testing.assert_allclose(found[clip], np.concatenate(expected), rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("nuisance", "band_shift"), [(0.0, 0.0), (1.0, 0.0), (0.0, 0.2), (1.0, 0.2)])
@@ -211,7 +224,7 @@ def test_bands_are_moved_by_a_factor_of_their_number():
 
 
 def test_a_clip_is_embedded_as_the_mean_of_its_shifted_versions():
-    x, mask, labels = speech(40)
+    x, mask, labels = speech(40, copies=2)
     params = fitted(x, mask, labels, band_shift=0.2)
     one, three = (network(band_shift=shift).module.options for shift in (0.0, 0.2))
     clips = jnp.asarray(x[:5, 0])
@@ -227,7 +240,7 @@ def test_a_clip_is_embedded_as_the_mean_of_its_shifted_versions():
 
 
 def test_the_dictionary_follows_from_the_key_alone():
-    x, mask, labels = speech(30)
+    x, mask, labels = speech(40)
     first, again, other = (fitted(x, mask, labels, key=key) for key in (0, 0, 1))
     shuffled = fitted(x, mask, labels[::-1].copy(), key=0)
     assert all(np.array_equal(first[name], again[name]) for name in first)
@@ -237,7 +250,7 @@ def test_the_dictionary_follows_from_the_key_alone():
 
 
 def test_it_compiles_to_what_it_computes_without():
-    x, mask, labels = speech(24)
+    x, mask, labels = speech(40)
     eager = fit(jnp.asarray(x), jnp.asarray(mask), jnp.asarray(labels), jax.random.key(0))
     logits = [
         network().module.apply({"params": one}, jnp.asarray(x[:, 0]), jnp.asarray(mask), None)
