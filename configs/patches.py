@@ -4,7 +4,7 @@ python scripts/crossval.py --config=configs/patches.py --protocol=speaker5 --con
     --data_dir=DATA --workdir=runs/patches
 """
 
-from voxjax.config import Config, FrameFeatures, TrainConfig, config_dict
+from voxjax.config import Config, FrameFeatures, OfflineAugmentConfig, TrainConfig, config_dict
 from voxjax.models import options
 
 
@@ -17,8 +17,11 @@ def get_config():
             model=options("patch_lda", {"band_shift": 0.06}),
             features=FrameFeatures(
                 mels=80,
+                window_ms=25.0,
+                hop_ms=10.0,
                 trim_db=200.0,  # the pauses around speech carry information, too
             ),
+            offline_augment=OfflineAugmentConfig(augmentation_factor=0),
             train=TrainConfig(valid_fraction=0.06),  # the rest is not used: it is fitted in closed form
         )
     )
