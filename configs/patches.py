@@ -19,6 +19,7 @@ def get_config():
                 mels=80,
                 window_ms=25.0,
                 hop_ms=10.0,
+                mel_noise_db=-50.0,  # else the patches of a pause are those of its faint noise
                 trim_db=200.0,  # the pauses around speech carry information, too
             ),
             offline_augment=OfflineAugmentConfig(augmentation_factor=0),

@@ -90,6 +90,8 @@ class FrameFeatures(_SignalFeatures):
     mels: int = number(64, 1, 1_024)
     mel_low_hz: float = number(0.0, 0.0, 96_000.0)
     mel_high_hz: float = number(8_000.0, 1.0, 96_000.0)
+    # Power that is added to each band: what is weaker, as a quiet room is, hardly differs from silence. -200 is none.
+    mel_noise_db: float = number(-200.0, -200.0, 100.0)
     mfcc: int = number(40, 1, 1_024)  # coefficients, for the channels `mfcc`
     channels: tuple[str, ...] = ("logmel",)  # names in `audio.features.CHANNELS`, in this order
     # Whose mean is subtracted; `clip` removes the mean spectrum of voice and microphone, `speaker` that of all clips of

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 import librosa
 import numpy as np
 import pytest
@@ -53,6 +54,19 @@ def test_real_clips_match_librosa(ravdess_dir):
             y=samples, sr=16_000, n_fft=512, hop_length=256, n_mels=64, fmin=0, fmax=8000
         )
         np.testing.assert_allclose(rows[:length], librosa.power_to_db(power, top_db=None).T, atol=2e-3)
+
+
+def test_noise_that_is_added_to_the_bands_hides_what_is_weaker():
+    samples = np.concatenate([clip(0, 8_000), 1e-3 * clip(1, 8_000)])
+    power = librosa.feature.melspectrogram(
+        y=samples, sr=16_000, n_fft=512, hop_length=256, n_mels=64, fmin=0, fmax=8000
+    )
+    for noise_db in (-50.0, -200.0):
+        config = FrameFeatures(mel_noise_db=noise_db)
+        expected = 10.0 * np.log10(np.maximum(power + 10.0 ** (noise_db / 10.0), 1e-10))
+        found = np.asarray(features.logmel(config, jnp.asarray(samples)))
+        np.testing.assert_allclose(found, expected.T, atol=2e-3)
+        assert (found[40:].std() < 0.2) == (noise_db == -50.0)
 
 
 def test_trim_matches_librosa_within_a_frame():

@@ -19,7 +19,7 @@ _TRIM_FRAMES = 4_096  # at once: a clip may last hours
 def logmel(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames mels"]:
     """Log-mel spectrogram in dB, floor -100 dB: `[time] -> [frames, mels]` (librosa's melspectrogram)."""
     power = dsp.power_spectrum(samples, config.window_samples, config.hop_samples)
-    return dsp.power_to_db(dsp.project(power, _filters(config)))
+    return dsp.power_to_db(dsp.project(power, _filters(config)) + 10.0 ** (config.mel_noise_db / 10.0))
 
 
 def mfcc(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames mfcc"]:
