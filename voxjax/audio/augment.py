@@ -68,7 +68,7 @@ def time_stretch(draw: Draw, strength: Scalar, clip: Clip) -> Clip:
     rate = jnp.exp(strength * _symmetric(draw))
     last = (clip.length - 1).astype(jnp.float32)
     length = jnp.minimum(jnp.floor(last / rate).astype(jnp.int32) + 1, size)
-    return Clip(_interpolate(clip.frames, jnp.arange(size, dtype=jnp.float32) * rate, last), length)
+    return Clip(dsp.interpolate(clip.frames, jnp.arange(size, dtype=jnp.float32) * rate, last), length)
 
 
 def vtlp(draw: Draw, strength: Scalar, clip: Clip, spans: Spans, config: FrameFeatures) -> Clip:
@@ -84,7 +84,7 @@ def vtlp(draw: Draw, strength: Scalar, clip: Clip, spans: Spans, config: FrameFe
         warped_hz = jnp.asarray(centres_hz, jnp.float32) * jnp.exp(ratio)
         source = jnp.interp(warped_hz, dsp.mel_to_hz(mel).astype(np.float32), mel.astype(np.float32))
         bins = (source - low) / (high - low) * (config.mels + 1) - 1.0
-        warped = _interpolate(frames[:, first:end].T, bins, jnp.float32(config.mels - 1)).T
+        warped = dsp.interpolate(frames[:, first:end].T, bins, jnp.float32(config.mels - 1)).T
         frames = frames.at[:, first:end].set(warped)
     if "pitch" in spans:
         first = spans["pitch"][0]
@@ -278,15 +278,6 @@ _LOG_COSH = _ODDS / 2 + np.log1p(np.exp(-_ODDS)) - np.log(np.float32(2.0))  # of
 _EARLIER = np.tri(_CELLS.size, k=-1, dtype=bool)  # row i is true at the cells below cell i
 
 _NEPER = 0.1 * 2.302585092994046  # decibels of power to natural logarithm
-
-
-def _interpolate(rows: Float[Array, "N C"], places: Float[Array, " M"], last: Float[Array, ""]) -> Float[Array, "M C"]:
-    """Rows at fractional positions, interpolated linearly and clamped to `[0, last]`: `[N, C], [M] -> [M, C]`."""
-    places = jnp.clip(places, 0.0, last)
-    before = jnp.floor(places).astype(jnp.int32)
-    after = jnp.minimum(before + 1, last.astype(jnp.int32))
-    part = (places - before.astype(jnp.float32))[:, None]
-    return (1.0 - part) * rows[before] + part * rows[after]
 
 
 def _symmetric(draw: Draw) -> Float[Array, ""]:

@@ -161,6 +161,15 @@ def voicing(
     return jnp.log2(1.0 / (100.0 * period_s)), jnp.clip(strength, 0.0, 1.0)
 
 
+def interpolate(rows: Float[Array, "N C"], places: Float[Array, " M"], last: Float[Array, ""]) -> Float[Array, "M C"]:
+    """Rows at fractional positions, interpolated linearly and clamped to `[0, last]`: `[N, C], [M] -> [M, C]`."""
+    places = jnp.clip(places, 0.0, last)
+    before = jnp.floor(places).astype(jnp.int32)
+    after = jnp.minimum(before + 1, last.astype(jnp.int32))
+    part = (places - before.astype(jnp.float32))[:, None]
+    return (1.0 - part) * rows[before] + part * rows[after]
+
+
 def _autocorrelation(frames: Float[Array | np.ndarray, "frames window"]) -> Float[Array, "frames window"]:
     """`[frames, window] -> [frames, window]`, normalised by the window length."""
     size = 2 * frames.shape[-1]

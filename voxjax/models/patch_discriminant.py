@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from voxjax.audio import dsp
 from voxjax.config_schema import in_range
 from voxjax.models import discriminant_chunks, lda, patch_dictionary
 from voxjax.models.closed_form import TrainingClips
@@ -139,10 +139,9 @@ def shifted_bands(x: Float[Array, "B T C"], factor: float) -> Float[Array, "B T 
     if factor == 1.0:
         return x
     channels = x.shape[-1]
-    place = np.clip(np.arange(channels) * factor, 0, channels - 1)
-    low = np.floor(place).astype(np.int32)
-    part = jnp.asarray(place - low, x.dtype)[None, None]
-    return x[..., low] * (1.0 - part) + x[..., np.minimum(low + 1, channels - 1)] * part
+    bands = x.reshape(-1, channels).T
+    moved = dsp.interpolate(bands, jnp.arange(channels, dtype=x.dtype) * factor, jnp.float32(channels - 1))
+    return moved.T.reshape(x.shape)
 
 
 def _statistics(
