@@ -1,6 +1,7 @@
 """Downloads from a real server with real faults: the same bytes in the end, or one clear line."""
 
 import hashlib
+import threading
 import time
 
 import numpy as np
@@ -181,6 +182,17 @@ def test_an_answer_without_an_end_of_its_head_times_out(tmp_path, head):
         with pytest.raises(VoxJaxError, match=r"(?i)timed out|no complete answer"):
             download(RemoteFile("a", url, None, None), tmp_path, IMPATIENT._replace(timeout_s=0.2, tries=2))
         assert time.monotonic() - began < 2.0
+
+
+def test_a_deadline_after_the_connection_was_closed_does_nothing(server):
+    with connections.connection_pool(server.url) as pool:
+        connection = pool.connection_from_url(server.url)._new_conn()
+        ended = threading.Event()
+        connections._end(connection, ended)  # not connected yet
+        connection.connect()
+        connection.sock.close()  # as the reading thread does between the check and the shutdown
+        connections._end(connection, ended)
+    assert ended.is_set()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """HTTP connections to hosts that are not trusted: a whole answer's head in time, and no way back from https to http."""
 
+import contextlib
+import socket
 import threading
 import urllib.request
 from typing import Any
@@ -49,8 +51,10 @@ class _DeadlineSecureConnection(_DeadlineConnection, HTTPSConnection):
 def _end(connection: HTTPConnection, ended: threading.Event) -> None:
     """Ends a connection that another thread is reading from."""
     ended.set()
-    if connection.sock is not None:
-        connection.sock.shutdown(2)
+    sock = connection.sock
+    if sock is not None:
+        with contextlib.suppress(OSError):  # the other thread may have closed it since, or the host may have
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Pool(urllib3.HTTPConnectionPool):
