@@ -9,6 +9,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 State = tuple[Float[Array, "B U"], Float[Array, "B U"]]  # the output and the cell
@@ -45,9 +46,14 @@ def _cell(recurrent: Array, state: State, inputs: Array, valid: Array) -> tuple[
 
 
 def _activated(gates: Array) -> Array:
-    entered, kept, update, shown = jnp.split(gates, 4, axis=-1)
-    sigmoid = jax.nn.sigmoid
-    return jnp.concatenate([sigmoid(entered), sigmoid(kept), jnp.tanh(update), sigmoid(shown)], axis=-1)
+    """Sigmoids of the input, forget and output gates and the hyperbolic tangent of the update: `[B, 4U] -> [B, 4U]`.
+
+    A sigmoid is a stretched and shifted hyperbolic tangent, so that all four are one vectorised call.
+    """
+    units = gates.shape[-1] // 4
+    scale = np.repeat(np.array([[0.5, 0.5, 1.0, 0.5]], gates.dtype), units, axis=1)
+    shift = np.repeat(np.array([[0.5, 0.5, 0.0, 0.5]], gates.dtype), units, axis=1)
+    return scale * jnp.tanh(scale * gates) + shift
 
 
 def _start(inputs: Array, recurrent: Array) -> State:
@@ -65,28 +71,36 @@ def _forward(inputs: Array, recurrent: Array, valid: Array, reverse: bool) -> tu
 
 
 def _backward(reverse: bool, kept: Kept, outputs_gradient: Array) -> tuple[Array, Array, None]:
+    """Gradients of the inputs and of the recurrent weights.
+
+    What does not depend on later positions is computed for all at once, so that the loop has few operations.
+    """
     recurrent, valid, outputs, cells, gates = kept
     back = jnp.swapaxes(recurrent, 0, 1)
+    entered, remembered, update, shown = jnp.split(gates, 4, axis=-1)
+    squashed, before = jnp.tanh(cells), _before(cells, reverse)
+    slopes = [  # of the cell by the first three gates, of the output by the last: [T, B, U] each
+        update * entered * (1.0 - entered),
+        before * remembered * (1.0 - remembered),
+        entered * (1.0 - update * update),
+        squashed * shown * (1.0 - shown),
+    ]
+    by_gate = jnp.where(valid[..., None], jnp.stack(slopes, axis=2), 0.0)  # [T, B, 4, U]
+    by_cell = jnp.where(valid, shown * (1.0 - squashed * squashed), 0.0)
+    carried = jnp.where(valid, remembered, 1.0)
 
-    def step(carry: State, position: tuple[Array, ...]) -> tuple[State, Array]:
-        (later_output, cell_gradient), (gradient, valid, cell, before, gates) = carry, position
-        output_gradient = gradient + later_output
-        entered, remembered, update, shown = jnp.split(gates, 4, axis=-1)
-        squashed = jnp.tanh(cell)
-        new = cell_gradient + output_gradient * shown * (1.0 - squashed * squashed)
-        parts = [
-            new * update * entered * (1.0 - entered),
-            new * before * remembered * (1.0 - remembered),
-            new * entered * (1.0 - update * update),
-            output_gradient * squashed * shown * (1.0 - shown),
-        ]
-        gates_gradient = jnp.where(valid, jnp.concatenate(parts, axis=-1), 0.0)
-        earlier = gates_gradient @ back + jnp.where(valid, 0.0, output_gradient)
-        return (earlier, jnp.where(valid, new * remembered, cell_gradient)), gates_gradient
+    def step(later: State, position: tuple[Array, ...]) -> tuple[State, Array]:
+        (output, cell), (gradient, valid, by_gate, by_cell, carried) = later, position
+        output = gradient + output
+        cell = cell + output * by_cell
+        of_output = np.arange(4)[None, :, None] == 3
+        each = jnp.where(of_output, output[:, None, :], cell[:, None, :]) * by_gate
+        gates_gradient = each.reshape(each.shape[0], -1)
+        earlier = gates_gradient @ back + jnp.where(valid, 0.0, output)
+        return (earlier, cell * carried), gates_gradient
 
-    positions = (outputs_gradient, valid, cells, _before(cells, reverse), gates)
-    start = _start(gates, recurrent)
-    _, gates_gradient = jax.lax.scan(step, start, positions, reverse=not reverse)
+    positions = (outputs_gradient, valid, by_gate, by_cell, carried)
+    _, gates_gradient = jax.lax.scan(step, _start(gates, recurrent), positions, reverse=not reverse)
     recurrent_gradient = jnp.einsum("tbu,tbg->ug", _before(outputs, reverse), gates_gradient)
     return gates_gradient, recurrent_gradient, None
 

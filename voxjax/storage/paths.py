@@ -85,6 +85,11 @@ def service_token() -> str | None:
     return os.environ["VOXJAX_SERVE_TOKEN"] if "VOXJAX_SERVE_TOKEN" in os.environ else None
 
 
+def xla_flags() -> str:
+    """The user's settings of XLA: the environment variable `XLA_FLAGS`; empty without one."""
+    return os.environ["XLA_FLAGS"] if "XLA_FLAGS" in os.environ else ""
+
+
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """The environment of a command that is started from here: this one with some values changed."""
     return {**os.environ, **changes}

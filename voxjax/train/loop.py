@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.monitoring
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from voxjax.data import batches
@@ -17,6 +18,7 @@ from voxjax.train import (
     closed_form,
     collapse_detection,
     collapse_recovery,
+    compiler_options,
     ensemble,
     sharding,
     step,
@@ -32,8 +34,12 @@ _EVALUATION_ROWS = 64  # rows at once; the last chunk is padded, so that one com
 # All compiled functions of training. The buffers of states are donated to the next states.
 train_step = jax.jit(ensemble.train_step, static_argnames="program", donate_argnames="states")
 evaluate_step = jax.jit(ensemble.evaluate, static_argnames="program")
-init_state = jax.jit(ensemble.init, static_argnames="task")
 _sums = jax.jit(classification.sums)
+
+
+def init_state(mesh: Mesh) -> Callable[..., step.State]:
+    """The compiled `ensemble.init` for devices of this mesh."""
+    return compiler_options.compiled_once(ensemble.init, "task", mesh.devices.flat[0].platform)
 
 
 def begin(setup: RunSetup) -> RunState:
@@ -42,11 +48,11 @@ def begin(setup: RunSetup) -> RunState:
     blank = [
         clips.map_rows(lambda x: np.zeros((1, *x.shape[1:]), x.dtype)) for clips in setup.clips
     ]  # only their shapes are used
-    states = []
+    states, initial = [], init_state(setup.program.mesh)
     for i, plan in enumerate(setup.plans):
         own = (blank[tasks[i].feature_set], plan.arrays)
         if i in setup.sgd_members:
-            states.append(jax.tree.map(np.array, jax.device_get(init_state(tasks[i], *own))))
+            states.append(jax.tree.map(np.array, jax.device_get(initial(tasks[i], *own))))
         else:  # `fit` computes its weights; here they only have a shape
             shapes = jax.eval_shape(functools.partial(ensemble.init, tasks[i]), *own)
             states.append(jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
