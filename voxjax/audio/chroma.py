@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,9 @@ _TUNINGS = 100  # candidates, in steps of 0.01 semitones from -0.5
 _LOW_HZ, _HIGH_HZ = 150.0, 4_000.0  # peaks are searched between these
 _PEAK_FRACTION = 0.1  # of a frame's maximum: lower peaks do not count
 _A0_HZ = 27.5
+_UNTUNED = np.int32(_TUNINGS // 2)  # tuning 0, which librosa takes where there is no peak
 _LARGEST = np.int32(2**31 - 1)
+_FOLDS = 16  # parts that are added at once
 
 
 @functools.cache
@@ -53,14 +56,19 @@ def tuning_index(
     librosa's `estimate_tuning`: peaks by parabolic interpolation, the louder half of them, and the
     fullest bin of a histogram of their distance from the tempered scale.
     """
+    # The operands of a conditional are stored, so that peaks are not computed anew at each of their uses.
     hz, height = _peaks(power, mask, sample_rate_hz)
+    return jax.lax.cond(jnp.any(mask), _fullest, lambda *_: _UNTUNED, hz, height)
+
+
+def _fullest(hz: Float[Array, "frames pairs"], height: Float[Array, "frames pairs"]) -> Int[Array, ""]:
+    """The fullest of the bins of the peaks' tuning: int32 `[]`."""
     counted = (height > 0.0) & (height >= _median(height))
     semitones = CLASSES * jnp.log2(jnp.maximum(hz, 1.0) / _A0_HZ) + 0.5
     residual = semitones - jnp.floor(semitones)  # `jnp.mod` is several times slower
     place = jnp.minimum((residual * _TUNINGS).astype(jnp.int32), _TUNINGS - 1)
     counts = jnp.zeros(_TUNINGS, jnp.int32).at[place.ravel()].add(counted.ravel().astype(jnp.int32))
-    # Without any peak librosa takes tuning 0, which is the 50th.
-    return jnp.where(jnp.any(counted), jnp.argmax(counts), _TUNINGS // 2).astype(jnp.int32)
+    return jnp.where(jnp.sum(counts) > 0, jnp.argmax(counts).astype(jnp.int32), _UNTUNED)
 
 
 def _peaks(
@@ -73,22 +81,32 @@ def _peaks(
     bins = power.shape[-1]
     bin_hz = sample_rate_hz / (2 * (bins - 1))
     first, last = math.ceil(_LOW_HZ / bin_hz), min(math.ceil(_HIGH_HZ / bin_hz), bins - 1)
-    floor = _PEAK_FRACTION * jnp.max(power, axis=-1, keepdims=True)
+    pairs = (last - first + 1) // 2
+    near = power[:, first - 1 : first + 1 + 2 * pairs]  # one bin more on both sides
+    near = jnp.pad(near, ((0, 0), (0, 2 * pairs + 2 - near.shape[1])))
+    even, odd = near[:, 0::2], near[:, 1::2]  # from which each neighbour is a slice without steps
+    floor = jnp.where(mask, _PEAK_FRACTION * jnp.max(power, axis=-1), jnp.inf)[:, None]
+    index = first + 2 * jnp.arange(pairs, dtype=jnp.float32)
+    one, height = _peaks_of(even[:, :-1], odd[:, :-1], even[:, 1:], floor, index)
+    floor = jnp.where(index + 1 < last, floor, jnp.inf)  # the last of an odd number of bins is alone
+    other, other_height = _peaks_of(odd[:, :-1], even[:, 1:], odd[:, 1:], floor, index + 1)
+    return (one + other) * bin_hz, height + other_height
 
-    def peaks_from(start: int) -> Array:
-        before, centre, after = (power[:, start + i : last + i : 2] for i in (-1, 0, 1))
-        left, right = (jnp.where(neighbour > floor, neighbour, 0.0) for neighbour in (before, after))
-        peak = (centre > floor) & (centre > left) & (centre >= right) & mask[:, None]
-        slope, curvature = 0.5 * (after - before), after + before - 2.0 * centre
-        inside = jnp.abs(slope) < jnp.abs(curvature)
-        shift = jnp.where(inside, -slope / jnp.where(curvature == 0.0, 1.0, curvature), 0.0)
-        hz = (jnp.arange(start, last, 2, dtype=jnp.float32)[None, :] + shift) * bin_hz
-        found = jnp.stack([hz, centre + 0.5 * slope * shift])
-        return jnp.where(peak[None], found, 0.0)
 
-    even, odd = peaks_from(first), peaks_from(first + 1)
-    hz, height = even + jnp.pad(odd, ((0, 0), (0, 0), (0, even.shape[2] - odd.shape[2])))
-    return hz, height
+def _peaks_of(
+    before: Float[Array, "frames pairs"],
+    centre: Float[Array, "frames pairs"],
+    after: Float[Array, "frames pairs"],
+    floor: Float[Array, "frames _"],
+    index: Float[Array, " pairs"],
+) -> tuple[Float[Array, "frames pairs"], Float[Array, "frames pairs"]]:
+    """Position in bins, by parabolic interpolation, and height of the peaks above `floor`; 0 where there is none."""
+    left, right = (jnp.where(neighbour > floor, neighbour, 0.0) for neighbour in (before, after))
+    peak = (centre > floor) & (centre > left) & (centre >= right)
+    slope, curvature = 0.5 * (after - before), after + before - 2.0 * centre
+    inside = jnp.abs(slope) < jnp.abs(curvature)
+    shift = jnp.where(inside, -slope / jnp.where(curvature == 0.0, 1.0, curvature), 0.0)
+    return jnp.where(peak, index[None, :] + shift, 0.0), jnp.where(peak, centre + 0.5 * slope * shift, 0.0)
 
 
 def _median(values: Float[Array, "*shape"]) -> Float[Array, ""]:
@@ -99,10 +117,12 @@ def _median(values: Float[Array, "*shape"]) -> Float[Array, ""]:
     """
     patterns = jax.lax.bitcast_convert_type(values, jnp.int32)
     bits = jnp.where(values > 0.0, patterns, _LARGEST).ravel()
-    count = jnp.sum(values > 0.0, dtype=jnp.int32)
+    bits = jnp.pad(bits, (0, -bits.size % _FOLDS**2), constant_values=_LARGEST)
 
-    def count_up_to(limit: Array) -> Array:
-        return jnp.sum(bits <= limit, dtype=jnp.int32)
+    def count_up_to(limit: Array | np.int32) -> Array:
+        return jnp.sum(_folded(jnp.add, (bits <= limit).astype(jnp.int32)), dtype=jnp.int32)
+
+    count = count_up_to(_LARGEST - 1)
 
     def bisect(_: Int[Array, ""], span: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = span
@@ -111,6 +131,16 @@ def _median(values: Float[Array, "*shape"]) -> Float[Array, ""]:
         return jnp.where(enough, low, middle + 1), jnp.where(enough, middle, high)
 
     lower, _ = jax.lax.fori_loop(0, 31, bisect, (jnp.int32(0), _LARGEST))
-    above = jnp.min(jnp.where(bits > lower, bits, _LARGEST))
+    above = jnp.min(_folded(jnp.minimum, jnp.where(bits > lower, bits, _LARGEST)))
     upper = jnp.where(count_up_to(lower) > count // 2, lower, above)
     return jnp.mean(jax.lax.bitcast_convert_type(jnp.stack([lower, upper]), jnp.float32))
+
+
+def _folded(combine: Callable[[Array, Array], Array], values: Int[Array, " N"]) -> Int[Array, " N//256"]:
+    """Sixteen parts of the values combined number by number, twice.
+
+    XLA's own sums over many numbers use no vector instructions on a CPU.
+    """
+    for _ in range(2):
+        values = functools.reduce(combine, jnp.split(values, _FOLDS))
+    return values

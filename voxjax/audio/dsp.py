@@ -39,14 +39,15 @@ def frames_from(
 ) -> Float[Array, "{frames} {window_samples}"]:
     """Overlapping frames from the first sample on, zero-padded at the end: `[time] -> [frames, window]`.
 
-    Built from slices of hops, which XLA compiles to copies; a gather by index would be slow.
+    Built from slices of hops that are stacked, which XLA compiles to copies of whole hops; concatenated along the
+    window they would be copied number by number, and so would those of a gather by index.
     """
     blocks = -(-window_samples // hop_samples)  # hops that a window overlaps
     total = (frames + blocks - 1) * hop_samples
     padded = jnp.pad(samples, (0, max(0, total - samples.shape[-1])))[:total]
     hops = padded.reshape(-1, hop_samples)  # [frames + blocks - 1, hop]
-    parts = [hops[i : i + frames] for i in range(blocks)]
-    return jnp.concatenate(parts, axis=-1)[:, :window_samples]
+    parts = jnp.stack([hops[i : i + frames] for i in range(blocks)], axis=1)  # [frames, blocks, hop]
+    return parts.reshape(frames, blocks * hop_samples)[:, :window_samples]
 
 
 @functools.cache

@@ -9,17 +9,20 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from voxjax.audio import dsp, levels
+from voxjax.audio import dsp, filter_bank, levels
+from voxjax.audio.each_clip import each_clip
 from voxjax.audio.vector import vector
 from voxjax.config import FeatureConfig, FrameFeatures, VectorFeatures, one_of
 
+# Clips that a CPU computes at once, so that their spectra stay in its cache; those of `vector` are longer.
+_AT_ONCE_FRAMES, _AT_ONCE_VECTOR = 4, 1
 _TRIM_FRAMES = 4_096  # at once: a clip may last hours
 
 
 def logmel(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames mels"]:
     """Log-mel spectrogram in dB, floor -100 dB: `[time] -> [frames, mels]` (librosa's melspectrogram)."""
     power = dsp.power_spectrum(samples, config.window_samples, config.hop_samples)
-    return dsp.power_to_db(dsp.project(power, _filters(config)) + 10.0 ** (config.mel_noise_db / 10.0))
+    return dsp.power_to_db(filter_bank.apply(power, _filters(config)) + 10.0 ** (config.mel_noise_db / 10.0))
 
 
 def mfcc(config: FrameFeatures, samples: Float[Array, " time"]) -> Float[Array, "frames mfcc"]:
@@ -87,11 +90,11 @@ def extract(
     """
     samples = levels.apply(config.level, config.sample_rate_hz, samples, lengths)
     if isinstance(config, VectorFeatures):
-        values = jax.vmap(functools.partial(vector, config))(samples, lengths)[..., None]
+        values = each_clip(functools.partial(vector, config), samples, lengths, at_once=_AT_ONCE_VECTOR)[..., None]
         return values, jnp.full(lengths.shape, values.shape[1], jnp.int32)
     if not isinstance(config, FrameFeatures):
         raise TypeError(f"features of kind {config.kind} are not computed from the signal alone")
-    values = jax.vmap(functools.partial(frames, config))(samples, lengths)
+    values = each_clip(functools.partial(frames, config), samples, lengths, at_once=_AT_ONCE_FRAMES)
     return values, dsp.frame_count(lengths, config.hop_samples)
 
 
@@ -113,13 +116,16 @@ def trimmed(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> slice
 
 def _frame_powers(samples: Float[np.ndarray, " time"], hop: int) -> Float[np.ndarray, " frames"]:
     """Mean power of frames that do not overlap, the last one padded with zeros."""
-    blocks = np.pad(samples, (0, -len(samples) % hop)).reshape(-1, hop)
-    return np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    whole = len(samples) // hop
+    parts = [samples[: whole * hop].reshape(whole, hop), samples[None, whole * hop :]]
+    wide = [part.astype(np.float64) for part in parts if part.size]
+    return np.concatenate([np.einsum("ij,ij->i", part, part) / hop for part in wide])
 
 
 def windows(config: FeatureConfig, samples: Float[np.ndarray, " time"]) -> list[np.ndarray]:
     """The clip in near-equal windows of at most `max_duration_s`; a short clip is one window."""
-    return np.array_split(samples, -(-len(samples) // config.max_samples))
+    count = -(-len(samples) // config.max_samples)
+    return np.array_split(samples, count) if count != 1 else [samples]
 
 
 def _filters(config: FrameFeatures) -> np.ndarray:

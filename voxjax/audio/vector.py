@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from voxjax.audio import chroma, dsp
+from voxjax.audio import chroma, dsp, filter_bank
 from voxjax.config import VectorFeatures
 
 MFCC, MELS, CHROMA = 40, 128, chroma.CLASSES
@@ -42,7 +42,7 @@ def vector(config: VectorFeatures, samples: Float[Array, " time"], length: Int[A
     rate_hz, window, hop = config.sample_rate_hz, config.window_samples, config.hop_samples
     power = dsp.power_spectrum(samples, window, hop)
     mask = dsp.frame_mask(length, power.shape[0], hop)
-    mel = dsp.project(power, dsp.mel_filters(rate_hz, window, MELS, 0.0, rate_hz / 2))
+    mel = filter_bank.apply(power, dsp.mel_filters(rate_hz, window, MELS, 0.0, rate_hz / 2))
     level_db = dsp.floor_below_peak(dsp.power_to_db(mel), mask, _RANGE_DB)
     mfcc = jnp.where(mask[:, None], dsp.project(level_db, dsp.cosine_basis(MELS, MFCC)), 0.0)
     count = dsp.frame_count(length, hop)
