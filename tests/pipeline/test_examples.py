@@ -10,6 +10,7 @@ from voxjax.config import EncoderFeatures, FrameFeatures, OfflineAugmentConfig
 from voxjax.data import synthetic
 from voxjax.pipeline import examples
 from voxjax.train import loop
+from voxjax.train.compilations import count_compilations
 from voxjax.train.run_state import EvalSplit
 
 CONFIG = FrameFeatures(mels=20)
@@ -37,9 +38,21 @@ def test_features_of_a_clip_do_not_depend_on_other_clips(clips):
         assert not built.features[i, 0, length[0] :].any()
 
 
+def test_threads_compile_one_program_and_give_the_numbers_of_one_thread(clips, monkeypatch):
+    config, many = FrameFeatures(mels=21), [*clips, *clips]
+    monkeypatch.setattr(examples.os, "cpu_count", lambda: 1)
+    alone = examples.build(config, many, silent).features
+    monkeypatch.setattr(examples, "_COMPUTED", 3)
+    monkeypatch.setattr(examples.os, "cpu_count", lambda: 4)
+    with count_compilations("extract") as compiled:
+        together = examples.build(config, many, silent).features
+    assert len(compiled) == 1
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+
+
 def test_rows_are_in_the_order_of_clips_though_an_encoder_takes_short_ones_first(clips, monkeypatch):
     """Chunks have different padding; the randomness of augmentations depends on the clip."""
-    monkeypatch.setattr(examples, "_CHUNK", 2)
+    monkeypatch.setattr(examples, "_ENCODED", 2)
     config = EncoderFeatures(encoder="whisper_tiny_en", blocks=(1,), hop_ms=20.0, trim_db=200.0)
     lengths = (30_000, 9_000, 40_000, 9_500, 20_000)
     waveforms = [np.resize(clip, length) for clip, length in zip(clips, lengths, strict=True)]
@@ -96,7 +109,7 @@ def test_the_scaler_is_fitted_without_augmentations(clips):
 
 
 def test_progress_counts_every_clip_once_though_long_ones_have_several_windows(clips, monkeypatch):
-    monkeypatch.setattr(examples, "_CHUNK", 4)
+    monkeypatch.setattr(examples, "_COMPUTED", 4)
     counts = []
     built = examples.build(CONFIG, [*clips[:4], np.tile(clips[4], 20)], counts.append)
     assert len(built.clip_index) > 8 and sum(counts) == 5 and min(counts) >= 0

@@ -2,8 +2,10 @@
 
 import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -13,7 +15,11 @@ from voxjax.audio import features, normalize, offline_augment
 from voxjax.audio.features import Extract
 from voxjax.config import FeatureConfig, OfflineAugmentConfig
 
-_CHUNK = 64  # clips that are processed at once
+_ENCODED = 64  # clips that an encoder is given at once
+_COMPUTED = 32  # clips whose signal features a thread computes at once
+_Part = tuple[Float[np.ndarray, "rows copies T C"], Int[np.ndarray, "rows copies"]]  # of one chunk
+_Work = TypeVar("_Work")
+_Result = TypeVar("_Result")
 
 
 class Examples(NamedTuple):
@@ -57,16 +63,30 @@ def build(
     sizes = [_padded(len(segment) if config.by_encoder else longest, config) for segment in segments]
     order = np.argsort(sizes, kind="stable")  # sorted by length, so that an encoder computes little padding
     # An encoder takes long: of a few new clips it computes few rows. Signal features keep the one compiled shape.
-    height = min(_CHUNK, 1 << (len(segments) - 1).bit_length()) if config.by_encoder else _CHUNK
+    height = min(_ENCODED, 1 << (len(segments) - 1).bit_length()) if config.by_encoder else _COMPUTED
+    chunks = [order[start : start + height] for start in range(0, len(segments), height)]
+
+    def computed(chunk: Int[np.ndarray, " _"]) -> _Part:
+        return _chunk(make, [segments[i] for i in chunk], ids[chunk], (height, sizes[chunk[-1]]))
+
     parts, left = [], np.bincount(clip_index)
-    for start in range(0, len(segments), height):
-        chunk = order[start : start + height]
-        parts.append(_chunk(make, [segments[i] for i in chunk], ids[chunk], (height, sizes[chunk[-1]])))
-        before = np.count_nonzero(left)
-        np.subtract.at(left, np.take(clip_index, chunk), 1)
-        report(int(before - np.count_nonzero(left)))
+    # An encoder's matrix products use all processors, signal features one for a chunk.
+    with ThreadPoolExecutor(1 if config.by_encoder else os.cpu_count()) as pool:
+        for chunk, part in zip(chunks, _first_alone(pool, computed, chunks), strict=True):
+            parts.append(part)
+            before = np.count_nonzero(left)
+            np.subtract.at(left, np.take(clip_index, chunk), 1)
+            report(int(before - np.count_nonzero(left)))
     values, lengths = _in_order(order, parts)
     return Examples(values, lengths, np.array(clip_index))
+
+
+def _first_alone(
+    pool: ThreadPoolExecutor, work: Callable[[_Work], _Result], items: Sequence[_Work]
+) -> Iterator[_Result]:
+    """Results in the order of the items. The first compiles the program, which else each thread would compile."""
+    yield work(items[0])
+    yield from pool.map(work, items[1:])
 
 
 def fit_scaler(config: FeatureConfig, examples: Examples) -> normalize.Scaler:
