@@ -47,8 +47,11 @@ ROWS = (
 CONFINED = {
     "flax": ("voxjax.models", "voxjax.encoders"),
     "orbax": ("voxjax.artifacts.checkpoint",),
-    "librosa": ("voxjax.audio",),
-    "soundfile": ("voxjax.audio", "voxjax.data", "voxjax.benchmarks.soak"),
+    "librosa": ("voxjax.audio", "voxjax.benchmarks.peers.librosa_features"),
+    "torch": ("voxjax.benchmarks.peers.torch_step",),
+    "keras": ("voxjax.benchmarks.peers.keras_step",),
+    "tensorflow": ("voxjax.benchmarks.peers.keras_step",),
+    "soundfile": ("voxjax.audio", "voxjax.data", "voxjax.benchmarks.soak", "voxjax.benchmarks.first_answers"),
     "av": ("voxjax.audio.decoding.av_container", "voxjax.benchmarks.soak.containers"),
     "tensorboardX": ("voxjax.experiments.tensorboard",),
     "matplotlib": (

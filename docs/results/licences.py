@@ -3,7 +3,7 @@
 python docs/results/licences.py docs/results/licences.json docs/licences.md
 
 It writes the table of the page as well. Run it where `pip install '.[EXTRAS]'` was run; what is not installed is
-listed as missing. Extras for tests, for fuzzing and for the manual are left out: users do not install them.
+listed as missing. Extras for tests, fuzzing, benchmarks and the manual are left out: users do not install them.
 """
 
 import configparser
@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from voxjax.storage.provenance import provenance
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-DEVELOPMENT = ("test", "docs", "fuzz")
+DEVELOPMENT = ("test", "docs", "fuzz", "bench")
 # In a licence file, for packages whose metadata names none.
 TEXTS = {
     "Permission is hereby granted, free of charge": "MIT",

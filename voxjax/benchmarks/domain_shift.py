@@ -14,7 +14,7 @@ from jaxtyping import Float32
 
 from voxjax import labels
 from voxjax.audio import corruptions, io
-from voxjax.benchmarks.ensemble_step import BenchmarkPlan
+from voxjax.benchmarks.plan import BenchmarkPlan
 from voxjax.data import corpora
 from voxjax.data.manifest import Clip
 from voxjax.errors import VoxJaxError, mismatch

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from voxjax.benchmarks.plan import BenchmarkPlan
 from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline import ensemble_setup
 from voxjax.pipeline.folds import make_fold
@@ -17,13 +18,6 @@ from voxjax.train import ensemble, loop, sharding
 from voxjax.train.run_state import RunSetup
 
 _MEBIBYTE = 2**20
-
-
-class BenchmarkPlan(NamedTuple):
-    """How much is measured."""
-
-    rounds: int
-    folds: int  # from the config's fold on
 
 
 class Compiled(NamedTuple):

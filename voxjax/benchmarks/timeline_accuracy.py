@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int
 
-from voxjax.benchmarks.ensemble_step import BenchmarkPlan
+from voxjax.benchmarks.plan import BenchmarkPlan
 from voxjax.experiments import train
 from voxjax.inference import streaming, timeline_segments, timeline_windows
 from voxjax.inference import timeline as timelines
