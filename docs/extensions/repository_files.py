@@ -27,7 +27,7 @@ from notebooks import as_markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {"README.md": "index", "CHANGELOG.md": "changelog", "CONTRIBUTING.md": "contributing"}  # pages of their own
-COPIED = {".json", ".png", ".svg"}  # browsers show them
+COPIED = {".json", ".jsonl", ".png", ".svg"}  # browsers show them
 SHOWN = {".ipynb", ".py", ".mjs", ".md", ".txt", ".toml", ".cfg", ".service", ".rttm", ".tex", ""}
 _KEY = "repository_files"  # of Sphinx's metadata of a page
 _STYLED = {  # as the theme styles them

@@ -14,7 +14,7 @@ from voxjax.train import step
 @pytest.fixture(scope="module")
 def weights():
     """The number of weights of VoxJAX's network; nothing is compiled."""
-    task = reference_step._task()
+    task = reference_step.network_task()
     inputs = jax.ShapeDtypeStruct((reference.BATCH, reference.POSITIONS, 1), "float32")
     mask = jax.ShapeDtypeStruct((reference.BATCH, reference.POSITIONS), "bool")
     assert isinstance(task, step.Task)

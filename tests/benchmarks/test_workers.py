@@ -1,5 +1,7 @@
 """Participants in processes of their own: turns, ratios, and one line where one fails."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,13 @@ def test_participants_take_turns_and_are_compared_by_their_medians():
     assert rows["other"]["calls"] == 2 * 5 and rows["other"]["batch"] == 32 and rows["other"]["first_s"] >= 0.02
     assert rows["other"]["versions"] == {"numpy": np.__version__} and rows["other"]["memory_mib"] > 5
     assert rows["other"]["load"] >= 0 and rows["other"]["processors"] >= 1
+
+
+def test_processes_of_a_participant_end_with_it():
+    began = time.monotonic()
+    timings = workers.timed([Participant("voxjax", WORK, {"seconds": 0.0, "processes": 2})], rounds=1)
+    assert len(timings["voxjax"].seconds) == 5
+    assert time.monotonic() - began < workers._LEAVES_WITHIN_S, "it had to be killed"
 
 
 @pytest.mark.parametrize("call", [1, 2, 5])

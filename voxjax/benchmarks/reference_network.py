@@ -11,6 +11,7 @@ KERNELS = (3, 5, 7)
 REDUCTION = 8  # of squeeze-and-excitation
 LSTM = (128, 64)  # units in each direction
 DENSE = (256, 128)
+OPTIONS = {"filters": FILTERS, "kernels": KERNELS, "reduction": REDUCTION, "lstm": LSTM, "dense": DENSE}
 DROPOUT, HEAD_DROPOUT = 0.2, 0.3
 MIXUP_ALPHA = 0.2
 LEARNING_RATE = 1e-3

@@ -7,6 +7,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from voxjax.storage.provenance import provenance
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _CALLS = 5  # in a row, before it is the next one's turn
+_LEAVES_WITHIN_S = 20.0  # of the end of its input
 
 
 class Participant(NamedTuple):
@@ -55,6 +57,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            start_new_session=True,  # with the processes that it starts
             env=environment(participant.environment),
         )
         try:
@@ -82,9 +85,16 @@ class Worker:
         self.memory_mib = answer["memory_mib"]
 
     def end(self) -> None:
-        """Ends the process."""
-        self._process.kill()
-        self._process.communicate()
+        """Ends the process and those that it has started."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(_LEAVES_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._process.stdout.close()
         self._errors.close()
 
     def _answer(self) -> dict[str, Any]:
