@@ -96,6 +96,11 @@ EXEMPT = (
     Exempt(r".* --coordinator=", syntax, "needs two machines; tests/train runs two processes on one machine"),
     Exempt(r".*gs://", syntax, "needs an account; tests/experiments/test_bucket_run.py runs a local server"),
     Exempt(r".*(\w+ |/)download(\.py)? --(corpus|encoder)", syntax, "fetches gigabytes; tests/downloads: local hosts"),
+    Exempt(
+        r"voxjax benchmark --suite=(step|features|start|predict|scale)",
+        syntax,
+        "takes a quiet machine and the extra bench; docs/results/performance has what they printed",
+    ),
     Exempt(r"node ", syntax, "needs npm install onnxruntime-node; docs/results/export_node.json is its record"),
     Exempt(r"source <\(voxjax completion zsh\)", syntax, "needs zsh; tests/cli/test_main.py checks the script"),
 )

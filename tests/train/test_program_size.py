@@ -38,4 +38,4 @@ def test_the_reference_step_computes_no_more_than_it_must():
     given = reference_step.arguments()
     costs = loop.train_step.lower(*given[:4], given.indices(0), given.active).cost_analysis()
     assert 9e9 < costs["flops"] < 11.8e9
-    assert costs["bytes accessed"] < 3e9
+    assert costs["bytes accessed"] < 3.5e9  # before fusion

@@ -1,11 +1,10 @@
 """Time and memory of whole processes: the first step and the first answer, a folder, and an hour of sound."""
 
 import contextlib
-import os
+import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from voxjax.benchmarks import feature_clips, worker_process, workers
+from voxjax.benchmarks import feature_clips, workers
 from voxjax.benchmarks.plan import BenchmarkPlan
 from voxjax.benchmarks.workers import Participant
 from voxjax.errors import VoxJaxError, mismatch
@@ -68,8 +67,11 @@ def predict(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
         cache = {"VOXJAX_CACHE": str(folder / "cache")}
         work = {
             "folder": (["predict", "--format=jsonl", str(folder / "clips")], plan.files * feature_clips.SECONDS),
-            "minute": (["timeline", str(folder / "1.wav"), f"--out={folder}"], 60.0),
-            "long": (["timeline", str(folder / f"{plan.seconds / 60:g}.wav"), f"--out={folder}"], plan.seconds),
+            "minute": (["timeline", str(folder / "1.wav"), f"--out={folder}/1.csv"], 60.0),
+            "long": (
+                ["timeline", str(folder / f"{plan.seconds / 60:g}.wav"), f"--out={folder}/long.csv"],
+                plan.seconds,
+            ),
         }
         for name, (arguments, seconds) in work.items():
             _call(arguments, cache)  # compiles its programs
@@ -103,19 +105,13 @@ def _call(arguments: Sequence[str], changes: Mapping[str, str]) -> dict[str, flo
     Raises:
         VoxJaxError: if it fails.
     """
-    with tempfile.TemporaryFile("w+") as errors:
-        started = time.perf_counter()
-        command, own = [sys.executable, "-m", "voxjax", *arguments], workers.environment(changes)
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=own)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            errors.seek(0)
-            last = errors.read().strip().rpartition("\n")[2][:300]
-            raise VoxJaxError(mismatch(f"voxjax {arguments[0]}", "exit code 0", last, "run that command by itself"))
-    memory_mib = usage.ru_maxrss / worker_process.MAXIMA_IN_A_MIB
-    return {"wall_s": wall_s, "cpu_s": usage.ru_utime + usage.ru_stime, "memory_mib": memory_mib}
+    command = [sys.executable, "-m", "voxjax.benchmarks.measured_call", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=workers.environment(changes), check=True)
+    figures = json.loads(done.stdout)
+    code, last = figures.pop("code"), figures.pop("last")
+    if code:
+        raise VoxJaxError(mismatch(f"voxjax {arguments[0]}", "exit code 0", last, "run that command by itself"))
+    return figures
 
 
 def _median(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
