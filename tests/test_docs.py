@@ -196,6 +196,19 @@ def test_table_of_speeds_equals_its_figures():
         assert figure["ratio"] == pytest.approx(figure["one_program"] / figure["one_by_one"])
 
 
+def test_tables_of_the_benchmark_equal_its_lines():
+    tool = runpy.run_path(str(ROOT / "docs/results/performance.py"))
+    for suite, table in tool["TABLES"].items():
+        figures = tool["lines_of"](suite)
+        assert between(f"performance_{suite}", "docs/performance.md") == table(figures)
+        for one in figures:
+            assert one["suite"] == suite and f"--suite={suite}" in one["command"] and "dirty" not in one["commit"]
+    ours, *peers = tool["lines_of"]("step")
+    assert ours["who"] == "voxjax" and {one["who"] for one in peers} == {"keras", "torch", "torch_compile"}
+    for one in peers:
+        assert one["ratio"] == pytest.approx(ours["median_ms"] / one["median_ms"])
+
+
 def test_table_of_modalities_equals_its_run():
     figures = RESULTS["fusion_demo_modal"]
     lines = between("modality_ablation", "docs/fusion.md")

@@ -24,5 +24,7 @@ def test_memory_is_of_the_command_and_not_of_the_process_that_starts_it():
 
 
 def test_a_command_that_fails_is_one_line(tmp_path):
-    with pytest.raises(VoxJaxError, match=r"voxjax predict: expected exit code 0, found error: 1 of 1 could not be answered"):
+    with pytest.raises(
+        VoxJaxError, match=r"voxjax predict: expected exit code 0, found error: 1 of 1 could not be answered"
+    ):
         first_answers._call(["predict", str(tmp_path / "missing.wav")], {})
