@@ -23,8 +23,8 @@ STARTS = {
     "first_step_cold": "first training step, cold",
     "first_step_warm": "first training step, warm",
     "help_warm": "`voxjax predict --help`",
-    "predict_cold": "`voxjax predict FILE`, cold",
-    "predict_warm": "`voxjax predict FILE`, warm",
+    "predict_cold": "first answer of `voxjax predict`, cold",
+    "predict_warm": "first answer of `voxjax predict`, warm",
 }
 
 

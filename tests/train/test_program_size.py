@@ -10,10 +10,10 @@ from voxjax.train import loop
 
 pytestmark = pytest.mark.full_compiler  # the program that users run
 
-SMALL = {**reference.OPTIONS, "filters": (8, 8, 8), "lstm": (8, 8), "dense": (16, 8)}
-# Of one member's step with the reference network's structure, and a tenth to spare. Each is a part of the time that a
-# user waits for the first step: raise a number only with a reason.
-MOST = {"lines": 14_600, "fusions": 665, "loops": 17, "branches": 1}
+SMALL = {**reference.OPTIONS, "filters": (8, 8), "lstm": (8,), "dense": (8,)}
+# Of one member's step with each of the reference network's layers, and a tenth to spare. Each is a part of the time
+# that a user waits for the first step: raise a number only with a reason.
+MOST = {"lines": 10_900, "fusions": 445, "loops": 10, "branches": 1}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_a_step_compiles_to_a_program_of_bounded_size(lowered):
         "branches": len(re.findall(r" conditional\(", text)),
     }
     assert {name: count for name, count in found.items() if count > MOST[name]} == {}, found
-    assert found["fusions"] > 100 and found["loops"] >= 8, "the counts are of another format"
+    assert found["fusions"] > 100 and found["loops"] >= 4, "the counts are of another format"
 
 
 def test_the_reference_step_computes_no_more_than_it_must():
