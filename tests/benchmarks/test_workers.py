@@ -1,5 +1,7 @@
 """Participants in processes of their own: turns, ratios, and one line where one fails."""
 
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -45,6 +47,13 @@ def test_a_wrong_or_missing_peer_is_one_line(monkeypatch):
     monkeypatch.setitem(PEERS, "keras", PEERS["keras"]._replace(packages=("no_such_package",)))
     with pytest.raises(UsageError, match=r"--peers=keras: expected the package no_such_package.*voxjax\[bench\]"):
         next(against_peers.training_step(None, BenchmarkPlan(1, peers=("keras",))))
+
+
+def test_peers_of_a_suite_without_any_are_refused():
+    command = [sys.executable, "-m", "voxjax", "benchmark", "--suite=start", "--peers=keras"]
+    done = subprocess.run(command, capture_output=True, text=True, env=workers.environment({}))
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: --peers: expected none with --suite=start, found keras; ")
 
 
 @pytest.mark.parametrize("kind", list(feature_clips.WINDOWS))

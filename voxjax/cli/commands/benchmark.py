@@ -28,6 +28,7 @@ from voxjax.benchmarks.peers import PEERS
 from voxjax.benchmarks.plan import BenchmarkPlan
 from voxjax.cli import encoder_flags, entrypoint
 from voxjax.config import Config
+from voxjax.errors import UsageError, mismatch
 from voxjax.pipeline.run_spec import resolve
 
 SUITES = {
@@ -41,7 +42,9 @@ SUITES = {
     "timeline": timeline_accuracy.unseen_speakers,
 }
 
-SUITE = flags.DEFINE_enum("suite", "ensemble", list(SUITES), "What is measured.")
+SUITE = flags.DEFINE_enum(
+    "suite", "ensemble", list(SUITES), "What is measured; only ensemble, domain and timeline use --config."
+)
 ROUNDS = flags.DEFINE_integer("rounds", 20, "How often each is timed.", lower_bound=1)
 WITH = flags.DEFINE_list(
     "peers", [], f"Other libraries that do the same work in turn, of --suite=step and features: {', '.join(PEERS)}."
@@ -56,6 +59,9 @@ flags.adopt_module_key_flags(encoder_flags)
 
 
 def main(config: Config) -> None:
+    if WITH.value and SUITE.value not in {peer.suite for peer in PEERS.values()}:
+        do = "leave --peers out, or name --suite=step or --suite=features"
+        raise UsageError(mismatch("--peers", f"none with --suite={SUITE.value}", ",".join(WITH.value), do))
     plan = BenchmarkPlan(ROUNDS.value, FOLDS.value, tuple(WITH.value), SECONDS.value, FILES.value, LARGEST.value)
     spec = resolve(config, encoder_flags.run_paths(DATA_DIR.value))
     for figure in SUITES[SUITE.value](spec, plan):
