@@ -19,7 +19,7 @@ MOST = {"lines": 10_900, "fusions": 445, "loops": 10, "branches": 1}
 @pytest.fixture(scope="module")
 def lowered():
     given = reference_step.arguments(options=SMALL)
-    return loop.train_step.lower(*given[:4], given.indices(0), given.active)
+    return loop.train_step.lower(*given[:4], given.indices([reference.batch(0)]), given.active)
 
 
 def test_a_step_compiles_to_a_program_of_bounded_size(lowered):
@@ -36,6 +36,6 @@ def test_a_step_compiles_to_a_program_of_bounded_size(lowered):
 
 def test_the_reference_step_computes_no_more_than_it_must():
     given = reference_step.arguments()
-    costs = loop.train_step.lower(*given[:4], given.indices(0), given.active).cost_analysis()
+    costs = loop.train_step.lower(*given[:4], given.indices([reference.batch(0)]), given.active).cost_analysis()
     assert 9e9 < costs["flops"] < 11.8e9
     assert costs["bytes accessed"] < 3.5e9  # before fusion

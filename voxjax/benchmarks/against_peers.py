@@ -3,16 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from voxjax.benchmarks import feature_clips, workers
+from voxjax.benchmarks import feature_clips, workers, workloads
 from voxjax.benchmarks import reference_network as reference
 from voxjax.benchmarks.peers import PEERS
 from voxjax.benchmarks.plan import BenchmarkPlan
 from voxjax.benchmarks.workers import Participant
 from voxjax.errors import UsageError, mismatch
 from voxjax.pipeline.run_spec import RunSpec
-
-_STEP = "voxjax.benchmarks.workloads.reference_step"
-_FEATURES = "voxjax.benchmarks.workloads.clip_features"
 
 
 def training_step(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
@@ -22,7 +19,7 @@ def training_step(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]
         A figure for each participant, VoxJAX first: milliseconds of a step, and the time to its first result.
     """
     del spec
-    participants = [Participant("voxjax", _STEP), *_peers("step", plan.peers, {})]
+    participants = [Participant("voxjax", workloads.STEP), *_peers("step", plan.peers, {})]
     common = {"batch": reference.BATCH, "input": [reference.POSITIONS, 1]}
     yield from workers.figures("step", "step_ms", workers.timed(participants, plan.rounds), common)
 
@@ -36,7 +33,7 @@ def features(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
     del spec
     for kind in feature_clips.WINDOWS:
         options = {"kind": kind}
-        participants = [Participant("voxjax", _FEATURES, options), *_peers("features", plan.peers, options)]
+        participants = [Participant("voxjax", workloads.FEATURES, options), *_peers("features", plan.peers, options)]
         common = {"clips": feature_clips.COUNT, "seconds_each": feature_clips.SECONDS}
         yield from workers.figures("features", f"{kind}_ms", workers.timed(participants, plan.rounds), common)
 

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from voxjax.benchmarks import step_arguments
 from voxjax.benchmarks.plan import BenchmarkPlan
 from voxjax.pipeline import dataset as datasets
 from voxjax.pipeline import ensemble_setup
 from voxjax.pipeline.folds import make_fold
 from voxjax.pipeline.run_spec import RunSpec
 from voxjax.storage.provenance import provenance
-from voxjax.train import ensemble, loop, sharding
+from voxjax.train import ensemble, loop
 from voxjax.train.run_state import RunSetup
 
 _MEBIBYTE = 2**20
@@ -78,15 +79,11 @@ def _alone(setup: RunSetup, i: int) -> RunSetup:
 
 
 def _compiled(setup: RunSetup) -> Compiled:
-    groups, size = setup.program.groups, setup.train.batch_size
-    each = ensemble.stack(groups, [plan.arrays for plan in setup.plans])
-    numbers = sharding.shard_members(setup.program, each)
-    batch = [np.resize(plan.rows, size).astype(np.int32) for plan in setup.plans]
-    indices = sharding.shard_batch(setup.program, ensemble.stack(groups, batch))
-    active = sharding.shard_members(setup.program, ensemble.stack(groups, [np.array(True)] * len(setup.plans)))
-    held = [loop.begin(setup).states]
+    given = step_arguments.of_run(setup)
+    indices = given.indices([np.resize(plan.rows, setup.train.batch_size).astype(np.int32) for plan in setup.plans])
+    states = [given.states]
     started = time.perf_counter()
-    traced = loop.train_step.lower(setup.program, setup.clips, numbers, held[0], indices, active)
+    traced = loop.train_step.lower(given.program, given.clips, given.members, states[0], indices, given.active)
     program = traced.compile()
     seconds = time.perf_counter() - started
     sizes: Any = program.memory_analysis()
@@ -94,7 +91,7 @@ def _compiled(setup: RunSetup) -> Compiled:
     clips = sum(leaf.nbytes for leaf in jax.tree.leaves(setup.clips))
 
     def call() -> None:
-        held[0], sums = program(setup.clips, numbers, held[0], indices, active)
+        states[0], sums = program(given.clips, given.members, states[0], indices, given.active)
         jax.block_until_ready(sums)
 
     return Compiled(seconds, (used - sizes.alias_size_in_bytes - clips) / _MEBIBYTE, call)

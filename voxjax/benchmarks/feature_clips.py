@@ -11,13 +11,14 @@ MELS = 64  # of the log-mels
 
 
 def clips() -> list[Float32[np.ndarray, " time"]]:
-    """Voices of a moving pitch in faint noise: a sum of harmonics each."""
-    time_s = np.arange(round(SECONDS * RATE_HZ)) / RATE_HZ
-    made = []
-    for seed in range(COUNT):
-        random = np.random.default_rng(seed)
-        pitch_hz = random.uniform(90, 300) * (1 + 0.2 * np.sin(random.uniform(3, 8) * time_s))
-        phase = 2 * np.pi * np.cumsum(pitch_hz) / RATE_HZ
-        voice = sum(np.sin(k * phase) / k for k in range(1, 9)) * (0.1 + np.abs(np.sin(random.uniform(4, 9) * time_s)))
-        made.append((0.1 * voice + 0.003 * random.normal(size=time_s.size)).astype(np.float32))
-    return made
+    """All clips."""
+    return [clip(seed) for seed in range(COUNT)]
+
+
+def clip(seed: int) -> Float32[np.ndarray, " time"]:
+    """A voice of a moving pitch in faint noise: a sum of harmonics."""
+    random, time_s = np.random.default_rng(seed), np.arange(round(SECONDS * RATE_HZ)) / RATE_HZ
+    pitch_hz = random.uniform(90, 300) * (1 + 0.2 * np.sin(random.uniform(3, 8) * time_s))
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / RATE_HZ
+    voice = sum(np.sin(k * phase) / k for k in range(1, 9)) * (0.1 + np.abs(np.sin(random.uniform(4, 9) * time_s)))
+    return (0.1 * voice + 0.003 * random.normal(size=time_s.size)).astype(np.float32)

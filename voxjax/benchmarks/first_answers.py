@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from voxjax.benchmarks import feature_clips, workers
+from voxjax.benchmarks import feature_clips, workers, workloads
 from voxjax.benchmarks.plan import BenchmarkPlan
 from voxjax.benchmarks.workers import Participant
 from voxjax.errors import VoxJaxError, mismatch
 from voxjax.pipeline.run_spec import RunSpec
-
-_STEP = "voxjax.benchmarks.workloads.reference_step"
 
 
 def start(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
@@ -36,14 +34,13 @@ def start(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
             "JAX_COMPILATION_CACHE_DIR": str(folder / "programs"),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
         }
-        participant = Participant("voxjax", _STEP, environment=kept)
+        participant = Participant("voxjax", workloads.STEP, environment=kept)
         for state in ("cold", "warm"):
             timing = workers.timed([participant], 0)["voxjax"]
             yield _figure("start", f"first_step_{state}", {"wall_s": timing.first_s})
-        for state in ("cold", "warm"):
-            yield _figure("start", f"help_{state}", _median([_call(["predict", "--help"], {}) for _ in range(5)]))
+        yield _figure("start", "help_warm", _median([_call(["predict", "--help"], {}) for _ in range(plan.rounds)]))
         sound = folder / "clip.wav"
-        soundfile.write(sound, feature_clips.clips()[0], feature_clips.RATE_HZ)
+        soundfile.write(sound, feature_clips.clip(0), feature_clips.RATE_HZ)
         cache = {"VOXJAX_CACHE": str(folder / "cache")}
         yield _figure("start", "predict_cold", _call(["predict", str(sound)], cache))
         warm = [_call(["predict", str(sound)], cache) for _ in range(plan.rounds)]

@@ -5,13 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from voxjax.benchmarks import workers
+from voxjax.benchmarks import workers, workloads
 from voxjax.benchmarks.plan import BenchmarkPlan
 from voxjax.benchmarks.workers import Participant
 from voxjax.pipeline.run_spec import RunSpec
 from voxjax.storage import paths
 
-_STEP = "voxjax.benchmarks.workloads.reference_step"
 _DEVICES = "--xla_force_host_platform_device_count"
 
 
@@ -32,7 +31,7 @@ def scale(spec: RunSpec, plan: BenchmarkPlan) -> Iterator[dict[str, Any]]:
             options = {"members": count, "mode": "vmap" if over_devices else "unroll"}
             if over_devices:
                 options["member_axis"] = count
-            participant = Participant("voxjax", _STEP, options, _forced_devices(count) if over_devices else {})
+            participant = Participant("voxjax", workloads.STEP, options, _forced_devices(count) if over_devices else {})
             [row] = workers.figures("scale", name, workers.timed([participant], plan.rounds), {"count": count})
             slope = None if before is None else _slope(before, (count, row["median_ms"]))
             before = (count, row["median_ms"])

@@ -5,7 +5,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -18,8 +18,6 @@ from voxjax.config import FeatureConfig, OfflineAugmentConfig
 _ENCODED = 64  # clips that an encoder is given at once
 _COMPUTED = 32  # clips whose signal features a thread computes at once
 _Part = tuple[Float[np.ndarray, "rows copies T C"], Int[np.ndarray, "rows copies"]]  # of one chunk
-_Work = TypeVar("_Work")
-_Result = TypeVar("_Result")
 
 
 class Examples(NamedTuple):
@@ -82,11 +80,11 @@ def build(
 
 
 def _first_alone(
-    pool: ThreadPoolExecutor, work: Callable[[_Work], _Result], items: Sequence[_Work]
-) -> Iterator[_Result]:
-    """Results in the order of the items. The first compiles the program, which else each thread would compile."""
-    yield work(items[0])
-    yield from pool.map(work, items[1:])
+    pool: ThreadPoolExecutor, computed: Callable[[np.ndarray], _Part], chunks: Sequence[Int[np.ndarray, " _"]]
+) -> Iterator[_Part]:
+    """Parts in the order of the chunks. The first compiles the program, which else each thread would compile."""
+    yield computed(chunks[0])
+    yield from pool.map(computed, chunks[1:])
 
 
 def fit_scaler(config: FeatureConfig, examples: Examples) -> normalize.Scaler:

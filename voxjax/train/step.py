@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from voxjax import losses, optim
 from voxjax.audio import augment, normalize
@@ -17,6 +17,7 @@ from voxjax.encoders.tensors import Params
 from voxjax.modalities import batch as modality_batch
 from voxjax.models import NOTHING_PRETRAINED, DropoutRates, Inputs, Masks, Network, TrainingClips, Variables
 from voxjax.models.forward import ForwardInputs, forward, scaled_inputs
+from voxjax.train import selection
 
 Leaf = Array | np.ndarray | np.floating  # an array on a device or on the host, or a number
 
@@ -211,28 +212,14 @@ def train_step(
         averaged = optim.moving_average(hyper.ema_decay, before.step, before.averaged, variables)
         return State(before.step, variables, optimizer, averaged)
 
-    new = _unflat(_changed(finite & active, updated, before, stats, flat_gradient), like=state)
+    new = _unflat(selection.changed(finite & active, updated, before, stats, flat_gradient), like=state)
     one = jnp.float32(1)
     sums = Sums(loss * indices.size, hits, one * indices.size, norm, rate, one - one, one)
     none = jax.tree.map(jnp.zeros_like, sums)
-    sums = select(jnp.asarray(active), select(finite, sums, none._replace(nonfinite=one, steps=one)), none)
+    sums = selection.select(
+        jnp.asarray(active), selection.select(finite, sums, none._replace(nonfinite=one, steps=one)), none
+    )
     return new._replace(step=state.step + jnp.asarray(active, jnp.int32)), sums
-
-
-def _changed(chosen: Bool[Array, ""], change: Callable[..., State], state: State, *arguments: PyTree) -> State:
-    """`change(state, *arguments)` where the bool is true, else the state.
-
-    On CPU by a branch: without one, XLA computes the change anew for each array that the state is split into, which is
-    a third of the time of compiling a step. On an accelerator a branch waits for the host, so both are computed there.
-    """
-
-    def branch(chosen: Bool[Array, ""], state: State, *arguments: PyTree) -> State:
-        return jax.lax.cond(chosen, change, lambda state, *_: state, state, *arguments)
-
-    def selected(chosen: Bool[Array, ""], state: State, *arguments: PyTree) -> State:
-        return select(chosen, change(state, *arguments), state)
-
-    return jax.lax.platform_dependent(chosen, state, *arguments, cpu=branch, default=selected)
 
 
 def _flat(state: State) -> State:
@@ -250,11 +237,6 @@ def _unflat(state: State, like: State) -> State:
         each._replace(params=optim.unflatten(each.params, shapes)) for each in (state.variables, state.averaged)
     )
     return state._replace(variables=variables, averaged=averaged)
-
-
-def select(chosen: Bool[Array, ""], a: PyTree, b: PyTree) -> PyTree:
-    """Tree `a` where the bool `[]` is true, else tree `b`."""
-    return jax.tree.map(lambda x, y: jnp.where(chosen, x, y), a, b)
 
 
 def _objective(

@@ -2,36 +2,22 @@
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Int
 
 from voxjax import models
 from voxjax.audio import normalize
 from voxjax.benchmarks import reference_network as reference
-from voxjax.config import Hyper, VectorFeatures
+from voxjax.benchmarks import step_arguments
+from voxjax.benchmarks.step_arguments import StepArguments
+from voxjax.config import GuardConfig, Hyper, TrainConfig, VectorFeatures
 from voxjax.train import ensemble, loop, sharding, step
+from voxjax.train.run_state import EvalSplit, MemberPlan, RunSetup
 
 PACKAGES = ("jax", "flax", "optax")
-
-
-class Arguments(NamedTuple):
-    """Those of `loop.train_step`, but for the rows of a batch."""
-
-    program: ensemble.Program
-    clips: tuple[step.Clips, ...]
-    members: tuple[ensemble.MemberArrays, ...]
-    states: tuple[step.State, ...]
-    active: tuple[Bool[Array, " _"], ...]
-
-    def indices(self, number: int) -> tuple[Int[Array, "_ B"], ...]:
-        """The rows of a step's batch, the same for each member."""
-        count = sum(len(group.member_ids) for group in self.program.groups)
-        rows = [reference.batch(number)] * count
-        return sharding.shard_batch(self.program, ensemble.stack(self.program.groups, rows))
 
 
 def arguments(
@@ -40,7 +26,7 @@ def arguments(
     member_axis: int = 1,
     data_axis: int = 1,
     options: Mapping[str, Any] = reference.OPTIONS,
-) -> Arguments:
+) -> StepArguments:
     """Fresh weights of the members, and their clips, on the devices.
 
     Args:
@@ -49,20 +35,19 @@ def arguments(
         member_axis, data_axis: of the mesh of devices.
         options: of the network.
     """
-    task = network_task(options)
-    mesh = sharding.mesh(member_axis, data_axis)
-    program = ensemble.Program(ensemble.group_members([task] * members, mode), mesh)
+    groups = ensemble.group_members([network_task(options)] * members, mode)
+    program = ensemble.Program(groups, sharding.mesh(member_axis, data_axis))
     values, labels = reference.clips()
     scaler = normalize.fit(values, np.full(len(values), reference.POSITIONS), 0)
     lengths = np.full((len(values), 1), reference.POSITIONS, np.int32)
     clips = sharding.replicate(program, step.Clips(values[:, None], lengths, labels))
-    each = [_member(scaler, i) for i in range(members)]
-    blank = jax.tree.map(lambda x: np.zeros((1, *x.shape[1:]), x.dtype), clips)
-    init = loop.init_state(mesh)
-    initial = [jax.tree.map(np.array, jax.device_get(init(task, blank, one))) for one in each]
-    stacks = (each, initial, [np.array(True)] * members)
-    placed = [sharding.shard_members(program, ensemble.stack(program.groups, trees)) for trees in stacks]
-    return Arguments(program, (clips,), *placed)
+    rows = np.arange(len(values), dtype=np.int32)
+    valid = EvalSplit(rows, rows, labels)
+    plans = tuple(MemberPlan(f"member {i}", _member(scaler, i), rows, valid) for i in range(members))
+    names = tuple(map(str, range(reference.CLASSES)))
+    return step_arguments.of_run(
+        RunSetup(program, (clips,), plans, TrainConfig(batch_size=reference.BATCH), GuardConfig(), names)
+    )
 
 
 def start(members: int = 1, mode: str = "unroll", member_axis: int = 1, data_axis: int = 1) -> Callable[[], None]:
@@ -74,7 +59,7 @@ def start(members: int = 1, mode: str = "unroll", member_axis: int = 1, data_axi
     states, numbers = [given.states], itertools.count()
 
     def call() -> None:
-        rows = given.indices(next(numbers))
+        rows = given.indices([reference.batch(next(numbers))] * members)
         states[0], sums = loop.train_step(given.program, given.clips, given.members, states[0], rows, given.active)
         jax.block_until_ready(sums)
 
